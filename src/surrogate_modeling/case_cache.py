@@ -1,0 +1,81 @@
+"""Decimated cases kept on disk, so that the next run and the next trial read them in a fraction of a millisecond.
+
+An entry is found by the file's identity (path, size, times of change) and the decimation, and holds a digest of the
+file's content. Entries are written whole (rename) and carry a checksum: a damaged or half-written one counts as absent.
+The folder may be deleted at any time, and any number of processes may fill it at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+log = logging.getLogger(__name__)
+FORMAT = "case-cache-1"
+
+
+@dataclass(frozen=True)
+class GridCase:
+    """One case on its time grid: time (T,) float64 [s], values (T, F) float32, digest of the file it came from."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    time: np.ndarray
+    values: np.ndarray
+    digest: str
+
+
+def entry_path(folder: Path, case_file: Path, decimation: str) -> Path:
+    """Where the entry of a file lies; another content, place or decimation gives another path."""
+    status = case_file.stat()
+    identity = [FORMAT, str(case_file.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, decimation]
+    return folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:40]}.case"
+
+
+def load_entry(path: Path) -> GridCase | None:
+    """The cached case, or None when there is none that can be trusted."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline())
+            body = file.read()
+        rows, columns = header["rows"], len(header["names"])
+        if header["crc32"] != zlib.crc32(body) or len(body) != rows * (8 + 4 * columns):
+            raise ValueError("checksum")
+        time = np.frombuffer(body, np.float64, rows)
+        values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
+        return GridCase(tuple(header["names"]), tuple(header["units"]), time, values, header["digest"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("cached case %s is damaged (%s); it is made again", path, error)
+        return None
+
+
+def save_entry(path: Path, case: GridCase) -> None:
+    """Write the entry whole or not at all; a disk that is full costs the cache, not the run."""
+    body = case.time.astype(np.float64).tobytes() + np.ascontiguousarray(case.values, np.float32).tobytes()
+    header = {
+        "names": case.names,
+        "units": case.units,
+        "rows": len(case.time),
+        "digest": case.digest,
+        "crc32": zlib.crc32(body),
+    }
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(json.dumps(header).encode() + b"\n" + body)
+        temporary.replace(path)
+    except OSError as error:
+        log.warning("could not cache %s (%s, %d bytes needed); it will be read again next time", path, error, len(body))
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

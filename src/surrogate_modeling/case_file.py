@@ -1,0 +1,233 @@
+"""One case CSV -> numbers, or the list of everything that is wrong with it.
+
+A good file takes the fast road through Arrow. Only a file that Arrow or the finite check refuses is read again cell by
+cell, to name each line and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+LINE_END = re.compile(rb"\r\n|\n|\r")
+SECONDS = {"s", "sec", "second", "seconds", "秒"}
+FIRST_DATA_LINE = 3
+SHOWN_RANGES = 12
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one file, said so that its author can mend it."""
+
+    file: Path
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file.name}: {self.text}"
+
+
+class CaseFileError(Exception):
+    """Everything found wrong with one file."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class RawCase:
+    """A file as written: names and units of the columns after time, time (T,) [s], values (T, F), all float64."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    time: np.ndarray
+    values: np.ndarray
+
+
+def parse_case(path: Path, body: bytes) -> RawCase:
+    """Parse the bytes of one case file.
+
+    Raises:
+        CaseFileError: with every problem found in names, units, cells and time.
+    """
+    text_problems = _encoding_problems(path, body)
+    if text_problems:
+        raise CaseFileError(text_problems)
+    body = body.removeprefix(b"\xef\xbb\xbf")
+    lines = LINE_END.split(body, maxsplit=2)
+    if len(lines) < 3 or not lines[2].strip():
+        raise CaseFileError(
+            [
+                Problem(
+                    path, "line 1: names, line 2: units and numbers from line 3 on are expected; the file ends before"
+                )
+            ]
+        )
+    names, units = (_fields(line) for line in lines[:2])
+    problems = _header_problems(path, names, units)
+    if len(names) < 2:
+        raise CaseFileError(problems)
+    data = lines[2].rstrip()
+    table = _read_fast(data, len(names))
+    if table is None:
+        table, cell_problems = _read_cells(path, data, names)
+        problems += cell_problems
+    if table is not None:
+        problems += _time_problems(path, names[0], table[:, 0])
+    if problems or table is None:
+        raise CaseFileError(problems)
+    return RawCase(tuple(names[1:]), tuple(units[1:]), np.ascontiguousarray(table[:, 0]), table[:, 1:])
+
+
+def _encoding_problems(path: Path, body: bytes) -> list[Problem]:
+    if not body.strip():
+        return [Problem(path, "the file is empty")]
+    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return [Problem(path, "the file is UTF-16; save it as UTF-8")]
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = body[: error.start].count(b"\n") + 1
+        try:
+            body.decode("cp932")
+            cause = "it looks like Shift-JIS"
+        except UnicodeDecodeError:
+            cause = "it may be a binary file or another encoding"
+        return [Problem(path, f"line {line}: not UTF-8; {cause}; save the file as UTF-8")]
+    return [Problem(path, "the file holds NUL bytes; it is not text")] if b"\x00" in body else []
+
+
+def _fields(line: bytes) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line.decode("utf-8")]), [])]
+
+
+def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Problem]:
+    problems = []
+    if len(names) < 2:
+        found = next((repr(mark) for mark in ("\t", ";") if names and mark in names[0]), None)
+        hint = (
+            f"the separator looks like {found}, a comma is expected"
+            if found
+            else "time and at least one more column are expected"
+        )
+        return [Problem(path, f"line 1: {len(names)} column; {hint}")]
+    for position, name in enumerate(names, start=1):
+        if not name:
+            problems.append(Problem(path, f"line 1, column {position}: the name is empty"))
+        elif name in names[: position - 1]:
+            problems.append(
+                Problem(
+                    path,
+                    f"line 1, column {position}: the name '{name}' is already that of column {names.index(name) + 1}",
+                )
+            )
+    if any(units) and all(NUMBER.fullmatch(unit) for unit in units):
+        return [
+            *problems,
+            Problem(path, "line 2: units are expected, numbers were found; add a line of units under the names"),
+        ]
+    if len(units) != len(names):
+        problems.append(Problem(path, f"line 2: {len(units)} units for {len(names)} columns"))
+    elif units[0].strip("[]()").lower() not in SECONDS:
+        problems.append(
+            Problem(
+                path, f"line 2, column 1 ('{names[0]}'): time must be in seconds (unit 's'), the unit is '{units[0]}'"
+            )
+        )
+    return problems
+
+
+def _read_fast(data: bytes, columns: int) -> np.ndarray | None:
+    """All cells as float64 (T, columns), or None when a cell is not a finite number or a line has another length."""
+    keys = [str(i) for i in range(columns)]
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(data),
+            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=min(len(data) + 1, 2**30)),
+            parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
+            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=[]),
+        )
+    except pa.ArrowInvalid:
+        return None
+    values = np.empty((table.num_rows, columns))
+    for i, column in enumerate(table.columns):
+        values[:, i] = column.to_numpy()
+    return values if np.isfinite(values).all() else None
+
+
+def _read_cells(path: Path, data: bytes, names: list[str]) -> tuple[np.ndarray | None, list[Problem]]:
+    """The slow road: every cell looked at, problems gathered per column and kind with their lines."""
+    found: dict[tuple[int, str], list[int]] = {}
+    rows: list[list[float]] = []
+    # Bare carriage returns end lines for Arrow, so they must here.
+    text = LINE_END.sub(b"\n", data).decode("utf-8")
+    for line, cells in enumerate(csv.reader(io.StringIO(text)), start=FIRST_DATA_LINE):
+        if len(cells) != len(names):
+            kind = f"{len(cells)} cells, {len(names)} expected" if cells else "empty line"
+            found.setdefault((-1, kind), []).append(line)
+            continue
+        row = []
+        for position, cell in enumerate(cells):
+            problem = _cell_problem(cell.strip())
+            if problem:
+                found.setdefault((position, problem), []).append(line)
+            row.append(float("nan") if problem else float(cell))
+        rows.append(row)
+    problems = [
+        Problem(
+            path,
+            f"{line_ranges(lines)}{'' if position < 0 else f', column {position + 1} ({names[position]!r})'}: {kind}",
+        )
+        for (position, kind), lines in sorted(found.items())
+    ]
+    return (None if problems else np.array(rows)), problems
+
+
+def _cell_problem(cell: str) -> str | None:
+    if NUMBER.fullmatch(cell):
+        return None if np.isfinite(float(cell)) else "the number is too large"
+    if not cell:
+        return "empty cell"
+    if cell.lower().lstrip("+-") in ("nan", "inf", "infinity", "n/a", "na", "null", "none"):
+        return f"'{cell}' is no number"
+    return f"text {cell[:30]!r} where a number is expected"
+
+
+def _time_problems(path: Path, name: str, time: np.ndarray) -> list[Problem]:
+    if len(time) < 2:
+        return [Problem(path, "one row of numbers only; a case needs at least two")]
+    back = np.flatnonzero(np.diff(time) <= 0) + 1
+    if not len(back):
+        return []
+    first = back[0]
+    lines = line_ranges(back + FIRST_DATA_LINE)
+    return [
+        Problem(
+            path,
+            f"{lines}, column 1 ({name!r}): time does not increase "
+            f"(first from {time[first - 1]:g} to {time[first]:g} s)",
+        )
+    ]
+
+
+def line_ranges(lines: Iterable[int]) -> str:
+    """Line numbers as people write them: ``lines 5, 9-12``; after a dozen ranges the rest is counted."""
+    ordered = list(lines)
+    ranges: list[list[int]] = []
+    for line in ordered:
+        if ranges and line == ranges[-1][1] + 1:
+            ranges[-1][1] = line
+        else:
+            ranges.append([line, line])
+    shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:SHOWN_RANGES])
+    hidden = sum(b - a + 1 for a, b in ranges[SHOWN_RANGES:])
+    return f"{'line' if len(ordered) == 1 else 'lines'} {shown}{f' and {hidden} more' if hidden else ''}"

@@ -1,0 +1,299 @@
+"""A folder of case CSVs -> cases on one time grid, with the roles of their columns.
+
+Every check on what users feed us happens here, before training: the run stops with one message that lists every
+problem of every file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.case_cache import GridCase, entry_path, load_entry, save_entry
+from surrogate_modeling.case_file import FIRST_DATA_LINE, CaseFileError, Problem, RawCase, line_ranges, parse_case
+from surrogate_modeling.config import PROJECT_ROOT, UserError
+from surrogate_modeling.decimation import decimate
+from surrogate_modeling.progress import track
+
+log = logging.getLogger(__name__)
+CACHE_FOLDER = PROJECT_ROOT / ".cache" / "cases"
+# Steps of a case that is not decimated may differ by this share: clocks of loggers jitter.
+STEP_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Names and units of the columns, in the order controls then predicted, and which predicted ones are targets."""
+
+    controls: tuple[str, ...]
+    predicted: tuple[str, ...]
+    targets: tuple[str, ...]
+    units: dict[str, str]
+
+    @property
+    def target_indices(self) -> list[int]:
+        """Positions of the targets among the predicted columns."""
+        return [self.predicted.index(name) for name in self.targets]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One simulation: time (T,) [s] and values (T, F) float32, controls first, in physical units."""
+
+    name: str
+    time: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
+class CaseSet:
+    """All cases of a folder on one step [s], their columns, and a digest of their content."""
+
+    cases: list[Case]
+    channels: Channels
+    step: float
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The time grid asked for: ``step`` [s] or None for the rows as they are, and the widest gap in raw steps."""
+
+    step: float | None
+    max_gap: float | None
+
+    @property
+    def key(self) -> str:
+        return f"step {self.step} gap {self.max_gap}"
+
+
+def read_cases(
+    folder: Path,
+    controls: int | Sequence[str],
+    targets: Sequence[str] | None,
+    grid: Grid,
+    min_rows: int,
+    workers: int | None = None,
+    limit: int | None = None,
+    progress_bar: bool = True,
+) -> CaseSet:
+    """Read, check and decimate the ``*.csv`` of a folder, in natural name order.
+
+    Args:
+        folder: where the files are.
+        controls: how many columns after time are controls, or their names.
+        targets: predicted columns people ask for; None for all.
+        grid: the time grid.
+        min_rows: rows of one window, which every case must have on the grid.
+        workers: threads; None for all cores.
+        limit: read the first so many only.
+        progress_bar: show a bar on a terminal.
+
+    Raises:
+        UserError: no files, or anything wrong in them; the message lists every problem found.
+    """
+    files = list_case_files(folder)[:limit]
+    problems: list[Problem] = []
+    read: list[tuple[Path, GridCase]] = []
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        results = pool.map(lambda file: _read_case(file, grid), files)
+        for file, result in zip(files, track(results, len(files), "reading cases", progress_bar), strict=True):
+            if isinstance(result, GridCase):
+                read.append((file, result))
+            else:
+                problems += result
+    problems += _disagreements(read) + _too_short(read, min_rows)
+    if problems:
+        raise UserError(_problem_message(folder, problems))
+    channels = assign_roles(read[0][1].names, read[0][1].units, controls, targets)
+    order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
+    in_order = order == sorted(order)
+    cases = [Case(file.stem, case.time, case.values if in_order else case.values[:, order]) for file, case in read]
+    digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
+    return CaseSet(cases, channels, grid.step or _common_step(read), digest[:16])
+
+
+def list_case_files(folder: Path) -> list[Path]:
+    """The ``*.csv`` of a folder, ``case2`` before ``case10``.
+
+    Raises:
+        UserError: the folder does not exist, cannot be read, or holds none.
+    """
+    try:
+        files = [path for path in folder.expanduser().iterdir() if path.suffix.lower() == ".csv" and path.is_file()]
+    except OSError as error:
+        raise UserError(f"dataset.path={folder}: {error.strerror}; give the folder that holds the case CSVs") from None
+    if not files:
+        raise UserError(f"dataset.path={folder}: no .csv file in this folder")
+    return sorted(files, key=lambda path: natural_order(path.stem))
+
+
+def natural_order(name: str) -> tuple[list[tuple[int, int | str]], str]:
+    """Sort key in which runs of digits compare as numbers."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts], name
+
+
+def _read_case(file: Path, grid: Grid) -> GridCase | list[Problem]:
+    try:
+        entry = entry_path(CACHE_FOLDER, file, grid.key)
+        cached = load_entry(entry)
+        if cached is not None:
+            return cached
+        body = file.read_bytes()
+        raw = parse_case(file, body)
+    except CaseFileError as error:
+        return error.problems
+    except OSError as error:
+        return [Problem(file, f"cannot be read: {error.strerror}")]
+    problems = _grid_problems(file, raw, grid)
+    if problems:
+        return problems
+    if grid.step is None:
+        time, values = raw.time, raw.values.astype(np.float32)
+    else:
+        time, values = decimate(raw.time, raw.values, grid.step)
+    case = GridCase(raw.names, raw.units, time, values, hashlib.sha256(body).hexdigest())
+    save_entry(entry, case)
+    return case
+
+
+def _grid_problems(file: Path, raw: RawCase, grid: Grid) -> list[Problem]:
+    steps = np.diff(raw.time)
+    usual = float(np.median(steps))
+    problems = []
+    if grid.max_gap is not None and (wide := np.flatnonzero(steps > grid.max_gap * usual)).size:
+        lines = line_ranges(wide + 1 + FIRST_DATA_LINE)
+        widest = float(steps[wide].max())
+        problems.append(
+            Problem(
+                file,
+                f"{lines}: gap in time (widest {widest:g} s, the usual step is {usual:g} s); interpolating would "
+                "invent data: split the case there, or allow it with dataset.max_gap=null",
+            )
+        )
+    elif grid.step is None and (uneven := np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE * usual)).size:
+        lines = line_ranges(uneven + 1 + FIRST_DATA_LINE)
+        problems.append(
+            Problem(file, f"{lines}: the step differs from the usual {usual:g} s; use settings.use_decimate=True")
+        )
+    too_big = np.flatnonzero(np.abs(raw.values).max(axis=0) > np.finfo(np.float32).max)
+    problems += [
+        Problem(file, f"column {i + 2} ('{raw.names[i]}'): values beyond 3e38 do not fit float32; use another unit")
+        for i in too_big
+    ]
+    return problems
+
+
+def _disagreements(read: list[tuple[Path, GridCase]]) -> list[Problem]:
+    """Files whose columns or units are not those of most files."""
+    if not read:
+        return []
+    names, units = Counter((case.names, case.units) for _, case in read).most_common(1)[0][0]
+    like = next(file for file, case in read if (case.names, case.units) == (names, units)).name
+    problems = []
+    for file, case in read:
+        missing = [name for name in names if name not in case.names]
+        extra = [name for name in case.names if name not in names]
+        if missing:
+            problems.append(
+                Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which {like} and others have")
+            )
+        if extra:
+            at = ", ".join(f"{name!r} (column {case.names.index(name) + 2})" for name in extra)
+            problems.append(Problem(file, f"line 1: columns {at} are not in {like} and others"))
+        if not missing and not extra and case.names != names:
+            first = next(i for i, pair in enumerate(zip(case.names, names, strict=True)) if pair[0] != pair[1])
+            problems.append(
+                Problem(
+                    file,
+                    f"line 1, column {first + 2}: '{case.names[first]}' stands where {like} and others have "
+                    f"'{names[first]}' (another order)",
+                )
+            )
+        elif case.names == names and case.units != units:
+            problems += [
+                Problem(
+                    file, f"line 2, column {i + 2} ({names[i]!r}): unit '{unit}', {like} and others have '{units[i]}'"
+                )
+                for i, unit in enumerate(case.units)
+                if unit != units[i]
+            ]
+    return problems
+
+
+def _too_short(read: list[tuple[Path, GridCase]], min_rows: int) -> list[Problem]:
+    return [
+        Problem(
+            file,
+            f"{len(case.time)} rows on the time grid, at least {min_rows} are needed for one window "
+            "(settings.in_len + out_len)",
+        )
+        for file, case in read
+        if len(case.time) < min_rows
+    ]
+
+
+def _common_step(read: list[tuple[Path, GridCase]]) -> float:
+    steps = {file.name: float(np.median(np.diff(case.time))) for file, case in read}
+    (first, step), *others = steps.items()
+    for file, other in others:
+        if abs(other - step) > STEP_TOLERANCE * step:
+            raise UserError(f"{first} has steps of {step:g} s, {file} of {other:g} s; use settings.use_decimate=True")
+    return step
+
+
+def _problem_message(folder: Path, problems: list[Problem]) -> str:
+    files = len({problem.file for problem in problems})
+    lines = "\n".join(f"  {problem}" for problem in problems)
+    return (
+        f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)} of {folder}:\n{lines}"
+    )
+
+
+def assign_roles(
+    names: Sequence[str], units: Sequence[str], controls: int | Sequence[str], targets: Sequence[str] | None
+) -> Channels:
+    """Say which columns are controls, which predicted, and which of these are targets.
+
+    Raises:
+        UserError: a name is not among the columns, a target is a control, or nothing is left to predict.
+    """
+    if isinstance(controls, int):
+        if controls >= len(names):
+            raise UserError(
+                f"dataset.controls={controls}: the files have {len(names)} columns after time; "
+                "at least one must be left to predict"
+            )
+        control_names = list(names[:controls])
+    else:
+        _require_known("controls", controls, names)
+        control_names = [name for name in names if name in set(controls)]
+    predicted = [name for name in names if name not in set(control_names)]
+    if not predicted:
+        raise UserError("dataset.controls: names every column; at least one must be left to predict")
+    if targets is not None:
+        _require_known("targets", targets, predicted)
+    return Channels(
+        tuple(control_names), tuple(predicted), tuple(targets or predicted), dict(zip(names, units, strict=True))
+    )
+
+
+def _require_known(key: str, wanted: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        what = "columns" if key == "controls" else "predicted columns"
+        raise UserError(f"dataset.{key}: {', '.join(map(repr, unknown))} not among the {what}: {', '.join(known)}")
+    if len(set(wanted)) < len(wanted):
+        raise UserError(
+            f"dataset.{key}: {', '.join(sorted(name for name, n in Counter(wanted).items() if n > 1))} named twice"
+        )

@@ -1,0 +1,61 @@
+"""What every command shares: errors said in one message, and exit codes.
+
+0 done, 1 a fault of ours (with its traceback), 2 something the user can mend, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from surrogate_modeling.config import UserError
+
+
+def run_command(main: Callable[[], Any]) -> int:
+    """Run a Hydra command and turn how it ended into an exit code.
+
+    Args:
+        main: decorated with ``hydra.main``.
+    """
+    # Else Hydra prints its own many-line form and exits by itself.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        main()
+    except UserError as error:
+        return refuse(str(error))
+    except (HydraException, OmegaConfBaseException) as error:
+        return refuse(configuration_message(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def refuse(message: str) -> int:
+    """Say what is wrong; returns the exit code for it."""
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def configuration_message(error: BaseException) -> str:
+    """One line for what Hydra or OmegaConf refused: the key, what was given, what is allowed."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OmegaConfBaseException):
+        cause = cause.__cause__
+    said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if not isinstance(cause, OmegaConfBaseException):
+        return said
+    key = str(cause.full_key or "")
+    reason = str(cause).splitlines()[0]
+    fields = list(getattr(cause.object_type, "__dataclass_fields__", {}))
+    if "not in" in reason and fields:
+        close = difflib.get_close_matches(key.rsplit(".", 1)[-1], fields, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"{key}: no such key; {hint}known: {', '.join(fields)}"
+    return f"{key}: {reason}" if key and key not in reason else reason

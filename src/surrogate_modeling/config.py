@@ -1,0 +1,270 @@
+"""What a run can be told: one dataclass per YAML group, checked before any data is read.
+
+The YAML under ``hydra/`` is merged into these classes (``composition.py``), so that a key that does not exist or a
+value of the wrong type is refused while composing; ranges are checked when the dataclass is made. Everything below
+the commands sees these plain dataclasses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from omegaconf import MISSING
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+CONFIG_DIR = PROJECT_ROOT / "hydra"
+
+
+class UserError(Exception):
+    """Something the user can mend; the text is the whole message, and no traceback is shown."""
+
+
+class Criterion(Enum):
+    """Loss on standardised outputs."""
+
+    mse = "mse"
+    l1 = "l1"
+    smoothl1 = "smoothl1"
+
+
+class Split(Enum):
+    """How cases are dealt to training, validation and test."""
+
+    random = "random"
+    last = "last"
+    named = "named"
+
+
+class Device(Enum):
+    """Where tensors live; ``auto`` takes a CUDA GPU when there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(Enum):
+    """Arithmetic of matrix products; the weights stay float32."""
+
+    fp32 = "fp32"
+    tf32 = "tf32"
+    bf16 = "bf16"
+
+
+def ranged(
+    default: Any = NO_DEFAULT, low: float | None = None, high: float | None = None, below: float | None = None
+) -> Any:
+    """A dataclass field whose value must satisfy ``low <= value <= high`` and ``value < below``."""
+    metadata = {"low": low, "high": high, "below": below}
+    return field(metadata=metadata) if default is NO_DEFAULT else field(default=default, metadata=metadata)
+
+
+@dataclass
+class Checked:
+    """Checks the ranges declared with :func:`ranged` once the values are there."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            low, high, below = (item.metadata.get(key) for key in ("low", "high", "below"))
+            if value is None or isinstance(value, str) or (low is None and high is None and below is None):
+                continue
+            if not (
+                (low is None or value >= low) and (high is None or value <= high) and (below is None or value < below)
+            ):
+                bounds = [
+                    f"{word} {bound}"
+                    for word, bound in (("at least", low), ("at most", high), ("below", below))
+                    if bound is not None
+                ]
+                self.refuse(item.name, f"must be {' and '.join(bounds)}")
+
+    def refuse(self, key: str, allowed: str) -> None:
+        """Raise the one-line refusal of one key.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{self.group()}.{key}={getattr(self, key)}: {allowed}")
+
+    def group(self) -> str:
+        """The configuration group, as users type it."""
+        return "config"
+
+
+@dataclass
+class DatasetConfig(Checked):
+    """Cases, the roles of their columns, and the split; lengths and steps in seconds."""
+
+    name: str = "csv"
+    path: str = MISSING
+    controls: Any = MISSING
+    targets: list[str] | None = None
+    split: Split = Split.random
+    validation: int | float = ranged(0.15, low=0)
+    test: int | float = ranged(0.15, low=0)
+    validation_cases: list[str] | None = None
+    test_cases: list[str] | None = None
+    max_gap: float | None = ranged(5.0, low=1.0)
+
+    def group(self) -> str:
+        return "dataset"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("validation", "test"):
+            size = getattr(self, key)
+            if size == 0 or (isinstance(size, float) and size >= 1):
+                self.refuse(key, "must be a number of cases (an integer from 1) or a fraction between 0 and 1")
+        if self.split is Split.named and not (self.validation_cases and self.test_cases):
+            self.refuse("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
+        if self.split is not Split.named and (self.validation_cases or self.test_cases):
+            self.refuse("split", "must be named when dataset.validation_cases or dataset.test_cases are given")
+        if isinstance(self.controls, bool) or not isinstance(self.controls, int | list):
+            self.refuse("controls", "must be the number of leading control columns or a list of column names")
+        if self.controls == [] or (isinstance(self.controls, int) and self.controls < 1):
+            self.refuse("controls", "must be at least 1: a surrogate is driven by its controls")
+
+
+@dataclass
+class ModelConfig(Checked):
+    """What every network has: the name under which it is registered."""
+
+    name: str = MISSING
+
+    def group(self) -> str:
+        return "model"
+
+    def require_divisible(self, width_key: str) -> None:
+        """Attention splits its width evenly over the heads."""
+        width, heads = (getattr(self, key) for key in (width_key, "heads"))
+        if width % heads:
+            self.refuse("heads", f"must divide model.{width_key}={width}")
+
+
+@dataclass
+class DotConfig(ModelConfig):
+    """DeepONet with a transformer trunk."""
+
+    heads: int = ranged(8, low=1)
+    fc_dim: int = ranged(1024, low=1)
+    trunk_depth: int = ranged(2, low=1)
+    trunk_dim: int = ranged(256, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(32, low=1)
+    dropout: float = ranged(0.0, low=0.0, below=1.0)
+    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_divisible("trunk_dim")
+
+
+@dataclass
+class DolConfig(ModelConfig):
+    """DeepONet with an LSTM trunk."""
+
+    trunk_depth: int = ranged(4, low=1)
+    trunk_dim: int = ranged(64, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(64, low=1)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+
+
+@dataclass
+class DonConfig(ModelConfig):
+    """DeepONet with a multilayer-perceptron trunk."""
+
+    trunk_depth: int = ranged(3, low=1)
+    trunk_dim: int = ranged(64, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(64, low=1)
+
+
+@dataclass
+class BtConfig(ModelConfig):
+    """Baseline transformer over past and control tokens."""
+
+    dim: int = ranged(256, low=1)
+    depth: int = ranged(4, low=1)
+    heads: int = ranged(2, low=1)
+    fc_dim: int = ranged(512, low=1)
+    dropout: float = ranged(0.0, low=0.0, below=1.0)
+    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_divisible("dim")
+
+
+@dataclass
+class LstmConfig(ModelConfig):
+    """Baseline LSTM."""
+
+    dim: int = ranged(512, low=1)
+    depth: int = ranged(2, low=1)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+
+
+@dataclass
+class SettingsConfig(Checked):
+    """How a run is done; lengths in rows, times in seconds."""
+
+    is_debug: bool = False
+    use_decimate: bool = True
+    decimate_range: float = 1.0
+    in_len: int = ranged(10, low=1)
+    out_len: int = ranged(1, low=1)
+    seed: int = ranged(42, low=0, high=2**32 - 1)
+    epochs: int = ranged(500, low=1)
+    batch_size: int = ranged(1024, low=1)
+    lr: float = 0.001
+    criterion: Criterion = Criterion.mse
+    is_save_model: bool = False
+    mlflow_exp_name: str = "pytorch_lightning_test"
+    patience: int = ranged(50, low=1)
+    device: Device = Device.auto
+    precision: Precision = Precision.fp32
+    progress_bar: bool = True
+    num_figures: int | None = ranged(None, low=0)
+    workers: int | None = ranged(None, low=1)
+
+    def group(self) -> str:
+        return "settings"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("decimate_range", "lr"):
+            if not 0 < getattr(self, key) < float("inf"):
+                self.refuse(key, "must be above 0")
+        if not self.mlflow_exp_name.strip():
+            self.refuse("mlflow_exp_name", "must not be empty")
+        if self.out_len > self.in_len:
+            self.refuse(
+                "out_len", f"must be at most settings.in_len={self.in_len}: each output row is read from one past row"
+            )
+
+
+@dataclass
+class Config:
+    """The whole configuration of one run."""
+
+    dataset: Any = MISSING
+    model: Any = MISSING
+    settings: Any = MISSING
+
+
+MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
+    "dot": DotConfig,
+    "dol": DolConfig,
+    "don": DonConfig,
+    "bt": BtConfig,
+    "lstm": LstmConfig,
+}

@@ -1,0 +1,262 @@
+"""One run, top to bottom: cases, windows, surrogate, fit, free run, scores, report, record."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from surrogate_modeling.baselines import LinearBaseline, persistence
+from surrogate_modeling.cases import CaseSet, Grid, read_cases
+from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.report import summary_table, write_report
+from surrogate_modeling.scores import Scores, score
+from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.tracking import Run
+from surrogate_modeling.training import choose_device, fit, seed_run
+from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
+
+log = logging.getLogger(__name__)
+DEBUG_CASES, DEBUG_EPOCHS, DEBUG_FIGURES, DEBUG_ROWS = 6, 3, 24, 400
+MODEL_FILE = "lit_model.pth"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Test cases in free run: (H, P) per case, and what it cost."""
+
+    rows: list[np.ndarray]
+    seconds: float
+
+
+def run_experiment(config: Config, folder: Path, flat: dict[str, Any]) -> float:
+    """Train, test, record.
+
+    Args:
+        config: checked.
+        folder: of this run, exists.
+        flat: the configuration as ``group.key -> value``, for the record.
+
+    Returns:
+        The best validation loss.
+
+    Raises:
+        UserError: anything wrong with the input, before a run is recorded; or training diverged.
+    """
+    config = _debug_size(config) if config.settings.is_debug else config
+    seed_run(config.settings.seed)
+    device = choose_device(config.settings)
+    case_set = load_cases(config)
+    split = split_cases(case_set.cases, config.dataset, config.settings.seed)
+    log.info(
+        "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
+        len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
+    )  # fmt: skip
+    surrogate = make_surrogate(config, case_set, split).to(device)
+    tags = {
+        "git_commit": git_commit(),
+        "dataset_fingerprint": case_set.fingerprint,
+        "device": device_name(device.type),
+        "debug": str(config.settings.is_debug),
+    }
+    with recorded(folder, config, tags, flat) as run:
+        return _train_and_test(config, split, surrogate, run, flat)
+
+
+def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]) -> float:
+    settings = config.settings
+    windows = make_windows(config, surrogate, split)
+    fitted = fit(surrogate, windows, settings, run.folder / "checkpoints", run.log_metrics)
+    if fitted.epochs < settings.epochs:
+        log.info("stopped after %d epochs: val_loss was not better for %d epochs", fitted.epochs, settings.patience)
+    prediction = predict_test(surrogate, split)
+    controls = len(surrogate.description.channels.controls)
+    scale = surrogate.scaling.scale[controls:].cpu().numpy()
+
+    def scored(rows: list[np.ndarray]) -> Scores:
+        return score(split.test, rows, surrogate.description.channels, scale)
+
+    scores = scored(prediction.rows)
+    baselines = {name: scored(rows) for name, rows in predict_baselines(surrogate, split).items()}
+    record_scores(run, scores, baselines, prediction, split, surrogate.description.step)
+    run.log_metrics({"best_val_loss": fitted.val_loss})
+    if scores.diverged:
+        log.warning(
+            "the free run diverged in %d of %d test cases: %s",
+            len(scores.diverged),
+            len(split.test),
+            ", ".join(scores.diverged),
+        )
+    if settings.is_save_model:
+        surrogate.save(run.folder / MODEL_FILE, flat)
+    write_report(
+        run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar
+    )
+    log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
+    return fitted.val_loss
+
+
+def _debug_size(config: Config) -> Config:
+    settings = config.settings
+    figures = DEBUG_FIGURES if settings.num_figures is None else min(DEBUG_FIGURES, settings.num_figures)
+    return replace(config, settings=replace(settings, epochs=min(DEBUG_EPOCHS, settings.epochs), num_figures=figures))
+
+
+def load_cases(config: Config) -> CaseSet:
+    """The cases of the dataset on the time grid of the settings.
+
+    Raises:
+        UserError: as :func:`surrogate_modeling.cases.read_cases`.
+    """
+    dataset, settings = config.dataset, config.settings
+    case_set = read_cases(
+        Path(dataset.path).expanduser(),
+        dataset.controls,
+        dataset.targets,
+        Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap),
+        settings.in_len + settings.out_len,
+        settings.workers,
+        DEBUG_CASES if settings.is_debug and dataset.split.value != "named" else None,
+        settings.progress_bar,
+    )
+    if not settings.is_debug:
+        return case_set
+    log.warning(
+        "settings.is_debug: %d cases, their first %d rows, %d epochs", len(case_set.cases), DEBUG_ROWS, settings.epochs
+    )
+    cut = [replace(case, time=case.time[:DEBUG_ROWS], values=case.values[:DEBUG_ROWS]) for case in case_set.cases]
+    return replace(case_set, cases=cut)
+
+
+def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surrogate:
+    """A fresh network with scaling fitted on the training cases; names the columns that are constant there."""
+    settings = config.settings
+    surrogate = Surrogate(
+        Description(config.model, case_set.channels, settings.in_len, settings.out_len, case_set.step)
+    )
+    constant = surrogate.scaling.fit(case.values for case in split.training)
+    if constant:
+        columns = (*case_set.channels.controls, *case_set.channels.predicted)
+        log.warning("constant over the training cases, scaled by 1: %s", ", ".join(columns[i] for i in constant))
+    return surrogate
+
+
+def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
+    """Training and validation windows in standardised units."""
+    settings, controls = config.settings, len(surrogate.description.channels.controls)
+    scaling = surrogate.scaling.cpu()
+    training, validation = (
+        WindowDataset(cases, scaling, settings.in_len, settings.out_len, controls)
+        for cases in (split.training, split.validation)
+    )
+    return WindowData(training, validation, settings.batch_size)
+
+
+def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:
+    """Free run over the test cases."""
+    started = time.perf_counter()
+    rows = surrogate.predict(split.test)
+    return Prediction(rows, time.perf_counter() - started)
+
+
+def predict_baselines(surrogate: Surrogate, split: CaseSplit) -> dict[str, list[np.ndarray]]:
+    """The baselines, fitted on the same split, over the test cases."""
+    description = surrogate.description
+    controls = len(description.channels.controls)
+    linear = LinearBaseline(surrogate.scaling, description.in_len, controls)
+    linear.fit(split.training, split.validation, description.channels.target_indices)
+    return {
+        "persistence": persistence(split.test, description.in_len, controls),
+        "linear": linear.predict(split.test),
+    }
+
+
+def record_scores(
+    run: Run, scores: Scores, baselines: dict[str, Scores], prediction: Prediction, split: CaseSplit, step: float
+) -> None:
+    """Aggregates over the test cases, and how much faster than real time the prediction was."""
+    simulated = sum(len(rows) for rows in prediction.rows) * step
+    run.log_metrics(
+        {
+            **scores.aggregates(),
+            **{f"nADE_{name}": other.nade for name, other in baselines.items()},
+            **{f"nFDE_{name}": other.nfde for name, other in baselines.items()},
+            "prediction_seconds_per_case": prediction.seconds / len(split.test),
+            "real_time_factor": simulated / prediction.seconds,
+        }
+    )
+
+
+@contextmanager
+def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str, Any]) -> Iterator[Run]:
+    """A run in the store that ends FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
+    params = {key: str(value) for key, value in flat.items()}
+    run = Run(folder, config.settings.mlflow_exp_name, f"{config.model.name} {folder.name}", tags, params)
+    status = "FINISHED"
+    try:
+        with terminated_as_interrupt():
+            yield run
+    # Lightning turns Ctrl-C during fitting into SystemExit.
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise KeyboardInterrupt from None
+    except BaseException as error:
+        status = "FAILED"
+        run.set_tags({"error": f"{type(error).__name__}: {error}"[:5000]})
+        if not isinstance(error, UserError):
+            log.exception("the run failed")
+        raise
+    finally:
+        place = run.finish(status)
+        if place:
+            log.info("%s; artifacts are in %s", status, place)
+        else:
+            log.warning(
+                "%s, but the tracking store could not be reached; the run waits in %s. Send it with:\n"
+                "  pdm run python -m surrogate_modeling.tracking %s", status, folder, folder,
+            )  # fmt: skip
+
+
+@contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """A scheduler's SIGTERM ends the run as Ctrl-C does, so that it is recorded."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread, e.g. a trial of a search run by threads
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def git_commit() -> str:
+    """Commit of the project, with ``-dirty`` when files differ from it; ``unknown`` outside a repository."""
+    command = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def device_name(kind: str) -> str:
+    """``cpu``, or the GPU's name."""
+    if kind == "cpu":
+        return kind
+    import torch
+
+    return torch.cuda.get_device_name()

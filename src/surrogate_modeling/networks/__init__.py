@@ -1,0 +1,27 @@
+"""Networks by name. A saved surrogate knows its network by this name, so it outlives a move of the class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from surrogate_modeling.config import ModelConfig
+from surrogate_modeling.networks.base import Network, Sizes
+from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
+from surrogate_modeling.networks.recurrent import BaselineLstm
+from surrogate_modeling.networks.transformer import BaselineTransformer
+
+NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
+    "dot": build_dot,
+    "dol": build_dol,
+    "don": build_don,
+    "bt": BaselineTransformer,
+    "lstm": BaselineLstm,
+}
+
+__all__ = ["NETWORKS", "Network", "Sizes", "build_network"]
+
+
+def build_network(config: ModelConfig, sizes: Sizes) -> Network:
+    """The network that ``config.name`` stands for, with fresh weights from torch's global generator."""
+    return NETWORKS[config.name](config, sizes)

@@ -1,0 +1,36 @@
+"""Baseline LSTM.
+
+Shape letters: B batch, F feature, C control, P predicted, D state size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from surrogate_modeling.config import LstmConfig
+from surrogate_modeling.networks.base import Network, Sizes
+
+
+class BaselineLstm(Network):
+    """The last state of an LSTM over the past, joined with each embedded control row, gives that output row."""
+
+    def __init__(self, config: LstmConfig, sizes: Sizes) -> None:
+        super().__init__()
+        self.rows_per_call = sizes.out_len
+        # Dropout acts between layers: with one layer there is no place for it.
+        dropout = config.dropout if config.depth > 1 else 0.0
+        self.lstm = nn.LSTM(sizes.features, config.dim, config.depth, batch_first=True, dropout=dropout)
+        self.control_embedding = nn.Linear(sizes.controls, config.dim)
+        self.head = nn.Sequential(
+            nn.Linear(2 * config.dim, config.dim),
+            nn.ReLU(),
+            nn.LayerNorm(config.dim),
+            nn.Linear(config.dim, sizes.predicted),
+        )
+
+    def forward(self, past: Tensor, control: Tensor) -> Tensor:
+        """Past (B, in_len, F), control (B, out_len, C) -> (B, out_len, P)."""
+        state = self.lstm(past)[1][0][-1]
+        rows = state[:, None].expand(-1, control.shape[1], -1)
+        return self.head(torch.cat((rows, self.control_embedding(control)), dim=-1))

@@ -1,0 +1,191 @@
+"""What a run leaves for people: predicted CSVs, figures, and error tables.
+
+Shape letters: T rows of a case, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.figures import Curve, draw_figures
+from surrogate_modeling.file_names import file_names
+from surrogate_modeling.metrics import skill
+from surrogate_modeling.progress import track
+from surrogate_modeling.scores import Scores
+
+
+def write_report(
+    folder: Path,
+    cases: Sequence[Case],
+    predicted: Sequence[np.ndarray],
+    scores: Scores,
+    workers: int | None = None,
+    num_figures: int | None = None,
+    progress_bar: bool = True,
+) -> None:
+    """Write ``csv/``, ``loss/`` and ``figure/``.
+
+    Args:
+        folder: of the run.
+        cases: the test cases, with the truth.
+        predicted: (H, P) per case, physical units.
+        scores: of the same cases in the same order.
+        workers: cores; None for all.
+        num_figures: at most so many, targets of the worst cases first; None for every case and column.
+        progress_bar: show a bar on a terminal.
+    """
+    write_predictions(folder / "csv", cases, predicted, scores.channels, workers, progress_bar)
+    write_losses(folder / "loss", scores)
+    curves = _curves(folder / "figure", cases, predicted, scores)[:num_figures]
+    for path in {curve.path.parent for curve in curves}:
+        path.mkdir(parents=True, exist_ok=True)
+    for _ in track(draw_figures(curves, workers), len(curves), "drawing figures", progress_bar):
+        pass
+    _write_case_tables(folder / "figure", scores)
+
+
+def write_predictions(
+    folder: Path,
+    cases: Sequence[Case],
+    predicted: Sequence[np.ndarray],
+    channels: Channels,
+    workers: int | None = None,
+    progress_bar: bool = True,
+) -> None:
+    """Write the predicted rows of each case to ``<case>.csv``, in the case format: a prediction reads as a case."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = file_names(case.name for case in cases)
+
+    def write(job: tuple[Case, np.ndarray]) -> None:
+        case, rows = job
+        given = case.values[-len(rows) :, : len(channels.controls)]
+        write_case(folder / f"{names[case.name]}.csv", channels, case.time[-len(rows) :], np.hstack((given, rows)))
+
+    jobs = list(zip(cases, predicted, strict=True))
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for _ in track(pool.map(write, jobs), len(jobs), "writing predicted CSVs", progress_bar):
+            pass
+
+
+def write_case(path: Path, channels: Channels, time: np.ndarray, values: np.ndarray) -> None:
+    """Write one file in the case format, each float32 with just the digits that give it back.
+
+    Args:
+        path: of the file.
+        channels: names and units.
+        time: (T,) [s].
+        values: (T, F) float32, controls first.
+    """
+    columns = (*channels.controls, *channels.predicted)
+    head = io.StringIO()
+    csv.writer(head, lineterminator="\n").writerows(
+        [("time", *columns), ("s", *(channels.units[name] for name in columns))]
+    )
+    # Time as float64 rounded to a nanosecond: t0 + k d should read 12.3, not 12.299999999999999.
+    arrays = [pa.array(np.round(time, 9)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
+    table = pa.table(arrays, names=[str(i) for i in range(len(arrays))])
+    with path.open("wb") as file:
+        file.write(head.getvalue().encode())
+        pa_csv.write_csv(table, file, pa_csv.WriteOptions(include_header=False))
+
+
+def write_losses(folder: Path, scores: Scores) -> None:
+    """Write ``loss_<column>_ADE.csv`` and ``_FDE.csv`` for every predicted column: all test cases, worst last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, safe in file_names(scores.channels.predicted).items():
+        for metric, errors in zip(("ADE", "FDE"), scores.column(name), strict=True):
+            with (folder / f"loss_{safe}_{metric}.csv").open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
+                order = np.argsort(errors, kind="stable")
+                writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
+
+
+def _curves(folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores) -> list[Curve]:
+    channels = scores.channels
+    case_folders, files = file_names(scores.cases), file_names(channels.predicted)
+    targets = set(channels.targets)
+    worst_first = np.argsort(-scores.case_nade, kind="stable")
+    columns = sorted(range(len(channels.predicted)), key=lambda j: channels.predicted[j] not in targets)
+    pairs = [
+        (i, j)
+        for group in (True, False)
+        for i in worst_first
+        for j in columns
+        if (channels.predicted[j] in targets) is group
+    ]
+    return [
+        Curve(
+            folder / case_folders[cases[i].name] / f"{files[channels.predicted[j]]}.png",
+            cases[i].name,
+            channels.predicted[j],
+            channels.units[channels.predicted[j]],
+            cases[i].time,
+            cases[i].values[:, len(channels.controls) + j],
+            predicted[i][:, j],
+            float(scores.ade[i, j]),
+            float(scores.fde[i, j]),
+        )
+        for i, j in pairs
+    ]
+
+
+def _write_case_tables(folder: Path, scores: Scores) -> None:
+    """``loss.txt`` of each case: ADE and FDE of every predicted column."""
+    channels = scores.channels
+    width = max(map(len, (*channels.predicted, "column")))
+    for i, (name, safe) in enumerate(file_names(scores.cases).items()):
+        lines = [
+            f"{name}: free run, error per predicted column",
+            f"{'column':<{width}} {'unit':>10} {'ADE':>12} {'FDE':>12}",
+        ]
+        lines += [
+            f"{column:<{width}} {channels.units[column]:>10} {scores.ade[i, j]:>12.5g} {scores.fde[i, j]:>12.5g}"
+            for j, column in enumerate(channels.predicted)
+        ]
+        path = folder / safe / "loss.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
+    """The short table at the end of a run: per target ADE and FDE, and the error against each baseline's.
+
+    Args:
+        scores: of the surrogate.
+        baselines: name -> scores on the same cases.
+    """
+    head = ["target", "unit", "ADE", "FDE", *(f"{name} {metric}" for name in baselines for metric in ("ADE", "FDE"))]
+    everyone = [scores, *baselines.values()]
+    rows = [
+        [
+            name,
+            scores.channels.units[name],
+            *(f"{errors.mean():.4g}" for other in everyone for errors in other.column(name)),
+        ]
+        for name in scores.channels.targets
+    ]
+    rows.append(["nADE, nFDE", "-", *(f"{value:.4f}" for other in everyone for value in (other.nade, other.nfde))])
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (head, *rows)
+    ]
+    verdicts = [
+        f"{abs(skill(scores.nade, other.nade)):.0%} {'below' if scores.nade <= other.nade else 'above'} {name}"
+        for name, other in baselines.items()
+    ]
+    return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"])

@@ -1,0 +1,202 @@
+"""The product of a run: network, scaling, and the names and units of its columns, in one module.
+
+Everything outside speaks physical units. Free run exists here and nowhere else: testing, prediction, export checks
+and benchmarks call it.
+
+Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F feature (C control, then P predicted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.config import MODEL_SCHEMAS, ModelConfig, UserError
+from surrogate_modeling.networks import Network, Sizes, build_network
+from surrogate_modeling.scaling import Standardizer
+
+FORMAT = "surrogate-1"
+# Bounds the memory of a free run over thousands of cases: rows of all cases of one batch.
+ROWS_PER_BATCH = 400_000
+
+
+def roll_out(network: Network, past: Tensor, control: Tensor) -> Tensor:
+    """Free run in standardised units: the network feeds on its own outputs to the end.
+
+    Every row fed back carries the controls of its own row. When the last call would reach past the end, the last
+    control row is repeated and what is predicted beyond the end is dropped. Differentiable.
+
+    Args:
+        network: as :class:`~surrogate_modeling.networks.base.Network`.
+        past: (B, in_len, F).
+        control: (B, H, C), the rows that follow.
+
+    Returns:
+        (B, H, P).
+    """
+    horizon, rows = control.shape[1], network.rows_per_call
+    if rows is None or rows == horizon:
+        return network(past, control)
+    surplus = -horizon % rows
+    if surplus:
+        control = torch.cat((control, control[:, -1:].expand(-1, surplus, -1)), dim=1)
+    predicted = []
+    for start in range(0, horizon, rows):
+        block = control[:, start : start + rows]
+        rows_out = network(past, block)
+        predicted.append(rows_out)
+        past = torch.cat((past[:, rows:], torch.cat((block, rows_out), dim=-1)), dim=1)
+    return torch.cat(predicted, dim=1)[:, :horizon]
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a surrogate is, beside its weights: enough to build it again and to use it."""
+
+    model: ModelConfig
+    channels: Channels
+    in_len: int
+    out_len: int
+    step: float
+
+    @property
+    def sizes(self) -> Sizes:
+        return Sizes(len(self.channels.controls), len(self.channels.predicted), self.in_len, self.out_len)
+
+
+class Surrogate(nn.Module):
+    """Initial rows and a control schedule in, the whole trajectory out, in physical units."""
+
+    def __init__(self, description: Description) -> None:
+        super().__init__()
+        self.description = description
+        self.network = build_network(description.model, description.sizes)
+        self.scaling = Standardizer(description.sizes.features)
+
+    @property
+    def device(self) -> torch.device:
+        return self.scaling.mean.device
+
+    @overload
+    def free_run(self, initial: Tensor, controls: Tensor) -> Tensor: ...
+    @overload
+    def free_run(self, initial: np.ndarray, controls: np.ndarray) -> np.ndarray: ...
+    def free_run(self, initial: Any, controls: Any) -> Any:
+        """Predict a batch of cases of one length, or one case, from their first rows to their last.
+
+        Args:
+            initial: (B, in_len, P) or (in_len, P), predicted columns of the first in_len rows.
+            controls: (B, T, C) or (T, C), controls of all rows, T > in_len.
+
+        Returns:
+            (B, T - in_len, P) or (T - in_len, P), row in_len of the case first; an array for arrays, a tensor for
+            tensors, then differentiable with respect to the controls and the initial rows.
+
+        Raises:
+            ValueError: shapes that do not fit this surrogate.
+        """
+        if not isinstance(controls, Tensor):
+            with torch.no_grad():
+                return self.free_run(self._tensor(initial), self._tensor(controls)).cpu().numpy()
+        if controls.ndim == 2:
+            return self.free_run(initial[None], controls[None])[0]
+        sizes = self.description.sizes
+        if controls.ndim != 3 or controls.shape[2] != sizes.controls or controls.shape[1] <= sizes.in_len:
+            raise ValueError(
+                f"controls: shape {tuple(controls.shape)}, expected "
+                f"(cases, more than {sizes.in_len} rows, {sizes.controls})"
+            )
+        if initial.shape != (len(controls), sizes.in_len, sizes.predicted):
+            raise ValueError(
+                f"initial: shape {tuple(initial.shape)}, expected {(len(controls), sizes.in_len, sizes.predicted)}"
+            )
+        control = self.scaling.standardise(controls, slice(0, sizes.controls))
+        given = self.scaling.standardise(initial, slice(sizes.controls, None))
+        past = torch.cat((control[:, : sizes.in_len], given), dim=-1)
+        predicted = roll_out(self.network, past, control[:, sizes.in_len :])
+        return self.scaling.restore(predicted, slice(sizes.controls, None))
+
+    def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
+        """Free run over cases of any lengths, many at once.
+
+        Args:
+            cases: values (T, F) with all controls and at least the first in_len rows of the predicted columns.
+
+        Returns:
+            Per case (T - in_len, P) float32, in the order given.
+        """
+        sizes = self.description.sizes
+        order = sorted(range(len(cases)), key=lambda i: len(cases[i].values))
+        predicted: dict[int, np.ndarray] = {}
+        for batch in _batches(order, [len(case.values) for case in cases]):
+            longest = len(cases[batch[-1]].values)
+            controls = np.stack([_held(cases[i].values[:, : sizes.controls], longest) for i in batch])
+            initial = np.stack([cases[i].values[: sizes.in_len, sizes.controls :] for i in batch])
+            for i, rows in zip(batch, self.free_run(initial, controls), strict=True):
+                predicted[i] = rows[: len(cases[i].values) - sizes.in_len]
+        return [predicted[i] for i in range(len(cases))]
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
+
+    def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
+        """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
+        description = self.description
+        torch.save(
+            {
+                "format": FORMAT,
+                "model": asdict(description.model),
+                "channels": asdict(description.channels),
+                "in_len": description.in_len,
+                "out_len": description.out_len,
+                "step": description.step,
+                "weights": {key: value.cpu() for key, value in self.state_dict().items()},
+                "config": config or {},
+            },
+            path,
+        )
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "cpu") -> Surrogate:
+        """Open a saved surrogate, ready to predict; runs no code from the file.
+
+        Raises:
+            UserError: the file is missing, damaged, or not a surrogate.
+        """
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file") from None
+        except Exception as error:
+            raise UserError(f"{path}: not a saved surrogate, or damaged ({str(error).splitlines()[0]})") from None
+        if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+            raise UserError(f"{path}: not a surrogate of format {FORMAT}")
+        model = MODEL_SCHEMAS[saved["model"]["name"]](**saved["model"])
+        description = Description(
+            model, Channels(**saved["channels"]), saved["in_len"], saved["out_len"], saved["step"]
+        )
+        surrogate = cls(description)
+        surrogate.load_state_dict(saved["weights"])
+        return surrogate.to(device).eval()
+
+
+def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
+    """Cases of similar length together, so that padding and memory stay small; ``order`` is by length."""
+    batches: list[list[int]] = [[]]
+    for i in order:
+        if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > ROWS_PER_BATCH:
+            batches.append([])
+        batches[-1].append(i)
+    return [batch for batch in batches if batch]
+
+
+def _held(rows: np.ndarray, length: int) -> np.ndarray:
+    """Rows (T, C) continued to ``length`` with the last one; what is predicted there is cut off."""
+    return np.concatenate((rows, np.repeat(rows[-1:], length - len(rows), axis=0)))

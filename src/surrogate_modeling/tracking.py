@@ -1,0 +1,289 @@
+"""The record of a run in MLflow; the only file that imports mlflow.
+
+Whatever is to be recorded is first appended to a journal in the run's folder; a thread sends the journal to the
+tracking store. So training never waits for a server, and what could not be sent waits on disk:
+``python -m surrogate_modeling.tracking <run folder>`` sends it later.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from surrogate_modeling.config import PROJECT_ROOT
+
+log = logging.getLogger(__name__)
+JOURNAL, STATE = "tracking.jsonl", "tracking.state.json"
+# Needed to send or to go on, and of no use beside the record.
+NOT_ARTIFACTS = {JOURNAL, STATE, "checkpoints"}
+METRICS_PER_CALL = 900
+LONGEST_PARAMETER = 6000
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+SECONDS_TO_FINISH = 120.0
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI`` where set, else a database under the project root, wherever the command is run."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{PROJECT_ROOT / 'mlflow.db'}"
+
+
+class Sender:
+    """Sends the journal of one run folder from where it was left; everything it knows is on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._client: Any = None
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """How far the journal was sent, and the run's id once it has one."""
+        path = self.folder / STATE
+        return json.loads(path.read_text()) if path.exists() else {"sent": 0, "run_id": None}
+
+    def send_pending(self) -> None:
+        """Send all whole lines that are not sent yet; raises whatever the store raises, having kept its place."""
+        state = self.state
+        with (self.folder / JOURNAL).open("rb") as journal:
+            journal.seek(state["sent"])
+            for operation, entries, end in _grouped(journal, state["sent"]):
+                state["run_id"] = self._apply(operation, entries, state["run_id"])
+                state["sent"] = end
+                self._keep(state)
+
+    def _keep(self, state: dict[str, Any]) -> None:
+        part = self.folder / f"{STATE}.part"
+        part.write_text(json.dumps(state))
+        part.replace(self.folder / STATE)
+
+    def _apply(self, operation: str, entries: list[dict[str, Any]], run_id: str | None) -> str:
+        from mlflow.entities import Metric, Param, RunTag
+
+        if operation == "start":
+            return self._start(entries[-1])
+        assert run_id is not None, "the first line of a journal is its start"
+        client = self._connect()
+        if operation == "metrics":
+            metrics = [Metric(k, v, e["time"], e["step"]) for e in entries for k, v in e["values"].items()]
+            for i in range(0, len(metrics), METRICS_PER_CALL):
+                client.log_batch(run_id, metrics=metrics[i : i + METRICS_PER_CALL])
+        elif operation == "params":
+            pairs = [Param(key, value) for e in entries for key, value in e["values"].items()]
+            for i in range(0, len(pairs), 90):
+                client.log_batch(run_id, params=pairs[i : i + 90])
+        elif operation == "tags":
+            client.log_batch(run_id, tags=[RunTag(key, value) for e in entries for key, value in e["values"].items()])
+        elif operation == "artifacts":
+            self._send_artifacts(run_id)
+        elif operation == "finish":
+            client.set_terminated(run_id, entries[-1]["status"], entries[-1]["time"])
+        return run_id
+
+    def _connect(self) -> Any:
+        if self._client is None:
+            # The journal waits instead: MLflow's own patience is minutes per call.
+            os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+            os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+            import mlflow
+
+            uri = tracking_uri()
+            (PROJECT_ROOT / ".cache").mkdir(exist_ok=True)
+            # Two processes that create the database at once corrupt each other's migration.
+            with FileLock(PROJECT_ROOT / ".cache" / "mlflow.lock", timeout=120):
+                client = mlflow.MlflowClient(uri)
+                client.search_experiments(max_results=1)
+            self._client = client
+        return self._client
+
+    def _start(self, entry: dict[str, Any]) -> str:
+        client = self._connect()
+        experiment = self._experiment(entry["experiment"])
+        key = entry["tags"]["run_key"]
+        # A start that reached the store but whose answer was lost must not make a second run.
+        known = client.search_runs([experiment], filter_string=f"tags.run_key = '{key}'", max_results=1)
+        if known:
+            return known[0].info.run_id
+        run = client.create_run(experiment, start_time=entry["time"], tags=entry["tags"], run_name=entry["name"])
+        return run.info.run_id
+
+    def _experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        client = self._connect()
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            local = tracking_uri().startswith("sqlite")
+            try:
+                return client.create_experiment(name, (PROJECT_ROOT / "mlruns").as_uri() if local else None)
+            except MlflowException:
+                found = client.get_experiment_by_name(name)
+                if found is None:
+                    raise
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return found.experiment_id
+
+    def _send_artifacts(self, run_id: str) -> None:
+        client = self._connect()
+        for path in sorted(self.folder.iterdir()):
+            if path.name in NOT_ARTIFACTS or path.suffix == ".part":
+                continue
+            if path.is_dir():
+                client.log_artifacts(run_id, str(path), path.name)
+            else:
+                client.log_artifact(run_id, str(path))
+
+    def artifact_uri(self, run_id: str) -> str:
+        """Where the store keeps the run's files."""
+        return self._connect().get_run(run_id).info.artifact_uri
+
+
+def _grouped(journal: Any, offset: int) -> Iterator[tuple[str, list[dict[str, Any]], int]]:
+    """Neighbouring entries of one kind, with the offset after them; a line without its end is not there yet."""
+    operation = ""
+    entries: list[dict[str, Any]] = []
+    for line in journal:
+        if not line.endswith(b"\n"):
+            break
+        entry = json.loads(line)
+        if entries and (entry["op"] != operation or operation in ("start", "finish")):
+            yield operation, entries, offset
+            entries = []
+        operation = entry["op"]
+        entries.append(entry)
+        offset += len(line)
+    if entries:
+        yield operation, entries, offset
+
+
+class Run:
+    """One run being recorded.
+
+    Args:
+        folder: of the run; its files are the artifacts.
+        experiment: name in the store.
+        name: of the run.
+        tags: fixed at the start.
+        params: the flat configuration.
+    """
+
+    def __init__(self, folder: Path, experiment: str, name: str, tags: dict[str, str], params: dict[str, str]) -> None:
+        self.folder = folder
+        self.sender = Sender(folder)
+        self._wake, self._ended = threading.Event(), threading.Event()
+        self._write("start", experiment=experiment, name=name, tags={**tags, "run_key": folder.name})
+        self._write("params", values={key: _cut(key, value) for key, value in params.items()})
+        self._thread = threading.Thread(target=self._send, name="tracking", daemon=True)
+        self._thread.start()
+
+    def log_metrics(self, values: dict[str, float], step: int = 0) -> None:
+        """Record numbers of one step."""
+        self._write("metrics", values={metric_name(key): float(value) for key, value in values.items()}, step=step)
+
+    def set_tags(self, values: dict[str, str]) -> None:
+        """Record texts."""
+        self._write("tags", values=values)
+
+    def finish(self, status: str) -> str | None:
+        """Record the files and the end, wait for the store, and clear the folder once everything is there.
+
+        Args:
+            status: FINISHED, FAILED or KILLED.
+
+        Returns:
+            Where the artifacts are now; None when the store could not be reached and they wait in the folder.
+        """
+        self._write("artifacts")
+        self._write("finish", status=status)
+        self._ended.set()
+        self._wake.set()
+        self._thread.join(SECONDS_TO_FINISH)
+        return None if self._thread.is_alive() or not is_sent(self.folder) else clear_folder(self.sender)
+
+    def _write(self, operation: str, **content: Any) -> None:
+        entry = {"op": operation, "time": int(time.time() * 1000), **content}
+        with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
+            journal.write(json.dumps(entry) + "\n")
+        self._wake.set()
+
+    def _send(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            ended = self._ended.is_set()
+            try:
+                self.sender.send_pending()
+                pause = FIRST_PAUSE
+            except Exception as error:
+                if pause == FIRST_PAUSE:
+                    log.warning(
+                        "tracking store %s: %s; the record waits in %s", tracking_uri(), _first_line(error), self.folder
+                    )
+                self._ended.wait(pause) if not ended else time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+                self._wake.set()
+                continue
+            if ended:
+                return
+
+
+def is_sent(folder: Path) -> bool:
+    """Whether the whole journal reached the store."""
+    return Sender(folder).state["sent"] == (folder / JOURNAL).stat().st_size
+
+
+def clear_folder(sender: Sender) -> str:
+    """Delete a run folder whose files are safely in the store; returns where they are there."""
+    uri = sender.artifact_uri(sender.state["run_id"])
+    shutil.rmtree(sender.folder, ignore_errors=True)
+    parent = sender.folder.parent
+    if parent.parent.name == "hydra_experiment" and not any(parent.iterdir()):
+        parent.rmdir()
+    return uri.removeprefix("file://")
+
+
+def metric_name(name: str) -> str:
+    """A name the store accepts: letters, digits and ``_-./: ``; anything else becomes an underscore."""
+    return "".join(letter if letter.isalnum() or letter in "_-./: " else "_" for letter in name)
+
+
+def _cut(key: str, value: str) -> str:
+    if len(value) > LONGEST_PARAMETER:
+        log.warning(
+            "parameter %s is cut at %d characters in MLflow; .hydra/config.yaml has all", key, LONGEST_PARAMETER
+        )
+    return value[:LONGEST_PARAMETER]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def send_later(folders: list[Path]) -> int:
+    """Send run folders that had to wait; returns the exit code."""
+    for folder in folders:
+        if not (folder / JOURNAL).exists():
+            print(f"{folder}: no {JOURNAL} here; give the folder of a run", file=sys.stderr)
+            return 2
+        sender = Sender(folder)
+        try:
+            sender.send_pending()
+        except Exception as error:
+            print(f"{folder}: {tracking_uri()}: {_first_line(error)}", file=sys.stderr)
+            return 1
+        print(f"{folder}: sent to {clear_folder(sender)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(send_later([Path(argument) for argument in sys.argv[1:]]))

@@ -1,0 +1,155 @@
+"""Cases -> one standardised tensor and the starts of its windows.
+
+Windows are never made: a batch is one gather from the tensor of all rows.
+
+Shape letters: N all rows, W windows, B batch, T time, F feature (C control, then P predicted).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from surrogate_modeling.cases import Case
+from surrogate_modeling.config import DatasetConfig, Split, UserError
+from surrogate_modeling.scaling import Standardizer
+
+log = logging.getLogger(__name__)
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class CaseSplit:
+    """Which cases train, which choose, and which are only scored."""
+
+    training: list[Case]
+    validation: list[Case]
+    test: list[Case]
+
+
+def split_cases(cases: Sequence[Case], config: DatasetConfig, seed: int) -> CaseSplit:
+    """Deal whole cases to the three sets.
+
+    Args:
+        cases: in natural name order.
+        config: ``split``, sizes, and names for ``split=named``.
+        seed: of the random split.
+
+    Raises:
+        UserError: a named case is not there or named twice, or nothing is left to train on.
+    """
+    if config.split is Split.named:
+        return _named_split(cases, config.validation_cases or [], config.test_cases or [])
+    sizes = {key: _count(getattr(config, key), len(cases)) for key in ("validation", "test")}
+    training = len(cases) - sizes["validation"] - sizes["test"]
+    if training < 1:
+        raise UserError(
+            f"dataset.validation={config.validation}, dataset.test={config.test}: {sizes['validation']} and "
+            f"{sizes['test']} of {len(cases)} cases leave none to train on"
+        )
+    order = list(range(len(cases)))
+    if config.split is Split.random:
+        order = np.random.default_rng(seed).permutation(len(cases)).tolist()
+    parts = order[:training], order[training : training + sizes["validation"]], order[training + sizes["validation"] :]
+    return CaseSplit(*([cases[i] for i in sorted(part)] for part in parts))
+
+
+def _count(size: int | float, cases: int) -> int:
+    return size if isinstance(size, int) else max(1, round(size * cases))
+
+
+def _named_split(cases: Sequence[Case], validation: list[str], test: list[str]) -> CaseSplit:
+    by_name = {case.name: case for case in cases}
+    for key, names in (("validation_cases", validation), ("test_cases", test)):
+        unknown = [name for name in names if name not in by_name]
+        if unknown:
+            raise UserError(
+                f"dataset.{key}: no such case: {', '.join(unknown)}; a case is named as its file without .csv"
+            )
+    both = set(validation) & set(test)
+    if both:
+        raise UserError(f"dataset.validation_cases and dataset.test_cases both name {', '.join(sorted(both))}")
+    training = [case for case in cases if case.name not in {*validation, *test}]
+    if not training:
+        raise UserError("dataset.validation_cases and dataset.test_cases name every case; none is left to train on")
+    return CaseSplit(training, [by_name[name] for name in validation], [by_name[name] for name in test])
+
+
+class WindowDataset(Dataset[Batch]):
+    """All windows of some cases; ``rows`` (N, F) standardised, ``starts`` (W,) first row of each window.
+
+    Indexing with a list gives the whole batch at once (PyTorch's loader calls ``__getitems__``), so any sampler works,
+    Lightning's distributed ones among them.
+
+    Args:
+        cases: physical units.
+        scaling: fitted on the training cases.
+        in_len: past rows of a window.
+        horizon: predicted rows of a window.
+    """
+
+    def __init__(self, cases: Sequence[Case], scaling: Standardizer, in_len: int, horizon: int, controls: int) -> None:
+        self.in_len, self.horizon, self.controls = in_len, horizon, controls
+        lengths = [len(case.values) for case in cases]
+        self.rows = torch.empty(sum(lengths), cases[0].values.shape[1])
+        starts, first = [], 0
+        with torch.no_grad():
+            for case, length in zip(cases, lengths, strict=True):
+                # A copy: cached cases are read-only views, which torch warns about.
+                self.rows[first : first + length] = scaling.standardise(torch.from_numpy(case.values.copy()))
+                starts.append(torch.arange(first, first + length - in_len - horizon + 1))
+                first += length
+        self.starts = torch.cat(starts)
+        self._offsets = torch.arange(in_len + horizon)
+
+    def to(self, device: torch.device) -> None:
+        """Move rows and starts to where the network is; batches are then gathered there."""
+        self.rows, self.starts, self._offsets = (part.to(device) for part in (self.rows, self.starts, self._offsets))
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> Batch:
+        past, control, truth = self.__getitems__([index])
+        return past[0], control[0], truth[0]
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Past (B, in_len, F), controls (B, horizon, C) and truth (B, horizon, P) of some windows."""
+        starts = self.starts[torch.as_tensor(indices, device=self.starts.device)]
+        block = self.rows[starts[:, None] + self._offsets]
+        future = block[:, self.in_len :]
+        return block[:, : self.in_len], future[..., : self.controls], future[..., self.controls :]
+
+
+def _whole(batch: Any) -> Any:
+    """The dataset gives whole batches already."""
+    return batch
+
+
+class WindowData(LightningDataModule):
+    """Training and validation windows for Lightning; no worker processes, because a batch is one gather."""
+
+    def __init__(self, training: WindowDataset, validation: WindowDataset, batch_size: int) -> None:
+        super().__init__()
+        self.training, self.validation, self.batch_size = training, validation, batch_size
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled anew each epoch."""
+        return self._loader(self.training, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In order."""
+        return self._loader(self.validation, shuffle=False)
+
+    def _loader(self, windows: WindowDataset, shuffle: bool) -> DataLoader[Batch]:
+        if self.trainer is not None:
+            windows.to(self.trainer.strategy.root_device)
+        return DataLoader(windows, self.batch_size, shuffle=shuffle, collate_fn=_whole)
