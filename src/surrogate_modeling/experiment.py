@@ -61,7 +61,7 @@ def run_experiment(config: Config, folder: Path, flat: dict[str, Any]) -> float:
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
-    surrogate = make_surrogate(config, case_set, split).to(device)
+    surrogate = make_surrogate(config, case_set, split)
     tags = {
         "git_commit": git_commit(),
         "dataset_fingerprint": case_set.fingerprint,
@@ -75,15 +75,16 @@ def run_experiment(config: Config, folder: Path, flat: dict[str, Any]) -> float:
 def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]) -> float:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
-    fitted = fit(surrogate, windows, settings, run.folder / "checkpoints", run.log_metrics)
+    fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", run.log_metrics)
     if fitted.epochs < settings.epochs:
-        log.info("stopped after %d epochs: val_loss was not better for %d epochs", fitted.epochs, settings.patience)
+        log.info(
+            "stopped after %d epochs: %s was not better for %d epochs",
+            fitted.epochs, settings.monitor.value, settings.patience,
+        )  # fmt: skip
     prediction = predict_test(surrogate, split)
-    controls = len(surrogate.description.channels.controls)
-    scale = surrogate.scaling.scale[controls:].cpu().numpy()
 
     def scored(rows: list[np.ndarray]) -> Scores:
-        return score(split.test, rows, surrogate.description.channels, scale)
+        return score(split.test, rows, surrogate.description.channels, surrogate.predicted_scale)
 
     scores = scored(prediction.rows)
     baselines = {name: scored(rows) for name, rows in predict_baselines(surrogate, split).items()}
@@ -141,7 +142,15 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
     """A fresh network with scaling fitted on the training cases; names the columns that are constant there."""
     settings = config.settings
     surrogate = Surrogate(
-        Description(config.model, case_set.channels, settings.in_len, settings.out_len, case_set.step)
+        Description(
+            config.model,
+            case_set.channels,
+            settings.in_len,
+            settings.out_len,
+            case_set.step,
+            settings.output,
+            settings.feedback,
+        )
     )
     constant = surrogate.scaling.fit(case.values for case in split.training)
     if constant:
@@ -152,13 +161,14 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
     """Training and validation windows in standardised units."""
-    settings, controls = config.settings, len(surrogate.description.channels.controls)
-    scaling = surrogate.scaling.cpu()
+    settings = config.settings
     training, validation = (
-        WindowDataset(cases, scaling, settings.in_len, settings.out_len, controls)
+        WindowDataset(
+            cases, surrogate.scaling, settings.in_len, settings.loss_rows, surrogate.description.sizes.controls
+        )
         for cases in (split.training, split.validation)
     )
-    return WindowData(training, validation, settings.batch_size)
+    return WindowData(training, validation, settings)
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:
