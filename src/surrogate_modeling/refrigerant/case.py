@@ -30,6 +30,7 @@ class Run:
     failed_at: float | None
     unsolved: int
     trips: int
+    substeps: int
     final: np.ndarray
 
     def predicted(self) -> np.ndarray:
@@ -84,7 +85,17 @@ def run_schedule(
     if row >= 0:
         kept = (row + stride - 1) // stride
         states, controls, observed = states[:kept], controls[:kept], observed[:kept]
-    return Run(tables, states, controls, observed, None if row < 0 else row * STEP, unsolved, int(unit[5]), y)
+    return Run(
+        tables,
+        states,
+        controls,
+        observed,
+        None if row < 0 else row * STEP,
+        unsolved,
+        int(unit[5]),
+        substeps,
+        y,
+    )
 
 
 class CaseFailed(Exception):

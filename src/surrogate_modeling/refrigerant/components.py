@@ -54,6 +54,7 @@ ROUNDING = 0.04  # half width in quality of the rounded saturated-liquid kink of
 DISPLACEMENT = 33e-6  # m3/rev
 ELECTRO_MECHANICAL = 0.90
 UA_SHELL_GAS, UA_SHELL_BAY, C_SHELL = 25.0, 4.0, 3600.0  # W/K, W/K, J/K
+CP_GAS = 1000.0  # J/kg/K, discharge gas, for the shell's exchange only
 
 # Line losses K in dp = K m^2 / rho, 1/m4.
 K_SUCTION, K_DISCHARGE, K_LIQUID, K_EVAPORATOR = 1.6e8, 1.53e9, 1.2e10, 7.0e8
@@ -200,11 +201,12 @@ def compressor(
         )
         work = ideal / max(efficiency, 0.30)
         m_electric = m * work / ELECTRO_MECHANICAL
-        # The shell exchanges heat with the compressed gas, by an effectiveness that ends with the flow.
+        # The shell exchanges heat with the compressed gas. Written per kg, so that at standstill the gas in
+        # the outlet takes the shell's temperature instead of jumping.
         _, t_hot, _ = gas_state(tables, max(p_discharge, p_suction), h_in + work)
-        capacity = 1000.0 * m + 1e-9
-        heat = capacity * (1.0 - np.exp(-UA_SHELL_GAS / capacity)) * (t_shell - t_hot)
-        h_out = h_in + work + heat / (m + 1e-12) if m > 1e-9 else h_in + work
+        effect = 1.0 - np.exp(-UA_SHELL_GAS / (CP_GAS * m + 1e-9))
+        per_kg = CP_GAS * effect * (t_shell - t_hot)
+        heat, h_out = m * per_kg, h_in + work + per_kg
         v_out, _, _ = gas_state(tables, max(p_discharge, p_suction), h_out)
     out[0], out[1], out[2] = m, h_out, m_electric
     out[3], out[4], out[5], out[6], out[7], out[8] = p_suction, p_discharge, v_in, heat, t_in, v_out
