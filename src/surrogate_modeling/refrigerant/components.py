@@ -178,20 +178,22 @@ def compressor(
     """Fill ``out`` with m [kg/s], h discharge [J/kg], electric power [W], suction p, discharge p
     [Pa], v suction, heat shell to gas [W], T suction [K], v discharge.
 
-    Mass flow and the losses of both lines depend on each other; five passes, each keeping 0.3 of the old
-    flow, leave a relative error below 1e-5 at the highest speed.
+    Mass flow and the losses of both lines depend on each other. Density falls nearly in proportion to the
+    suction pressure, so five Newton steps with that slope leave a relative error of the flow below 1e-5
+    even at 7000 rpm.
     """
     m, m_electric, h_out, heat = 0.0, 0.0, h_in, 0.0
     p_suction, p_discharge = p_low, p_high
     v_in, t_in, entropy = gas_state(tables, p_low, h_in)
     v_out = v_in * p_low / max(p_high, p_low)
     for iteration in range(5):
-        p_suction = p_low - min(K_SUCTION * m * m * v_in, 0.5 * p_low)
+        loss = min(K_SUCTION * m * m * v_in, 0.5 * p_low)
+        p_suction = p_low - loss
         p_discharge = p_high + K_DISCHARGE * m * m * v_out
         v_in, t_in, entropy = gas_state(tables, p_suction, h_in)
         ratio = p_discharge / p_suction
         new = (1.0 - 0.0202 * (ratio - 1.3)) * DISPLACEMENT * max(speed, 0.0) / v_in
-        m = new if iteration == 0 else 0.3 * m + 0.7 * new
+        m = new if iteration == 0 else m + (new - m) / (1.0 + 2.0 * loss / p_suction)
         # A pressure ratio below one costs no work: the scroll lets the gas through.
         ideal = max(isentropic_enthalpy(tables, max(p_discharge, p_suction), entropy) - h_in, 0.0)
         d = ratio - 2.6

@@ -1,8 +1,9 @@
 """Time stepping: the stabilised explicit method RKC2 and the control unit that drives the compressor.
 
 RKC2 is the second order Runge-Kutta-Chebyshev method of Sommeijer, Shampine and Verwer (J. Comput. Appl.
-Math. 88, 1998, 315-326). Its real stability interval grows with the square of the number of stages (about
-52 for 9 stages), which covers the stiff last evaporator cell at a fraction of an implicit method's cost.
+Math. 88, 1998, 315-326). Its real stability interval grows with the square of the number of stages: 22.8
+for 6 stages, or 457 1/s at a step of 0.05 s. The fastest mode of the circuit, the last evaporator cell's, was
+seen at 140 1/s over random cases of both refrigerants.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from surrogate_modeling.refrigerant.compilation import compiled
 from surrogate_modeling.refrigerant.properties import Tables, gas_state
 
 CONTROL_STEP = 0.1  # s, controls are held this long
-STAGES = 9
+STAGES = 6
 SUBSTEPS = 2  # of 0.05 s in one control step
 
 OPEN_LOOP, RANDOM_STEPS, PI_CONTROL, THERMOSTAT, ENGINE = -1, 0, 1, 2, 3

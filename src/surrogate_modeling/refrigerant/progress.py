@@ -38,7 +38,8 @@ def _bar(total: int, done: int) -> Iterator[Callable[[], None]]:
 
 
 def _lines(total: int, done: int) -> Callable[[], None]:
-    began = last = time.monotonic()
+    last = time.monotonic()
+    began: float | None = None  # set by the first finished case: what came before was compilation
     finished = 0
     print(
         f"Refrigerant circuit cases: {done} of {total} there, {total - done} to make",
@@ -47,13 +48,16 @@ def _lines(total: int, done: int) -> Callable[[], None]:
     )
 
     def advance() -> None:
-        nonlocal finished, last
+        nonlocal began, finished, last
         finished += 1
         now = time.monotonic()
+        if began is None:
+            began = now
+            return
         if now - last < SECONDS_BETWEEN_LINES and done + finished < total:
             return
         last = now
-        left = (total - done - finished) * (now - began) / finished
+        left = (total - done - finished) * (now - began) / (finished - 1)
         print(
             f"Refrigerant circuit cases: {done + finished} of {total}, about {left:.0f} s left",
             file=sys.stderr,

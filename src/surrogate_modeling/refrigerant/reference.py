@@ -45,11 +45,17 @@ class Trajectory:
 
 
 def by_rkc(start: np.ndarray, refrigerant: str, duration: float, substeps: int = SUBSTEPS) -> Trajectory:
-    """Our integrator; the held controls are those of the middle of each step."""
+    """Our integrator under smooth controls; the held ones are those of the middle of each step."""
     rows = round(duration / CONTROL_STEP) + 1
-    plan = smooth_controls((np.arange(rows) + 0.5) * CONTROL_STEP)
+    return by_rkc_held(start, refrigerant, smooth_controls((np.arange(rows) + 0.5) * CONTROL_STEP), substeps)
+
+
+def by_rkc_held(
+    start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS
+) -> Trajectory:
+    """Our integrator under controls held over each 0.1 s."""
     began = time.process_time()
-    run = run_schedule(refrigerant, plan, np.zeros(rows), OPEN_LOOP, substeps=substeps, start=start)
+    run = run_schedule(refrigerant, plan, np.zeros(len(plan)), OPEN_LOOP, substeps=substeps, start=start)
     return Trajectory(run.states, time.process_time() - began)
 
 
@@ -75,6 +81,30 @@ def by_lsoda(start: np.ndarray, tables: Tables, duration: float, rtol: float) ->
     if not solution.success:
         raise RuntimeError(f"LSODA stopped at {solution.t[-1]:.1f} s: {solution.message}")
     return Trajectory(np.ascontiguousarray(solution.y.T), seconds)
+
+
+def by_lsoda_held(start: np.ndarray, tables: Tables, plan: np.ndarray, rtol: float) -> Trajectory:
+    """LSODA under controls held over each 0.1 s, as a control unit in the loop demands: a restart per row."""
+    from scipy.integrate import ode
+
+    dy, o = np.empty(ci.N_STATES), np.empty(ci.N_OBSERVED)
+    states = np.empty((len(plan), ci.N_STATES))
+    states[0] = start
+
+    def right_hand_side(_: float, y: np.ndarray, c: np.ndarray) -> np.ndarray:
+        ci.evaluate(y, c, tables, dy, o)
+        return dy.copy()
+
+    solver = ode(right_hand_side).set_integrator("lsoda", rtol=rtol, atol=ABSOLUTE * rtol * 1e5, nsteps=10000)
+    began = time.process_time()
+    for row in range(len(plan) - 1):
+        y = states[row].copy()
+        y[ci.E_IN] = y[ci.W_IN] = 0.0
+        solver.set_initial_value(y, 0.0).set_f_params(plan[row])
+        states[row + 1] = solver.integrate(CONTROL_STEP)
+        if not solver.successful():
+            raise RuntimeError(f"LSODA stopped {row * CONTROL_STEP:.1f} s after the start")
+    return Trajectory(states, time.process_time() - began)
 
 
 def worst_difference(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:

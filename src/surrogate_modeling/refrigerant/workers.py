@@ -19,6 +19,7 @@ from pathlib import Path
 
 from surrogate_modeling.refrigerant.generation import CasePlan, FailedCase, plan_to_json
 
+COMMAND = [sys.executable, "-m", "surrogate_modeling.refrigerant.worker"]
 Outcome = tuple[int, FailedCase | None]
 
 
@@ -123,13 +124,14 @@ class _Worker(threading.Thread):
             # Every worker has one core's worth of work; libraries starting threads would only contend.
             limits = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "surrogate_modeling.refrigerant.worker"],
+                COMMAND,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
                 env={**os.environ, **limits, "PYTHONPATH": os.pathsep.join(paths)},
                 start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
         answer = self._ask(
             json.dumps({"folder": str(self.folder.absolute()), "plan": plan_to_json(self.plan)})
