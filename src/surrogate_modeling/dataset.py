@@ -21,7 +21,7 @@ DEBUG_CASES, DEBUG_ROWS = 6, 400
 
 
 def load_cases(config: Config) -> CaseSet:
-    """Make the cases where the dataset is the simulator's, and read them; with ``settings.is_debug`` few and short ones.
+    """Read the cases, having made them where the dataset is the simulator's; with ``settings.is_debug`` few and short.
 
     Raises:
         UserError: as :func:`surrogate_modeling.cases.read_cases`, or the simulator's plan cannot be carried out.

@@ -60,12 +60,14 @@ class Scores:
     def groups(self, group_of: dict[str, str]) -> dict[str, tuple[float, float, int]]:
         """nADE, nFDE and number of cases of each group of cases."""
         targets = self.channels.target_indices
-        table = {}
+        table: dict[str, tuple[float, float, int]] = {}
         for group in sorted(set(group_of.values())):
             members = [i for i, name in enumerate(self.cases) if group_of.get(name) == group]
             if members:
-                errors = (array[members][:, targets] / self.scale[targets] for array in (self.ade, self.fde))
-                table[group] = (*(float(error.mean()) for error in errors), len(members))
+                nade, nfde = (
+                    (array[members][:, targets] / self.scale[targets]).mean() for array in (self.ade, self.fde)
+                )
+                table[group] = float(nade), float(nfde), len(members)
         return table
 
     def column(self, name: str) -> tuple[np.ndarray, np.ndarray]:

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-import hydra
 from surrogate_modeling.command_line import refusals, run_command
 from surrogate_modeling.composition import flatten, register_schemas, to_config
 from surrogate_modeling.config import CONFIG_DIR, UserError
@@ -42,7 +42,7 @@ def main(composed: DictConfig) -> float:
 
 @contextmanager
 def no_trace_of_a_refusal(folder: Path) -> Iterator[None]:
-    """Remove the run's folder when the input was refused before anything was recorded: it holds the configuration only."""
+    """Remove the run's folder when the input was refused before anything was recorded: it holds no result."""
     try:
         yield
     except UserError:
