@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.config import UserError
@@ -49,6 +49,11 @@ def configuration_message(error: BaseException) -> str:
     while cause is not None and not isinstance(cause, OmegaConfBaseException):
         cause = cause.__cause__
     said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: not readable as key=value; put names with anything but Latin letters, digits, '_', "
+            "'-', '.' and '/' in quotes, and the whole in the shell's: 'dataset.targets=[\"圧力\",\"T out\"]'"
+        )
     if not isinstance(cause, OmegaConfBaseException):
         return said
     key = str(cause.full_key or "")

@@ -8,15 +8,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from surrogate_modeling.config import (
-    MODEL_SCHEMAS,
-    PROJECT_ROOT,
-    Config,
-    DatasetConfig,
-    ModelConfig,
-    SettingsConfig,
-    UserError,
-)
+from surrogate_modeling.config import PROJECT_ROOT, Config, DatasetConfig, SettingsConfig, UserError
+from surrogate_modeling.model_config import MODEL_SCHEMAS, ModelConfig
 
 
 def register_schemas() -> None:

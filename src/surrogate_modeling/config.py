@@ -55,6 +55,34 @@ class Precision(Enum):
     bf16 = "bf16"
 
 
+class Monitor(Enum):
+    """What early stopping and the best checkpoint go by."""
+
+    val_loss = "val_loss"
+    val_nADE = "val_nADE"
+
+
+class Output(Enum):
+    """What the network gives: the value, or its step from the last past row."""
+
+    absolute = "absolute"
+    increment = "increment"
+
+
+class Feedback(Enum):
+    """Which predicted columns the past window holds beside the controls."""
+
+    all = "all"
+    targets = "targets"
+
+
+class Schedule(Enum):
+    """Course of the learning rate after the warm-up."""
+
+    constant = "constant"
+    cosine = "cosine"
+
+
 def ranged(
     default: Any = NO_DEFAULT, low: float | None = None, high: float | None = None, below: float | None = None
 ) -> Any:
@@ -131,89 +159,6 @@ class DatasetConfig(Checked):
 
 
 @dataclass
-class ModelConfig(Checked):
-    """What every network has: the name under which it is registered."""
-
-    name: str = MISSING
-
-    def group(self) -> str:
-        return "model"
-
-    def require_divisible(self, width_key: str) -> None:
-        """Attention splits its width evenly over the heads."""
-        width, heads = (getattr(self, key) for key in (width_key, "heads"))
-        if width % heads:
-            self.refuse("heads", f"must divide model.{width_key}={width}")
-
-
-@dataclass
-class DotConfig(ModelConfig):
-    """DeepONet with a transformer trunk."""
-
-    heads: int = ranged(8, low=1)
-    fc_dim: int = ranged(1024, low=1)
-    trunk_depth: int = ranged(2, low=1)
-    trunk_dim: int = ranged(256, low=1)
-    branch_depth: int = ranged(2, low=1)
-    branch_dim: int = ranged(128, low=1)
-    width: int = ranged(32, low=1)
-    dropout: float = ranged(0.0, low=0.0, below=1.0)
-    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_divisible("trunk_dim")
-
-
-@dataclass
-class DolConfig(ModelConfig):
-    """DeepONet with an LSTM trunk."""
-
-    trunk_depth: int = ranged(4, low=1)
-    trunk_dim: int = ranged(64, low=1)
-    branch_depth: int = ranged(2, low=1)
-    branch_dim: int = ranged(128, low=1)
-    width: int = ranged(64, low=1)
-    dropout: float = ranged(0.1, low=0.0, below=1.0)
-
-
-@dataclass
-class DonConfig(ModelConfig):
-    """DeepONet with a multilayer-perceptron trunk."""
-
-    trunk_depth: int = ranged(3, low=1)
-    trunk_dim: int = ranged(64, low=1)
-    branch_depth: int = ranged(2, low=1)
-    branch_dim: int = ranged(128, low=1)
-    width: int = ranged(64, low=1)
-
-
-@dataclass
-class BtConfig(ModelConfig):
-    """Baseline transformer over past and control tokens."""
-
-    dim: int = ranged(256, low=1)
-    depth: int = ranged(4, low=1)
-    heads: int = ranged(2, low=1)
-    fc_dim: int = ranged(512, low=1)
-    dropout: float = ranged(0.0, low=0.0, below=1.0)
-    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_divisible("dim")
-
-
-@dataclass
-class LstmConfig(ModelConfig):
-    """Baseline LSTM."""
-
-    dim: int = ranged(512, low=1)
-    depth: int = ranged(2, low=1)
-    dropout: float = ranged(0.1, low=0.0, below=1.0)
-
-
-@dataclass
 class SettingsConfig(Checked):
     """How a run is done; lengths in rows, times in seconds."""
 
@@ -230,6 +175,22 @@ class SettingsConfig(Checked):
     is_save_model: bool = False
     mlflow_exp_name: str = "pytorch_lightning_test"
     patience: int = ranged(50, low=1)
+    monitor: Monitor = Monitor.val_loss
+    free_run_every: int | None = ranged(None, low=1)
+    horizon: int | None = ranged(None, low=1)
+    horizon_growth: int = ranged(0, low=0)
+    cut_gradients: bool = False
+    windows_per_epoch: int | None = ranged(None, low=1)
+    first_share: float = ranged(0.0, low=0.0, high=1.0)
+    noise: float = ranged(0.0, low=0.0)
+    output: Output = Output.absolute
+    feedback: Feedback = Feedback.all
+    byproduct_weight: float = ranged(1.0, low=0.0)
+    lr_schedule: Schedule = Schedule.constant
+    warmup: float = ranged(0.0, low=0.0, below=1.0)
+    weight_decay: float = ranged(0.0, low=0.0)
+    gradient_clip: float | None = None
+    ema: float | None = ranged(None, low=0.0, below=1.0)
     device: Device = Device.auto
     precision: Precision = Precision.fp32
     progress_bar: bool = True
@@ -241,8 +202,9 @@ class SettingsConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("decimate_range", "lr"):
-            if not 0 < getattr(self, key) < float("inf"):
+        for key in ("decimate_range", "lr", "gradient_clip"):
+            value = getattr(self, key)
+            if value is not None and not 0 < value < float("inf"):
                 self.refuse(key, "must be above 0")
         if not self.mlflow_exp_name.strip():
             self.refuse("mlflow_exp_name", "must not be empty")
@@ -250,6 +212,18 @@ class SettingsConfig(Checked):
             self.refuse(
                 "out_len", f"must be at most settings.in_len={self.in_len}: each output row is read from one past row"
             )
+
+        if self.horizon is not None and self.horizon < self.out_len:
+            self.refuse("horizon", f"must be at least settings.out_len={self.out_len}")
+        if self.monitor is Monitor.val_nADE and self.free_run_every is None:
+            self.refuse(
+                "monitor", "needs settings.free_run_every: the validation cases in free run every so many epochs"
+            )
+
+    @property
+    def loss_rows(self) -> int:
+        """Predicted rows of a training window."""
+        return self.horizon or self.out_len
 
 
 @dataclass
@@ -259,12 +233,3 @@ class Config:
     dataset: Any = MISSING
     model: Any = MISSING
     settings: Any = MISSING
-
-
-MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
-    "dot": DotConfig,
-    "dol": DolConfig,
-    "don": DonConfig,
-    "bt": BtConfig,
-    "lstm": LstmConfig,
-}

@@ -1,4 +1,4 @@
-"""One run, top to bottom: cases, windows, surrogate, fit, free run, scores, report, record."""
+"""One run, top to bottom: split, windows, surrogate, fit, free run, scores, report, record."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.baselines import LinearBaseline, persistence
-from surrogate_modeling.cases import CaseSet, Grid, read_cases
+from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
 from surrogate_modeling.report import summary_table, write_report
 from surrogate_modeling.scores import Scores, score
@@ -26,7 +26,7 @@ from surrogate_modeling.training import choose_device, fit, seed_run
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
 log = logging.getLogger(__name__)
-DEBUG_CASES, DEBUG_EPOCHS, DEBUG_FIGURES, DEBUG_ROWS = 6, 3, 24, 400
+DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
 MODEL_FILE = "lit_model.pth"
 
 
@@ -38,11 +38,12 @@ class Prediction:
     seconds: float
 
 
-def run_experiment(config: Config, folder: Path, flat: dict[str, Any]) -> float:
+def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[str, Any]) -> float:
     """Train, test, record.
 
     Args:
         config: checked.
+        case_set: as read by :func:`surrogate_modeling.dataset.load_cases`.
         folder: of this run, exists.
         flat: the configuration as ``group.key -> value``, for the record.
 
@@ -50,18 +51,17 @@ def run_experiment(config: Config, folder: Path, flat: dict[str, Any]) -> float:
         The best validation loss.
 
     Raises:
-        UserError: anything wrong with the input, before a run is recorded; or training diverged.
+        UserError: the split leaves nothing to train on, before a run is recorded; or training diverged.
     """
-    config = _debug_size(config) if config.settings.is_debug else config
+    config = debug_size(config)
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
-    case_set = load_cases(config)
     split = split_cases(case_set.cases, config.dataset, config.settings.seed)
     log.info(
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
-    surrogate = make_surrogate(config, case_set, split).to(device)
+    surrogate = make_surrogate(config, case_set, split)
     tags = {
         "git_commit": git_commit(),
         "dataset_fingerprint": case_set.fingerprint,
@@ -75,15 +75,16 @@ def run_experiment(config: Config, folder: Path, flat: dict[str, Any]) -> float:
 def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]) -> float:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
-    fitted = fit(surrogate, windows, settings, run.folder / "checkpoints", run.log_metrics)
+    fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", run.log_metrics)
     if fitted.epochs < settings.epochs:
-        log.info("stopped after %d epochs: val_loss was not better for %d epochs", fitted.epochs, settings.patience)
+        log.info(
+            "stopped after %d epochs: %s was not better for %d epochs",
+            fitted.epochs, settings.monitor.value, settings.patience,
+        )  # fmt: skip
     prediction = predict_test(surrogate, split)
-    controls = len(surrogate.description.channels.controls)
-    scale = surrogate.scaling.scale[controls:].cpu().numpy()
 
     def scored(rows: list[np.ndarray]) -> Scores:
-        return score(split.test, rows, surrogate.description.channels, scale)
+        return score(split.test, rows, surrogate.description.channels, surrogate.predicted_scale)
 
     scores = scored(prediction.rows)
     baselines = {name: scored(rows) for name, rows in predict_baselines(surrogate, split).items()}
@@ -105,43 +106,29 @@ def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run:
     return fitted.val_loss
 
 
-def _debug_size(config: Config) -> Config:
+def debug_size(config: Config) -> Config:
+    """The configuration itself, or with is_debug one that is through in a minute."""
     settings = config.settings
-    figures = DEBUG_FIGURES if settings.num_figures is None else min(DEBUG_FIGURES, settings.num_figures)
-    return replace(config, settings=replace(settings, epochs=min(DEBUG_EPOCHS, settings.epochs), num_figures=figures))
-
-
-def load_cases(config: Config) -> CaseSet:
-    """The cases of the dataset on the time grid of the settings.
-
-    Raises:
-        UserError: as :func:`surrogate_modeling.cases.read_cases`.
-    """
-    dataset, settings = config.dataset, config.settings
-    case_set = read_cases(
-        Path(dataset.path).expanduser(),
-        dataset.controls,
-        dataset.targets,
-        Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap),
-        settings.in_len + settings.out_len,
-        settings.workers,
-        DEBUG_CASES if settings.is_debug and dataset.split.value != "named" else None,
-        settings.progress_bar,
-    )
     if not settings.is_debug:
-        return case_set
-    log.warning(
-        "settings.is_debug: %d cases, their first %d rows, %d epochs", len(case_set.cases), DEBUG_ROWS, settings.epochs
-    )
-    cut = [replace(case, time=case.time[:DEBUG_ROWS], values=case.values[:DEBUG_ROWS]) for case in case_set.cases]
-    return replace(case_set, cases=cut)
+        return config
+    figures = DEBUG_FIGURES if settings.num_figures is None else min(DEBUG_FIGURES, settings.num_figures)
+    log.warning("settings.is_debug: at most %d epochs and %d figures", DEBUG_EPOCHS, figures)
+    return replace(config, settings=replace(settings, epochs=min(DEBUG_EPOCHS, settings.epochs), num_figures=figures))
 
 
 def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surrogate:
     """A fresh network with scaling fitted on the training cases; names the columns that are constant there."""
     settings = config.settings
     surrogate = Surrogate(
-        Description(config.model, case_set.channels, settings.in_len, settings.out_len, case_set.step)
+        Description(
+            config.model,
+            case_set.channels,
+            settings.in_len,
+            settings.out_len,
+            case_set.step,
+            settings.output,
+            settings.feedback,
+        )
     )
     constant = surrogate.scaling.fit(case.values for case in split.training)
     if constant:
@@ -152,13 +139,14 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
     """Training and validation windows in standardised units."""
-    settings, controls = config.settings, len(surrogate.description.channels.controls)
-    scaling = surrogate.scaling.cpu()
+    settings = config.settings
     training, validation = (
-        WindowDataset(cases, scaling, settings.in_len, settings.out_len, controls)
+        WindowDataset(
+            cases, surrogate.scaling, settings.in_len, settings.loss_rows, surrogate.description.sizes.controls
+        )
         for cases in (split.training, split.validation)
     )
-    return WindowData(training, validation, settings.batch_size)
+    return WindowData(training, validation, settings)
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:
@@ -222,7 +210,7 @@ def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str,
         else:
             log.warning(
                 "%s, but the tracking store could not be reached; the run waits in %s. Send it with:\n"
-                "  pdm run python -m surrogate_modeling.tracking %s", status, folder, folder,
+                "  pdm run send %s", status, folder, folder,
             )  # fmt: skip
 
 

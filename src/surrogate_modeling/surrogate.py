@@ -18,8 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.cases import Case, Channels
-from surrogate_modeling.config import MODEL_SCHEMAS, ModelConfig, UserError
-from surrogate_modeling.networks import Network, Sizes, build_network
+from surrogate_modeling.config import Feedback, Output, UserError
+from surrogate_modeling.model_config import MODEL_SCHEMAS, ModelConfig
+from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.scaling import Standardizer
 
 FORMAT = "surrogate-1"
@@ -27,7 +28,7 @@ FORMAT = "surrogate-1"
 ROWS_PER_BATCH = 400_000
 
 
-def roll_out(network: Network, past: Tensor, control: Tensor) -> Tensor:
+def roll_out(network: Network, past: Tensor, control: Tensor, cut_gradients: bool = False) -> Tensor:
     """Free run in standardised units: the network feeds on its own outputs to the end.
 
     Every row fed back carries the controls of its own row. When the last call would reach past the end, the last
@@ -37,6 +38,7 @@ def roll_out(network: Network, past: Tensor, control: Tensor) -> Tensor:
         network: as :class:`~surrogate_modeling.networks.base.Network`.
         past: (B, in_len, F).
         control: (B, H, C), the rows that follow.
+        cut_gradients: rows that are fed back carry no gradient.
 
     Returns:
         (B, H, P).
@@ -52,7 +54,8 @@ def roll_out(network: Network, past: Tensor, control: Tensor) -> Tensor:
         block = control[:, start : start + rows]
         rows_out = network(past, block)
         predicted.append(rows_out)
-        past = torch.cat((past[:, rows:], torch.cat((block, rows_out), dim=-1)), dim=1)
+        fed_back = rows_out.detach() if cut_gradients else rows_out
+        past = torch.cat((past[:, rows:], torch.cat((block, fed_back), dim=-1)), dim=1)
     return torch.cat(predicted, dim=1)[:, :horizon]
 
 
@@ -65,10 +68,30 @@ class Description:
     in_len: int
     out_len: int
     step: float
+    output: Output = Output.absolute
+    feedback: Feedback = Feedback.all
+
+    @property
+    def fed_back(self) -> list[int]:
+        """Positions of the predicted columns that the past window holds."""
+        everything = list(range(len(self.channels.predicted)))
+        return everything if self.feedback is Feedback.all else sorted(self.channels.target_indices)
 
     @property
     def sizes(self) -> Sizes:
-        return Sizes(len(self.channels.controls), len(self.channels.predicted), self.in_len, self.out_len)
+        """Sizes of the network."""
+        channels = self.channels
+        return Sizes(len(channels.controls), len(channels.predicted), self.in_len, self.out_len, len(self.fed_back))
+
+
+def make_network(description: Description) -> Network:
+    """The network of a description, with fresh weights."""
+    sizes = description.sizes
+    network = build_network(description.model, sizes)
+    if description.feedback is Feedback.targets:
+        kept = [*range(sizes.controls), *(sizes.controls + i for i in description.fed_back)]
+        network = SelectedFeedback(network, kept)
+    return IncrementOutput(network, sizes.predicted) if description.output is Output.increment else network
 
 
 class Surrogate(nn.Module):
@@ -77,12 +100,17 @@ class Surrogate(nn.Module):
     def __init__(self, description: Description) -> None:
         super().__init__()
         self.description = description
-        self.network = build_network(description.model, description.sizes)
-        self.scaling = Standardizer(description.sizes.features)
+        self.network = make_network(description)
+        self.scaling = Standardizer(description.sizes.controls + description.sizes.predicted)
 
     @property
     def device(self) -> torch.device:
         return self.scaling.mean.device
+
+    @property
+    def predicted_scale(self) -> np.ndarray:
+        """Training standard deviations of the predicted columns (P,), in their units."""
+        return self.scaling.scale[self.description.sizes.controls :].cpu().numpy()
 
     @overload
     def free_run(self, initial: Tensor, controls: Tensor) -> Tensor: ...
@@ -157,6 +185,8 @@ class Surrogate(nn.Module):
                 "in_len": description.in_len,
                 "out_len": description.out_len,
                 "step": description.step,
+                "output": description.output.value,
+                "feedback": description.feedback.value,
                 "weights": {key: value.cpu() for key, value in self.state_dict().items()},
                 "config": config or {},
             },
@@ -180,7 +210,13 @@ class Surrogate(nn.Module):
             raise UserError(f"{path}: not a surrogate of format {FORMAT}")
         model = MODEL_SCHEMAS[saved["model"]["name"]](**saved["model"])
         description = Description(
-            model, Channels(**saved["channels"]), saved["in_len"], saved["out_len"], saved["step"]
+            model,
+            Channels(**saved["channels"]),
+            saved["in_len"],
+            saved["out_len"],
+            saved["step"],
+            Output(saved["output"]),
+            Feedback(saved["feedback"]),
         )
         surrogate = cls(description)
         surrogate.load_state_dict(saved["weights"])

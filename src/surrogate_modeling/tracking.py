@@ -2,7 +2,7 @@
 
 Whatever is to be recorded is first appended to a journal in the run's folder; a thread sends the journal to the
 tracking store. So training never waits for a server, and what could not be sent waits on disk:
-``python -m surrogate_modeling.tracking <run folder>`` sends it later.
+``pdm run send <run folder>`` sends it later.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from filelock import FileLock
 from surrogate_modeling.config import PROJECT_ROOT
 
 log = logging.getLogger(__name__)
+SQLITE = "sqlite:///"
 JOURNAL, STATE = "tracking.jsonl", "tracking.state.json"
 # Needed to send or to go on, and of no use beside the record.
 NOT_ARTIFACTS = {JOURNAL, STATE, "checkpoints"}
@@ -34,7 +36,14 @@ SECONDS_TO_FINISH = 120.0
 
 def tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI`` where set, else a database under the project root, wherever the command is run."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{PROJECT_ROOT / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{PROJECT_ROOT / 'mlflow.db'}"
+
+
+def _artifact_root(uri: str) -> str | None:
+    """Beside a local database; a server has a place of its own."""
+    if not uri.startswith(SQLITE):
+        return None
+    return (Path(uri.removeprefix(SQLITE)).resolve().parent / "mlruns").as_uri()
 
 
 class Sender:
@@ -121,9 +130,8 @@ class Sender:
         client = self._connect()
         found = client.get_experiment_by_name(name)
         if found is None:
-            local = tracking_uri().startswith("sqlite")
             try:
-                return client.create_experiment(name, (PROJECT_ROOT / "mlruns").as_uri() if local else None)
+                return client.create_experiment(name, _artifact_root(tracking_uri()))
             except MlflowException:
                 found = client.get_experiment_by_name(name)
                 if found is None:
@@ -278,12 +286,25 @@ def send_later(folders: list[Path]) -> int:
         sender = Sender(folder)
         try:
             sender.send_pending()
+            place = clear_folder(sender)
         except Exception as error:
             print(f"{folder}: {tracking_uri()}: {_first_line(error)}", file=sys.stderr)
             return 1
-        print(f"{folder}: sent to {clear_folder(sender)}")
+        print(f"{folder}: sent; artifacts are in {place}")
     return 0
 
 
+def open_ui(arguments: list[str]) -> int:
+    """Serve MLflow's pages on the project's store, to this machine only; further arguments go to ``mlflow ui``."""
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", tracking_uri(), "--host", "127.0.0.1"]
+    return subprocess.call([*command, *arguments])
+
+
 if __name__ == "__main__":
-    sys.exit(send_later([Path(argument) for argument in sys.argv[1:]]))
+    match sys.argv[1:]:
+        case ["ui", *rest]:
+            sys.exit(open_ui(rest))
+        case ["send", first, *rest]:
+            sys.exit(send_later([Path(argument) for argument in (first, *rest)]))
+        case _:
+            sys.exit("usage: python -m surrogate_modeling.tracking ui [--port N] | send <run folder> ...")

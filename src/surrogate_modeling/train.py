@@ -30,12 +30,12 @@ def main(composed: DictConfig) -> float:
     folder = Path(HydraConfig.get().runtime.output_dir)
     try:
         config = to_config(composed)
-        from surrogate_modeling.cases import list_case_files
+        from surrogate_modeling.dataset import load_cases
 
-        list_case_files(Path(config.dataset.path))
+        case_set = load_cases(config)
         from surrogate_modeling.experiment import run_experiment
 
-        return run_experiment(config, folder, flatten(composed))
+        return run_experiment(config, case_set, folder, flatten(composed))
     except UserError as error:
         # Refused before anything was recorded: the folder holds nothing but the configuration.
         if not (folder / "tracking.jsonl").exists():

@@ -1,30 +1,36 @@
 """Fitting a surrogate with Lightning: the step, the optimiser, and what watches the run.
 
-Shape letters: B batch, H predicted rows of a window.
+Shape letters: B batch, H predicted rows of a window, P predicted columns.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
 from torch import Tensor
 from torch.nn import functional as fn
 
-from surrogate_modeling.config import Criterion, Device, Precision, SettingsConfig, UserError
+from surrogate_modeling.cases import Case
+from surrogate_modeling.config import Criterion, Device, Precision, Schedule, SettingsConfig, UserError
+from surrogate_modeling.scores import score
 from surrogate_modeling.surrogate import Surrogate, roll_out
 from surrogate_modeling.windows import Batch, WindowData
 
 log = logging.getLogger(__name__)
-CRITERIA: dict[Criterion, Callable[[Tensor, Tensor], Tensor]] = {
+METRICS = ("train_loss", "val_loss", "val_nADE")
+# What is left of the learning rate at the end of the cosine.
+LAST_RATE = 0.02
+CRITERIA: dict[Criterion, Callable[..., Tensor]] = {
     Criterion.mse: fn.mse_loss,
     Criterion.l1: fn.l1_loss,
     Criterion.smoothl1: fn.smooth_l1_loss,
@@ -41,31 +47,111 @@ class TrainingDiverged(UserError):
 
 
 class SurrogateTraining(LightningModule):
-    """One training step: roll the window out, compare with the truth in standardised units."""
+    """One training step: roll the window out, compare with the truth in standardised units.
+
+    Args:
+        surrogate: with fitted scaling; its network is trained in place.
+        settings: the recipe.
+    """
+
+    column_weight: Tensor
 
     def __init__(self, surrogate: Surrogate, settings: SettingsConfig) -> None:
         super().__init__()
         self.surrogate = surrogate
         self.settings = settings
         self.criterion = CRITERIA[settings.criterion]
+        channels = surrogate.description.channels
+        weight = torch.full((len(channels.predicted),), settings.byproduct_weight)
+        weight[channels.target_indices] = 1.0
+        self.register_buffer("column_weight", weight / weight.mean(), persistent=False)
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Loss of one batch of windows."""
-        return self._loss(batch, "train_loss")
+        """Loss of one batch of windows, over the rows of the horizon that this epoch asks for."""
+        rows = self._horizon()
+        past, control, truth, weight = batch
+        if self.settings.noise:
+            past = past.clone()
+            given = past[..., control.shape[-1] :]
+            given += self.settings.noise * torch.randn_like(given)
+        return self._loss("train_loss", past, control[:, :rows], truth[:, :rows], weight[:, :rows])
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """The same on validation windows."""
-        self._loss(batch, "val_loss")
+        """The same on validation windows, always over the whole horizon and without noise."""
+        self._loss("val_loss", *batch)
 
-    def _loss(self, batch: Batch, name: str) -> Tensor:
-        past, control, truth = batch
-        loss = self.criterion(roll_out(self.surrogate.network, past, control), truth)
+    def _horizon(self) -> int:
+        settings = self.settings
+        full, growth = settings.loss_rows, settings.horizon_growth
+        share = min(1.0, (self.current_epoch + 1) / growth) if growth else 1.0
+        return settings.out_len + round(share * (full - settings.out_len))
+
+    def _loss(self, name: str, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+        predicted = roll_out(self.surrogate.network, past, control, self.settings.cut_gradients)
+        per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
+        loss = (per_row * weight).sum() / weight.sum()
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(past), sync_dist=True)
         return loss
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam (Kingma and Ba 2015) with torch's defaults, in its fused form."""
-        return torch.optim.Adam(self.surrogate.network.parameters(), lr=self.settings.lr, fused=True)
+    def configure_optimizers(self) -> Any:
+        """AdamW (Loshchilov and Hutter 2019), which without weight decay is Adam (Kingma and Ba 2015)."""
+        settings = self.settings
+        parameters = list(self.surrogate.network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+        if settings.lr_schedule is Schedule.constant and not settings.warmup:
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, steps, settings))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+
+def rate_factor(step: int, steps: int, settings: SettingsConfig) -> float:
+    """Learning rate of a step as a share of ``lr``: linear warm-up, then constant or half a cosine down to 2 %.
+
+    The cosine is that of Loshchilov and Hutter 2017 (SGDR) without restarts.
+    """
+    warmup = settings.warmup * steps
+    rise = min(1.0, (step + 1) / warmup) if warmup >= 1 else 1.0
+    if settings.lr_schedule is Schedule.constant:
+        return rise
+    return rise * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps)))))
+
+
+class AveragedWeights(WeightAveraging):
+    """Exponential moving average of the weights, which is what gets validated and kept (Polyak and Juditsky 1992).
+
+    Args:
+        decay: of the average; smaller in the first steps, so that the random start is forgotten.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(avg_fn=lambda mean, new, count: mean + (new - mean) * (1 - _decay(decay, count)))
+
+
+def _decay(decay: float, count: Tensor | int) -> float:
+    return min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+
+
+class FreeRunValidation(Callback):
+    """Every few epochs the validation cases in free run: ``val_nADE``, what users will see, at the cost of a second."""
+
+    def __init__(self, cases: Sequence[Case], every: int) -> None:
+        self.cases, self.every, self.latest = cases, every, math.inf
+
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Scores the weights that are being validated; between free runs the latest score stands."""
+        done = trainer.current_epoch + 1
+        if done % self.every == 0 or done == trainer.max_epochs:
+            assert isinstance(module, SurrogateTraining)
+            surrogate = module.surrogate
+            self.latest = score(
+                self.cases, surrogate.predict(self.cases), surrogate.description.channels, surrogate.predicted_scale
+            ).nade
+        module.log("val_nADE", self.latest)
 
 
 class DivergenceGuard(Callback):
@@ -93,16 +179,18 @@ class DivergenceGuard(Callback):
 
 
 class MetricForwarding(Callback):
-    """Hands the losses of each epoch to whoever keeps them."""
+    """Hands the metrics of each epoch to whoever keeps them, and remembers the least of each."""
 
     def __init__(self, log_metrics: Callable[[dict[str, float], int], None]) -> None:
         self.log_metrics = log_metrics
+        self.least: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Training and validation loss, once an epoch."""
-        names = ("train_loss", "val_loss")
-        losses = {name: float(trainer.callback_metrics[name]) for name in names if name in trainer.callback_metrics}
-        self.log_metrics(losses, trainer.current_epoch)
+        """Once an epoch, after validation; a metric that is not there yet is infinite and left out."""
+        metrics = {name: float(trainer.callback_metrics[name]) for name in METRICS if name in trainer.callback_metrics}
+        metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self.log_metrics(metrics, trainer.current_epoch)
+        self.least |= {name: min(value, self.least.get(name, math.inf)) for name, value in metrics.items()}
 
 
 class EpochProgress(Callback):
@@ -156,7 +244,8 @@ class EpochProgress(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Shows the losses."""
-        losses = " ".join(f"{name} {float(trainer.callback_metrics[name]):.3g}" for name in ("train_loss", "val_loss"))
+        metrics = trainer.callback_metrics
+        losses = " ".join(f"{name} {float(metrics[name]):.3g}" for name in METRICS if name in metrics)
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
         if self.progress:
             self.progress.update(self.epochs, completed=done, losses=losses)
@@ -206,15 +295,17 @@ def seed_run(seed: int) -> None:
 def fit(
     surrogate: Surrogate,
     data: WindowData,
+    validation: Sequence[Case],
     settings: SettingsConfig,
     folder: Path,
     log_metrics: Callable[[dict[str, float], int], None],
 ) -> Fitted:
-    """Train in place; the surrogate leaves with the weights of the best validation loss.
+    """Train in place; the surrogate leaves with the weights of the best monitored value.
 
     Args:
         surrogate: with fitted scaling.
         data: training and validation windows.
+        validation: the validation cases, for free runs.
         settings: the recipe.
         folder: where checkpoints go.
         log_metrics: is given the losses and the epoch's number after each epoch.
@@ -225,19 +316,25 @@ def fit(
     device = choose_device(settings)
     _quieten_lightning()
     torch.set_float32_matmul_precision("highest" if settings.precision is Precision.fp32 else "high")
-    checkpoint = ModelCheckpoint(
-        folder, monitor="val_loss", filename="best", save_top_k=1, enable_version_counter=False
-    )
+    monitor = settings.monitor.value
+    checkpoint = ModelCheckpoint(folder, monitor=monitor, filename="best", save_top_k=1, enable_version_counter=False)
+    # Free runs come before the averaged weights are taken out again.
+    validated = [FreeRunValidation(validation, settings.free_run_every)] if settings.free_run_every else []
+    averaged = [AveragedWeights(settings.ema)] if settings.ema else []
+    forwarding = MetricForwarding(log_metrics)
     trainer = Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
         precision=LIGHTNING_PRECISION[settings.precision],
         max_epochs=settings.epochs,
+        gradient_clip_val=settings.gradient_clip,
         callbacks=[
             DivergenceGuard(),
-            EarlyStopping("val_loss", patience=settings.patience),
+            *validated,
+            *averaged,
+            EarlyStopping(monitor, patience=settings.patience, check_finite=False),
             checkpoint,
-            MetricForwarding(log_metrics),
+            forwarding,
             EpochProgress(settings.progress_bar),
         ],
         logger=False,
@@ -251,5 +348,4 @@ def fit(
     best = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
     module.load_state_dict(best["state_dict"])
     surrogate.to(device).eval()
-    assert checkpoint.best_model_score is not None
-    return Fitted(float(checkpoint.best_model_score), trainer.current_epoch)
+    return Fitted(forwarding.least["val_loss"], trainer.current_epoch)

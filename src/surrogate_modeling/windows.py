@@ -2,13 +2,14 @@
 
 Windows are never made: a batch is one gather from the tensor of all rows.
 
-Shape letters: N all rows, W windows, B batch, T time, F feature (C control, then P predicted).
+Shape letters: N all rows, W windows, B batch, T time, H predicted rows of a window, F feature (C control, then P
+predicted).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +17,14 @@ import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from surrogate_modeling.cases import Case
-from surrogate_modeling.config import DatasetConfig, Split, UserError
+from surrogate_modeling.config import DatasetConfig, SettingsConfig, Split, UserError
 from surrogate_modeling.scaling import Standardizer
 
 log = logging.getLogger(__name__)
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ def _named_split(cases: Sequence[Case], validation: list[str], test: list[str]) 
 
 
 class WindowDataset(Dataset[Batch]):
-    """All windows of some cases; ``rows`` (N, F) standardised, ``starts`` (W,) first row of each window.
+    """All windows of some cases: ``rows`` (N, F) standardised, ``starts`` (W,) the first row of each window.
+
+    Where less than the horizon is left of a case, but at least half of it, the window is kept and its missing rows
+    have weight 0; so is the only window of a case shorter than that.
 
     Indexing with a list gives the whole batch at once (PyTorch's loader calls ``__getitems__``), so any sampler works,
     Lightning's distributed ones among them.
@@ -94,39 +98,66 @@ class WindowDataset(Dataset[Batch]):
         scaling: fitted on the training cases.
         in_len: past rows of a window.
         horizon: predicted rows of a window.
+        controls: C.
     """
 
     def __init__(self, cases: Sequence[Case], scaling: Standardizer, in_len: int, horizon: int, controls: int) -> None:
         self.in_len, self.horizon, self.controls = in_len, horizon, controls
         lengths = [len(case.values) for case in cases]
         self.rows = torch.empty(sum(lengths), cases[0].values.shape[1])
-        starts, first = [], 0
-        with torch.no_grad():
-            for case, length in zip(cases, lengths, strict=True):
-                # A copy: cached cases are read-only views, which torch warns about.
-                self.rows[first : first + length] = scaling.standardise(torch.from_numpy(case.values.copy()))
-                starts.append(torch.arange(first, first + length - in_len - horizon + 1))
-                first += length
-        self.starts = torch.cat(starts)
+        starts, ends, first = [], [], 0
+        for case, length in zip(cases, lengths, strict=True):
+            # A copy: cached cases are read-only views, which torch warns about.
+            self.rows[first : first + length] = scaling.standardise(torch.from_numpy(case.values.copy()))
+            count = max(1, length - in_len - (horizon + 1) // 2 + 1)
+            starts.append(torch.arange(first, first + count))
+            ends.append(torch.full((count,), first + length))
+            first += length
+        self.first_windows = torch.tensor([0, *(len(part) for part in starts[:-1])]).cumsum(0)
+        self.starts, self.ends = torch.cat(starts), torch.cat(ends)
         self._offsets = torch.arange(in_len + horizon)
 
     def to(self, device: torch.device) -> None:
         """Move rows and starts to where the network is; batches are then gathered there."""
-        self.rows, self.starts, self._offsets = (part.to(device) for part in (self.rows, self.starts, self._offsets))
+        self.rows, self.starts, self.ends, self._offsets = (
+            part.to(device) for part in (self.rows, self.starts, self.ends, self._offsets)
+        )
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, index: int) -> Batch:
-        past, control, truth = self.__getitems__([index])
-        return past[0], control[0], truth[0]
+        past, control, truth, weight = self.__getitems__([index])
+        return past[0], control[0], truth[0], weight[0]
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """Past (B, in_len, F), controls (B, horizon, C) and truth (B, horizon, P) of some windows."""
-        starts = self.starts[torch.as_tensor(indices, device=self.starts.device)]
-        block = self.rows[starts[:, None] + self._offsets]
-        future = block[:, self.in_len :]
-        return block[:, : self.in_len], future[..., : self.controls], future[..., self.controls :]
+        """Past (B, in_len, F), controls (B, H, C), truth (B, H, P) and weight (B, H) of some windows."""
+        windows = torch.as_tensor(indices, device=self.starts.device)
+        wanted = self.starts[windows, None] + self._offsets
+        ends = self.ends[windows, None]
+        block = self.rows[torch.minimum(wanted, ends - 1)]
+        future, weight = block[:, self.in_len :], (wanted < ends)[:, self.in_len :].float()
+        return block[:, : self.in_len], future[..., : self.controls], future[..., self.controls :], weight
+
+
+class StretchSampler(Sampler[int]):
+    """So many windows an epoch: a share from the first rows of the cases, the rest from anywhere.
+
+    A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains what
+    will be asked. Draws from torch's global generator, which the seed of the run sets.
+    """
+
+    def __init__(self, windows: WindowDataset, count: int, first_share: float) -> None:
+        self.windows, self.count, self.first_share = windows, count, first_share
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        anywhere = torch.randint(len(self.windows), (self.count,))
+        firsts = self.windows.first_windows[torch.randint(len(self.windows.first_windows), (self.count,))]
+        at_first = torch.rand(self.count) < self.first_share
+        return iter(torch.where(at_first, firsts, anywhere).tolist())
 
 
 def _whole(batch: Any) -> Any:
@@ -135,21 +166,31 @@ def _whole(batch: Any) -> Any:
 
 
 class WindowData(LightningDataModule):
-    """Training and validation windows for Lightning; no worker processes, because a batch is one gather."""
+    """Training and validation windows for Lightning; no worker processes, because a batch is one gather.
 
-    def __init__(self, training: WindowDataset, validation: WindowDataset, batch_size: int) -> None:
+    Args:
+        training: windows.
+        validation: windows.
+        settings: ``batch_size``, ``windows_per_epoch`` and ``first_share``.
+    """
+
+    def __init__(self, training: WindowDataset, validation: WindowDataset, settings: SettingsConfig) -> None:
         super().__init__()
-        self.training, self.validation, self.batch_size = training, validation, batch_size
+        self.training, self.validation, self.settings = training, validation, settings
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled anew each epoch."""
-        return self._loader(self.training, shuffle=True)
+        """Every window in an order shuffled anew each epoch, or as many as asked for."""
+        settings, windows = self.settings, self._placed(self.training)
+        if settings.windows_per_epoch is None and not settings.first_share:
+            return DataLoader(windows, settings.batch_size, shuffle=True, collate_fn=_whole)
+        sampler = StretchSampler(windows, settings.windows_per_epoch or len(windows), settings.first_share)
+        return DataLoader(windows, settings.batch_size, sampler=sampler, collate_fn=_whole)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order."""
-        return self._loader(self.validation, shuffle=False)
+        return DataLoader(self._placed(self.validation), self.settings.batch_size, collate_fn=_whole)
 
-    def _loader(self, windows: WindowDataset, shuffle: bool) -> DataLoader[Batch]:
+    def _placed(self, windows: WindowDataset) -> WindowDataset:
         if self.trainer is not None:
             windows.to(self.trainer.strategy.root_device)
-        return DataLoader(windows, self.batch_size, shuffle=shuffle, collate_fn=_whole)
+        return windows

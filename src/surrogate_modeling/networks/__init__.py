@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from surrogate_modeling.config import ModelConfig
-from surrogate_modeling.networks.base import Network, Sizes
+from surrogate_modeling.model_config import ModelConfig
+from surrogate_modeling.networks.base import IncrementOutput, Network, SelectedFeedback, Sizes
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
 from surrogate_modeling.networks.recurrent import BaselineLstm
 from surrogate_modeling.networks.transformer import BaselineTransformer
@@ -19,7 +19,7 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "lstm": BaselineLstm,
 }
 
-__all__ = ["NETWORKS", "Network", "Sizes", "build_network"]
+__all__ = ["NETWORKS", "IncrementOutput", "Network", "SelectedFeedback", "Sizes", "build_network"]
 
 
 def build_network(config: ModelConfig, sizes: Sizes) -> Network:

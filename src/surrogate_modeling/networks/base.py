@@ -8,21 +8,24 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that follow from the data and the windows."""
+    """Sizes that follow from the data and the windows; ``fed_back`` predicted columns are in the past window."""
 
     controls: int
     predicted: int
     in_len: int
     out_len: int
+    fed_back: int
 
     @property
     def features(self) -> int:
-        return self.controls + self.predicted
+        """Columns of the past window the network reads."""
+        return self.controls + self.fed_back
 
 
 class Network(nn.Module, ABC):
@@ -38,3 +41,40 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See the class."""
+
+
+class SelectedFeedback(Network):
+    """A network that sees the controls and only some predicted columns of the past window.
+
+    Args:
+        network: built for that many columns.
+        columns: which of the F columns it sees.
+    """
+
+    columns: Tensor
+
+    def __init__(self, network: Network, columns: list[int]) -> None:
+        super().__init__()
+        self.network, self.rows_per_call = network, network.rows_per_call
+        self.register_buffer("columns", torch.tensor(columns), persistent=False)
+
+    def forward(self, past: Tensor, control: Tensor) -> Tensor:
+        """See :class:`Network`."""
+        return self.network(past[..., self.columns], control)
+
+
+class IncrementOutput(Network):
+    """The network's output is the departure from the last past row; where nothing happens it has to learn zero.
+
+    Args:
+        network: gives increments.
+        predicted: P.
+    """
+
+    def __init__(self, network: Network, predicted: int) -> None:
+        super().__init__()
+        self.network, self.predicted, self.rows_per_call = network, predicted, network.rows_per_call
+
+    def forward(self, past: Tensor, control: Tensor) -> Tensor:
+        """See :class:`Network`."""
+        return past[:, -1:, -self.predicted :] + self.network(past, control)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.config import DolConfig, DonConfig, DotConfig
+from surrogate_modeling.model_config import DolConfig, DonConfig, DotConfig
 from surrogate_modeling.networks.base import Network, Sizes
 from surrogate_modeling.networks.layers import Encoder, perceptron, sinusoidal_positions
 
@@ -67,7 +67,11 @@ class TransformerTrunk(nn.Module):
 
 
 class LstmTrunk(nn.Module):
-    """The last out_len outputs of an LSTM (Hochreiter and Schmidhuber 1997) over the past rows."""
+    """An LSTM (Hochreiter and Schmidhuber 1997) over the past rows; a token is the mean of its own and the last output.
+
+    An LSTM output has not seen the rows after it: without the last one, all output rows but the last would be blind
+    to the newest past rows. With out_len 1 the token is just the last output.
+    """
 
     def __init__(self, config: DolConfig, sizes: Sizes) -> None:
         super().__init__()
@@ -78,7 +82,8 @@ class LstmTrunk(nn.Module):
 
     def forward(self, past: Tensor) -> Tensor:
         """(B, in_len, F) -> (B, out_len, D)."""
-        return self.lstm(past)[0][:, -self.out_len :]
+        outputs = self.lstm(past)[0]
+        return 0.5 * (outputs[:, -self.out_len :] + outputs[:, -1:])
 
 
 class PerceptronTrunk(nn.Module):

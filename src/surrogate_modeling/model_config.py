@@ -1,0 +1,101 @@
+"""Sizes of the networks: one dataclass per network, found by ``model.name``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omegaconf import MISSING
+
+from surrogate_modeling.config import Checked, ranged
+
+
+@dataclass
+class ModelConfig(Checked):
+    """What every network has: the name under which it is registered."""
+
+    name: str = MISSING
+
+    def group(self) -> str:
+        return "model"
+
+    def require_divisible(self, width_key: str) -> None:
+        """Attention splits its width evenly over the heads."""
+        width, heads = (getattr(self, key) for key in (width_key, "heads"))
+        if width % heads:
+            self.refuse("heads", f"must divide model.{width_key}={width}")
+
+
+@dataclass
+class DotConfig(ModelConfig):
+    """DeepONet with a transformer trunk."""
+
+    heads: int = ranged(8, low=1)
+    fc_dim: int = ranged(1024, low=1)
+    trunk_depth: int = ranged(2, low=1)
+    trunk_dim: int = ranged(256, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(32, low=1)
+    dropout: float = ranged(0.0, low=0.0, below=1.0)
+    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_divisible("trunk_dim")
+
+
+@dataclass
+class DolConfig(ModelConfig):
+    """DeepONet with an LSTM trunk."""
+
+    trunk_depth: int = ranged(4, low=1)
+    trunk_dim: int = ranged(64, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(64, low=1)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+
+
+@dataclass
+class DonConfig(ModelConfig):
+    """DeepONet with a multilayer-perceptron trunk."""
+
+    trunk_depth: int = ranged(3, low=1)
+    trunk_dim: int = ranged(64, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(64, low=1)
+
+
+@dataclass
+class BtConfig(ModelConfig):
+    """Baseline transformer over past and control tokens."""
+
+    dim: int = ranged(256, low=1)
+    depth: int = ranged(4, low=1)
+    heads: int = ranged(2, low=1)
+    fc_dim: int = ranged(512, low=1)
+    dropout: float = ranged(0.0, low=0.0, below=1.0)
+    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_divisible("dim")
+
+
+@dataclass
+class LstmConfig(ModelConfig):
+    """Baseline LSTM."""
+
+    dim: int = ranged(512, low=1)
+    depth: int = ranged(2, low=1)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+
+
+MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
+    "dot": DotConfig,
+    "dol": DolConfig,
+    "don": DonConfig,
+    "bt": BtConfig,
+    "lstm": LstmConfig,
+}

@@ -1,0 +1,214 @@
+"""The command as users run it: a process of its own, real files, a real store."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import torch
+
+from surrogate_modeling.config import PROJECT_ROOT
+
+TRAIN = PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py"
+SMALL = ["model=don", "model.width=4", "model.trunk_dim=16", "settings.epochs=3", "settings.batch_size=64"]
+
+
+def write_plant(folder: Path, count: int = 6, rows: int = 60) -> Path:
+    """Cases of a first-order lag, with names that test file names."""
+    folder.mkdir()
+    for i in range(count):
+        rng = np.random.default_rng(i)
+        control = np.repeat(rng.uniform(0, 1, rows // 10 + 1), 10)[: rows + 5 * i]
+        state = np.zeros(len(control))
+        for t in range(1, len(control)):
+            state[t] = 0.9 * state[t - 1] + 0.1 * control[t]
+        with (folder / f"case{i}.v1.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time", "bulb", "T/out", "圧力.a", "fixed"])
+            writer.writerow(["s", "-", "degC", "bar", "-"])
+            writer.writerows(
+                [t, f"{c:.5f}", f"{20 + 5 * s:.5f}", f"{1 + s * s:.5f}", 3]
+                for t, (c, s) in enumerate(zip(control, state, strict=True))
+            )
+    return folder
+
+
+def run_train(tmp_path: Path, *arguments: str, **popen: object) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(TRAIN), f"hydra.run.dir={tmp_path}/run", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """One whole run that the tests below look at."""
+    tmp_path = tmp_path_factory.mktemp("whole")
+    plant = write_plant(tmp_path / "plant")
+    done = run_train(
+        tmp_path, f"dataset.path={plant}", "dataset.controls=1", "dataset.targets=['T/out','圧力.a']", "dataset.test=2",
+        "dataset.split=last", "settings.is_save_model=True", "settings.mlflow_exp_name=e2e", *SMALL,
+    )  # fmt: skip
+    return tmp_path, done
+
+
+def recorded_run(tmp_path: Path, experiment: str) -> tuple[mlflow.entities.Run, Path]:
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+    return run, Path(run.info.artifact_uri.removeprefix("file://"))
+
+
+def test_a_run_leaves_every_artifact(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    tmp_path, done = finished
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "run").exists()
+    run, artifacts = recorded_run(tmp_path, "e2e")
+    assert run.info.status == "FINISHED"
+    for name in ("config.yaml", "hydra.yaml", "overrides.yaml"):
+        assert (artifacts / ".hydra" / name).stat().st_size > 0
+    assert sorted(path.name for path in (artifacts / "csv").iterdir()) == ["case4.v1.csv", "case5.v1.csv"]
+    assert len(list((artifacts / "figure").rglob("*.png"))) == 2 * 3
+    assert len(list((artifacts / "figure").rglob("loss.txt"))) == 2
+    assert len(list((artifacts / "loss").iterdir())) == 2 * 3
+    saved = torch.load(artifacts / "lit_model.pth", weights_only=True, map_location="cpu")
+    assert saved["channels"]["predicted"] == ("T/out", "圧力.a", "fixed")
+    assert saved["config"]["settings.batch_size"] == 64
+    assert "train.log" in {path.name for path in artifacts.iterdir()}
+
+
+def test_metrics_parameters_and_tags(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    run, artifacts = recorded_run(finished[0], "e2e")
+    assert run.data.params["model.width"] == "4"
+    assert {"git_commit", "dataset_fingerprint", "device"} <= set(run.data.tags)
+    metrics = run.data.metrics
+    assert {"train_loss", "val_loss", "nADE", "nFDE", "nADE_linear", "real_time_factor"} <= set(metrics)
+    assert {"ADE_mean/T/out", "ADE_max/圧力.a", "FDE_std/T/out"} <= set(metrics)
+    assert not any("fixed" in name for name in metrics), "byproducts stay in the files"
+    # The aggregate is the mean of the table in the files.
+    with next((artifacts / "loss").glob("loss_T_out*_ADE.csv")).open() as file:
+        table = [float(row[1]) for row in list(csv.reader(file))[1:]]
+    assert table == sorted(table)
+    assert metrics["ADE_mean/T/out"] == pytest.approx(np.mean(table), rel=1e-4)
+
+
+def test_scores_compare_the_same_rows(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    tmp_path, _ = finished
+    _, artifacts = recorded_run(tmp_path, "e2e")
+    predicted = np.loadtxt(artifacts / "csv" / "case4.v1.csv", delimiter=",", skiprows=2)
+    truth = np.loadtxt(tmp_path / "plant" / "case4.v1.csv", delimiter=",", skiprows=2)
+    assert predicted[0, 0] == 10.0
+    assert predicted[-1, 0] == truth[-1, 0]
+    np.testing.assert_allclose(predicted[:, 1], truth[10:, 1], atol=1e-6)
+    error = np.abs(predicted[:, 2] - truth[10:, 2])
+    table = (artifacts / "figure" / "case4.v1" / "loss.txt").read_text().splitlines()
+    _, unit, ade, fde = next(line for line in table if line.startswith("T/out")).split()
+    assert unit == "degC"
+    assert float(ade) == pytest.approx(error.mean(), rel=1e-3)
+    assert float(fde) == pytest.approx(error[-1], rel=1e-3, abs=1e-5)
+
+
+def test_the_end_says_scores_and_where_things_are(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    text = finished[1].stdout + finished[1].stderr
+    assert "constant over the training cases, scaled by 1: fixed" in text
+    assert "persistence ADE" in text
+    assert "artifacts are in" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "dataset.controls, dataset.path: no value given"),
+        (["model.widht=3"], "model.widht: no such key; did you mean width?"),
+        (["settings.epochs=abc"], "settings.epochs: Value 'abc'"),
+        (["dataset.path=nowhere", "dataset.controls=1"], "dataset.path=nowhere: No such file or directory"),
+        (
+            ["model=dot", "model.heads=3", "dataset.path=.", "dataset.controls=1"],
+            "model.heads=3: must divide model.trunk_dim=256",
+        ),
+    ],
+)
+def test_refusals_are_one_line_with_exit_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = run_train(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_bad_cases_stop_before_anything_is_recorded(tmp_path: Path) -> None:
+    plant = write_plant(tmp_path / "plant")
+    for name, line in (("case1.v1.csv", 5), ("case3.v1.csv", 9)):
+        lines = (plant / name).read_text().splitlines()
+        lines[line - 1] = lines[line - 1].replace(lines[line - 1].split(",")[2], "oops")
+        (plant / name).write_text("\n".join(lines))
+    done = run_train(tmp_path, f"dataset.path={plant}", "dataset.controls=1", *SMALL)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    for name, line in (("case1.v1.csv", 5), ("case3.v1.csv", 9)):
+        assert f"{name}: line {line}, column 3 ('T/out'): text 'oops' where a number is expected" in done.stderr
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_killed_with_its_files(tmp_path: Path, signal_number: signal.Signals) -> None:
+    plant = write_plant(tmp_path / "plant")
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    command = [
+        sys.executable,
+        str(TRAIN),
+        f"hydra.run.dir={tmp_path}/run",
+        f"dataset.path={plant}",
+        "dataset.controls=1",
+    ]
+    arguments = [*SMALL, "settings.epochs=100000", "settings.patience=100000", "settings.mlflow_exp_name=killed"]
+    with subprocess.Popen(
+        [*command, *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    ) as process:
+        journal = tmp_path / "run" / "tracking.jsonl"
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and not (journal.exists() and '"metrics"' in journal.read_text()):
+            time.sleep(0.1)
+        process.send_signal(signal_number)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    run, artifacts = recorded_run(tmp_path, "killed")
+    assert run.info.status == "KILLED"
+    assert (artifacts / "train.log").exists()
+
+
+def test_main_returns_the_best_validation_loss(tmp_path: Path) -> None:
+    plant = write_plant(tmp_path / "plant")
+    code = (
+        "import sys, json; sys.argv = ['train.py', *sys.argv[1:]]\n"
+        "import surrogate_modeling.experiment as e; from surrogate_modeling import train\n"
+        "import hydra.core.utils\n"
+        "real = e.run_experiment\n"
+        "def spy(*a):\n    value = real(*a); print('RETURNED', json.dumps(value)); return value\n"
+        "e.run_experiment = spy\ntrain.main()\n"
+    )
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    arguments = [
+        f"hydra.run.dir={tmp_path}/run",
+        f"dataset.path={plant}",
+        "dataset.controls=1",
+        *SMALL,
+        "settings.num_figures=0",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    returned = json.loads(done.stdout.split("RETURNED")[1].split("\n")[0])
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (run,) = client.search_runs([client.get_experiment_by_name("pytorch_lightning_test").experiment_id])
+    history = [metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")]
+    assert len(history) == 3
+    assert returned == pytest.approx(min(history))
