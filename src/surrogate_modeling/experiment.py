@@ -148,13 +148,11 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
     """Training and validation windows in standardised units."""
-    settings = config.settings
-    training, validation = (
-        WindowDataset(
-            cases, surrogate.scaling, settings.in_len, settings.loss_rows, surrogate.description.sizes.controls
-        )
-        for cases in (split.training, split.validation)
-    )
+    settings, controls = config.settings, surrogate.description.sizes.controls
+    rows = settings.loss_rows
+    training = WindowDataset(split.training, surrogate.scaling, settings.in_len, rows, controls)
+    # Long windows that overlap by more than half tell the same thing again, each epoch.
+    validation = WindowDataset(split.validation, surrogate.scaling, settings.in_len, rows, controls, max(1, rows // 2))
     return WindowData(training, validation, settings)
 
 
