@@ -10,6 +10,8 @@ import numpy as np
 from surrogate_modeling.refrigerant.columns import PREDICTED
 
 FAMILIES = {"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2}
+# A case may end in the middle of a restart; what has accumulated shows in the mean of its last 10 s.
+LAST_ROWS = 100
 NAMES = [column.name for column in PREDICTED]
 
 # Prototype of the same specification at the operating point: column, figure, relative or absolute allowance.
@@ -111,13 +113,13 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
         mass = np.abs(run.observed[:, ci.O_MASS] / CHARGE[refrigerant] - 1.0)
         stored = run.observed[:, ci.O_ENERGY] - run.observed[0, ci.O_ENERGY]
         residual = np.abs(stored - run.states[:, ci.E_IN]) / max(run.states[-1, ci.W_IN], 1.0)
-        drift, drift_end = max(drift, mass.max()), max(drift_end, mass[-1])
+        drift, drift_end = max(drift, mass.max()), max(drift_end, mass[-LAST_ROWS:].mean())
         energy = max(energy, residual.max())
         on = run.controls[first:, ci.COMP_N] > 500.0
         running.append(run.predicted()[first:][on])
     label = f"{refrigerant}, {cases} cases of {duration:.0f} s"
     yield _below(f"charge drift in transients ({label})", drift, 2e-3)
-    yield _below("charge drift at the end", drift_end, 5e-4)
+    yield _below("charge drift at the end (mean of the last 10 s)", drift_end, 5e-4)
     yield _below("energy residual over compressor work", energy, 2e-3)
     what = f"{len(failures)} failed, {fine} with a quarter step" + "".join(
         f"; case {f}" for f in failures[:3]
@@ -132,7 +134,10 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
         quarter, median, three = np.percentile(values, [25, 50, 75])
         figure = f"{median:.2f} ({quarter:.2f} to {three:.2f})"
         yield Check(
-            f"median while running (quartiles): {name}", figure, f"{low} to {high}", low <= median <= high
+            f"median while running (quartiles): {name}",
+            figure,
+            f"{low} to {high}",
+            bool(low <= median <= high),
         )
 
 
