@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from surrogate_modeling.refrigerant import circuit as ci
+from surrogate_modeling.refrigerant.families import FAMILIES, family_of
 from surrogate_modeling.refrigerant.generation import FAMILY_NAMES
-from surrogate_modeling.refrigerant.schedules import FAMILIES, family_of, make_schedule
+from surrogate_modeling.refrigerant.schedules import make_schedule
 
 SHARES = {"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2}
 

@@ -98,7 +98,8 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
     """Conservation, region exits and typical ranges over random cases of all families."""
     from surrogate_modeling.refrigerant import circuit as ci
     from surrogate_modeling.refrigerant.case import CHARGE, CaseFailed, run_case
-    from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, family_of, make_schedule
+    from surrogate_modeling.refrigerant.families import family_of
+    from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, make_schedule
 
     drift, drift_end, energy, running, failures, fine = 0.0, 0.0, 0.0, [], [], 0
     first = round(WARM_UP / STEP)
