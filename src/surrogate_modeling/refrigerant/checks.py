@@ -168,7 +168,7 @@ def check_steady_state(refrigerant: str) -> Iterator[Check]:
     """Heat balance at rest, and the specification's operating point."""
     point = steady_columns(refrigerant)
     # All heat is counted, the engine bay's through shell and suction line included: nothing else may be left.
-    yield _below("steady heat balance |Qcond - (Qevap + W + Qbay)| / Qcond", point["imbalance"], 1e-5)
+    yield _below("steady heat balance, (Qcond - Qevap - W - Qbay) / Qcond", point["imbalance"], 1e-5)
     for name, figure, allowance in OPERATING_POINT_FIGURES:
         deviation = point[name] / figure - 1.0
         text = f"{point[name]:.3f} ({100 * deviation:+.1f} %)"
