@@ -96,7 +96,7 @@ def _below(name: str, value: float, limit: float) -> Check:
 
 def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Iterator[Check]:
     """Conservation, region exits and typical ranges over random cases of all families."""
-    from surrogate_modeling.refrigerant import circuit as ci
+    from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.case import CHARGE, CaseFailed, run_case
     from surrogate_modeling.refrigerant.families import family_of
     from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, make_schedule
@@ -111,12 +111,12 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
             failures.append(f"{number} {failure.reason}")
             continue
         fine += run.substeps > 2
-        mass = np.abs(run.observed[:, ci.O_MASS] / CHARGE[refrigerant] - 1.0)
-        stored = run.observed[:, ci.O_ENERGY] - run.observed[0, ci.O_ENERGY]
-        residual = np.abs(stored - run.states[:, ci.E_IN]) / max(run.states[-1, ci.W_IN], 1.0)
+        mass = np.abs(run.observed[:, ly.O_MASS] / CHARGE[refrigerant] - 1.0)
+        stored = run.observed[:, ly.O_ENERGY] - run.observed[0, ly.O_ENERGY]
+        residual = np.abs(stored - run.states[:, ly.E_IN]) / max(run.states[-1, ly.W_IN], 1.0)
         drift, drift_end = max(drift, mass.max()), max(drift_end, mass[-LAST_ROWS:].mean())
         energy = max(energy, residual.max())
-        on = run.controls[first:, ci.COMP_N] > 500.0
+        on = run.controls[first:, ly.COMP_N] > 500.0
         running.append(run.predicted()[first:][on])
     label = f"{refrigerant}, {cases} cases of {duration:.0f} s"
     yield _below(f"charge drift in transients ({label})", drift, 2e-3)
@@ -145,6 +145,7 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
 def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
     """Columns at rest under the operating point's controls, with changes by control name."""
     from surrogate_modeling.refrigerant import circuit as ci
+    from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.columns import CONTROLS
     from surrogate_modeling.refrigerant.properties import load_tables
     from surrogate_modeling.refrigerant.recording import predicted_rows
@@ -155,11 +156,11 @@ def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
         controls[[c.name for c in CONTROLS].index(name)] = value
     tables = load_tables(refrigerant)
     y = settled_state(refrigerant, controls, 3000.0)
-    dy, o = np.empty(ci.N_STATES), np.empty((1, ci.N_OBSERVED))
+    dy, o = np.empty(ly.N_STATES), np.empty((1, ly.N_OBSERVED))
     ci.evaluate(y, controls, tables, dy, o[0])
     columns = dict(zip(NAMES, predicted_rows(tables, o, y[None, :].copy())[0].tolist(), strict=True))
-    gain = o[0, ci.O_Q_EVA] + o[0, ci.O_POWER] + o[0, ci.O_Q_OTHER]
-    columns["imbalance"] = abs(o[0, ci.O_Q_COND] - gain) / o[0, ci.O_Q_COND]
+    gain = o[0, ly.O_Q_EVA] + o[0, ly.O_POWER] + o[0, ly.O_Q_OTHER]
+    columns["imbalance"] = abs(o[0, ly.O_Q_COND] - gain) / o[0, ly.O_Q_COND]
     columns["COP"] = columns["Eva_kW"] / columns["Comp_kW"]
     return columns
 
