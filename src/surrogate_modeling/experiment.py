@@ -21,7 +21,7 @@ from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
 from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Description, Surrogate
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking import Run, recorded_tags
 from surrogate_modeling.training import choose_device, fit, seed_run
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
@@ -71,7 +71,7 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[s
         "mlflow.source.name": "train.py",
         "mlflow.source.type": "LOCAL",
     }
-    with recorded(folder, config, tags, flat) as run:
+    with recorded(open_run(config, folder, tags, flat)) as run:
         return _train_and_test(config, case_set.groups, split, surrogate, run, flat)
 
 
@@ -199,12 +199,25 @@ def record_scores(
     )
 
 
+def open_run(config: Config, folder: Path, tags: dict[str, str], flat: dict[str, Any]) -> Run:
+    """A new run, or the one whose record the folder holds.
+
+    Raises:
+        UserError: that run was trained on other cases, or another process is at work on it.
+    """
+    before = recorded_tags(folder)
+    if before is None:
+        params = {key: str(value) for key, value in flat.items()}
+        return Run.start(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
+    if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
+        raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
+    return Run.resume(folder)
+
+
 @contextmanager
-def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str, Any]) -> Iterator[Run]:
-    """A run in the store that ends FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
-    params = {key: str(value) for key, value in flat.items()}
-    run = Run(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
-    status = "FINISHED"
+def recorded(run: Run) -> Iterator[Run]:
+    """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
+    status, folder = "FINISHED", run.folder
     try:
         with terminated_as_interrupt():
             yield run
@@ -224,9 +237,11 @@ def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str,
             log.info("%s; artifacts are in %s", status, place)
         else:
             log.warning(
-                "%s, but the tracking store could not be reached; the run waits in %s. Send it with:\n"
-                "  pdm run send %s", status, folder, folder,
+                "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
+                status, folder, folder,
             )  # fmt: skip
+        if status == "KILLED":
+            log.info("go on with: pdm run train resume=%s", folder)
 
 
 def run_name(config: Config, folder: Path) -> str:
