@@ -195,9 +195,9 @@ def test_folders_that_are_not_there(path: str) -> None:
 
 
 def test_a_file_instead_of_a_folder_and_an_empty_folder(tmp_path: Path) -> None:
-    assert "no .csv file" in refused(tmp_path)
+    assert "no file *.csv in this folder" in refused(tmp_path)
     (tmp_path / "notes.txt").write_text("no case")
-    assert "no .csv file" in refused(tmp_path)
+    assert "no file *.csv in this folder" in refused(tmp_path)
     assert "Not a directory" in refused(tmp_path / "notes.txt")
 
 

@@ -14,7 +14,8 @@ import stat
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +60,13 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseSet:
-    """All cases of a folder on one step [s], their columns, and a digest of their content."""
+    """All cases of a folder on one step [s], their columns, a digest of their content, and groups to score apart."""
 
     cases: list[Case]
     channels: Channels
     step: float
     fingerprint: str
+    groups: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ def read_cases(
     workers: int | None = None,
     limit: int | None = None,
     progress_bar: bool = True,
+    pattern: str = "*.csv",
 ) -> CaseSet:
-    """Read, check and decimate the ``*.csv`` of a folder, in natural name order.
+    """Read, check and decimate the case files of a folder, in natural name order.
 
     Args:
         folder: where the files are.
@@ -100,11 +103,12 @@ def read_cases(
         workers: threads; None for all cores.
         limit: read the first so many only.
         progress_bar: show a bar on a terminal.
+        pattern: which files of the folder are cases.
 
     Raises:
         UserError: no files, or anything wrong in them; the message lists every problem found.
     """
-    files = list_case_files(folder)[:limit]
+    files = list_case_files(folder, pattern)[:limit]
     problems = _same_names(files)
     read: list[tuple[Path, GridCase]] = []
     headers: list[Header] = []
@@ -130,20 +134,23 @@ def read_cases(
     return CaseSet(cases, channels, step, digest[:16])
 
 
-def list_case_files(folder: Path) -> list[Path]:
-    """The ``*.csv`` of a folder, ``case2`` before ``case10``; whatever bears that name is listed, and read or refused.
+def list_case_files(folder: Path, pattern: str = "*.csv") -> list[Path]:
+    """The files of a folder that match, upper or lower case, ``case2`` before ``case10``.
+
+    What bears the name of a case but is no file is listed too, so that it is named, not silently left out.
 
     Raises:
         UserError: the folder does not exist, cannot be read, or holds none.
     """
     try:
-        files = [path for path in folder.expanduser().iterdir() if path.suffix.lower() == ".csv"]
+        found = [path for path in folder.expanduser().iterdir() if fnmatch(path.name.lower(), pattern.lower())]
     # Not only OSError: '~nobody' has no home, and a name with a NUL cannot be asked for.
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"dataset.path={folder}: {reason}; give the folder that holds the case CSVs") from None
+    files = [path for path in found if path.suffix.lower() == ".csv" or not path.is_dir()]
     if not files:
-        raise UserError(f"dataset.path={folder}: no .csv file in this folder")
+        raise UserError(f"dataset.path={folder}: no file {pattern} in this folder")
     return sorted(files, key=lambda path: natural_order(path.stem))
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from hydra.errors import HydraException, OverrideParseException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.config import UserError
@@ -43,6 +46,18 @@ def refuse(message: str) -> int:
     return 2
 
 
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Say a refusal inside a Hydra task at once; in a search it is passed on, and fails the trial only."""
+    try:
+        yield
+    except UserError as error:
+        if HydraConfig.get().mode is RunMode.RUN:
+            # Hydra would put a line of its own before the message of an exception.
+            sys.exit(refuse(str(error)))
+        raise
+
+
 def configuration_message(error: BaseException) -> str:
     """One line for what Hydra or OmegaConf refused: the key, what was given, what is allowed."""
     cause: BaseException | None = error
@@ -54,6 +69,10 @@ def configuration_message(error: BaseException) -> str:
             f"{error.override}: not readable as key=value; put names with anything but Latin letters, digits, '_', "
             "'-', '.' and '/' in quotes, and the whole in the shell's: 'dataset.targets=[\"圧力\",\"T out\"]'"
         )
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        known = [option for option in error.options if not option.endswith("_schema")]
+        return f"{group}={name}: no such file in hydra/{group}/; known: {', '.join(known)}"
     if not isinstance(cause, OmegaConfBaseException):
         return said
     key = str(cause.full_key or "")

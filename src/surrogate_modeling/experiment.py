@@ -18,7 +18,7 @@ import numpy as np
 from surrogate_modeling.baselines import LinearBaseline, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
-from surrogate_modeling.report import summary_table, write_report
+from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Description, Surrogate
 from surrogate_modeling.tracking import Run
@@ -27,6 +27,7 @@ from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, spl
 
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
+CALIBRATION_WINDOWS = 256
 MODEL_FILE = "lit_model.pth"
 
 
@@ -67,14 +68,19 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[s
         "dataset_fingerprint": case_set.fingerprint,
         "device": device_name(device.type),
         "debug": str(config.settings.is_debug),
+        "mlflow.source.name": "train.py",
+        "mlflow.source.type": "LOCAL",
     }
     with recorded(folder, config, tags, flat) as run:
-        return _train_and_test(config, split, surrogate, run, flat)
+        return _train_and_test(config, case_set.groups, split, surrogate, run, flat)
 
 
-def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]) -> float:
+def _train_and_test(
+    config: Config, group_of: dict[str, str], split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]
+) -> float:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
+    calibrate(surrogate, windows.training)
     fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", run.log_metrics)
     if fitted.epochs < settings.epochs:
         log.info(
@@ -103,6 +109,9 @@ def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run:
         run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar
     )
     log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
+    if groups := scores.groups(group_of):
+        run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
+        log.info("by group of test cases:\n%s", group_table(groups))
     return fitted.val_loss
 
 
@@ -139,14 +148,20 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
     """Training and validation windows in standardised units."""
-    settings = config.settings
-    training, validation = (
-        WindowDataset(
-            cases, surrogate.scaling, settings.in_len, settings.loss_rows, surrogate.description.sizes.controls
-        )
-        for cases in (split.training, split.validation)
-    )
+    settings, controls = config.settings, surrogate.description.sizes.controls
+    rows = settings.loss_rows
+    training = WindowDataset(split.training, surrogate.scaling, settings.in_len, rows, controls)
+    # Long windows that overlap by more than half tell the same thing again, each epoch.
+    validation = WindowDataset(split.validation, surrogate.scaling, settings.in_len, rows, controls, max(1, rows // 2))
     return WindowData(training, validation, settings)
+
+
+def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
+    """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
+    spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
+    firsts = windows.first_windows.tolist()
+    first = windows.__getitems__(firsts)[0]
+    surrogate.network.calibrate(first, *windows.__getitems__(firsts + spread))
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:
@@ -188,7 +203,7 @@ def record_scores(
 def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str, Any]) -> Iterator[Run]:
     """A run in the store that ends FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
     params = {key: str(value) for key, value in flat.items()}
-    run = Run(folder, config.settings.mlflow_exp_name, f"{config.model.name} {folder.name}", tags, params)
+    run = Run(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
     status = "FINISHED"
     try:
         with terminated_as_interrupt():
@@ -212,6 +227,11 @@ def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str,
                 "%s, but the tracking store could not be reached; the run waits in %s. Send it with:\n"
                 "  pdm run send %s", status, folder, folder,
             )  # fmt: skip
+
+
+def run_name(config: Config, folder: Path) -> str:
+    """Network, date and time."""
+    return f"{config.model.name} {folder.parent.name} {folder.name}"
 
 
 @contextmanager

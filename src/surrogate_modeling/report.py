@@ -184,8 +184,24 @@ def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
         )
         for row in (head, *rows)
     ]
-    verdicts = [
-        f"{abs(skill(scores.nade, other.nade)):.0%} {'below' if scores.nade <= other.nade else 'above'} {name}"
-        for name, other in baselines.items()
-    ]
-    return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"])
+    return "\n".join(
+        [
+            *lines,
+            "nADE is " + " and ".join(_verdict(scores.nade, name, other.nade) for name, other in baselines.items()),
+        ]
+    )
+
+
+def _verdict(error: float, name: str, reference: float) -> str:
+    if error <= reference:
+        return f"{skill(error, reference):.0%} below {name}"
+    return f"{error / reference:.3g} times that of {name}" if reference > 0 else f"above {name}"
+
+
+def group_table(groups: dict[str, tuple[float, float, int]]) -> str:
+    """Scores of groups of cases as lines of text."""
+    width = max(map(len, (*groups, "group")))
+    head = f"{'group':<{width}}  cases     nADE     nFDE"
+    return "\n".join(
+        [head, *(f"{name:<{width}} {n:>6} {nade:>8.4f} {nfde:>8.4f}" for name, (nade, nfde, n) in groups.items())]
+    )

@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from surrogate_modeling.cases import Case
-from surrogate_modeling.config import DatasetConfig, SettingsConfig, Split, UserError
+from surrogate_modeling.config import SettingsConfig, UserError
+from surrogate_modeling.dataset_config import DatasetConfig, Split
 from surrogate_modeling.scaling import Standardizer
 
 log = logging.getLogger(__name__)
@@ -99,9 +100,18 @@ class WindowDataset(Dataset[Batch]):
         in_len: past rows of a window.
         horizon: predicted rows of a window.
         controls: C.
+        stride: rows between starts.
     """
 
-    def __init__(self, cases: Sequence[Case], scaling: Standardizer, in_len: int, horizon: int, controls: int) -> None:
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        scaling: Standardizer,
+        in_len: int,
+        horizon: int,
+        controls: int,
+        stride: int = 1,
+    ) -> None:
         self.in_len, self.horizon, self.controls = in_len, horizon, controls
         lengths = [len(case.values) for case in cases]
         self.rows = torch.empty(sum(lengths), cases[0].values.shape[1])
@@ -110,8 +120,8 @@ class WindowDataset(Dataset[Batch]):
             # A copy: cached cases are read-only views, which torch warns about.
             self.rows[first : first + length] = scaling.standardise(torch.from_numpy(case.values.copy()))
             count = max(1, length - in_len - (horizon + 1) // 2 + 1)
-            starts.append(torch.arange(first, first + count))
-            ends.append(torch.full((count,), first + length))
+            starts.append(torch.arange(first, first + count, stride))
+            ends.append(torch.full_like(starts[-1], first + length))
             first += length
         self.first_windows = torch.tensor([0, *(len(part) for part in starts[:-1])]).cumsum(0)
         self.starts, self.ends = torch.cat(starts), torch.cat(ends)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import platform
 import shutil
 import time
@@ -67,7 +68,18 @@ def seal() -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.nb[ic]") if path.is_file())
+    """Files of compiled code. Their indices (.nbi) are rewritten when a function meets a new type."""
+    return sorted(path for path in folder.rglob("*.nbc") if path.is_file())
+
+
+def _readable(index: Path) -> bool:
+    try:
+        with index.open("rb") as file:
+            pickle.load(file)  # numba's version
+            stamp, _ = pickle.loads(file.read())
+            return bool(stamp)
+    except Exception:  # whatever is wrong with it, it is made anew
+        return False
 
 
 def _digest(path: Path) -> str:
@@ -75,6 +87,8 @@ def _digest(path: Path) -> str:
 
 
 def _intact(folder: Path) -> bool:
+    if not all(_readable(index) for index in folder.rglob("*.nbi")):
+        return False
     manifest = folder / MANIFEST
     if not manifest.exists():
         return True  # nothing yet, or a compilation under way; each file is written whole by numba

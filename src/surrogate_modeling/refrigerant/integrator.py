@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from surrogate_modeling.refrigerant.circuit import (
+from surrogate_modeling.refrigerant.circuit import evaluate
+from surrogate_modeling.refrigerant.compilation import compiled
+from surrogate_modeling.refrigerant.layout import (
     COMP_N,
     N_CONTROLS,
     N_OBSERVED,
@@ -22,9 +24,7 @@ from surrogate_modeling.refrigerant.circuit import (
     O_T_EVA_AIR,
     O_UNSOLVED,
     ZERO_CELSIUS,
-    evaluate,
 )
-from surrogate_modeling.refrigerant.compilation import compiled
 from surrogate_modeling.refrigerant.properties import Tables, gas_state
 
 CONTROL_STEP = 0.1  # s, controls are held this long

@@ -9,14 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
+
+from surrogate_modeling.refrigerant.compilation import compiled
 
 STEP = 0.1  # s
 WARM_UP = 60.0  # s, simulated and discarded
-
-# Code of each family for the compiled control unit.
-FAMILIES = {"random_steps": 0, "pi_control": 1, "thermostat": 2, "engine": 3}
-GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True)
@@ -26,17 +23,6 @@ class Schedule:
     family: str
     plan: np.ndarray  # (rows, 9), units of the columns
     targets: np.ndarray  # (rows,), degC of the evaporator's air
-
-
-def family_of(number: int, families: dict[str, float], seed: int) -> str:
-    """Family of a case: golden-ratio sequence, so that any first n cases come close to the shares."""
-    start = np.random.default_rng(np.random.SeedSequence([seed, 0])).random()
-    position = (start + number * GOLDEN) % 1.0 * sum(families.values())
-    for name in FAMILIES:
-        position -= families.get(name, 0.0)
-        if position < 0.0:
-            return name
-    return [name for name in FAMILIES if families.get(name, 0.0) > 0.0][-1]
 
 
 def make_schedule(number: int, duration: float, family: str, seed: int) -> Schedule:
@@ -83,10 +69,16 @@ def _steps(
     return np.repeat(levels, np.diff(starts))[:rows]
 
 
+@compiled
 def _lag(values: np.ndarray, tau: float) -> np.ndarray:
     """First-order lag from rest at zero."""
     decay = np.exp(-STEP / tau)
-    return np.asarray(lfilter([1.0 - decay], [1.0, -decay], values))
+    out = np.empty(values.size)
+    state = 0.0
+    for k in range(values.size):
+        state = (1.0 - decay) * values[k] + decay * state
+        out[k] = state
+    return out
 
 
 def _wander(rng: np.random.Generator, rows: int, amplitude: float) -> np.ndarray:

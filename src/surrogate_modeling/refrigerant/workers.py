@@ -19,7 +19,8 @@ from pathlib import Path
 
 from surrogate_modeling.refrigerant.generation import CasePlan, FailedCase, plan_to_json
 
-COMMAND = [sys.executable, "-m", "surrogate_modeling.refrigerant.worker"]
+# -P: whatever lies in the folder the user stands in must not be taken for a module.
+COMMAND = [sys.executable, "-P", "-m", "surrogate_modeling.refrigerant.worker"]
 Outcome = tuple[int, FailedCase | None]
 
 
