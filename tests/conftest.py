@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from hydra import compose, initialize_config_dir
 from surrogate_modeling import cases
 from surrogate_modeling.cases import Case, CaseSet, Channels, Grid, read_cases
 from surrogate_modeling.composition import register_schemas

@@ -65,7 +65,7 @@ def load_tables(refrigerant: str) -> Tables:
     if tables is None:
         tables = build_tables(refrigerant)
         buffer = io.BytesIO()
-        np.savez(buffer, **tables._asdict())  # type: ignore[arg-type]
+        np.savez(buffer, **tables._asdict())
         write_atomically(path, buffer.getvalue())
     return tables
 
@@ -81,10 +81,10 @@ def _read_tables(path: Path) -> Tables | None:
 
 def build_tables(refrigerant: str) -> Tables:
     """Evaluate CoolProp's reference equation of state on the nodes and fit the splines."""
-    import CoolProp
+    from CoolProp.CoolProp import AbstractState
     from scipy.interpolate import CubicSpline
 
-    fluid: Any = CoolProp.AbstractState("HEOS", refrigerant)
+    fluid: Any = AbstractState("HEOS", refrigerant)
     p_critical = fluid.p_critical()
     u = np.linspace(np.log(P_MIN), np.log(P_MAX_REDUCED * p_critical), NODES_U)
     saturation = np.array([_saturation(fluid, p) for p in np.exp(u)])
@@ -103,13 +103,10 @@ def build_tables(refrigerant: str) -> Tables:
     scale = du ** np.arange(4)
     sat = np.ascontiguousarray(spline[::-1].transpose(1, 2, 0) * scale)
     grid = np.array([u[0], du, axis_v[1], axis_l[1], axis_s[1], p_critical])
-    return Tables(
-        grid, sat, _patches(u, axis_v, vapour), _patches(u, axis_l, liquid), _patches(u, axis_s, entropy)
-    )
+    return Tables(grid, sat, _patches(u, axis_v, vapour), _patches(u, axis_l, liquid), _patches(u, axis_s, entropy))
 
 
 def _saturation(fluid: Any, p: float) -> list[float]:
-    import CoolProp
 
     row = np.empty(N_SAT)
     for quality, (h, v, s, factor) in enumerate(((HL, VL, SL, FACTOR_L), (HV, VV, SV, FACTOR_V))):
@@ -122,7 +119,6 @@ def _saturation(fluid: Any, p: float) -> list[float]:
 
 
 def _vapour_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    import CoolProp
 
     row = np.empty((3, axis.size))
     row[:, 0] = sat[VV], sat[TSAT], sat[SV]
@@ -140,7 +136,6 @@ def _liquid_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.n
     At low pressure 150 kJ/kg below saturation lies under the melting line, where the equation of state ends.
     The continuation only fills the rectangle: a case that gets there is reported as having left the region.
     """
-    import CoolProp
 
     floor = max(fluid.Tmin() + 2.0, 200.0)
     row = np.empty((2, axis.size))
@@ -161,7 +156,6 @@ def _liquid_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.n
 
 
 def _entropy_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    import CoolProp
 
     row = np.zeros(axis.size)
     fluid.specify_phase(CoolProp.iphase_gas)
