@@ -81,10 +81,10 @@ def _read_tables(path: Path) -> Tables | None:
 
 def build_tables(refrigerant: str) -> Tables:
     """Evaluate CoolProp's reference equation of state on the nodes and fit the splines."""
-    from CoolProp.CoolProp import AbstractState
+    import CoolProp
     from scipy.interpolate import CubicSpline
 
-    fluid: Any = AbstractState("HEOS", refrigerant)
+    fluid: Any = CoolProp.AbstractState("HEOS", refrigerant)
     p_critical = fluid.p_critical()
     u = np.linspace(np.log(P_MIN), np.log(P_MAX_REDUCED * p_critical), NODES_U)
     saturation = np.array([_saturation(fluid, p) for p in np.exp(u)])
@@ -107,6 +107,7 @@ def build_tables(refrigerant: str) -> Tables:
 
 
 def _saturation(fluid: Any, p: float) -> list[float]:
+    import CoolProp
 
     row = np.empty(N_SAT)
     for quality, (h, v, s, factor) in enumerate(((HL, VL, SL, FACTOR_L), (HV, VV, SV, FACTOR_V))):
@@ -119,6 +120,7 @@ def _saturation(fluid: Any, p: float) -> list[float]:
 
 
 def _vapour_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    import CoolProp
 
     row = np.empty((3, axis.size))
     row[:, 0] = sat[VV], sat[TSAT], sat[SV]
@@ -136,6 +138,7 @@ def _liquid_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.n
     At low pressure 150 kJ/kg below saturation lies under the melting line, where the equation of state ends.
     The continuation only fills the rectangle: a case that gets there is reported as having left the region.
     """
+    import CoolProp
 
     floor = max(fluid.Tmin() + 2.0, 200.0)
     row = np.empty((2, axis.size))
@@ -156,6 +159,7 @@ def _liquid_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.n
 
 
 def _entropy_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    import CoolProp
 
     row = np.zeros(axis.size)
     fluid.specify_phase(CoolProp.iphase_gas)
