@@ -263,10 +263,15 @@ class EpochProgress(Callback):
 
 @dataclass(frozen=True)
 class Fitted:
-    """How fitting ended: the best validation loss and the number of epochs done."""
+    """How fitting ended: the least of each metric, and the number of epochs done."""
 
-    val_loss: float
+    least: dict[str, float]
     epochs: int
+
+    @property
+    def val_loss(self) -> float:
+        """The best validation loss."""
+        return self.least["val_loss"]
 
 
 def choose_device(settings: SettingsConfig) -> torch.device:
@@ -348,4 +353,4 @@ def fit(
     best = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
     module.load_state_dict(best["state_dict"])
     surrogate.to(device).eval()
-    return Fitted(forwarding.least["val_loss"], trainer.current_epoch)
+    return Fitted(forwarding.least, trainer.current_epoch)
