@@ -43,8 +43,8 @@ def draw_pictures(study: Study, folder: Path, objective: tuple[str, ...]) -> lis
     for i, name in enumerate(objective):
         suffix = f"_{name}" if len(objective) > 1 else ""
         # The value of one objective; a default argument, because i moves on.
-        shown = {"target": lambda trial, i=i: trial.values[i], "target_name": name}
-        searched = {**shown, "params": varied}
+        shown: dict[str, Any] = {"target": lambda trial, i=i: trial.values[i], "target_name": name}
+        searched: dict[str, Any] = {**shown, "params": varied}
         wanted[f"history{suffix}"] = partial(plots.plot_optimization_history, study, **shown)
         if varied:
             wanted[f"slices{suffix}"] = partial(plots.plot_slice, study, **searched)
