@@ -63,10 +63,15 @@ def write_whole(path: Path, content: bytes | memoryview) -> None:
 
 @dataclass(frozen=True)
 class Fitted:
-    """How fitting ended: the best validation loss and the number of epochs done."""
+    """How fitting ended: the least of each metric, and the number of epochs done."""
 
-    val_loss: float
+    least: dict[str, float]
     epochs: int
+
+    @property
+    def val_loss(self) -> float:
+        """The best validation loss."""
+        return self.least["val_loss"]
 
 
 def write_fitted(folder: Path, fitted: Fitted) -> None:

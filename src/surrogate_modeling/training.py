@@ -375,7 +375,7 @@ def fit(
     )
     resume_from = latest_checkpoint(folder)
     trainer.fit(SurrogateTraining(surrogate, settings), datamodule=data, ckpt_path=resume_from, weights_only=True)
-    fitted = Fitted(forwarding.least["val_loss"], trainer.current_epoch)
+    fitted = Fitted(forwarding.least, trainer.current_epoch)
     write_fitted(folder, fitted)
     load_best(surrogate, folder, device)
     return fitted
