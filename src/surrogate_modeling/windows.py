@@ -76,6 +76,9 @@ def _named_split(cases: Sequence[Case], validation: list[str], test: list[str]) 
             raise UserError(
                 f"dataset.{key}: no such case: {', '.join(unknown)}; a case is named as its file without .csv"
             )
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(f"dataset.{key}: {', '.join(twice)} named twice")
     both = set(validation) & set(test)
     if both:
         raise UserError(f"dataset.validation_cases and dataset.test_cases both name {', '.join(sorted(both))}")
