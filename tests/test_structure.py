@@ -61,6 +61,8 @@ def test_the_yaml_says_every_key_of_its_schema() -> None:
     for name in ("dataset", "model", "settings"):
         for choice in group(name):
             text = (CONFIG_DIR / name / f"{choice}.yaml").read_text(encoding="utf-8")
+            if "_schema" not in text:
+                continue  # made from another file, of which it changes some keys
             written = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()} - {"defaults"}
             tree = composed(f"{name}={choice}")
             assert set(tree[name]) == written, f"{name}/{choice}"
