@@ -1,19 +1,25 @@
 """Builders shared by the tests: small synthetic cases of known form, on disk and in memory, and composed configs."""
 
 import csv
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from hydra import compose, initialize_config_dir
 from surrogate_modeling import cases
 from surrogate_modeling.cases import Case, CaseSet, Channels, Grid, read_cases
 from surrogate_modeling.composition import register_schemas
 from surrogate_modeling.config import CONFIG_DIR
+
+# Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
 
 NAMES = ("valve", "load", "T", "p")
 UNITS = ("-", "kW", "degC", "bar")

@@ -112,7 +112,7 @@ def test_added_removed_and_swapped_files_are_noticed(tmp_path: Path) -> None:
         lambda body: b"5\n" + body,
         lambda body: b"[" * 100_000,
     ],
-    ids="empty head cut longer zeros name unit value number nested".split(),
+    ids=["empty", "head", "cut", "longer", "zeros", "name", "unit", "value", "number", "nested"],
 )
 def test_a_damaged_entry_is_made_again(tmp_path: Path, cache_folder: Path, counted: list[str], damage: object) -> None:
     write_cases(tmp_path, 2)

@@ -58,9 +58,9 @@ def test_cells_change_their_mass_by_what_flows_in_and_out(which: int, running: n
     assert o[ly.O_UNSOLVED] == 0.0
     eps = 1e-5
     for side, net in ((0, o[ly.O_M] - o[ly.O_M_VALVE]), (1, o[ly.O_M_VALVE] - o[ly.O_M])):
-        change = (
-            contents(y + eps * dy, OPERATING_POINT, side) - contents(y - eps * dy, OPERATING_POINT, side)
-        ) / (2 * eps)
+        change = (contents(y + eps * dy, OPERATING_POINT, side) - contents(y - eps * dy, OPERATING_POINT, side)) / (
+            2 * eps
+        )
         assert change == pytest.approx(net, abs=2e-7 + 1e-5 * abs(net))
 
 
@@ -82,7 +82,8 @@ def test_a_soaked_circuit_holds_its_charge_and_rests() -> None:
     y = start_state(TABLES, "R134a", controls)
     dy, o = evaluate(y, controls)
     assert o[ly.O_MASS] == pytest.approx(CHARGE["R134a"], rel=1e-9)
-    assert o[ly.O_M] == 0.0 and o[ly.O_M_VALVE] == 0.0
+    assert o[ly.O_M] == 0.0
+    assert o[ly.O_M_VALVE] == 0.0
     # Saturated at one temperature everywhere; only the dry suction line, 1 K warmer, is not at rest.
     assert abs(dy[ly.W0 : ly.W0 + 16]).max() < 1e-3
     assert abs(dy[ly.P_HIGH]) < 1.0

@@ -35,9 +35,7 @@ def run(root: Path, cache_home: Path) -> str:
         """
     )
     environment = {**os.environ, "PYTHONPATH": str(root), "XDG_CACHE_HOME": str(cache_home)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -46,15 +46,15 @@ class Unit:
 
     def run(self, seconds: float, request: float = 4000.0, target: float = 8.0, t_dis: float = 350.0) -> list:
         return [
-            it.control_unit(self.family, request, target, self.o, t_dis, self.state)
-            for _ in range(round(seconds * 10))
+            it.control_unit(self.family, request, target, self.o, t_dis, self.state) for _ in range(round(seconds * 10))
         ]
 
 
 def test_speed_rises_and_falls_at_the_slew_limits() -> None:
     unit = Unit()
     speeds = unit.run(3.0)
-    assert speeds[:2] == [200.0, 400.0] and speeds[-1] == 4000.0
+    assert speeds[:2] == [200.0, 400.0]
+    assert speeds[-1] == 4000.0
     unit.run(30.0)
     assert unit.run(0.2, request=0.0) == [3600.0, 3200.0]
 

@@ -31,13 +31,20 @@ def test_controls_stay_in_their_ranges(family: str) -> None:
         plan = make_schedule(number, 600.0, family, 0).plan
         assert np.isfinite(plan).all()
         low, high = plan.min(axis=0), plan.max(axis=0)
-        assert low[ly.COMP_N] >= 0.0 and high[ly.COMP_N] <= 7000.0
-        assert low[ly.VEH_V] >= -1e-9 and high[ly.VEH_V] < 150.0
-        assert low[ly.FAN_DUTY] >= 20.0 and high[ly.FAN_DUTY] <= 100.0
-        assert low[ly.AMB_T] >= 16.0 and high[ly.AMB_T] <= 44.0
-        assert 10.0 < low[ly.EVA_T] and high[ly.EVA_T] < 60.0
-        assert low[ly.EVA_RH] > 1.0 and high[ly.EVA_RH] <= 95.0
-        assert low[ly.BLOWER_FLOW] >= 130.0 and high[ly.BLOWER_FLOW] <= 500.0
+        assert low[ly.COMP_N] >= 0.0
+        assert high[ly.COMP_N] <= 7000.0
+        assert low[ly.VEH_V] >= -1e-9
+        assert high[ly.VEH_V] < 150.0
+        assert low[ly.FAN_DUTY] >= 20.0
+        assert high[ly.FAN_DUTY] <= 100.0
+        assert low[ly.AMB_T] >= 16.0
+        assert high[ly.AMB_T] <= 44.0
+        assert low[ly.EVA_T] > 10.0
+        assert high[ly.EVA_T] < 60.0
+        assert low[ly.EVA_RH] > 1.0
+        assert high[ly.EVA_RH] <= 95.0
+        assert low[ly.BLOWER_FLOW] >= 130.0
+        assert high[ly.BLOWER_FLOW] <= 500.0
         assert 3.0 <= low[ly.SH_SET] == high[ly.SH_SET] <= 8.0
         slow = plan[:, ly.VEH_V] < 35.0
         assert (plan[slow, ly.FAN_DUTY] >= 45.0).all()

@@ -12,7 +12,7 @@ SCALE = np.array([2.0, 0.5])
 def predicted(offset: float, rows: int, seed: int) -> np.ndarray:
     """The last ``rows`` rows of the truth, off by ``offset`` in T and twice that in p."""
     case = make_case(seed=seed)
-    return case.values[-rows:, 2:].astype(np.float64) + [offset, 2 * offset]
+    return case.values[-rows:, 2:] + np.array([offset, 2 * offset])
 
 
 def test_each_row_is_compared_with_the_truth_of_the_same_row() -> None:

@@ -13,7 +13,7 @@ from surrogate_modeling.cases import Case
 from surrogate_modeling.config import SettingsConfig, UserError
 from surrogate_modeling.dataset_config import DatasetConfig, Split
 from surrogate_modeling.scaling import Standardizer
-from surrogate_modeling.windows import CaseSplit, StretchSampler, WindowData, WindowDataset, split_cases
+from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, WindowSampler, split_cases
 
 CASES = [make_case(f"c{i}", 12, i) for i in range(10)]
 
@@ -100,9 +100,8 @@ def slow_windows(
         rows = (case.values - mean) / scale
         for start in range(len(rows)):
             future = rows[start + in_len : start + in_len + horizon]
-            if start == 0 or 2 * len(future) >= horizon:
-                if len(future):
-                    found.append((rows[start : start + in_len], future[:, :CONTROLS], future[:, CONTROLS:]))
+            if len(future) and (start == 0 or 2 * len(future) >= horizon):
+                found.append((rows[start : start + in_len], future[:, :CONTROLS], future[:, CONTROLS:]))
     return found
 
 
@@ -155,7 +154,11 @@ def test_loaders_pass_every_window_once() -> None:
     data = WindowData(training, validation, SettingsConfig(batch_size=10))
     rows = torch.cat([batch[2] for batch in data.val_dataloader()])
     torch.testing.assert_close(rows, validation.__getitems__(list(range(len(validation))))[2], rtol=0, atol=0)
-    first, second = (torch.cat([batch[2] for batch in data.train_dataloader()]) for _ in range(2))
+    loader = data.train_dataloader()
+    first = torch.cat([batch[2] for batch in loader])
+    # As Lightning does before each epoch.
+    loader.sampler.set_epoch(1)
+    second = torch.cat([batch[2] for batch in loader])
     whole = training.__getitems__(list(range(len(training))))[2]
     assert not torch.equal(first, second)
     for rows in (first, second):
@@ -166,11 +169,31 @@ def test_stretches_are_as_many_as_asked_and_start_where_asked() -> None:
     windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
     starts = [i * 8 for i in range(10)]
     assert windows.first_windows.tolist() == starts
-    torch.manual_seed(0)
-    assert set(StretchSampler(windows, 500, 1.0)) == set(starts)
-    drawn = list(StretchSampler(windows, 4000, 0.5))
+    assert set(WindowSampler(windows, SettingsConfig(windows_per_epoch=500, first_share=1.0))) == set(starts)
+    drawn = list(WindowSampler(windows, SettingsConfig(windows_per_epoch=4000, first_share=0.5)))
     assert len(drawn) == 4000
     # Half by choice, and one in eight of the other half by chance.
     assert sum(index in starts for index in drawn) / 4000 == pytest.approx(0.5 + 0.5 / 8, abs=0.04)
     data = WindowData(windows, windows, SettingsConfig(batch_size=32, windows_per_epoch=100))
     assert sum(len(batch[0]) for batch in data.train_dataloader()) == 100
+
+
+def test_every_window_once_in_an_order_that_follows_from_seed_and_epoch() -> None:
+    windows = WindowDataset(CASES, Standardizer(4), in_len=3, horizon=2, controls=2)
+
+    def order(seed: int, epoch: int) -> list[int]:
+        sampler = WindowSampler(windows, SettingsConfig(seed=seed))
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert sorted(order(1, 0)) == list(range(len(windows)))
+    assert order(1, 4) == order(1, 4)
+    assert order(1, 4) != order(1, 5)
+    assert order(1, 4) != order(2, 4)
+
+
+def test_stride_leaves_out_starts_but_never_a_case() -> None:
+    windows = WindowDataset(CASES, Standardizer(4), in_len=3, horizon=2, controls=2, stride=5)
+    # Cases of 12 rows have starts 0 to 8 (the last with one of two rows), of which 0 and 5 remain.
+    assert windows.starts.tolist() == [12 * case + start for case in range(10) for start in (0, 5)]
+    assert windows.first_windows.tolist() == [2 * case for case in range(10)]

@@ -93,7 +93,8 @@ def parse_case(path: Path, body: bytes) -> RawCase:
     if len(names) < 2:
         raise CaseFileError(header_problems)
     data = lines[2].rstrip()
-    table, cell_problems = _read_fast(data, len(names)), []
+    cell_problems: list[Problem] = []
+    table = _read_fast(data, len(names))
     if table is None:
         table, line_numbers, cell_problems = _read_cells(path, data, names)
     else:
@@ -216,10 +217,10 @@ def _read_cells(path: Path, data: bytes, names: list[str]) -> tuple[np.ndarray, 
             found.setdefault((-1, kind), []).append(line)
         else:
             for position, cell in enumerate(map(str.strip, cells)):
-                kind = _cell_problem(cell)
-                if kind:
-                    found.setdefault((position, kind), []).append(line)
-                    texts.setdefault((position, kind), {})[cell[:30]] = None
+                problem = _cell_problem(cell)
+                if problem:
+                    found.setdefault((position, problem), []).append(line)
+                    texts.setdefault((position, problem), {})[cell[:30]] = None
                 else:
                     row[position] = float(cell)
         rows.append(row)

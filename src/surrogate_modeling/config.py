@@ -200,6 +200,7 @@ class Config:
     dataset: Any = MISSING
     model: Any = MISSING
     settings: Any = MISSING
+    resume: str | None = None
 
 
 @dataclass

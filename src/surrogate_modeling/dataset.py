@@ -18,6 +18,8 @@ from surrogate_modeling.refrigerant.generation import CasePlan, GenerationResult
 
 log = logging.getLogger(__name__)
 DEBUG_CASES, DEBUG_ROWS = 6, 400
+# The latest only: cases may fill a good part of the memory.
+_KEPT: dict[str, CaseSet] = {}
 
 
 def load_cases(config: Config) -> CaseSet:
@@ -51,6 +53,20 @@ def load_cases(config: Config) -> CaseSet:
     log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), rows)
     cut = [replace(case, time=case.time[:rows], values=case.values[:rows]) for case in case_set.cases]
     return replace(case_set, cases=cut)
+
+
+def load_cases_once(config: Config) -> CaseSet:
+    """The same, kept in this process: trials of a search differ in many settings, but rarely in their cases."""
+    settings = config.settings
+    key = repr((config.dataset, settings.use_decimate, settings.decimate_range, settings.is_debug))
+    kept = _KEPT.get(key)
+    rows = settings.in_len + settings.out_len
+    # Cases too short for these windows are refused where they are read.
+    if kept is None or min(len(case.time) for case in kept.cases) < rows:
+        kept = load_cases(config)
+        _KEPT.clear()
+        _KEPT[key] = kept
+    return kept
 
 
 def simulate(dataset: RefrigerantConfig) -> GenerationResult:

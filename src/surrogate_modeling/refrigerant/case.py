@@ -45,9 +45,7 @@ def start_state(tables: Tables, refrigerant: str, controls: np.ndarray) -> np.nd
     y = np.empty(ly.N_STATES)
     x = soaked_start(tables, controls[ly.AMB_T] + ly.ZERO_CELSIUS, CHARGE[refrigerant], y)
     if not 1e-9 < x < 1.0 - 1e-9:
-        raise ValueError(
-            f"a charge of {CHARGE[refrigerant]} kg does not fit at {controls[ly.AMB_T]:.1f} degC"
-        )
+        raise ValueError(f"a charge of {CHARGE[refrigerant]} kg does not fit at {controls[ly.AMB_T]:.1f} degC")
     y[ly.FAN], y[ly.BLOWER] = 0.01 * controls[ly.FAN_DUTY], controls[ly.BLOWER_FLOW]
     return y
 
@@ -142,9 +140,7 @@ def describe_state(run: Run) -> dict[str, float]:
     }
 
 
-def case_table(
-    number: int, duration: float, step: float, refrigerant: str, family: str, seed: int
-) -> np.ndarray:
+def case_table(number: int, duration: float, step: float, refrigerant: str, family: str, seed: int) -> np.ndarray:
     """Time, controls and predicted columns of a case after its warm-up."""
     stride = round(step / STEP)
     run = run_case(refrigerant, make_schedule(number, duration, family, seed), 1)

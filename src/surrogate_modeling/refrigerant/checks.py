@@ -62,8 +62,7 @@ class CheckReport:
         rows += [(c.name, c.figure, c.limit, "ok" if c.passed else "FAILED") for c in self.checks]
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         )
 
 
@@ -122,9 +121,7 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
     yield _below(f"charge drift in transients ({label})", drift, 2e-3)
     yield _below("charge drift at the end (mean of the last 10 s)", drift_end, 5e-4)
     yield _below("energy residual over compressor work", energy, 2e-3)
-    what = f"{len(failures)} failed, {fine} with a quarter step" + "".join(
-        f"; case {f}" for f in failures[:3]
-    )
+    what = f"{len(failures)} failed, {fine} with a quarter step" + "".join(f"; case {f}" for f in failures[:3])
     yield Check("cases that left the property region", what, "0 failed", not failures)
     if refrigerant != "R134a" or not running:
         return
@@ -193,9 +190,7 @@ def check_directions() -> Iterator[Check]:
 
     def change(name: str, before: dict[str, float], after: dict[str, float], key: str, rises: bool) -> Check:
         ratio = after[key] / before[key] - 1.0
-        return Check(
-            f"{name}: {key}", f"{100 * ratio:+.1f} %", "rises" if rises else "falls", (ratio > 0.0) == rises
-        )
+        return Check(f"{name}: {key}", f"{100 * ratio:+.1f} %", "rises" if rises else "falls", (ratio > 0.0) == rises)
 
     yield change("2000 to 5000 rpm", slow, fast, "Eva_kW", True)
     yield change("2000 to 5000 rpm", slow, fast, "COP", False)

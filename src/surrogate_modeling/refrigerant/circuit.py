@@ -40,9 +40,7 @@ def evaluate(y: np.ndarray, c: np.ndarray, tables: Tables, dy: np.ndarray, o: np
     side_state(tables, y[ly.P_LOW], low)
     _fill_cells(y, tables, high, low, cells, o)
     suction = ly.N_CELLS - 1
-    compressor(
-        tables, y[ly.SPEED], y[ly.P_LOW], y[ly.P_HIGH], cells[ly.ENTHALPY, suction], y[ly.SHELL], machine
-    )
+    compressor(tables, y[ly.SPEED], y[ly.P_LOW], y[ly.P_HIGH], cells[ly.ENTHALPY, suction], y[ly.SHELL], machine)
     m_comp = machine[0]
     v_eva = 0.0
     for i in range(ly.N_HIGH, ly.N_HIGH + ly.N_EVA):

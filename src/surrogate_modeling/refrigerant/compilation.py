@@ -35,9 +35,7 @@ def code_folder() -> Path:
     """Folder of the compiled code of these sources, emptied where a file does not match its checksum."""
     # numba also compares modification times, so a fresh checkout of equal sources gets its own folder.
     times = [path.stat().st_mtime_ns for path in sorted(PACKAGE.glob("*.py"))]
-    key = repr(
-        (source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), platform.machine())
-    )
+    key = repr((source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), platform.machine()))
     folder = cache_folder() / f"compiled-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not _intact(folder):
         shutil.rmtree(folder, ignore_errors=True)

@@ -44,9 +44,7 @@ class CasePlan:
             raise PlanError(f"step = {self.step} s: use a multiple of {CONTROL_STEP} s")
         rows = self.duration / self.step
         if not (math.isfinite(rows) and rows > 0.5 and abs(rows - round(rows)) < 1e-6):
-            raise PlanError(
-                f"duration = {self.duration} s: use a positive multiple of the step, {self.step} s"
-            )
+            raise PlanError(f"duration = {self.duration} s: use a positive multiple of the step, {self.step} s")
         if self.refrigerant not in REFRIGERANT_NAMES:
             raise PlanError(f"refrigerant = {self.refrigerant}: choose one of {', '.join(REFRIGERANT_NAMES)}")
         unknown = [name for name in self.families if name not in FAMILY_NAMES]
@@ -125,9 +123,7 @@ def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResu
                 else:
                     failed.append(failure)
                 advance()
-    return GenerationResult(
-        sorted(written), present, sorted(failed, key=lambda f: f.number), time.monotonic() - began
-    )
+    return GenerationResult(sorted(written), present, sorted(failed, key=lambda f: f.number), time.monotonic() - began)
 
 
 def _claim(folder: Path, plan: CasePlan) -> None:
@@ -152,9 +148,7 @@ def _compare(folder: Path, plan: CasePlan) -> None:
         stored = json.loads(path.read_text(encoding="utf-8"))
         stored.keys()
     except (ValueError, AttributeError):
-        raise PlanError(
-            f"{path} cannot be read as a plan; choose another folder, or remove this one"
-        ) from None
+        raise PlanError(f"{path} cannot be read as a plan; choose another folder, or remove this one") from None
     ours = plan.content()
     differing = [
         f"{name} is {stored.get(name)} there and {ours.get(name)} here"

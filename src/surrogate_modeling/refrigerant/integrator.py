@@ -165,13 +165,7 @@ def simulate(
                 else:
                     mu, nu, mu_f, gamma = rkc[0, j], rkc[1, j], rkc[2, j] * step, rkc[3, j] * step
                     for i in range(N_STATES):
-                        after[i] = (
-                            (1.0 - mu - nu) * y[i]
-                            + mu * now[i]
-                            + nu * before[i]
-                            + mu_f * f[i]
-                            + gamma * f0[i]
-                        )
+                        after[i] = (1.0 - mu - nu) * y[i] + mu * now[i] + nu * before[i] + mu_f * f[i] + gamma * f0[i]
                         before[i] = now[i]
                         now[i] = after[i]
                 unsolved += int(o[O_UNSOLVED])

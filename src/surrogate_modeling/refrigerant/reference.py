@@ -51,9 +51,7 @@ def by_rkc(start: np.ndarray, refrigerant: str, duration: float, substeps: int =
     return by_rkc_held(start, refrigerant, smooth_controls((np.arange(rows) + 0.5) * CONTROL_STEP), substeps)
 
 
-def by_rkc_held(
-    start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS
-) -> Trajectory:
+def by_rkc_held(start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS) -> Trajectory:
     """Our integrator under controls held over each 0.1 s."""
     began = time.process_time()
     run = run_schedule(refrigerant, plan, np.zeros(len(plan)), OPEN_LOOP, substeps=substeps, start=start)
@@ -75,9 +73,7 @@ def by_lsoda(start: np.ndarray, tables: Tables, duration: float, rtol: float) ->
 
     grid = np.arange(round(duration / CONTROL_STEP) + 1) * CONTROL_STEP
     began = time.process_time()
-    solution = solve_ivp(
-        right_hand_side, (0.0, grid[-1]), begin, "LSODA", grid, rtol=rtol, atol=ABSOLUTE * rtol * 1e5
-    )
+    solution = solve_ivp(right_hand_side, (0.0, grid[-1]), begin, "LSODA", grid, rtol=rtol, atol=ABSOLUTE * rtol * 1e5)
     seconds = time.process_time() - began
     if not solution.success:
         raise RuntimeError(f"LSODA stopped at {solution.t[-1]:.1f} s: {solution.message}")
