@@ -211,4 +211,4 @@ def test_main_returns_the_best_validation_loss(tmp_path: Path) -> None:
     (run,) = client.search_runs([client.get_experiment_by_name("pytorch_lightning_test").experiment_id])
     history = [metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")]
     assert len(history) == 3
-    assert returned == pytest.approx(min(history))
+    assert returned["val_loss"] == pytest.approx(min(history))
