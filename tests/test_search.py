@@ -194,7 +194,7 @@ def test_two_processes_share_a_study(app: App) -> None:
     assert len({trial.user_attrs["worker"]["lock"] for trial in trials}) == 2
 
 
-@pytest.mark.slow()
+@pytest.mark.slow
 def test_several_objectives_give_a_pareto_front(app: App) -> None:
     code, said = app.run(
         *SPACE, "returns=two", "hydra.sweeper.objective=[nADE,parameters]",
