@@ -23,12 +23,13 @@ from surrogate_modeling.objectives import Measured, measure
 from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Description, Surrogate
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking import Run, recorded_tags
 from surrogate_modeling.training import choose_device, fit, seed_run
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
+CALIBRATION_WINDOWS = 256
 MODEL_FILE = "lit_model.pth"
 
 
@@ -73,9 +74,11 @@ def run_experiment(
         "dataset_fingerprint": case_set.fingerprint,
         "device": device_name(device.type),
         "debug": str(config.settings.is_debug),
+        "mlflow.source.name": "train.py",
+        "mlflow.source.type": "LOCAL",
         **assignment.tags,
     }
-    with recorded(folder, config, tags, flat) as run:
+    with recorded(open_run(config, folder, tags, flat)) as run:
         return _train_and_test(config, case_set.groups, split, surrogate, run, flat, assignment)
 
 
@@ -90,6 +93,7 @@ def _train_and_test(
 ) -> dict[str, float]:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
+    calibrate(surrogate, windows.training)
 
     def watched(metrics: dict[str, float], epoch: int) -> None:
         run.log_metrics(metrics, epoch)
@@ -166,14 +170,20 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
     """Training and validation windows in standardised units."""
-    settings = config.settings
-    training, validation = (
-        WindowDataset(
-            cases, surrogate.scaling, settings.in_len, settings.loss_rows, surrogate.description.sizes.controls
-        )
-        for cases in (split.training, split.validation)
-    )
+    settings, controls = config.settings, surrogate.description.sizes.controls
+    rows = settings.loss_rows
+    training = WindowDataset(split.training, surrogate.scaling, settings.in_len, rows, controls)
+    # Long windows that overlap by more than half tell the same thing again, each epoch.
+    validation = WindowDataset(split.validation, surrogate.scaling, settings.in_len, rows, controls, max(1, rows // 2))
     return WindowData(training, validation, settings)
+
+
+def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
+    """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
+    spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
+    firsts = windows.first_windows.tolist()
+    first = windows.__getitems__(firsts)[0]
+    surrogate.network.calibrate(first, *windows.__getitems__(firsts + spread))
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:
@@ -211,12 +221,25 @@ def record_scores(
     )
 
 
+def open_run(config: Config, folder: Path, tags: dict[str, str], flat: dict[str, Any]) -> Run:
+    """A new run, or the one whose record the folder holds.
+
+    Raises:
+        UserError: that run was trained on other cases, or another process is at work on it.
+    """
+    before = recorded_tags(folder)
+    if before is None:
+        params = {key: str(value) for key, value in flat.items()}
+        return Run.start(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
+    if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
+        raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
+    return Run.resume(folder)
+
+
 @contextmanager
-def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str, Any]) -> Iterator[Run]:
-    """A run in the store that ends FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
-    params = {key: str(value) for key, value in flat.items()}
-    run = Run(folder, config.settings.mlflow_exp_name, f"{config.model.name} {folder.name}", tags, params)
-    status = "FINISHED"
+def recorded(run: Run) -> Iterator[Run]:
+    """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
+    status, folder = "FINISHED", run.folder
     try:
         with terminated_as_interrupt():
             yield run
@@ -240,9 +263,16 @@ def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str,
             log.info("%s; artifacts are in %s", status, place)
         else:
             log.warning(
-                "%s, but the tracking store could not be reached; the run waits in %s. Send it with:\n"
-                "  pdm run send %s", status, folder, folder,
+                "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
+                status, folder, folder,
             )  # fmt: skip
+        if status == "KILLED":
+            log.info("go on with: pdm run train resume=%s", folder)
+
+
+def run_name(config: Config, folder: Path) -> str:
+    """Network, date and time."""
+    return f"{config.model.name} {folder.parent.name} {folder.name}"
 
 
 @contextmanager

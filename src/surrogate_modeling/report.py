@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,12 +88,17 @@ def write_case(path: Path, channels: Channels, time: np.ndarray, values: np.ndar
         values: (T, F) float32, controls first.
     """
     columns = (*channels.controls, *channels.predicted)
+    time_name = "time"
+    while time_name in columns:
+        time_name += "_"
     head = io.StringIO()
     csv.writer(head, lineterminator="\n").writerows(
-        [("time", *columns), ("s", *(channels.units[name] for name in columns))]
+        [(time_name, *columns), ("s", *(channels.units[name] for name in columns))]
     )
-    # Time as float64 rounded to a nanosecond: t0 + k d should read 12.3, not 12.299999999999999.
-    arrays = [pa.array(np.round(time, 9)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
+    # Time rounded to a nanosecond, or a billionth of a step: t0 + k d should read 12.3, not 12.299999999999999.
+    step = float(time[1] - time[0]) if len(time) > 1 else 1.0
+    decimals = 9 + max(0, math.ceil(-math.log10(step)))
+    arrays = [pa.array(np.round(time, decimals)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
     table = pa.table(arrays, names=[str(i) for i in range(len(arrays))])
     with path.open("wb") as file:
         file.write(head.getvalue().encode())
@@ -184,11 +190,18 @@ def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
         )
         for row in (head, *rows)
     ]
-    verdicts = [
-        f"{abs(skill(scores.nade, other.nade)):.0%} {'below' if scores.nade <= other.nade else 'above'} {name}"
-        for name, other in baselines.items()
-    ]
-    return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"])
+    return "\n".join(
+        [
+            *lines,
+            "nADE is " + " and ".join(_verdict(scores.nade, name, other.nade) for name, other in baselines.items()),
+        ]
+    )
+
+
+def _verdict(error: float, name: str, reference: float) -> str:
+    if error <= reference:
+        return f"{skill(error, reference):.0%} below {name}"
+    return f"{error / reference:.3g} times that of {name}" if reference > 0 else f"above {name}"
 
 
 def group_table(groups: dict[str, tuple[float, float, int]]) -> str:

@@ -42,6 +42,17 @@ class Network(nn.Module, ABC):
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See the class."""
 
+    def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
+        """Take from the training cases, before training, what needs no gradient; most networks need nothing.
+
+        Args:
+            first: (cases, in_len, F), the first window of every case.
+            past: (B, in_len, F), training windows.
+            control: (B, H, C), the rows after them.
+            future: (B, H, P), the truth of these rows.
+            weight: (B, H), 0 where a case has no such row.
+        """
+
 
 class SelectedFeedback(Network):
     """A network that sees the controls and only some predicted columns of the past window.
@@ -62,6 +73,10 @@ class SelectedFeedback(Network):
         """See :class:`Network`."""
         return self.network(past[..., self.columns], control)
 
+    def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
+        """See :class:`Network`."""
+        self.network.calibrate(first[..., self.columns], past[..., self.columns], control, future, weight)
+
 
 class IncrementOutput(Network):
     """The network's output is the departure from the last past row; where nothing happens it has to learn zero.
@@ -78,3 +93,7 @@ class IncrementOutput(Network):
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
         return past[:, -1:, -self.predicted :] + self.network(past, control)
+
+    def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
+        """See :class:`Network`."""
+        self.network.calibrate(first, past, control, future - past[:, -1:, -self.predicted :], weight)

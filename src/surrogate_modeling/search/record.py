@@ -59,7 +59,7 @@ class SearchRecord:
         }
         # Two processes that begin at once must find one run, not make two.
         with self.study.store.locked():
-            self._run = Run(self.folder, str(experiment), f"search {self.name}", {"study": self.name}, params)
+            self._run = Run.start(self.folder, str(experiment), f"search {self.name}", {"study": self.name}, params)
             self.run_id = parent.run_id(self.folder)
 
     @contextmanager
