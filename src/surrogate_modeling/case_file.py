@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 SECONDS = {"s", "sec", "second", "seconds", "秒"}
 FIRST_DATA_LINE = 3
 SHOWN_RANGES = 12
+MISSING = ["", "nan", "NaN"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,14 @@ class RawCase:
     values: np.ndarray
 
 
-def parse_case(path: Path, body: bytes) -> RawCase:
+def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = None) -> RawCase:
     """Parse the bytes of one case file.
+
+    Args:
+        path: for the messages.
+        body: of the file.
+        full_columns: columns after time that must have a number in every row; elsewhere an empty cell, NaN, or cells
+            left out at the end of a line read as NaN. None: every column.
 
     Raises:
         CaseFileError: with every problem found in names, units, cells and time.
@@ -77,9 +84,10 @@ def parse_case(path: Path, body: bytes) -> RawCase:
     if len(names) < 2:
         raise CaseFileError(problems)
     data = lines[2].rstrip()
-    table = _read_fast(data, len(names))
+    may_lack = [full_columns is not None and i > 0 and name not in full_columns for i, name in enumerate(names)]
+    table = _read_fast(data, may_lack)
     if table is None:
-        table, cell_problems = _read_cells(path, data, names)
+        table, cell_problems = _read_cells(path, data, names, may_lack)
         problems += cell_problems
     if table is not None:
         problems += _time_problems(path, names[0], table[:, 0])
@@ -146,41 +154,52 @@ def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Pro
     return problems
 
 
-def _read_fast(data: bytes, columns: int) -> np.ndarray | None:
-    """All cells as float64 (T, columns), or None when a cell is not a finite number or a line has another length."""
-    keys = [str(i) for i in range(columns)]
+def _read_fast(data: bytes, may_lack: list[bool]) -> np.ndarray | None:
+    """All cells as float64 (T, columns), or None when a cell is not a finite number or a line has another length.
+
+    Args:
+        data: the lines of numbers.
+        may_lack: whether a column may hold empty cells or NaN.
+    """
+    keys = [str(i) for i in range(len(may_lack))]
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(data),
             read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=min(len(data) + 1, 2**30)),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=[]),
+            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=MISSING if any(may_lack) else []),
         )
     except pa.ArrowInvalid:
         return None
-    values = np.empty((table.num_rows, columns))
+    values = np.empty((table.num_rows, len(may_lack)))
     for i, column in enumerate(table.columns):
         values[:, i] = column.to_numpy()
-    return values if np.isfinite(values).all() else None
+    good = np.isfinite(values) | (np.isnan(values) & np.array(may_lack))
+    return values if good.all() else None
 
 
-def _read_cells(path: Path, data: bytes, names: list[str]) -> tuple[np.ndarray | None, list[Problem]]:
+def _read_cells(
+    path: Path, data: bytes, names: list[str], may_lack: list[bool]
+) -> tuple[np.ndarray | None, list[Problem]]:
     """The slow road: every cell looked at, problems gathered per column and kind with their lines."""
     found: dict[tuple[int, str], list[int]] = {}
     rows: list[list[float]] = []
     # Bare carriage returns end lines for Arrow, so they must here.
     text = LINE_END.sub(b"\n", data).decode("utf-8")
     for line, cells in enumerate(csv.reader(io.StringIO(text)), start=FIRST_DATA_LINE):
+        if cells and all(may_lack[len(cells) :]):
+            cells = cells + [""] * (len(names) - len(cells))
         if len(cells) != len(names):
             kind = f"{len(cells)} cells, {len(names)} expected" if cells else "empty line"
             found.setdefault((-1, kind), []).append(line)
             continue
         row = []
         for position, cell in enumerate(cells):
-            problem = _cell_problem(cell.strip())
+            lacking = may_lack[position] and cell.strip().lower() in MISSING
+            problem = None if lacking else _cell_problem(cell.strip())
             if problem:
                 found.setdefault((position, problem), []).append(line)
-            row.append(float("nan") if problem else float(cell))
+            row.append(float("nan") if problem or lacking else float(cell))
         rows.append(row)
     problems = [
         Problem(

@@ -122,8 +122,12 @@ def read_cases(
     return CaseSet(cases, channels, grid.step or _common_step(read), digest[:16])
 
 
-def list_case_files(folder: Path) -> list[Path]:
+def list_case_files(folder: Path, key: str = "dataset.path") -> list[Path]:
     """The ``*.csv`` of a folder, ``case2`` before ``case10``.
+
+    Args:
+        folder: where the files are.
+        key: of the configuration that gave the folder, for the messages.
 
     Raises:
         UserError: the folder does not exist, cannot be read, or holds none.
@@ -131,9 +135,9 @@ def list_case_files(folder: Path) -> list[Path]:
     try:
         files = [path for path in folder.expanduser().iterdir() if path.suffix.lower() == ".csv" and path.is_file()]
     except OSError as error:
-        raise UserError(f"dataset.path={folder}: {error.strerror}; give the folder that holds the case CSVs") from None
+        raise UserError(f"{key}={folder}: {error.strerror}; give the folder that holds the case CSVs") from None
     if not files:
-        raise UserError(f"dataset.path={folder}: no .csv file in this folder")
+        raise UserError(f"{key}={folder}: no .csv file in this folder")
     return sorted(files, key=lambda path: natural_order(path.stem))
 
 
@@ -155,7 +159,7 @@ def _read_case(file: Path, grid: Grid) -> GridCase | list[Problem]:
         return error.problems
     except OSError as error:
         return [Problem(file, f"cannot be read: {error.strerror}")]
-    problems = _grid_problems(file, raw, grid)
+    problems = grid_problems(file, raw, grid)
     if problems:
         return problems
     if grid.step is None:
@@ -167,7 +171,8 @@ def _read_case(file: Path, grid: Grid) -> GridCase | list[Problem]:
     return case
 
 
-def _grid_problems(file: Path, raw: RawCase, grid: Grid) -> list[Problem]:
+def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.max_gap") -> list[Problem]:
+    """Why the rows of a file cannot be put on a grid; ``gap_key`` is what allows wide gaps, for the message."""
     steps = np.diff(raw.time)
     usual = float(np.median(steps))
     problems = []
@@ -178,7 +183,7 @@ def _grid_problems(file: Path, raw: RawCase, grid: Grid) -> list[Problem]:
             Problem(
                 file,
                 f"{lines}: gap in time (widest {widest:g} s, the usual step is {usual:g} s); interpolating would "
-                "invent data: split the case there, or allow it with dataset.max_gap=null",
+                f"invent data: split the case there, or allow it with {gap_key}=null",
             )
         )
     elif grid.step is None and (uneven := np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE * usual)).size:
