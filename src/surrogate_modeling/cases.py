@@ -13,7 +13,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -56,12 +57,13 @@ class Case:
 
 @dataclass(frozen=True)
 class CaseSet:
-    """All cases of a folder on one step [s], their columns, and a digest of their content."""
+    """All cases of a folder on one step [s], their columns, a digest of their content, and groups to score apart."""
 
     cases: list[Case]
     channels: Channels
     step: float
     fingerprint: str
+    groups: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def read_cases(
     workers: int | None = None,
     limit: int | None = None,
     progress_bar: bool = True,
+    pattern: str = "*.csv",
 ) -> CaseSet:
-    """Read, check and decimate the ``*.csv`` of a folder, in natural name order.
+    """Read, check and decimate the case files of a folder, in natural name order.
 
     Args:
         folder: where the files are.
@@ -97,11 +100,12 @@ def read_cases(
         workers: threads; None for all cores.
         limit: read the first so many only.
         progress_bar: show a bar on a terminal.
+        pattern: which files of the folder are cases.
 
     Raises:
         UserError: no files, or anything wrong in them; the message lists every problem found.
     """
-    files = list_case_files(folder)[:limit]
+    files = list_case_files(folder, pattern)[:limit]
     problems: list[Problem] = []
     read: list[tuple[Path, GridCase]] = []
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
@@ -122,22 +126,23 @@ def read_cases(
     return CaseSet(cases, channels, grid.step or _common_step(read), digest[:16])
 
 
-def list_case_files(folder: Path, key: str = "dataset.path") -> list[Path]:
-    """The ``*.csv`` of a folder, ``case2`` before ``case10``.
+def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:
+    """The files of a folder that match, upper or lower case, ``case2`` before ``case10``.
 
     Args:
         folder: where the files are.
+        pattern: of their names.
         key: of the configuration that gave the folder, for the messages.
 
     Raises:
         UserError: the folder does not exist, cannot be read, or holds none.
     """
     try:
-        files = [path for path in folder.expanduser().iterdir() if path.suffix.lower() == ".csv" and path.is_file()]
+        files = [path for path in folder.iterdir() if fnmatch(path.name.lower(), pattern.lower()) and path.is_file()]
     except OSError as error:
         raise UserError(f"{key}={folder}: {error.strerror}; give the folder that holds the case CSVs") from None
     if not files:
-        raise UserError(f"{key}={folder}: no .csv file in this folder")
+        raise UserError(f"{key}={folder}: no file {pattern} in this folder")
     return sorted(files, key=lambda path: natural_order(path.stem))
 
 

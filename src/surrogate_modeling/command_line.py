@@ -8,10 +8,13 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException, OverrideParseException
+from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.config import UserError
@@ -41,6 +44,18 @@ def refuse(message: str) -> int:
     """Say what is wrong; returns the exit code for it."""
     print(f"error: {message}", file=sys.stderr)
     return 2
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Say a refusal inside a Hydra task at once; in a search it is passed on, and fails the trial only."""
+    try:
+        yield
+    except UserError as error:
+        if HydraConfig.get().mode is RunMode.RUN:
+            # Hydra would put a line of its own before the message of an exception.
+            sys.exit(refuse(str(error)))
+        raise
 
 
 def configuration_message(error: BaseException) -> str:

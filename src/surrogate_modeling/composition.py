@@ -8,7 +8,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from surrogate_modeling.config import PROJECT_ROOT, Config, DatasetConfig, SettingsConfig, UserError
+from surrogate_modeling.config import PROJECT_ROOT, Config, SettingsConfig, SimulateConfig, UserError
+from surrogate_modeling.dataset_config import DatasetConfig, RefrigerantConfig
 from surrogate_modeling.model_config import MODEL_SCHEMAS, ModelConfig
 
 
@@ -16,7 +17,9 @@ def register_schemas() -> None:
     """Make the dataclasses known to Hydra as ``<group>/<name>_schema``, and the resolvers to OmegaConf."""
     store = ConfigStore.instance()
     store.store(name="config_schema", node=Config)
+    store.store(name="simulate_schema", node=SimulateConfig)
     store.store(group="dataset", name="csv_schema", node=DatasetConfig)
+    store.store(group="dataset", name="refrigerant_schema", node=RefrigerantConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
     for name, schema in MODEL_SCHEMAS.items():
         store.store(group="model", name=f"{name}_schema", node=schema)
@@ -25,27 +28,43 @@ def register_schemas() -> None:
     OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
 
 
-def to_config(composed: Any) -> Config:
-    """Turn the composed tree into plain dataclasses and check every range.
-
-    Args:
-        composed: what Hydra hands to the task function.
+def to_config(composed: DictConfig) -> Config:
+    """Turn the composed tree of ``train.py`` into plain dataclasses and check every range.
 
     Raises:
         UserError: a value is missing, out of range, or a group was not checked against its schema.
     """
+    config = _to_object(composed)
+    assert isinstance(config, Config)
+    for group, schema in (("dataset", DatasetConfig), ("model", ModelConfig), ("settings", SettingsConfig)):
+        _require_schema(group, getattr(config, group), schema)
+    return config
+
+
+def to_simulation(composed: DictConfig) -> SimulateConfig:
+    """The same for ``simulate.py``."""
+    config = _to_object(composed)
+    assert isinstance(config, SimulateConfig)
+    if not isinstance(config.dataset, RefrigerantConfig):
+        raise UserError(
+            f"dataset={composed.dataset.name}: nothing to simulate; use dataset=refrigerant or one made from it"
+        )
+    return config
+
+
+def _to_object(composed: DictConfig) -> Any:
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
         raise UserError(f"{', '.join(missing)}: no value given; add {missing[0]}=... to the command")
-    config = OmegaConf.to_object(composed)
-    assert isinstance(config, Config)
-    for group, schema in (("dataset", DatasetConfig), ("model", ModelConfig), ("settings", SettingsConfig)):
-        if not isinstance(getattr(config, group), schema):
-            raise UserError(
-                f"{group}: the chosen YAML is not checked; start it with 'defaults: [<name>_schema, _self_]' "
-                f"as the files in hydra/{group}/ do"
-            )
-    return config
+    return OmegaConf.to_object(composed)
+
+
+def _require_schema(group: str, value: Any, schema: type) -> None:
+    if not isinstance(value, schema):
+        raise UserError(
+            f"{group}: the chosen YAML is not checked; start it with 'defaults: [<name>_schema, _self_]' "
+            f"as the files in hydra/{group}/ do"
+        )
 
 
 def flatten(composed: DictConfig) -> dict[str, Any]:

@@ -23,7 +23,14 @@ class UserError(Exception):
     """Something the user can mend; the text is the whole message, and no traceback is shown."""
 
 
-class Criterion(Enum):
+class Choice(Enum):
+    """One of a few words; written as the word, also where a path is made of it."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Criterion(Choice):
     """Loss on standardised outputs."""
 
     mse = "mse"
@@ -31,15 +38,7 @@ class Criterion(Enum):
     smoothl1 = "smoothl1"
 
 
-class Split(Enum):
-    """How cases are dealt to training, validation and test."""
-
-    random = "random"
-    last = "last"
-    named = "named"
-
-
-class Device(Enum):
+class Device(Choice):
     """Where tensors live; ``auto`` takes a CUDA GPU when there is one."""
 
     auto = "auto"
@@ -47,7 +46,7 @@ class Device(Enum):
     cuda = "cuda"
 
 
-class Precision(Enum):
+class Precision(Choice):
     """Arithmetic of matrix products; the weights stay float32."""
 
     fp32 = "fp32"
@@ -55,28 +54,28 @@ class Precision(Enum):
     bf16 = "bf16"
 
 
-class Monitor(Enum):
+class Monitor(Choice):
     """What early stopping and the best checkpoint go by."""
 
     val_loss = "val_loss"
     val_nADE = "val_nADE"
 
 
-class Output(Enum):
+class Output(Choice):
     """What the network gives: the value, or its step from the last past row."""
 
     absolute = "absolute"
     increment = "increment"
 
 
-class Feedback(Enum):
+class Feedback(Choice):
     """Which predicted columns the past window holds beside the controls."""
 
     all = "all"
     targets = "targets"
 
 
-class Schedule(Enum):
+class Schedule(Choice):
     """Course of the learning rate after the warm-up."""
 
     constant = "constant"
@@ -122,40 +121,6 @@ class Checked:
     def group(self) -> str:
         """The configuration group, as users type it."""
         return "config"
-
-
-@dataclass
-class DatasetConfig(Checked):
-    """Cases, the roles of their columns, and the split; lengths and steps in seconds."""
-
-    name: str = "csv"
-    path: str = MISSING
-    controls: Any = MISSING
-    targets: list[str] | None = None
-    split: Split = Split.random
-    validation: int | float = ranged(0.15, low=0)
-    test: int | float = ranged(0.15, low=0)
-    validation_cases: list[str] | None = None
-    test_cases: list[str] | None = None
-    max_gap: float | None = ranged(5.0, low=1.0)
-
-    def group(self) -> str:
-        return "dataset"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("validation", "test"):
-            size = getattr(self, key)
-            if size == 0 or (isinstance(size, float) and size >= 1):
-                self.refuse(key, "must be a number of cases (an integer from 1) or a fraction between 0 and 1")
-        if self.split is Split.named and not (self.validation_cases and self.test_cases):
-            self.refuse("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
-        if self.split is not Split.named and (self.validation_cases or self.test_cases):
-            self.refuse("split", "must be named when dataset.validation_cases or dataset.test_cases are given")
-        if isinstance(self.controls, bool) or not isinstance(self.controls, int | list):
-            self.refuse("controls", "must be the number of leading control columns or a list of column names")
-        if self.controls == [] or (isinstance(self.controls, int) and self.controls < 1):
-            self.refuse("controls", "must be at least 1: a surrogate is driven by its controls")
 
 
 @dataclass
@@ -233,3 +198,11 @@ class Config:
     dataset: Any = MISSING
     model: Any = MISSING
     settings: Any = MISSING
+
+
+@dataclass
+class SimulateConfig:
+    """What ``simulate.py`` can be told."""
+
+    dataset: Any = MISSING
+    check: bool = False

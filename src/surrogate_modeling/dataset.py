@@ -5,25 +5,34 @@ Imports no torch: whatever is wrong with the cases is said before the heavy impo
 
 from __future__ import annotations
 
+import csv
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from surrogate_modeling.cases import CaseSet, Grid, read_cases
-from surrogate_modeling.config import Config, Split
+from surrogate_modeling.config import Config, UserError
+from surrogate_modeling.dataset_config import DatasetConfig, RefrigerantConfig, Split
+from surrogate_modeling.refrigerant.generation import CasePlan, GenerationResult, PlanError, generate_cases
 
 log = logging.getLogger(__name__)
 DEBUG_CASES, DEBUG_ROWS = 6, 400
 
 
 def load_cases(config: Config) -> CaseSet:
-    """Read the cases; with ``settings.is_debug`` few and short ones.
+    """Read the cases, having made them where the dataset is the simulator's; with ``settings.is_debug`` few and short.
 
     Raises:
-        UserError: as :func:`surrogate_modeling.cases.read_cases`.
+        UserError: as :func:`surrogate_modeling.cases.read_cases`, or the simulator's plan cannot be carried out.
     """
     dataset, settings = config.dataset, config.settings
-    few = settings.is_debug and dataset.split is not Split.named
+    limit = None
+    if isinstance(dataset, RefrigerantConfig):
+        limit = min(DEBUG_CASES, dataset.cases) if settings.is_debug else dataset.cases
+        simulate(replace(dataset, cases=limit))
+    elif settings.is_debug and dataset.split is not Split.named:
+        limit = DEBUG_CASES
     case_set = read_cases(
         Path(dataset.path).expanduser(),
         dataset.controls,
@@ -31,11 +40,61 @@ def load_cases(config: Config) -> CaseSet:
         Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap),
         settings.in_len + settings.out_len,
         settings.workers,
-        DEBUG_CASES if few else None,
+        limit,
         settings.progress_bar,
+        dataset.pattern,
     )
+    case_set = replace(case_set, groups=read_groups(dataset, case_set))
     if not settings.is_debug:
         return case_set
     log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), DEBUG_ROWS)
     cut = [replace(case, time=case.time[:DEBUG_ROWS], values=case.values[:DEBUG_ROWS]) for case in case_set.cases]
     return replace(case_set, cases=cut)
+
+
+def simulate(dataset: RefrigerantConfig) -> GenerationResult:
+    """Make the cases that are missing in the dataset's folder.
+
+    Raises:
+        UserError: the plan is impossible, the folder holds other cases, or a case failed.
+    """
+    try:
+        plan = CasePlan(
+            dataset.cases,
+            dataset.duration,
+            dataset.output_step,
+            dataset.refrigerant.value,
+            dict(dataset.families),
+            dataset.seed,
+        )
+        result = generate_cases(Path(dataset.path).expanduser(), plan, dataset.workers or os.cpu_count() or 1)
+    except PlanError as error:
+        raise UserError(f"dataset: {error}") from None
+    except OSError as error:
+        raise UserError(f"dataset.path={dataset.path}: {error.strerror or error}") from None
+    for failure in result.failed:
+        log.warning("case %d failed: %s; state %s", failure.number, failure.reason, failure.state)
+    if result.failed:
+        numbers = ", ".join(str(failure.number) for failure in result.failed)
+        raise UserError(f"dataset: cases {numbers} failed, the others are there; choose another dataset.seed")
+    return result
+
+
+def read_groups(dataset: DatasetConfig, case_set: CaseSet) -> dict[str, str]:
+    """Group of each case from the CSV ``dataset.groups`` (columns case, group), for scores per group.
+
+    Raises:
+        UserError: the file cannot be read, or a case is not in it.
+    """
+    if dataset.groups is None:
+        return {}
+    path = Path(dataset.groups).expanduser()
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            groups = dict(row[:2] for row in list(csv.reader(file))[1:] if row)
+    except (OSError, ValueError) as error:
+        raise UserError(f"dataset.groups={path}: {error}; a CSV with the columns case and group is expected") from None
+    missing = [case.name for case in case_set.cases if case.name not in groups]
+    if missing:
+        raise UserError(f"dataset.groups={path}: no line for {', '.join(missing)}")
+    return {case.name: groups[case.name] for case in case_set.cases}

@@ -18,7 +18,7 @@ import numpy as np
 from surrogate_modeling.baselines import LinearBaseline, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
-from surrogate_modeling.report import summary_table, write_report
+from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Description, Surrogate
 from surrogate_modeling.tracking import Run
@@ -69,10 +69,12 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[s
         "debug": str(config.settings.is_debug),
     }
     with recorded(folder, config, tags, flat) as run:
-        return _train_and_test(config, split, surrogate, run, flat)
+        return _train_and_test(config, case_set.groups, split, surrogate, run, flat)
 
 
-def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]) -> float:
+def _train_and_test(
+    config: Config, group_of: dict[str, str], split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]
+) -> float:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
     fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", run.log_metrics)
@@ -103,6 +105,9 @@ def _train_and_test(config: Config, split: CaseSplit, surrogate: Surrogate, run:
         run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar
     )
     log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
+    if groups := scores.groups(group_of):
+        run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
+        log.info("by group of test cases:\n%s", group_table(groups))
     return fitted.val_loss
 
 

@@ -189,3 +189,12 @@ def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
         for name, other in baselines.items()
     ]
     return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"])
+
+
+def group_table(groups: dict[str, tuple[float, float, int]]) -> str:
+    """Scores of groups of cases as lines of text."""
+    width = max(map(len, (*groups, "group")))
+    head = f"{'group':<{width}}  cases     nADE     nFDE"
+    return "\n".join(
+        [head, *(f"{name:<{width}} {n:>6} {nade:>8.4f} {nfde:>8.4f}" for name, (nade, nfde, n) in groups.items())]
+    )

@@ -53,7 +53,7 @@ def schedule_files(place: Path) -> list[Path]:
     """
     if place.is_file():
         return [place]
-    return list_case_files(place, "cases")
+    return list_case_files(place, key="cases")
 
 
 def read_chunks(

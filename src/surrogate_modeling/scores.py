@@ -57,6 +57,19 @@ class Scores:
         """Cases whose prediction is not finite somewhere."""
         return [name for name, errors in zip(self.cases, self.ade, strict=True) if not np.isfinite(errors).all()]
 
+    def groups(self, group_of: dict[str, str]) -> dict[str, tuple[float, float, int]]:
+        """nADE, nFDE and number of cases of each group of cases."""
+        targets = self.channels.target_indices
+        table: dict[str, tuple[float, float, int]] = {}
+        for group in sorted(set(group_of.values())):
+            members = [i for i, name in enumerate(self.cases) if group_of.get(name) == group]
+            if members:
+                nade, nfde = (
+                    (array[members][:, targets] / self.scale[targets]).mean() for array in (self.ade, self.fde)
+                )
+                table[group] = float(nade), float(nfde), len(members)
+        return table
+
     def column(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """ADE and FDE (B,) of one predicted column."""
         position = self.channels.predicted.index(name)

@@ -1,6 +1,7 @@
-"""Train a surrogate on a folder of cases and score it in free run.
+"""Train a surrogate on cases and score it in free run.
 
-    pdm run python train.py dataset.path=<folder> dataset.controls=10 model=don settings.epochs=5
+    pdm run python train.py
+    pdm run python train.py dataset=csv dataset.path=<folder> dataset.controls=10 model=don settings.epochs=5
     pdm run python train.py -m 'model=choice(dot, dol)' ...
 
 Heavy imports happen after the configuration is checked, so that ``--help`` and every refusal answer at once.
@@ -10,14 +11,15 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
-import hydra
-from surrogate_modeling.command_line import refuse, run_command
+from surrogate_modeling.command_line import refusals, run_command
 from surrogate_modeling.composition import flatten, register_schemas, to_config
 from surrogate_modeling.config import CONFIG_DIR, UserError
 
@@ -28,7 +30,7 @@ register_schemas()
 def main(composed: DictConfig) -> float:
     """Run one experiment; returns the best validation loss, which a search minimises."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    try:
+    with refusals(), no_trace_of_a_refusal(folder):
         config = to_config(composed)
         from surrogate_modeling.dataset import load_cases
 
@@ -36,13 +38,16 @@ def main(composed: DictConfig) -> float:
         from surrogate_modeling.experiment import run_experiment
 
         return run_experiment(config, case_set, folder, flatten(composed))
-    except UserError as error:
-        # Refused before anything was recorded: the folder holds nothing but the configuration.
+
+
+@contextmanager
+def no_trace_of_a_refusal(folder: Path) -> Iterator[None]:
+    """Remove the run's folder when the input was refused before anything was recorded: it holds no result."""
+    try:
+        yield
+    except UserError:
         if not (folder / "tracking.jsonl").exists():
             shutil.rmtree(folder, ignore_errors=True)
-        if HydraConfig.get().mode is RunMode.RUN:
-            # Hydra would put a line of its own before the message of an exception.
-            sys.exit(refuse(str(error)))
         raise
 
 

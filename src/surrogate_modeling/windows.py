@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from surrogate_modeling.cases import Case
-from surrogate_modeling.config import DatasetConfig, SettingsConfig, Split, UserError
+from surrogate_modeling.config import SettingsConfig, UserError
+from surrogate_modeling.dataset_config import DatasetConfig, Split
 from surrogate_modeling.scaling import Standardizer
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,172 @@
+"""One case, from its number to its numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from surrogate_modeling.refrigerant import circuit as ci
+from surrogate_modeling.refrigerant.columns import CONTROLS, PREDICTED
+from surrogate_modeling.refrigerant.compilation import seal
+from surrogate_modeling.refrigerant.integrator import N_UNIT, STAGES, SUBSTEPS, rkc_coefficients, simulate
+from surrogate_modeling.refrigerant.properties import Tables, load_tables
+from surrogate_modeling.refrigerant.recording import gas_temperature, predicted_rows, soaked_start
+from surrogate_modeling.refrigerant.schedules import FAMILIES, STEP, WARM_UP, Schedule, make_schedule
+
+# kg. R1234yf's liquid is about a tenth lighter; the same volume of it is filled in.
+CHARGE = {"R134a": 0.48, "R1234yf": 0.435}
+
+
+@dataclass
+class Run:
+    """Everything recorded of a simulated schedule; ``failed_at`` is None where it came to its end."""
+
+    tables: Tables
+    states: np.ndarray
+    controls: np.ndarray
+    observed: np.ndarray
+    failed_at: float | None
+    unsolved: int
+    trips: int
+    substeps: int
+    final: np.ndarray
+
+    def predicted(self) -> np.ndarray:
+        """Predicted columns in the order of ``columns.PREDICTED``."""
+        return predicted_rows(self.tables, self.observed, self.states)
+
+
+def start_state(tables: Tables, refrigerant: str, controls: np.ndarray) -> np.ndarray:
+    """Soaked circuit, with fan and blower already at their first command."""
+    y = np.empty(ci.N_STATES)
+    x = soaked_start(tables, controls[ci.AMB_T] + ci.ZERO_CELSIUS, CHARGE[refrigerant], y)
+    if not 1e-9 < x < 1.0 - 1e-9:
+        raise ValueError(
+            f"a charge of {CHARGE[refrigerant]} kg does not fit at {controls[ci.AMB_T]:.1f} degC"
+        )
+    y[ci.FAN], y[ci.BLOWER] = 0.01 * controls[ci.FAN_DUTY], controls[ci.BLOWER_FLOW]
+    return y
+
+
+def run_schedule(
+    refrigerant: str,
+    plan: np.ndarray,
+    targets: np.ndarray,
+    family: int,
+    *,
+    substeps: int = SUBSTEPS,
+    stride: int = 1,
+    start: np.ndarray | None = None,
+) -> Run:
+    """Simulate rows of controls 0.1 s apart."""
+    tables = load_tables(refrigerant)
+    y = start_state(tables, refrigerant, plan[0]) if start is None else start.copy()
+    kept = (plan.shape[0] - 1) // stride + 1
+    states, controls = np.empty((kept, ci.N_STATES)), np.empty((kept, ci.N_CONTROLS))
+    observed, unit = np.empty((kept, ci.N_OBSERVED)), np.zeros(N_UNIT)
+    # The control unit starts with its sensor at the air's temperature and its off timer elapsed.
+    unit[:3] = plan[0, ci.EVA_T], 0.0, 60.0
+    row, unsolved = simulate(
+        y,
+        np.ascontiguousarray(plan),
+        targets,
+        family,
+        tables,
+        rkc_coefficients(STAGES),
+        substeps,
+        stride,
+        states,
+        controls,
+        observed,
+        unit,
+    )
+    if row >= 0:
+        kept = (row + stride - 1) // stride
+        states, controls, observed = states[:kept], controls[:kept], observed[:kept]
+    return Run(
+        tables,
+        states,
+        controls,
+        observed,
+        None if row < 0 else row * STEP,
+        unsolved,
+        int(unit[5]),
+        substeps,
+        y,
+    )
+
+
+class CaseFailed(Exception):
+    """A case that did not come to its end even with a quarter of the step."""
+
+    def __init__(self, reason: str, state: dict[str, float]) -> None:
+        super().__init__(reason)
+        self.reason, self.state = reason, state
+
+
+def run_case(refrigerant: str, schedule: Schedule, stride: int) -> Run:
+    """Simulate a schedule, again with a quarter of the step where the first attempt fails."""
+    for substeps in (SUBSTEPS, 4 * SUBSTEPS):
+        run = run_schedule(
+            refrigerant,
+            schedule.plan,
+            schedule.targets,
+            FAMILIES[schedule.family],
+            substeps=substeps,
+            stride=stride,
+        )
+        if run.failed_at is None and run.unsolved == 0:
+            return run
+    if run.failed_at is None:
+        raise CaseFailed(f"interface flows not solved {run.unsolved} times", describe_state(run))
+    raise CaseFailed(
+        f"left the property region {run.failed_at - WARM_UP:.1f} s after the start of the case",
+        describe_state(run),
+    )
+
+
+def describe_state(run: Run) -> dict[str, float]:
+    """The state a run ended in, for a report: pressures, enthalpy range, speed."""
+    y = run.final
+    h = y[ci.H0 : ci.H0 + ci.N_CELLS]
+    return {
+        "high_side_bar": float(y[ci.P_HIGH] * 1e-5),
+        "low_side_bar": float(y[ci.P_LOW] * 1e-5),
+        "lowest_enthalpy_kJ_kg": float(h.min() * 1e-3),
+        "highest_enthalpy_kJ_kg": float(h.max() * 1e-3),
+        "compressor_rpm": float(y[ci.SPEED] * 60.0),
+    }
+
+
+def case_table(
+    number: int, duration: float, step: float, refrigerant: str, family: str, seed: int
+) -> np.ndarray:
+    """Time, controls and predicted columns of a case after its warm-up."""
+    stride = round(step / STEP)
+    run = run_case(refrigerant, make_schedule(number, duration, family, seed), 1)
+    first = round(WARM_UP / STEP)
+    keep = slice(first, None, stride)
+    rows = run.states[keep].shape[0]
+    time = np.arange(rows) * step
+    predicted = predicted_rows(run.tables, run.observed[keep].copy(), run.states[keep].copy())
+    return np.column_stack([time, run.controls[keep], predicted])
+
+
+def names_and_units() -> tuple[list[str], list[str]]:
+    """First two lines of a case file."""
+    columns = [*CONTROLS, *PREDICTED]
+    return ["time", *(c.name for c in columns)], ["s", *(c.unit for c in columns)]
+
+
+def prepare(refrigerant: str) -> dict[str, Any]:
+    """Load or build tables and compiled code; returns nothing of use but the number of rows it tried."""
+    schedule = make_schedule(1, 0.1, "random_steps", 0)
+    run = run_schedule(refrigerant, schedule.plan[:3], schedule.targets[:3], 0)
+    run.predicted()
+    gas_temperature(run.tables, 3e5, 4.1e5)
+    dy, o = np.empty(ci.N_STATES), np.empty(ci.N_OBSERVED)
+    ci.evaluate(run.final, run.controls[0].copy(), run.tables, dy, o)
+    seal()
+    return {"rows": run.states.shape[0]}

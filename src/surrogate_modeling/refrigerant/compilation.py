@@ -1,0 +1,85 @@
+"""Compiled functions with a cache that follows every source of this package.
+
+numba's ``cache=True`` alone watches only the file a function stands in, so an edited callee in another module
+would go unnoticed. Here the cache folder carries a digest of all sources, and a manifest of checksums written
+once everything is compiled lets damaged files be noticed and rebuilt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numba
+import numba.core.config
+
+from surrogate_modeling.refrigerant.cache import PACKAGE, cache_folder, source_hash, write_atomically
+
+# Typed loosely: numba fills this module from the environment.
+settings: Any = numba.core.config
+Function = TypeVar("Function", bound=Callable[..., Any])
+MANIFEST = "manifest.json"
+KEEP_DAYS = 30
+
+
+@lru_cache(maxsize=1)
+def code_folder() -> Path:
+    """Folder of the compiled code of these sources, emptied where a file does not match its checksum."""
+    # numba also compares modification times, so a fresh checkout of equal sources gets its own folder.
+    times = [path.stat().st_mtime_ns for path in sorted(PACKAGE.glob("*.py"))]
+    key = repr(
+        (source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), platform.machine())
+    )
+    folder = cache_folder() / f"compiled-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    if not _intact(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def compiled(function: Function) -> Function:
+    """Decorator: compile on first call, and keep the result in this package's own cache folder."""
+    previous = settings.CACHE_DIR
+    settings.CACHE_DIR = str(code_folder())
+    try:
+        return numba.njit(cache=True, error_model="numpy")(function)  # type: ignore[return-value]
+    finally:
+        settings.CACHE_DIR = previous
+
+
+def seal() -> None:
+    """Write the manifest once all code is compiled, and drop folders of sources long gone."""
+    folder = code_folder()
+    if (folder / MANIFEST).exists():
+        return
+    sums = {str(path.relative_to(folder)): _digest(path) for path in _files(folder)}
+    write_atomically(folder / MANIFEST, json.dumps(sums, indent=1).encode())
+    for other in cache_folder().glob("compiled-*"):
+        if other != folder and time.time() - other.stat().st_mtime > KEEP_DAYS * 86400:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.nb[ic]") if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _intact(folder: Path) -> bool:
+    manifest = folder / MANIFEST
+    if not manifest.exists():
+        return True  # nothing yet, or a compilation under way; each file is written whole by numba
+    try:
+        sums = json.loads(manifest.read_text())
+        return all(_digest(folder / name) == value for name, value in sums.items())
+    except (OSError, ValueError, AttributeError):
+        return False
