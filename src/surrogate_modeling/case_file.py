@@ -162,12 +162,13 @@ def _read_fast(data: bytes, may_lack: list[bool]) -> np.ndarray | None:
         may_lack: whether a column may hold empty cells or NaN.
     """
     keys = [str(i) for i in range(len(may_lack))]
+    nulls = MISSING if any(may_lack) else []
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(data),
             read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=min(len(data) + 1, 2**30)),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=MISSING if any(may_lack) else []),
+            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls),
         )
     except pa.ArrowInvalid:
         return None

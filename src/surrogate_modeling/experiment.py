@@ -18,6 +18,7 @@ import numpy as np
 from surrogate_modeling.baselines import LinearBaseline, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Description, Surrogate
@@ -27,7 +28,6 @@ from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, spl
 
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
-MODEL_FILE = "lit_model.pth"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from surrogate_modeling.decimation import decimate
 
 # Files are read in chunks of at most so many bytes and files, so that memory does not grow with their number.
 CHUNK_BYTES, CHUNK_FILES = 32_000_000, 512
+SHOWN_PROBLEMS = 30
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _column_problems(file: Path, raw: RawCase, channels: Channels) -> list[Probl
     problems = []
     if missing:
         problems.append(
-            Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate was trained on")
+            Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs")
         )
     for position, (name, unit) in enumerate(zip(raw.names, raw.units, strict=True), start=2):
         if name in channels.units and unit != channels.units[name]:
@@ -171,17 +172,20 @@ def _on_grid(
         holes = np.flatnonzero(np.isnan(values[:, column]))
         given = int(holes[0]) if holes.size else len(time)
         # One row is no interval to interpolate in, but it is the first grid point.
-        rows = decimate(time[:given], values[:given, column, None], step)[1] if given > 1 else values[:given, column, None]
+        rows = values[:given, [column]]
+        if given > 1:
+            rows = decimate(time[:given], rows, step)[1]
         on_grid[: len(rows), column] = rows[:, 0]
         known.append(len(rows))
     return grid, on_grid, known
 
 
-def refuse_problems(place: Path, problems: Sequence[Problem], predicted: int) -> UserError:
+def file_refusal(place: str, problems: Sequence[Problem], predicted: int) -> UserError:
     """The one message about files that could not be predicted."""
     files = len({problem.file for problem in problems})
-    lines = "\n".join(f"  {problem}" for problem in problems)
+    count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}"
+    lines = "\n".join(f"  {problem}" for problem in problems[:SHOWN_PROBLEMS])
+    if len(problems) > SHOWN_PROBLEMS:
+        lines += f"\n  and {len(problems) - SHOWN_PROBLEMS} more"
     rest = f"; the other {predicted} were predicted" if predicted else ""
-    return UserError(
-        f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)} of {place}{rest}:\n{lines}"
-    )
+    return UserError(f"{count} of {place}{rest}:\n{lines}")

@@ -9,9 +9,9 @@ Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -65,8 +65,8 @@ class Excursion:
         span = f"at {self.first_time:g} s" if self.rows == 1 else f"from {self.first_time:g} to {self.last_time:g} s"
         return (
             f"{self.case}: {self.what} {self.column!r} {self.side} the training range {self.low:g} to {self.high:g} "
-            f"{self.unit} in {self.rows} rows {span}, by up to {self.excess:g} {self.unit} ({self.excess_share:.0%} of "
-            "the range)"
+            f"{self.unit} in {self.rows} row{'s' * (self.rows > 1)} {span}, by up to {self.excess:g} {self.unit} "
+            f"({100 * self.excess_share:.2g} % of the range)"
         )
 
 
@@ -101,11 +101,29 @@ def find_excursions(case: Case, predicted: np.ndarray, known: Range) -> list[Exc
     return found
 
 
-def write_excursions(path: Path, excursions: Iterable[Excursion]) -> Iterator[Excursion]:
-    """Write each to a table as it comes, and pass it on; the table has its header even when nothing comes."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([field.name for field in fields(Excursion)])
-        for excursion in excursions:
-            writer.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in astuple(excursion)])
-            yield excursion
+class ExcursionTable:
+    """A CSV with a line per excursion, written as they come; it has its header even when none comes.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self.cases: set[str] = set()
+        self._file = path.open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow([field.name for field in fields(Excursion)])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, excursion: Excursion) -> None:
+        """Write one line."""
+        self.count += 1
+        self.cases.add(excursion.case)
+        cells = astuple(excursion)
+        self._writer.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in cells])
