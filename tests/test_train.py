@@ -88,13 +88,13 @@ def test_metrics_parameters_and_tags(finished: tuple[Path, subprocess.CompletedP
     assert {"git_commit", "dataset_fingerprint", "device"} <= set(run.data.tags)
     metrics = run.data.metrics
     assert {"train_loss", "val_loss", "nADE", "nFDE", "nADE_linear", "real_time_factor"} <= set(metrics)
-    assert {"ADE_mean/T/out", "ADE_max/圧力.a", "FDE_std/T/out"} <= set(metrics)
+    assert {"T/out/ADE_mean", "圧力.a/ADE_max", "T/out/FDE_std"} <= set(metrics)
     assert not any("fixed" in name for name in metrics), "byproducts stay in the files"
     # The aggregate is the mean of the table in the files.
     with next((artifacts / "loss").glob("loss_T_out*_ADE.csv")).open() as file:
         table = [float(row[1]) for row in list(csv.reader(file))[1:]]
     assert table == sorted(table)
-    assert metrics["ADE_mean/T/out"] == pytest.approx(np.mean(table), rel=1e-4)
+    assert metrics["T/out/ADE_mean"] == pytest.approx(np.mean(table), rel=1e-4)
 
 
 def test_scores_compare_the_same_rows(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException, OverrideParseException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
@@ -69,6 +69,10 @@ def configuration_message(error: BaseException) -> str:
             f"{error.override}: not readable as key=value; put names with anything but Latin letters, digits, '_', "
             "'-', '.' and '/' in quotes, and the whole in the shell's: 'dataset.targets=[\"圧力\",\"T out\"]'"
         )
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        known = [option for option in error.options if not option.endswith("_schema")]
+        return f"{group}={name}: no such file in hydra/{group}/; known: {', '.join(known)}"
     if not isinstance(cause, OmegaConfBaseException):
         return said
     key = str(cause.full_key or "")

@@ -28,6 +28,7 @@ from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, spl
 
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
+CALIBRATION_WINDOWS = 256
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[s
         "dataset_fingerprint": case_set.fingerprint,
         "device": device_name(device.type),
         "debug": str(config.settings.is_debug),
+        "mlflow.source.name": "train.py",
+        "mlflow.source.type": "LOCAL",
     }
     with recorded(folder, config, tags, flat) as run:
         return _train_and_test(config, case_set.groups, split, surrogate, run, flat)
@@ -77,6 +80,7 @@ def _train_and_test(
 ) -> float:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
+    calibrate(surrogate, windows.training)
     fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", run.log_metrics)
     if fitted.epochs < settings.epochs:
         log.info(
@@ -154,6 +158,14 @@ def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> Wind
     return WindowData(training, validation, settings)
 
 
+def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
+    """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
+    spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
+    firsts = windows.first_windows.tolist()
+    first = windows.__getitems__(firsts)[0]
+    surrogate.network.calibrate(first, *windows.__getitems__(firsts + spread))
+
+
 def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:
     """Free run over the test cases."""
     started = time.perf_counter()
@@ -193,7 +205,7 @@ def record_scores(
 def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str, Any]) -> Iterator[Run]:
     """A run in the store that ends FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
     params = {key: str(value) for key, value in flat.items()}
-    run = Run(folder, config.settings.mlflow_exp_name, f"{config.model.name} {folder.name}", tags, params)
+    run = Run(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
     status = "FINISHED"
     try:
         with terminated_as_interrupt():
@@ -217,6 +229,11 @@ def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str,
                 "%s, but the tracking store could not be reached; the run waits in %s. Send it with:\n"
                 "  pdm run send %s", status, folder, folder,
             )  # fmt: skip
+
+
+def run_name(config: Config, folder: Path) -> str:
+    """Network, date and time."""
+    return f"{config.model.name} {folder.parent.name} {folder.name}"
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from omegaconf import MISSING
 
-from surrogate_modeling.config import Checked, ranged
+from surrogate_modeling.config import Checked, Choice, ranged
 
 
 @dataclass
@@ -92,10 +92,37 @@ class LstmConfig(ModelConfig):
     dropout: float = ranged(0.1, low=0.0, below=1.0)
 
 
+class Base(Choice):
+    """What a state-space network's output is added to."""
+
+    none = "none"
+    level = "level"
+    linear = "linear"
+
+
+@dataclass
+class SsmConfig(ModelConfig):
+    """State-space network of gated leaky averages; times in rows."""
+
+    width: int = ranged(48, low=1)
+    states: int = ranged(48, low=1)
+    depth: int = ranged(3, low=1)
+    longest_time: float = ranged(1000.0, low=1.0)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+    base: Base = Base.none
+    filters: list[float] = field(default_factory=lambda: [2.0, 6.0, 20.0, 60.0, 200.0, 600.0, 2000.0])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.filters or min(self.filters) <= 0:
+            self.refuse("filters", "must be time constants above 0, in rows")
+
+
 MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "dot": DotConfig,
     "dol": DolConfig,
     "don": DonConfig,
     "bt": BtConfig,
     "lstm": LstmConfig,
+    "ssm": SsmConfig,
 }

@@ -190,11 +190,14 @@ def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
         )
         for row in (head, *rows)
     ]
-    verdicts = [
-        f"{abs(skill(scores.nade, other.nade)):.0%} {'below' if scores.nade <= other.nade else 'above'} {name}"
-        for name, other in baselines.items()
-    ]
+    verdicts = [_verdict(scores.nade, name, other.nade) for name, other in baselines.items()]
     return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"] if verdicts else lines)
+
+
+def _verdict(error: float, name: str, reference: float) -> str:
+    if error <= reference:
+        return f"{skill(error, reference):.0%} below {name}"
+    return f"{error / reference:.3g} times that of {name}" if reference > 0 else f"above {name}"
 
 
 def group_table(groups: dict[str, tuple[float, float, int]]) -> str:

@@ -85,7 +85,7 @@ class Scores:
         values = {"nADE": self.nade, "nFDE": self.nfde, "diverged_cases": float(len(self.diverged))}
         for name in self.channels.targets:
             for metric, errors in zip(("ADE", "FDE"), self.column(name), strict=True):
-                values |= {f"{metric}_{how}/{name}": reduce(errors) for how, reduce in AGGREGATES.items()}
+                values |= {f"{name}/{metric}_{how}": reduce(errors) for how, reduce in AGGREGATES.items()}
         return values
 
 

@@ -9,6 +9,7 @@ from surrogate_modeling.model_config import ModelConfig
 from surrogate_modeling.networks.base import IncrementOutput, Network, SelectedFeedback, Sizes
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
 from surrogate_modeling.networks.recurrent import BaselineLstm
+from surrogate_modeling.networks.state_space import StateSpace
 from surrogate_modeling.networks.transformer import BaselineTransformer
 
 NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
@@ -17,6 +18,7 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "don": build_don,
     "bt": BaselineTransformer,
     "lstm": BaselineLstm,
+    "ssm": StateSpace,
 }
 
 __all__ = ["NETWORKS", "IncrementOutput", "Network", "SelectedFeedback", "Sizes", "build_network"]
