@@ -102,6 +102,25 @@ def _reduce(start: str, step: str, mean: bool = False) -> Callable[..., Array]:
     return apply
 
 
+def cumulate(b: Builder, x: Array, dim: int) -> Array:
+    """Running sums along a dimension."""
+    result = b.elementwise([x], lambda element: element)
+    size = x.shape[dim]
+    before, after = views.cut(b, result, dim, 0, size - 1), views.cut(b, result, dim, 1, size)
+    # The dimension must be the outermost loop: each row adds to the one before it.
+    before, after = (views.transpose(b, part, 0, dim) for part in (before, after))
+    b.loop(after.shape, lambda i: [f"{after.at(i)} += {before.at(i)};"])
+    return result
+
+
+def variance(b: Builder, x: Array, dims: Any = None, *, correction: float = 1, keepdim: bool = False) -> Array:
+    mean = OPERATORS[aten.mean.dim](b, x, dims, True)
+    departure = _binary("($x - $y)")(b, x, mean)
+    squares = OPERATORS[aten.sum.dim_IntList](b, _binary("$x * $y")(b, departure, departure), dims, keepdim)
+    count = x.size // mean.size
+    return _binary("$x / $y")(b, squares, count - correction)
+
+
 def matmul(b: Builder, x: Array, y: Array) -> Array:
     """(..., I, K) times (..., K, J) -> (..., I, J)."""
     batch = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
@@ -240,6 +259,7 @@ OPERATORS: dict[Any, Callable[..., Any]] = {
     aten.gelu.default: gelu,
     aten.softplus.default: softplus,
     aten.clamp.default: clamp,
+    aten.hardtanh.default: lambda b, x, low=-1.0, high=1.0: clamp(b, x, low, high),
     aten.leaky_relu.default: leaky_relu,
     aten.elu.default: elu,
     aten.where.self: where,
@@ -249,6 +269,8 @@ OPERATORS: dict[Any, Callable[..., Any]] = {
     aten.mean.dim: _reduce("0.0f", "$a + $x", mean=True),
     aten.amax.default: _reduce("-INFINITY", "fmaxf($a, $x)"),
     aten.amin.default: _reduce("INFINITY", "fminf($a, $x)"),
+    aten.cumsum.default: cumulate,
+    aten.var.correction: variance,
     aten.mm.default: matmul,
     aten.bmm.default: matmul,
     aten.addmm.default: addmm,

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from surrogate_modeling.c_code.builder import Array, Builder, CTranslationError, contiguous
+from surrogate_modeling.c_code.builder import Array, Builder, CTranslationError, contiguous, literal
 
 aten = torch.ops.aten
 
@@ -100,6 +100,28 @@ def stack(b: Builder, parts: Sequence[Array], dim: int = 0) -> Array:
     return cat(b, [unsqueeze(b, part, dim) for part in parts], dim)
 
 
+def repeat(b: Builder, x: Array, counts: Sequence[int]) -> Array:
+    extra = len(counts) - len(x.shape)
+    result = Array(x.base, (1,) * extra + x.shape, (0,) * extra + x.strides, x.offset)
+    for dim, times in enumerate(counts):
+        result = cat(b, [result] * times, dim) if times > 1 else result
+    return result
+
+
+def pad(b: Builder, x: Array, amounts: Sequence[int], value: float = 0) -> Array:
+    """Amounts come as (before, after) pairs from the last dimension on."""
+    if min(amounts) < 0:
+        raise CTranslationError("padding by a negative amount")
+    pairs = [(0, 0)] * (len(x.shape) - len(amounts) // 2) + list(zip(amounts[::2], amounts[1::2], strict=True))[::-1]
+    result = b.new([size + before + after for size, (before, after) in zip(x.shape, pairs, strict=True)])
+    b.loop(result.shape, lambda i: [f"{result.at(i)} = {literal(value)};"])
+    inner = result
+    for dim, (before, _) in enumerate(pairs):
+        inner = cut(b, inner, dim, before, before + x.shape[dim])
+    b.copy(x, inner)
+    return result
+
+
 def gather_rows(b: Builder, x: Array, dim: int, index: Any) -> Array:
     """Rows of one dimension in an order known when translating."""
     if not isinstance(index, Tensor) or index.ndim != 1:
@@ -149,6 +171,8 @@ VIEWS = {
     aten.index.Tensor: index_tensor,
     aten.index_select.default: gather_rows,
     aten.flip.default: flip,
+    aten.repeat.default: repeat,
+    aten.constant_pad_nd.default: pad,
     aten.clone.default: same,
     aten.alias.default: same,
     aten.detach.default: same,

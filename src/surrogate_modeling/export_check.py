@@ -1,0 +1,84 @@
+"""An exported model against the surrogate it came from.
+
+Shape letters: B case, T rows, H = T - in_len predicted rows, C controls, P predicted columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from surrogate_modeling.config import UserError
+from surrogate_modeling.surrogate import Surrogate
+
+CASES, ROWS = 2, 60
+# In training standard deviations. Rounding of float32 is 1e-7; a free run carries it on from row to row.
+TOLERANCE = 1e-4
+HELD_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Largest difference, in training standard deviations and in the unit of its column."""
+
+    standardised: float
+    physical: float
+    column: str
+    unit: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.standardised:.2g} training standard deviations ({self.physical:.2g} {self.unit} of {self.column!r})"
+        )
+
+
+def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> tuple[np.ndarray, np.ndarray]:
+    """Random cases around the training mean, with controls that are held for some rows and then jump.
+
+    Returns:
+        Initial (B, in_len, P) and controls (B, T, C), float32, physical units.
+    """
+    rng = np.random.default_rng(0)
+    sizes = surrogate.description.sizes
+    mean, scale = surrogate.scaling.mean.cpu().numpy(), surrogate.scaling.scale.cpu().numpy()
+    total = sizes.in_len + rows
+    jumps = rng.normal(size=(cases, -(-total // HELD_ROWS), sizes.controls))
+    controls = np.repeat(jumps, HELD_ROWS, axis=1)[:, :total]
+    initial = rng.normal(size=(cases, 1, sizes.predicted)) + 0.1 * rng.normal(size=(cases, sizes.in_len, sizes.predicted))
+    return (
+        (initial * scale[sizes.controls :] + mean[sizes.controls :]).astype(np.float32),
+        (controls * scale[: sizes.controls] + mean[: sizes.controls]).astype(np.float32),
+    )
+
+
+def largest_difference(
+    surrogate: Surrogate, predicted: np.ndarray, initial: np.ndarray, controls: np.ndarray, what: str
+) -> Difference:
+    """Compare with the free run.
+
+    Args:
+        surrogate: the reference.
+        predicted: (B, H, P) by the exported model.
+        initial: (B, in_len, P).
+        controls: (B, T, C).
+        what: was exported, for the message.
+
+    Raises:
+        UserError: the difference is more than rounding, or one of the two diverges.
+    """
+    reference = surrogate.free_run(initial, controls)
+    difference = measure(surrogate, predicted, reference)
+    if not difference.standardised <= TOLERANCE:
+        raise UserError(f"{what} differs from the surrogate by {difference}; it was not written")
+    return difference
+
+
+def measure(surrogate: Surrogate, predicted: np.ndarray, reference: np.ndarray) -> Difference:
+    """The largest difference of two predictions (..., P); NaN where either is not finite."""
+    channels = surrogate.description.channels
+    error = np.abs(predicted.astype(np.float64) - reference).reshape(-1, len(channels.predicted)).max(axis=0)
+    relative = error / surrogate.predicted_scale
+    worst = int(np.argmax(relative))
+    name = channels.predicted[worst]
+    return Difference(float(relative[worst]), float(error[worst]), name, channels.units[name])
