@@ -33,7 +33,9 @@ def run_c(folder: Path, module: nn.Module, inputs: tuple[Tensor, ...]) -> list[n
     constants = Constants()
     function = translate("run", module.eval(), inputs, constants)
     routines = resources.files("surrogate_modeling.c_code").joinpath("routines.h").read_text()
-    source = "\n".join(["#include <math.h>", routines, *constants.text, function.text.replace("static void", "void", 1)])
+    source = "\n".join(
+        ["#include <math.h>", routines, *constants.text, function.text.replace("static void", "void", 1)]
+    )
     (folder / "f.c").write_text(source)
     library = folder / "f.so"
     subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", str(library), str(folder / "f.c"), "-lm"], check=True)
@@ -80,10 +82,11 @@ def test_views_and_joins(tmp_path: Path) -> None:
     def function(x: Tensor) -> tuple[Tensor, ...]:
         first, second = x.chunk(2, dim=1)
         return (
-            x.permute(2, 0, 1), x.transpose(1, 2).reshape(2, -1), x.flatten(), x[:, 1:3], x[..., ::2], x[:, -1], x[0, 1:, 2],
+            x.permute(2, 0, 1), x.transpose(1, 2).reshape(2, -1), x.flatten(), x[:, 1:3], x[..., ::2], x[:, -1],
+            x[0, 1:, 2],
             x.unsqueeze(1).expand(2, 3, 4, 6) + 1, x[:, :1].squeeze(1), torch.cat((first, second * 2), dim=-1),
             torch.stack((first, second), dim=1), x[..., torch.tensor([3, 0, 3])], x.flip(1) + x, x.repeat(1, 2, 1),
-            torch.cat([part for part in x.unbind(1)][::-1], dim=-1), x.unflatten(-1, (2, 3)).sum(-1),
+            torch.cat(list(x.unbind(1))[::-1], dim=-1), x.unflatten(-1, (2, 3)).sum(-1),
             fn.pad(x, (1, 2), value=1.0), x.index_select(1, torch.tensor([2, 2])), torch.arange(6.0) + x[0, 0],
             x.repeat_interleave(2, dim=-1), x.split([1, 3], dim=1)[1].contiguous().view(-1), x.cumsum(1),
         )  # fmt: skip

@@ -17,6 +17,13 @@ class Format(Enum):
     fmu = "fmu"
 
 
+class Form(Enum):
+    """What one call of an ONNX file predicts: the next rows, or a whole trajectory."""
+
+    step = "step"
+    trajectory = "trajectory"
+
+
 @dataclass
 class UseConfig(Checked):
     """What every such command has; its keys stand at the top, in no group."""
@@ -46,6 +53,8 @@ class ExportConfig(UseConfig):
     """See ``hydra/export.yaml``."""
 
     format: Format = MISSING
+    form: Form = Form.step
     output: str | None = None
     overwrite: bool = False
-    start: str | None = None
+    cases: str | None = None
+    max_gap: float | None = ranged(5.0, low=1.0)

@@ -86,7 +86,7 @@ def where(b: Builder, condition: Array, x: Operand, y: Operand) -> Array:
 def _reduce(start: str, step: str, mean: bool = False) -> Callable[..., Array]:
     """``$a`` is the result so far, ``$x`` the next element."""
 
-    def apply(b: Builder, x: Array, dims: Any = None, keepdim: bool = False, dtype: Any = None) -> Array:
+    def apply(b: Builder, x: Array, dims: Any = None, keepdim: bool = False) -> Array:
         rank = len(x.shape)
         asked = range(rank) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
         gone = {d % rank for d in asked}
@@ -199,7 +199,7 @@ def _recurrent(gates: int) -> Callable[..., tuple[Array, ...]]:
 
     def apply(
         b: Builder, x: Array, initial: Any, weights: Sequence[torch.Tensor], has_bias: bool, layers: int,
-        dropout: float, train: bool, bidirectional: bool, batch_first: bool,
+        _dropout: float, _train: bool, bidirectional: bool, batch_first: bool,
     ) -> tuple[Array, ...]:  # fmt: skip
         per_layer = 4 if has_bias else 2
         if bidirectional or len(weights) != layers * per_layer or x.shape[0 if batch_first else 1] != 1:
@@ -252,7 +252,7 @@ OPERATORS: dict[Any, Callable[..., Any]] = {
     **{getattr(aten, name).Scalar: _binary(text) for name, text in BINARY.items()},
     aten.maximum.default: _binary("fmaxf($x, $y)"),
     aten.minimum.default: _binary("fminf($x, $y)"),
-    aten.rsub.Scalar: lambda b, x, y, alpha=1: _binary("$y - $x")(b, x, y),
+    aten.rsub.Scalar: lambda b, x, y: _binary("$y - $x")(b, x, y),
     aten.pow.Tensor_Scalar: power,
     aten.pow.Tensor_Tensor: power,
     aten.pow.Scalar: lambda b, x, y: _binary("powf($x, $y)")(b, x, y),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -37,7 +37,7 @@ def matrix_transpose(b: Builder, x: Array) -> Array:
     return x if len(x.shape) < 2 else transpose(b, x, 0, 1)
 
 
-def expand(_: Builder, x: Array, shape: Sequence[int], implicit: bool = False) -> Array:
+def expand(_: Builder, x: Array, shape: Sequence[int]) -> Array:
     extra = len(shape) - len(x.shape)
     sizes = (1,) * extra + x.shape
     return x.broadcast([own if size == -1 else size for size, own in zip(shape, sizes, strict=True)])
@@ -149,7 +149,7 @@ def same(_b: Builder, x: Array, *_: Any, **__: Any) -> Array:
     return x
 
 
-VIEWS = {
+VIEWS: dict[Any, Callable[..., Any]] = {
     aten.view.default: view,
     aten._unsafe_view.default: view,
     aten.reshape.default: view,

@@ -64,9 +64,10 @@ def _add_variables(root: ElementTree.Element, description: Description, start: n
     variables = ElementTree.SubElement(root, "ModelVariables")
     columns = (*channels.controls, *channels.predicted)
 
-    def add(name: str, column: str, value: float | None, **attributes: str) -> None:
+    def add(name: str, column: str, value: float | None, attributes: dict[str, str]) -> None:
         reference = str(len(variables))
-        scalar = ElementTree.SubElement(variables, "ScalarVariable", name=name, valueReference=reference, **attributes)
+        own = {"name": name, "valueReference": reference, **attributes}
+        scalar = ElementTree.SubElement(variables, "ScalarVariable", own)
         real = ElementTree.SubElement(scalar, "Real")
         if value is not None:
             real.set("start", repr(float(value)))
@@ -74,14 +75,14 @@ def _add_variables(root: ElementTree.Element, description: Description, start: n
             real.set("unit", channels.units[column])
 
     for i, name in enumerate(channels.controls):
-        add(name, name, start[-1, i], causality="input", variability="continuous")
+        add(name, name, start[-1, i], {"causality": "input", "variability": "continuous"})
     for name in channels.predicted:
-        add(name, name, None, causality="output", variability="continuous", initial="calculated")
+        add(name, name, None, {"causality": "output", "variability": "continuous", "initial": "calculated"})
     for row, values in enumerate(start, start=1):
         for column, value in zip(columns, values, strict=True):
-            attributes = {"causality": "parameter", "variability": "fixed", "initial": "exact"}
             about = f"given row {row} of {len(start)}; the last is the start of the simulation"
-            add(initial_name(row, column), column, value, description=about, **attributes)
+            attributes = {"causality": "parameter", "variability": "fixed", "initial": "exact", "description": about}
+            add(initial_name(row, column), column, value, attributes)
 
 
 def _add_structure(root: ElementTree.Element, controls: int, predicted: int) -> None:

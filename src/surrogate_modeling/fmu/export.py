@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.config import UserError
-from surrogate_modeling.export_check import Difference, check_cases, largest_difference
+from surrogate_modeling.export_check import Difference, Trajectories, largest_difference
 from surrogate_modeling.fmu.description import initial_name, write_description
 from surrogate_modeling.fmu.sources import MAIN_SOURCE, write_sources
 from surrogate_modeling.surrogate import Surrogate
@@ -39,13 +39,14 @@ SUFFIXES = {"linux": ".so", "darwin": ".dylib", "win": ".dll"}
 FLAGS = ("-O3", "-std=c99", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
 
 
-def export_fmu(surrogate: Surrogate, path: Path, start: np.ndarray) -> Difference | None:
+def export_fmu(surrogate: Surrogate, path: Path, real: Trajectories | None = None) -> Difference | None:
     """Write the FMU, after a comparison of it with the surrogate.
 
     Args:
         surrogate: on the CPU, in evaluation mode.
         path: of the FMU; it appears there only when the comparison has passed.
-        start: (in_len, F) start values of the initial rows.
+        real: cases to compare beside random ones; the first rows of the first are the start values, which else are the
+            training mean.
 
     Returns:
         The largest difference found; None when FMPy is not installed and nothing was compared.
@@ -61,6 +62,7 @@ def export_fmu(surrogate: Surrogate, path: Path, start: np.ndarray) -> Differenc
         )
     name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
     name = name if name[:1].isalpha() else f"model_{name}"
+    start = _start_values(surrogate, real)
     guid = f"{{{_fingerprint(surrogate, start)}}}"
     sources = write_sources(surrogate, start, guid)
     binary = compile_sources(sources, name)
@@ -72,7 +74,7 @@ def export_fmu(surrogate: Surrogate, path: Path, start: np.ndarray) -> Differenc
     part = path.with_name(f"{path.stem}.part.fmu")
     try:
         part.write_bytes(_zipped(content))
-        difference = compare(surrogate, part)
+        difference = compare(surrogate, part, real)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -85,7 +87,9 @@ def compile_sources(sources: dict[str, str], name: str) -> bytes:
     Raises:
         UserError: no C compiler, or it failed.
     """
-    compiler = shlex.split(os.environ.get("CC", "")) or [found for found in ("cc", "gcc", "clang") if shutil.which(found)]
+    compiler = shlex.split(os.environ.get("CC", "")) or [
+        found for found in ("cc", "gcc", "clang") if shutil.which(found)
+    ]
     if not compiler:
         raise UserError("format=fmu: no C compiler (cc, gcc or clang) on this machine; install one, or set CC")
     command = compiler if "CC" in os.environ else compiler[:1]
@@ -100,7 +104,7 @@ def compile_sources(sources: dict[str, str], name: str) -> bytes:
         return output.read_bytes()
 
 
-def compare(surrogate: Surrogate, path: Path) -> Difference | None:
+def compare(surrogate: Surrogate, path: Path, real: Trajectories | None) -> Difference | None:
     """Run the FMU over whole cases with FMPy, where it is installed.
 
     Raises:
@@ -114,9 +118,19 @@ def compare(surrogate: Surrogate, path: Path) -> Difference | None:
     problems = validate_fmu(str(path))
     if problems:
         raise UserError(f"format=fmu: the FMU is not valid: {'; '.join(problems)}")
-    initial, controls = check_cases(surrogate)
-    predicted = np.stack([run_fmu(surrogate, path, *case) for case in zip(initial, controls, strict=True)])
-    return largest_difference(surrogate, predicted, initial, controls, "the FMU")
+
+    def run(initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        return np.stack([run_fmu(surrogate, path, *case) for case in zip(initial, controls, strict=True)])
+
+    return largest_difference(surrogate, run, real, "the FMU")
+
+
+def _start_values(surrogate: Surrogate, real: Trajectories | None) -> np.ndarray:
+    """Initial rows (in_len, F)."""
+    in_len = surrogate.description.in_len
+    if real is None:
+        return np.tile(surrogate.scaling.mean.numpy(), (in_len, 1))
+    return np.hstack((real[1][0, :in_len], real[0][0]))
 
 
 def run_fmu(surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.ndarray) -> np.ndarray:

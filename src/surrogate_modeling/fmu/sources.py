@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surrogate_modeling.c_code.builder import Constants, c_array
-from surrogate_modeling.c_code.translation import CTranslationError, translate
+from surrogate_modeling.c_code import Constants, CTranslationError, c_array, translate
 from surrogate_modeling.config import UserError
 from surrogate_modeling.stepping import Advance, Encode
 from surrogate_modeling.surrogate import Surrogate
