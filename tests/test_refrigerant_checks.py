@@ -22,9 +22,7 @@ def test_full_report_passes() -> None:
 
 
 def test_a_failed_check_shows_in_the_table() -> None:
-    report = checks.CheckReport(
-        (checks.Check("a", "1", "2", True), checks.Check("long name", "3", "4", False))
-    )
+    report = checks.CheckReport((checks.Check("a", "1", "2", True), checks.Check("long name", "3", "4", False)))
     assert not report.passed
     assert str(report).splitlines() == [
         "check      figure  limit",

@@ -108,7 +108,9 @@ def test_isentropic_efficiency_at_its_best_point() -> None:
 def test_a_standing_compressor_has_no_flow_and_its_shells_temperature() -> None:
     out = np.empty(9)
     co.compressor(TABLES, 0.0, 8e5, 8e5, 430e3, 340.0, out)
-    assert out[0] == 0.0 and out[2] == 0.0 and out[6] == 0.0
+    assert out[0] == 0.0
+    assert out[2] == 0.0
+    assert out[6] == 0.0
     assert gas_state(TABLES, 8e5, out[1])[1] == pytest.approx(340.0, abs=6.0)
 
 

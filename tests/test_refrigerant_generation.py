@@ -32,14 +32,17 @@ def contents(folder: Path) -> dict[str, bytes]:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cases") / "new"
     result = generate_cases(folder, PLAN, workers=1)
-    assert result.written == [1, 2, 3] and result.present == [] and result.failed == []
+    assert result.written == [1, 2, 3]
+    assert result.present == []
+    assert result.failed == []
     return folder
 
 
 def test_files_do_not_depend_on_workers_or_number_of_cases(made: Path, tmp_path: Path) -> None:
     generate_cases(tmp_path, replace(PLAN, cases=2), workers=2)
     result = generate_cases(tmp_path, PLAN, workers=2)
-    assert result.written == [3] and result.present == [1, 2]
+    assert result.written == [3]
+    assert result.present == [1, 2]
     assert contents(tmp_path) == contents(made)
 
 
@@ -47,7 +50,8 @@ def test_nothing_is_made_twice_and_no_worker_started(made: Path, monkeypatch: py
     monkeypatch.setattr(workers, "COMMAND", ["false"])
     before = contents(made)
     result = generate_cases(made, PLAN, workers=2)
-    assert result.present == [1, 2, 3] and result.written == []
+    assert result.present == [1, 2, 3]
+    assert result.written == []
     generate_cases(made, replace(PLAN, cases=1), workers=2)
     assert contents(made) == before
 
@@ -109,9 +113,7 @@ def test_impossible_plans_are_refused(change: dict, text: str) -> None:
         replace(PLAN, **change)
 
 
-def test_a_worker_that_dies_costs_its_case_only(
-    tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_that_dies_costs_its_case_only(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub = tmp_path / "stub.py"
     stub.write_text(
         "import sys\n"
@@ -130,9 +132,7 @@ def test_a_worker_that_dies_costs_its_case_only(
     ]
 
 
-def test_workers_that_cannot_start_are_an_error_not_a_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_that_cannot_start_are_an_error_not_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "COMMAND", [sys.executable, "-c", "raise SystemExit(3)"])
     with pytest.raises(workers.WorkerError, match="while starting"):
         generate_cases(tmp_path, PLAN, workers=2)
@@ -148,9 +148,7 @@ generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_run_is_finished_by_running_it_again(
-    tmp_path: Path, made: Path, kind: signal.Signals
-) -> None:
+def test_an_interrupted_run_is_finished_by_running_it_again(tmp_path: Path, made: Path, kind: signal.Signals) -> None:
     plan = replace(PLAN, cases=40)
     arguments = [sys.executable, "-c", SCRIPT, str(tmp_path), generation.plan_to_json(plan)]
     process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, start_new_session=True)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from surrogate_modeling.refrigerant import circuit as ci
+from surrogate_modeling.refrigerant import layout as ly
+from surrogate_modeling.refrigerant.families import FAMILIES, family_of
 from surrogate_modeling.refrigerant.generation import FAMILY_NAMES
-from surrogate_modeling.refrigerant.schedules import FAMILIES, family_of, make_schedule
+from surrogate_modeling.refrigerant.schedules import make_schedule
 
 SHARES = {"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2}
 
@@ -30,17 +31,24 @@ def test_controls_stay_in_their_ranges(family: str) -> None:
         plan = make_schedule(number, 600.0, family, 0).plan
         assert np.isfinite(plan).all()
         low, high = plan.min(axis=0), plan.max(axis=0)
-        assert low[ci.COMP_N] >= 0.0 and high[ci.COMP_N] <= 7000.0
-        assert low[ci.VEH_V] >= -1e-9 and high[ci.VEH_V] < 150.0
-        assert low[ci.FAN_DUTY] >= 20.0 and high[ci.FAN_DUTY] <= 100.0
-        assert low[ci.AMB_T] >= 16.0 and high[ci.AMB_T] <= 44.0
-        assert 10.0 < low[ci.EVA_T] and high[ci.EVA_T] < 60.0
-        assert low[ci.EVA_RH] > 1.0 and high[ci.EVA_RH] <= 95.0
-        assert low[ci.BLOWER_FLOW] >= 130.0 and high[ci.BLOWER_FLOW] <= 500.0
-        assert 3.0 <= low[ci.SH_SET] == high[ci.SH_SET] <= 8.0
-        slow = plan[:, ci.VEH_V] < 35.0
-        assert (plan[slow, ci.FAN_DUTY] >= 45.0).all()
-        assert (plan[:, ci.BAY_T] > plan[:, ci.AMB_T] - 5.0).all()
+        assert low[ly.COMP_N] >= 0.0
+        assert high[ly.COMP_N] <= 7000.0
+        assert low[ly.VEH_V] >= -1e-9
+        assert high[ly.VEH_V] < 150.0
+        assert low[ly.FAN_DUTY] >= 20.0
+        assert high[ly.FAN_DUTY] <= 100.0
+        assert low[ly.AMB_T] >= 16.0
+        assert high[ly.AMB_T] <= 44.0
+        assert low[ly.EVA_T] > 10.0
+        assert high[ly.EVA_T] < 60.0
+        assert low[ly.EVA_RH] > 1.0
+        assert high[ly.EVA_RH] <= 95.0
+        assert low[ly.BLOWER_FLOW] >= 130.0
+        assert high[ly.BLOWER_FLOW] <= 500.0
+        assert 3.0 <= low[ly.SH_SET] == high[ly.SH_SET] <= 8.0
+        slow = plan[:, ly.VEH_V] < 35.0
+        assert (plan[slow, ly.FAN_DUTY] >= 45.0).all()
+        assert (plan[:, ly.BAY_T] > plan[:, ly.AMB_T] - 5.0).all()
 
 
 def test_family_shares_are_close_in_any_first_cases() -> None:

@@ -27,8 +27,10 @@ def test_a_case_file_has_names_units_and_numbers() -> None:
     text = case_csv(table).decode()
     names, units = names_and_units()
     lines = text.splitlines()
-    assert lines[0].split(",") == names and lines[1].split(",") == units
-    assert len(lines) == 5 and text.endswith("\n")
+    assert lines[0].split(",") == names
+    assert lines[1].split(",") == units
+    assert len(lines) == 5
+    assert text.endswith("\n")
     back = pd.read_csv(io.StringIO(text), skiprows=[1])
     np.testing.assert_allclose(back.to_numpy(), table, rtol=1e-6, atol=1e-12)
     assert "-0," not in case_csv(np.full((1, 53), -0.0)).decode()

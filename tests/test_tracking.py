@@ -30,7 +30,7 @@ def start(folder: Path, **params: str) -> Run:
     (folder / "train.log").write_text("line\n")
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "best.ckpt").write_text("weights")
-    return Run(folder, "試験", "a run", {"git_commit": "abc"}, params)
+    return Run.start(folder, "試験", "a run", {"git_commit": "abc"}, params)
 
 
 def test_everything_reaches_the_store_and_the_folder_is_cleared(store: mlflow.MlflowClient, tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """The command as users run it: a process of its own, real files, a real store."""
 
 import csv
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,19 @@ import torch
 
 from surrogate_modeling.config import PROJECT_ROOT
 
+# Runs the command and prints what its task returned to Hydra, and so to a search.
+RETURNING = """
+import sys
+from hydra._internal import hydra as internal
+from surrogate_modeling import train
+run = internal.Hydra.run
+def spy(*args, **kwargs):
+    result = run(*args, **kwargs)
+    print("RETURNED", result.return_value)
+    return result
+internal.Hydra.run = spy
+train.cli()
+"""
 TRAIN = PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py"
 SMALL = ["model=don", "model.width=4", "model.trunk_dim=16", "settings.epochs=3", "settings.batch_size=64"]
 
@@ -40,9 +52,9 @@ def write_plant(folder: Path, count: int = 6, rows: int = 60) -> Path:
     return folder
 
 
-def run_train(tmp_path: Path, *arguments: str, **popen: object) -> subprocess.CompletedProcess[str]:
+def run_train(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(TRAIN), f"hydra.run.dir={tmp_path}/run", *arguments]
+    command = [sys.executable, "-c", RETURNING, f"hydra.run.dir={tmp_path}/run", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
 
 
@@ -52,8 +64,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
     tmp_path = tmp_path_factory.mktemp("whole")
     plant = write_plant(tmp_path / "plant")
     done = run_train(
-        tmp_path, f"dataset.path={plant}", "dataset.controls=1", "dataset.targets=['T/out','圧力.a']", "dataset.test=2",
-        "dataset.split=last", "settings.is_save_model=True", "settings.mlflow_exp_name=e2e", *SMALL,
+        tmp_path, "dataset=csv", f"dataset.path={plant}", "dataset.controls=1", "dataset.targets=['T/out','圧力.a']",
+        "dataset.test=2", "dataset.split=last", "settings.is_save_model=True", "settings.mlflow_exp_name=e2e", *SMALL,
     )  # fmt: skip
     return tmp_path, done
 
@@ -113,6 +125,16 @@ def test_scores_compare_the_same_rows(finished: tuple[Path, subprocess.Completed
     assert float(fde) == pytest.approx(error[-1], rel=1e-3, abs=1e-5)
 
 
+def test_main_returns_the_best_validation_loss(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    tmp_path, done = finished
+    run, _ = recorded_run(tmp_path, "e2e")
+    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    history = [metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")]
+    assert len(history) == 3
+    returned = next(line for line in done.stdout.splitlines() if line.startswith("RETURNED"))
+    assert float(returned.split()[1]) == pytest.approx(min(history))
+
+
 def test_the_end_says_scores_and_where_things_are(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     text = finished[1].stdout + finished[1].stderr
     assert "constant over the training cases, scaled by 1: fixed" in text
@@ -123,12 +145,15 @@ def test_the_end_says_scores_and_where_things_are(finished: tuple[Path, subproce
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "dataset.controls, dataset.path: no value given"),
+        (["dataset=csv"], "dataset.controls, dataset.path: no value given"),
         (["model.widht=3"], "model.widht: no such key; did you mean width?"),
         (["settings.epochs=abc"], "settings.epochs: Value 'abc'"),
-        (["dataset.path=nowhere", "dataset.controls=1"], "dataset.path=nowhere: No such file or directory"),
         (
-            ["model=dot", "model.heads=3", "dataset.path=.", "dataset.controls=1"],
+            ["dataset=csv", "dataset.path=nowhere", "dataset.controls=1"],
+            "dataset.path=nowhere: No such file or directory",
+        ),
+        (
+            ["model=dot", "model.heads=3"],
             "model.heads=3: must divide model.trunk_dim=256",
         ),
     ],
@@ -148,7 +173,7 @@ def test_bad_cases_stop_before_anything_is_recorded(tmp_path: Path) -> None:
         lines = (plant / name).read_text().splitlines()
         lines[line - 1] = lines[line - 1].replace(lines[line - 1].split(",")[2], "oops")
         (plant / name).write_text("\n".join(lines))
-    done = run_train(tmp_path, f"dataset.path={plant}", "dataset.controls=1", *SMALL)
+    done = run_train(tmp_path, "dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     for name, line in (("case1.v1.csv", 5), ("case3.v1.csv", 9)):
@@ -156,59 +181,58 @@ def test_bad_cases_stop_before_anything_is_recorded(tmp_path: Path) -> None:
     assert not (tmp_path / "mlflow.db").exists()
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_ends_killed_with_its_files(tmp_path: Path, signal_number: signal.Signals) -> None:
-    plant = write_plant(tmp_path / "plant")
+def stop_while_training(tmp_path: Path, signal_number: signal.Signals, *arguments: str) -> tuple[int, str]:
+    """Start a run, send a signal once the first epochs are recorded; exit code and what was said."""
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    command = [
-        sys.executable,
-        str(TRAIN),
-        f"hydra.run.dir={tmp_path}/run",
-        f"dataset.path={plant}",
-        "dataset.controls=1",
-    ]
-    arguments = [*SMALL, "settings.epochs=100000", "settings.patience=100000", "settings.mlflow_exp_name=killed"]
-    with subprocess.Popen(
-        [*command, *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    ) as process:
+    command = [sys.executable, str(TRAIN), f"hydra.run.dir={tmp_path}/run", *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         journal = tmp_path / "run" / "tracking.jsonl"
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline and not (journal.exists() and '"metrics"' in journal.read_text()):
-            time.sleep(0.1)
+            time.sleep(0.05)
         process.send_signal(signal_number)
         _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
+    return process.returncode, errors
+
+
+@pytest.mark.parametrize("signal_number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+def test_an_interrupted_run_ends_killed_with_its_files(tmp_path: Path, signal_number: signal.Signals) -> None:
+    plant = write_plant(tmp_path / "plant")
+    arguments = [f"dataset.path={plant}", "dataset=csv", "dataset.controls=1", *SMALL, "settings.epochs=100000"]
+    code, errors = stop_while_training(
+        tmp_path, signal_number, *arguments, "settings.patience=100000", "settings.mlflow_exp_name=killed"
+    )
+    assert code == 130
     assert "Traceback" not in errors
     run, artifacts = recorded_run(tmp_path, "killed")
     assert run.info.status == "KILLED"
     assert (artifacts / "train.log").exists()
+    assert f"resume={tmp_path}/run" in (artifacts.parent.parent.parent / "run" / "train.log").read_text()
 
 
-def test_main_returns_the_best_validation_loss(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_run_killed_outright_goes_on_in_the_same_record(tmp_path: Path) -> None:
     plant = write_plant(tmp_path / "plant")
-    code = (
-        "import sys, json; sys.argv = ['train.py', *sys.argv[1:]]\n"
-        "import surrogate_modeling.experiment as e; from surrogate_modeling import train\n"
-        "import hydra.core.utils\n"
-        "real = e.run_experiment\n"
-        "def spy(*a):\n    value = real(*a); print('RETURNED', json.dumps(value)); return value\n"
-        "e.run_experiment = spy\ntrain.main()\n"
-    )
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    arguments = [
-        f"hydra.run.dir={tmp_path}/run",
-        f"dataset.path={plant}",
-        "dataset.controls=1",
-        *SMALL,
-        "settings.num_figures=0",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=environment, cwd=tmp_path
-    )
+    arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, "settings.epochs=300"]
+    arguments += ["settings.patience=1000", "settings.mlflow_exp_name=resumed", "settings.is_save_model=True"]
+    code, _ = stop_while_training(tmp_path, signal.SIGKILL, *arguments)
+    assert code == -signal.SIGKILL
+    done = run_train(tmp_path, f"hydra.run.dir={tmp_path}/new", f"resume={tmp_path}/run")
     assert done.returncode == 0, done.stderr
-    returned = json.loads(done.stdout.split("RETURNED")[1].split("\n")[0])
+    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "new").exists()
+    run, artifacts = recorded_run(tmp_path, "resumed")
+    assert run.info.status == "FINISHED"
     client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    (run,) = client.search_runs([client.get_experiment_by_name("pytorch_lightning_test").experiment_id])
-    history = [metric.value for metric in client.get_metric_history(run.info.run_id, "val_loss")]
-    assert len(history) == 3
-    assert returned == pytest.approx(min(history))
+    assert {m.step for m in client.get_metric_history(run.info.run_id, "val_loss")} == set(range(300))
+    # The same run without interruption, to the same weights.
+    assert run_train(tmp_path, *arguments, "settings.mlflow_exp_name=whole").returncode == 0
+    _, other = recorded_run(tmp_path, "whole")
+    resumed, whole = (torch.load(place / "lit_model.pth", weights_only=True)["weights"] for place in (artifacts, other))
+    assert all(torch.equal(value, whole[key]) for key, value in resumed.items())
+
+
+def test_resuming_what_is_not_there(tmp_path: Path) -> None:
+    done = run_train(tmp_path, "resume=nothing")
+    assert done.returncode == 2
+    assert "resume=nothing: no such run in" in done.stderr

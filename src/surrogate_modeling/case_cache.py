@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 log = logging.getLogger(__name__)
-FORMAT = "case-cache-1"
+FORMAT = "case-cache-2"
 
 
 @dataclass(frozen=True)
@@ -43,19 +43,25 @@ def load_entry(path: Path) -> GridCase | None:
     """The cached case, or None when there is none that can be trusted."""
     try:
         with path.open("rb") as file:
-            header = json.loads(file.readline())
-            body = file.read()
-        rows, columns = header["rows"], len(header["names"])
-        if header["crc32"] != zlib.crc32(body) or len(body) != rows * (8 + 4 * columns):
+            checksum, content = file.readline(), file.read()
+        # Before anything is believed: a name or a unit can be damaged too.
+        if checksum != _checksum(content):
             raise ValueError("checksum")
+        head, body = content.split(b"\n", maxsplit=1)
+        header = json.loads(head)
+        rows, columns = header["rows"], len(header["names"])
         time = np.frombuffer(body, np.float64, rows)
         values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
         return GridCase(tuple(header["names"]), tuple(header["units"]), time, values, header["digest"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         log.warning("cached case %s is damaged (%s); it is made again", path, error)
         return None
+
+
+def _checksum(content: bytes) -> bytes:
+    return b"%08x\n" % zlib.crc32(content)
 
 
 def save_entry(path: Path, case: GridCase) -> None:
@@ -66,16 +72,18 @@ def save_entry(path: Path, case: GridCase) -> None:
         "units": case.units,
         "rows": len(case.time),
         "digest": case.digest,
-        "crc32": zlib.crc32(body),
     }
+    content = json.dumps(header).encode() + b"\n" + body
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
             temporary = Path(file.name)
-            file.write(json.dumps(header).encode() + b"\n" + body)
+            file.write(_checksum(content) + content)
         temporary.replace(path)
     except OSError as error:
-        log.warning("could not cache %s (%s, %d bytes needed); it will be read again next time", path, error, len(body))
+        log.warning(
+            "could not cache %s (%s, %d bytes needed); it will be read again next time", path, error, len(content)
+        )
         if temporary is not None:
             temporary.unlink(missing_ok=True)

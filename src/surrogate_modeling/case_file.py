@@ -17,12 +17,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# The point is not optional beside optional digits: a long cell would be tried at every one of its places.
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 LINE_END = re.compile(rb"\r\n|\n|\r")
 SECONDS = {"s", "sec", "second", "seconds", "秒"}
 FIRST_DATA_LINE = 3
 SHOWN_RANGES = 12
 MISSING = ["", "nan", "NaN"]
+# Python's reader stops at 131072 characters by an exception that names no file.
+csv.field_size_limit(2**31 - 1)
 
 
 @dataclass(frozen=True)
@@ -33,25 +36,38 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        return f"{self.file.name}: {self.text}"
-
-
-class CaseFileError(Exception):
-    """Everything found wrong with one file."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = problems
+        # A name that is not UTF-8 could not be written to a log.
+        return f"{self.file.name.encode('utf-8', 'backslashreplace').decode()}: {self.text}"
 
 
 @dataclass(frozen=True)
 class RawCase:
-    """A file as written: names and units of the columns after time, time (T,) [s], values (T, F), all float64."""
+    """A file as written: names and units of the columns after time, time (T,) [s], values (T, F), all float64.
 
+    ``lines`` (T,) says on which line of the file each row stands.
+    """
+
+    time_name: str
     names: tuple[str, ...]
     units: tuple[str, ...]
     time: np.ndarray
     values: np.ndarray
+    lines: np.ndarray
+
+
+class CaseFileError(Exception):
+    """Everything found wrong with one file, and what could be read of it all the same.
+
+    Args:
+        problems: at least one.
+        readable: None where the header is wrong; else the case with NaN for what is not a number, so that the checks
+            that follow can still say what they find.
+    """
+
+    def __init__(self, problems: list[Problem], readable: RawCase | None = None) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+        self.readable = readable
 
 
 def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = None) -> RawCase:
@@ -80,20 +96,24 @@ def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = N
             ]
         )
     names, units = (_fields(line) for line in lines[:2])
-    problems = _header_problems(path, names, units)
+    header_problems = _header_problems(path, names, units)
     if len(names) < 2:
-        raise CaseFileError(problems)
+        raise CaseFileError(header_problems)
     data = lines[2].rstrip()
+    cell_problems: list[Problem] = []
     may_lack = [full_columns is not None and i > 0 and name not in full_columns for i, name in enumerate(names)]
     table = _read_fast(data, may_lack)
     if table is None:
-        table, cell_problems = _read_cells(path, data, names, may_lack)
-        problems += cell_problems
-    if table is not None:
-        problems += _time_problems(path, names[0], table[:, 0])
-    if problems or table is None:
-        raise CaseFileError(problems)
-    return RawCase(tuple(names[1:]), tuple(units[1:]), np.ascontiguousarray(table[:, 0]), table[:, 1:])
+        table, line_numbers, cell_problems = _read_cells(path, data, names, may_lack)
+    else:
+        line_numbers = np.arange(FIRST_DATA_LINE, FIRST_DATA_LINE + len(table))
+    case = RawCase(
+        names[0], tuple(names[1:]), tuple(units[1:]), np.ascontiguousarray(table[:, 0]), table[:, 1:], line_numbers
+    )
+    problems = [*header_problems, *cell_problems, *_time_problems(path, case)]
+    if problems:
+        raise CaseFileError(problems, None if header_problems else case)
+    return case
 
 
 def _encoding_problems(path: Path, body: bytes) -> list[Problem]:
@@ -104,14 +124,24 @@ def _encoding_problems(path: Path, body: bytes) -> list[Problem]:
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = body[: error.start].count(b"\n") + 1
-        try:
-            body.decode("cp932")
-            cause = "it looks like Shift-JIS"
-        except UnicodeDecodeError:
-            cause = "it may be a binary file or another encoding"
-        return [Problem(path, f"line {line}: not UTF-8; {cause}; save the file as UTF-8")]
-    return [Problem(path, "the file holds NUL bytes; it is not text")] if b"\x00" in body else []
+        cause = "it looks like Shift-JIS" if _is_shift_jis(body) else "it may be a binary file or another encoding"
+        return [Problem(path, f"{_place(body, error.start)}: not UTF-8; {cause}; save the file as UTF-8")]
+    nul = body.find(b"\x00")
+    if nul >= 0:
+        return [Problem(path, f"{_place(body, nul)}: NUL bytes; the file is not text, or UTF-16; save it as UTF-8")]
+    return []
+
+
+def _is_shift_jis(body: bytes) -> bool:
+    try:
+        return "\x00" not in body.decode("cp932")
+    except UnicodeDecodeError:
+        return False
+
+
+def _place(body: bytes, at: int) -> str:
+    lines = LINE_END.split(body[:at])
+    return f"line {len(lines)}, column {lines[-1].count(b',') + 1}"
 
 
 def _fields(line: bytes) -> list[str]:
@@ -155,7 +185,7 @@ def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Pro
 
 
 def _read_fast(data: bytes, may_lack: list[bool]) -> np.ndarray | None:
-    """All cells as float64 (T, columns), or None when a cell is not a finite number or a line has another length.
+    """All cells as float64 (T, columns), or None when a cell is not a finite number or a row is not one line.
 
     Args:
         data: the lines of numbers.
@@ -172,6 +202,9 @@ def _read_fast(data: bytes, may_lack: list[bool]) -> np.ndarray | None:
         )
     except pa.ArrowInvalid:
         return None
+    line_ends = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+    if table.num_rows != line_ends + 1:
+        return None
     values = np.empty((table.num_rows, len(may_lack)))
     for i, column in enumerate(table.columns):
         values[:, i] = column.to_numpy()
@@ -181,59 +214,72 @@ def _read_fast(data: bytes, may_lack: list[bool]) -> np.ndarray | None:
 
 def _read_cells(
     path: Path, data: bytes, names: list[str], may_lack: list[bool]
-) -> tuple[np.ndarray | None, list[Problem]]:
-    """The slow road: every cell looked at, problems gathered per column and kind with their lines."""
+) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
+    """The slow road: every cell looked at, problems gathered per column and kind with their lines.
+
+    Returns:
+        Cells (T, columns), NaN where there is no number; the line of each row (T,); the problems.
+    """
     found: dict[tuple[int, str], list[int]] = {}
+    texts: dict[tuple[int, str], dict[str, None]] = {}
     rows: list[list[float]] = []
+    lines: list[int] = []
     # Bare carriage returns end lines for Arrow, so they must here.
-    text = LINE_END.sub(b"\n", data).decode("utf-8")
-    for line, cells in enumerate(csv.reader(io.StringIO(text)), start=FIRST_DATA_LINE):
+    reader = csv.reader(io.StringIO(LINE_END.sub(b"\n", data).decode("utf-8")))
+    line = FIRST_DATA_LINE
+    for cells in reader:
+        row = [float("nan")] * len(names)
         if cells and all(may_lack[len(cells) :]):
-            cells = cells + [""] * (len(names) - len(cells))
+            cells += [""] * (len(names) - len(cells))
         if len(cells) != len(names):
             kind = f"{len(cells)} cells, {len(names)} expected" if cells else "empty line"
             found.setdefault((-1, kind), []).append(line)
-            continue
-        row = []
-        for position, cell in enumerate(cells):
-            lacking = may_lack[position] and cell.strip().lower() in MISSING
-            problem = None if lacking else _cell_problem(cell.strip())
-            if problem:
-                found.setdefault((position, problem), []).append(line)
-            row.append(float("nan") if problem or lacking else float(cell))
+        else:
+            for position, cell in enumerate(map(str.strip, cells)):
+                if may_lack[position] and cell.lower() in MISSING:
+                    continue
+                problem = _cell_problem(cell)
+                if problem:
+                    found.setdefault((position, problem), []).append(line)
+                    texts.setdefault((position, problem), {})[cell[:30]] = None
+                else:
+                    row[position] = float(cell)
         rows.append(row)
-    problems = [
-        Problem(
-            path,
-            f"{line_ranges(lines)}{'' if position < 0 else f', column {position + 1} ({names[position]!r})'}: {kind}",
-        )
-        for (position, kind), lines in sorted(found.items())
-    ]
-    return (None if problems else np.array(rows)), problems
+        lines.append(line)
+        line = FIRST_DATA_LINE + reader.line_num
+    problems = []
+    for (position, kind), at in sorted(found.items()):
+        where = "" if position < 0 else f", column {position + 1} ({names[position]!r})"
+        seen = list(texts.get((position, kind), ()))
+        what = kind.format(repr(seen[0]) + (f" (and {len(seen) - 1} more)" if len(seen) > 1 else "")) if seen else kind
+        problems.append(Problem(path, f"{line_ranges(at)}{where}: {what}"))
+    return np.array(rows), np.array(lines), problems
 
 
 def _cell_problem(cell: str) -> str | None:
+    """What is wrong with a cell, ``{}`` standing for its text."""
     if NUMBER.fullmatch(cell):
         return None if np.isfinite(float(cell)) else "the number is too large"
     if not cell:
         return "empty cell"
     if cell.lower().lstrip("+-") in ("nan", "inf", "infinity", "n/a", "na", "null", "none"):
-        return f"'{cell}' is no number"
-    return f"text {cell[:30]!r} where a number is expected"
+        return "{} is no number"
+    return "text {} where a number is expected"
 
 
-def _time_problems(path: Path, name: str, time: np.ndarray) -> list[Problem]:
-    if len(time) < 2:
+def _time_problems(path: Path, case: RawCase) -> list[Problem]:
+    if len(case.time) < 2:
         return [Problem(path, "one row of numbers only; a case needs at least two")]
-    back = np.flatnonzero(np.diff(time) <= 0) + 1
+    readable = np.isfinite(case.time)
+    time, lines = case.time[readable], case.lines[readable]
+    back = np.flatnonzero(time[1:] <= time[:-1]) + 1
     if not len(back):
         return []
     first = back[0]
-    lines = line_ranges(back + FIRST_DATA_LINE)
     return [
         Problem(
             path,
-            f"{lines}, column 1 ({name!r}): time does not increase "
+            f"{line_ranges(lines[back].tolist())}, column 1 ({case.time_name!r}): time does not increase "
             f"(first from {time[first - 1]:g} to {time[first]:g} s)",
         )
     ]

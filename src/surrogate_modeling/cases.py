@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import re
+import stat
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.case_cache import GridCase, entry_path, load_entry, save_entry
-from surrogate_modeling.case_file import FIRST_DATA_LINE, CaseFileError, Problem, RawCase, line_ranges, parse_case
+from surrogate_modeling.case_file import CaseFileError, Problem, RawCase, line_ranges, parse_case
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 from surrogate_modeling.decimation import decimate
 from surrogate_modeling.progress import track
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 CACHE_FOLDER = PROJECT_ROOT / ".cache" / "cases"
 # Steps of a case that is not decimated may differ by this share: clocks of loggers jitter.
 STEP_TOLERANCE = 1e-3
+# A time column in another unit, or with one wild value, must not fill the memory.
+MOST_GRID_ROWS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -106,28 +109,35 @@ def read_cases(
         UserError: no files, or anything wrong in them; the message lists every problem found.
     """
     files = list_case_files(folder, pattern)[:limit]
-    problems: list[Problem] = []
+    problems = _same_names(files)
     read: list[tuple[Path, GridCase]] = []
+    headers: list[Header] = []
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         results = pool.map(lambda file: _read_case(file, grid), files)
         for file, result in zip(files, track(results, len(files), "reading cases", progress_bar), strict=True):
             if isinstance(result, GridCase):
                 read.append((file, result))
+                headers.append(Header(file, result.names, result.units))
             else:
-                problems += result
-    problems += _disagreements(read) + _too_short(read, min_rows)
-    if problems:
-        raise UserError(_problem_message(folder, problems))
+                problems += result.problems
+                headers += [result.header] if result.header else []
+    step, uneven = (grid.step, []) if grid.step is not None or not read else _common_step(read)
+    problems += [*_disagreements(headers), *_too_short(read, min_rows), *uneven]
+    if problems or step is None:
+        place = {file: i for i, file in enumerate(files)}
+        raise UserError(_problem_message(folder, sorted(problems, key=lambda problem: place[problem.file])))
     channels = assign_roles(read[0][1].names, read[0][1].units, controls, targets)
     order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
     in_order = order == sorted(order)
     cases = [Case(file.stem, case.time, case.values if in_order else case.values[:, order]) for file, case in read]
     digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
-    return CaseSet(cases, channels, grid.step or _common_step(read), digest[:16])
+    return CaseSet(cases, channels, step, digest[:16])
 
 
 def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:
     """The files of a folder that match, upper or lower case, ``case2`` before ``case10``.
+
+    What bears the name of a case but is no file is listed too, so that it is named, not silently left out.
 
     Args:
         folder: where the files are.
@@ -138,9 +148,12 @@ def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.pa
         UserError: the folder does not exist, cannot be read, or holds none.
     """
     try:
-        files = [path for path in folder.iterdir() if fnmatch(path.name.lower(), pattern.lower()) and path.is_file()]
-    except OSError as error:
-        raise UserError(f"{key}={folder}: {error.strerror}; give the folder that holds the case CSVs") from None
+        found = [path for path in folder.expanduser().iterdir() if fnmatch(path.name.lower(), pattern.lower())]
+    # Not only OSError: '~nobody' has no home, and a name with a NUL cannot be asked for.
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{key}={folder}: {reason}; give the folder that holds the case CSVs") from None
+    files = [path for path in found if path.suffix.lower() == ".csv" or not path.is_dir()]
     if not files:
         raise UserError(f"{key}={folder}: no file {pattern} in this folder")
     return sorted(files, key=lambda path: natural_order(path.stem))
@@ -152,8 +165,29 @@ def natural_order(name: str) -> tuple[list[tuple[int, int | str]], str]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts], name
 
 
-def _read_case(file: Path, grid: Grid) -> GridCase | list[Problem]:
+@dataclass(frozen=True)
+class Header:
+    """Names and units of the columns after time of one file."""
+
+    file: Path
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that cannot be used: why, and its header where that could be read."""
+
+    problems: list[Problem]
+    header: Header | None = None
+
+
+def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
     try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder, not a file" if stat.S_ISDIR(mode) else "not a regular file"
+            return Refusal([Problem(file, what)])
         entry = entry_path(CACHE_FOLDER, file, grid.key)
         cached = load_entry(entry)
         if cached is not None:
@@ -161,12 +195,15 @@ def _read_case(file: Path, grid: Grid) -> GridCase | list[Problem]:
         body = file.read_bytes()
         raw = parse_case(file, body)
     except CaseFileError as error:
-        return error.problems
+        if error.readable is None:
+            return Refusal(error.problems)
+        header = Header(file, error.readable.names, error.readable.units)
+        return Refusal([*error.problems, *grid_problems(file, error.readable, grid)], header)
     except OSError as error:
-        return [Problem(file, f"cannot be read: {error.strerror}")]
+        return Refusal([Problem(file, f"cannot be read: {error.strerror}")])
     problems = grid_problems(file, raw, grid)
     if problems:
-        return problems
+        return Refusal(problems, Header(file, raw.names, raw.units))
     if grid.step is None:
         time, values = raw.time, raw.values.astype(np.float32)
     else:
@@ -177,65 +214,96 @@ def _read_case(file: Path, grid: Grid) -> GridCase | list[Problem]:
 
 
 def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.max_gap") -> list[Problem]:
-    """Why the rows of a file cannot be put on a grid; ``gap_key`` is what allows wide gaps, for the message."""
-    steps = np.diff(raw.time)
-    usual = float(np.median(steps))
-    problems = []
-    if grid.max_gap is not None and (wide := np.flatnonzero(steps > grid.max_gap * usual)).size:
-        lines = line_ranges(wide + 1 + FIRST_DATA_LINE)
-        widest = float(steps[wide].max())
-        problems.append(
-            Problem(
-                file,
-                f"{lines}: gap in time (widest {widest:g} s, the usual step is {usual:g} s); interpolating would "
-                f"invent data: split the case there, or allow it with {gap_key}=null",
-            )
+    """What stands against putting a case on the grid; rows of NaN are passed over.
+
+    Args:
+        file: for the messages.
+        raw: as read.
+        grid: asked for.
+        gap_key: of the configuration, that allows wide gaps.
+    """
+    too_big = np.abs(raw.values) > np.finfo(np.float32).max
+    problems = [
+        Problem(
+            file,
+            f"{line_ranges(raw.lines[too_big[:, i]].tolist())}, column {i + 2} ('{raw.names[i]}'): "
+            "values beyond 3e38 do not fit float32; use another unit",
         )
-    elif grid.step is None and (uneven := np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE * usual)).size:
-        lines = line_ranges(uneven + 1 + FIRST_DATA_LINE)
-        problems.append(
-            Problem(file, f"{lines}: the step differs from the usual {usual:g} s; use settings.use_decimate=True")
-        )
-    too_big = np.flatnonzero(np.abs(raw.values).max(axis=0) > np.finfo(np.float32).max)
-    problems += [
-        Problem(file, f"column {i + 2} ('{raw.names[i]}'): values beyond 3e38 do not fit float32; use another unit")
-        for i in too_big
+        for i in np.flatnonzero(too_big.any(axis=0))
     ]
+    with np.errstate(over="ignore"):
+        steps = np.diff(raw.time)
+    increasing = steps[steps > 0]
+    if not len(increasing):
+        return problems
+    usual = float(np.median(increasing))
+    wide = np.flatnonzero(steps > (grid.max_gap or np.inf) * usual)
+    uneven = np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE * usual)
+    span = float(np.nanmax(raw.time)) - float(np.nanmin(raw.time))
+    at, said = np.array([], dtype=int), ""
+    if wide.size:
+        at, said = wide, (
+            f"gap in time (widest {steps[wide].max():g} s, the usual step is {usual:g} s); interpolating would "
+            f"invent data: split the case there, or allow it with {gap_key}=null"
+        )  # fmt: skip
+    elif grid.step is None and uneven.size:
+        at, said = uneven, f"the step differs from the usual {usual:g} s; use settings.use_decimate=True"
+    elif grid.step is not None and span / grid.step > max(MOST_GRID_ROWS, len(raw.time)):
+        at, said = np.array([len(steps) - 1]), (
+            f"{span:g} s of time are {span / grid.step:.3g} rows on a grid of {grid.step:g} s, at most "
+            f"{MOST_GRID_ROWS:g} are made; mend the time or use a larger settings.decimate_range"
+        )  # fmt: skip
+    if said:
+        lines = line_ranges(raw.lines[at + 1].tolist())
+        problems.append(Problem(file, f"{lines}, column 1 ({raw.time_name!r}): {said}"))
     return problems
 
 
-def _disagreements(read: list[tuple[Path, GridCase]]) -> list[Problem]:
+def _same_names(files: list[Path]) -> list[Problem]:
+    """Files that cannot be told apart by their case name, or whose name cannot be written down."""
+    problems, seen = [], dict[str, Path]()
+    for file in files:
+        other = seen.setdefault(file.stem, file)
+        if other is not file:
+            problems.append(Problem(file, f"gives the case '{file.stem}' as {other.name} does; rename one of them"))
+        if file.name.encode("utf-8", "replace").decode() != file.name:
+            problems.append(Problem(file, "the file's name is not UTF-8; rename it"))
+    return problems
+
+
+def _disagreements(headers: list[Header]) -> list[Problem]:
     """Files whose columns or units are not those of most files."""
-    if not read:
+    if not headers:
         return []
-    names, units = Counter((case.names, case.units) for _, case in read).most_common(1)[0][0]
-    like = next(file for file, case in read if (case.names, case.units) == (names, units)).name
+    names, units = Counter((header.names, header.units) for header in headers).most_common(1)[0][0]
+    like = next(header.file for header in headers if (header.names, header.units) == (names, units)).name
     problems = []
-    for file, case in read:
-        missing = [name for name in names if name not in case.names]
-        extra = [name for name in case.names if name not in names]
+    for header in headers:
+        file = header.file
+        missing = [name for name in names if name not in header.names]
+        extra = [name for name in header.names if name not in names]
         if missing:
             problems.append(
                 Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which {like} and others have")
             )
         if extra:
-            at = ", ".join(f"{name!r} (column {case.names.index(name) + 2})" for name in extra)
+            at = ", ".join(f"{name!r} (column {header.names.index(name) + 2})" for name in extra)
             problems.append(Problem(file, f"line 1: columns {at} are not in {like} and others"))
-        if not missing and not extra and case.names != names:
-            first = next(i for i, pair in enumerate(zip(case.names, names, strict=True)) if pair[0] != pair[1])
+        if not missing and not extra and header.names != names:
+            first = next(i for i, pair in enumerate(zip(header.names, names, strict=True)) if pair[0] != pair[1])
             problems.append(
                 Problem(
                     file,
-                    f"line 1, column {first + 2}: '{case.names[first]}' stands where {like} and others have "
+                    f"line 1, column {first + 2}: '{header.names[first]}' stands where {like} and others have "
                     f"'{names[first]}' (another order)",
                 )
             )
-        elif case.names == names and case.units != units:
+        elif header.names == names and header.units != units:
             problems += [
                 Problem(
                     file, f"line 2, column {i + 2} ({names[i]!r}): unit '{unit}', {like} and others have '{units[i]}'"
                 )
-                for i, unit in enumerate(case.units)
+                for i, unit in enumerate(header.units)
                 if unit != units[i]
             ]
     return problems
@@ -253,13 +321,15 @@ def _too_short(read: list[tuple[Path, GridCase]], min_rows: int) -> list[Problem
     ]
 
 
-def _common_step(read: list[tuple[Path, GridCase]]) -> float:
-    steps = {file.name: float(np.median(np.diff(case.time))) for file, case in read}
-    (first, step), *others = steps.items()
-    for file, other in others:
-        if abs(other - step) > STEP_TOLERANCE * step:
-            raise UserError(f"{first} has steps of {step:g} s, {file} of {other:g} s; use settings.use_decimate=True")
-    return step
+def _common_step(read: list[tuple[Path, GridCase]]) -> tuple[float, list[Problem]]:
+    """The step of cases that are not decimated, and those that have another."""
+    steps = [(float(np.median(np.diff(case.time))), file) for file, case in read]
+    usual, like = sorted(steps)[(len(steps) - 1) // 2]
+    return usual, [
+        Problem(file, f"steps of {step:g} s, {like.name} and others have {usual:g} s; use settings.use_decimate=True")
+        for step, file in steps
+        if abs(step - usual) > STEP_TOLERANCE * usual
+    ]
 
 
 def _problem_message(folder: Path, problems: list[Problem]) -> str:

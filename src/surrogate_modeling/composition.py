@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
@@ -42,6 +43,29 @@ def to_config(composed: DictConfig) -> Config:
     for group, schema in (("dataset", DatasetConfig), ("model", ModelConfig), ("settings", SettingsConfig)):
         _require_schema(group, getattr(config, group), schema)
     return config
+
+
+def reload_config(folder: Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration a run was started with, checked again, and its flat form.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    path = folder / ".hydra" / "config.yaml"
+    try:
+        kept = OmegaConf.load(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
+    assert isinstance(kept, DictConfig)
+    schemas = {
+        "dataset": RefrigerantConfig if kept.dataset.name == "refrigerant" else DatasetConfig,
+        "model": MODEL_SCHEMAS[kept.model.name],
+        "settings": SettingsConfig,
+    }
+    checked = OmegaConf.structured(Config)
+    for group, schema in schemas.items():
+        checked[group] = OmegaConf.merge(OmegaConf.structured(schema), kept[group])
+    return to_config(checked), flatten(checked)
 
 
 def to_simulation(composed: DictConfig) -> SimulateConfig:

@@ -100,6 +100,8 @@ class Checked:
             low, high, below = (item.metadata.get(key) for key in ("low", "high", "below"))
             if value is None or isinstance(value, str) or (low is None and high is None and below is None):
                 continue
+            if value == float("inf"):
+                self.refuse(item.name, "must be finite")
             if not (
                 (low is None or value >= low) and (high is None or value <= high) and (below is None or value < below)
             ):
@@ -198,6 +200,7 @@ class Config:
     dataset: Any = MISSING
     model: Any = MISSING
     settings: Any = MISSING
+    resume: str | None = None
 
 
 @dataclass

@@ -18,6 +18,8 @@ from surrogate_modeling.refrigerant.generation import CasePlan, GenerationResult
 
 log = logging.getLogger(__name__)
 DEBUG_CASES, DEBUG_ROWS = 6, 400
+# The latest only: cases may fill a good part of the memory.
+_KEPT: dict[str, CaseSet] = {}
 
 
 def load_cases(config: Config) -> CaseSet:
@@ -34,7 +36,7 @@ def load_cases(config: Config) -> CaseSet:
     elif settings.is_debug and dataset.split is not Split.named:
         limit = DEBUG_CASES
     case_set = read_cases(
-        Path(dataset.path).expanduser(),
+        Path(dataset.path),
         dataset.controls,
         dataset.targets,
         Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap),
@@ -47,9 +49,24 @@ def load_cases(config: Config) -> CaseSet:
     case_set = replace(case_set, groups=read_groups(dataset, case_set))
     if not settings.is_debug:
         return case_set
-    log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), DEBUG_ROWS)
-    cut = [replace(case, time=case.time[:DEBUG_ROWS], values=case.values[:DEBUG_ROWS]) for case in case_set.cases]
+    rows = max(DEBUG_ROWS, settings.in_len + settings.out_len)
+    log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), rows)
+    cut = [replace(case, time=case.time[:rows], values=case.values[:rows]) for case in case_set.cases]
     return replace(case_set, cases=cut)
+
+
+def load_cases_once(config: Config) -> CaseSet:
+    """The same, kept in this process: trials of a search differ in many settings, but rarely in their cases."""
+    settings = config.settings
+    key = repr((config.dataset, settings.use_decimate, settings.decimate_range, settings.is_debug))
+    kept = _KEPT.get(key)
+    rows = settings.in_len + settings.out_len
+    # Cases too short for these windows are refused where they are read.
+    if kept is None or min(len(case.time) for case in kept.cases) < rows:
+        kept = load_cases(config)
+        _KEPT.clear()
+        _KEPT[key] = kept
+    return kept
 
 
 def simulate(dataset: RefrigerantConfig) -> GenerationResult:
@@ -70,8 +87,9 @@ def simulate(dataset: RefrigerantConfig) -> GenerationResult:
         result = generate_cases(Path(dataset.path).expanduser(), plan, dataset.workers or os.cpu_count() or 1)
     except PlanError as error:
         raise UserError(f"dataset: {error}") from None
-    except OSError as error:
-        raise UserError(f"dataset.path={dataset.path}: {error.strerror or error}") from None
+    # '~nobody' has no home: not an OSError.
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"dataset.path={dataset.path}: {getattr(error, 'strerror', None) or error}") from None
     for failure in result.failed:
         log.warning("case %d failed: %s; state %s", failure.number, failure.reason, failure.state)
     if result.failed:
@@ -88,11 +106,11 @@ def read_groups(dataset: DatasetConfig, case_set: CaseSet) -> dict[str, str]:
     """
     if dataset.groups is None:
         return {}
-    path = Path(dataset.groups).expanduser()
+    path = Path(dataset.groups)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.expanduser().open(newline="", encoding="utf-8-sig") as file:
             groups = dict(row[:2] for row in list(csv.reader(file))[1:] if row)
-    except (OSError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, csv.Error) as error:
         raise UserError(f"dataset.groups={path}: {error}; a CSV with the columns case and group is expected") from None
     missing = [case.name for case in case_set.cases if case.name not in groups]
     if missing:

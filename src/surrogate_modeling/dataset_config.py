@@ -51,6 +51,8 @@ class DatasetConfig(Checked):
             size = getattr(self, key)
             if size == 0 or (isinstance(size, float) and size >= 1):
                 self.refuse(key, "must be a number of cases (an integer from 1) or a fraction between 0 and 1")
+        if self.targets == []:
+            self.refuse("targets", "must name at least one column; null for all")
         if self.split is Split.named and not (self.validation_cases and self.test_cases):
             self.refuse("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
         if self.split is not Split.named and (self.validation_cases or self.test_cases):

@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 
+from surrogate_modeling.assignment import Assignment, Pruned
 from surrogate_modeling.baselines import LinearBaseline, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
 from surrogate_modeling.loading import MODEL_FILE
+from surrogate_modeling.objectives import Measured, measure
 from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Description, Surrogate
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking import Run, recorded_tags
 from surrogate_modeling.training import choose_device, fit, seed_run
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
@@ -39,7 +41,9 @@ class Prediction:
     seconds: float
 
 
-def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[str, Any]) -> float:
+def run_experiment(
+    config: Config, case_set: CaseSet, folder: Path, flat: dict[str, Any], assignment: Assignment | None = None
+) -> dict[str, float]:
     """Train, test, record.
 
     Args:
@@ -47,13 +51,15 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[s
         case_set: as read by :func:`surrogate_modeling.dataset.load_cases`.
         folder: of this run, exists.
         flat: the configuration as ``group.key -> value``, for the record.
+        assignment: what a search asks of the run; None for a plain run.
 
     Returns:
-        The best validation loss.
+        What was asked for, by name; for a plain run the best validation loss.
 
     Raises:
         UserError: the split leaves nothing to train on, before a run is recorded; or training diverged.
     """
+    assignment = assignment or Assignment()
     config = debug_size(config)
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
@@ -70,23 +76,37 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, flat: dict[s
         "debug": str(config.settings.is_debug),
         "mlflow.source.name": "train.py",
         "mlflow.source.type": "LOCAL",
+        **assignment.tags,
     }
-    with recorded(folder, config, tags, flat) as run:
-        return _train_and_test(config, case_set.groups, split, surrogate, run, flat)
+    with recorded(open_run(config, folder, tags, flat)) as run:
+        return _train_and_test(config, case_set.groups, split, surrogate, run, flat, assignment)
 
 
 def _train_and_test(
-    config: Config, group_of: dict[str, str], split: CaseSplit, surrogate: Surrogate, run: Run, flat: dict[str, Any]
-) -> float:
+    config: Config,
+    group_of: dict[str, str],
+    split: CaseSplit,
+    surrogate: Surrogate,
+    run: Run,
+    flat: dict[str, Any],
+    assignment: Assignment,
+) -> dict[str, float]:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
     calibrate(surrogate, windows.training)
-    fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", run.log_metrics)
+
+    def watched(metrics: dict[str, float], epoch: int) -> None:
+        run.log_metrics(metrics, epoch)
+        if assignment.watch:
+            assignment.watch(metrics, epoch)
+
+    fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", watched)
     if fitted.epochs < settings.epochs:
         log.info(
             "stopped after %d epochs: %s was not better for %d epochs",
             fitted.epochs, settings.monitor.value, settings.patience,
         )  # fmt: skip
+    objective = measure(assignment.objective, Measured(surrogate, split.validation, fitted.least))
     prediction = predict_test(surrogate, split)
 
     def scored(rows: list[np.ndarray]) -> Scores:
@@ -96,6 +116,8 @@ def _train_and_test(
     baselines = {name: scored(rows) for name, rows in predict_baselines(surrogate, split).items()}
     record_scores(run, scores, baselines, prediction, split, surrogate.description.step)
     run.log_metrics({"best_val_loss": fitted.val_loss})
+    if assignment.trial is not None:
+        run.log_metrics({f"objective/{name}": value for name, value in objective.items()})
     if scores.diverged:
         log.warning(
             "the free run diverged in %d of %d test cases: %s",
@@ -112,7 +134,7 @@ def _train_and_test(
     if groups := scores.groups(group_of):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
-    return fitted.val_loss
+    return objective
 
 
 def debug_size(config: Config) -> Config:
@@ -148,13 +170,11 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
     """Training and validation windows in standardised units."""
-    settings = config.settings
-    training, validation = (
-        WindowDataset(
-            cases, surrogate.scaling, settings.in_len, settings.loss_rows, surrogate.description.sizes.controls
-        )
-        for cases in (split.training, split.validation)
-    )
+    settings, controls = config.settings, surrogate.description.sizes.controls
+    rows = settings.loss_rows
+    training = WindowDataset(split.training, surrogate.scaling, settings.in_len, rows, controls)
+    # Long windows that overlap by more than half tell the same thing again, each epoch.
+    validation = WindowDataset(split.validation, surrogate.scaling, settings.in_len, rows, controls, max(1, rows // 2))
     return WindowData(training, validation, settings)
 
 
@@ -201,12 +221,25 @@ def record_scores(
     )
 
 
+def open_run(config: Config, folder: Path, tags: dict[str, str], flat: dict[str, Any]) -> Run:
+    """A new run, or the one whose record the folder holds.
+
+    Raises:
+        UserError: that run was trained on other cases, or another process is at work on it.
+    """
+    before = recorded_tags(folder)
+    if before is None:
+        params = {key: str(value) for key, value in flat.items()}
+        return Run.start(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
+    if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
+        raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
+    return Run.resume(folder)
+
+
 @contextmanager
-def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str, Any]) -> Iterator[Run]:
-    """A run in the store that ends FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
-    params = {key: str(value) for key, value in flat.items()}
-    run = Run(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
-    status = "FINISHED"
+def recorded(run: Run) -> Iterator[Run]:
+    """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
+    status, folder = "FINISHED", run.folder
     try:
         with terminated_as_interrupt():
             yield run
@@ -214,6 +247,10 @@ def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str,
     except (KeyboardInterrupt, SystemExit):
         status = "KILLED"
         raise KeyboardInterrupt from None
+    except Pruned as pruned:
+        status = "KILLED"
+        run.set_tags({"pruned": str(pruned)})
+        raise
     except BaseException as error:
         status = "FAILED"
         run.set_tags({"error": f"{type(error).__name__}: {error}"[:5000]})
@@ -226,9 +263,11 @@ def recorded(folder: Path, config: Config, tags: dict[str, str], flat: dict[str,
             log.info("%s; artifacts are in %s", status, place)
         else:
             log.warning(
-                "%s, but the tracking store could not be reached; the run waits in %s. Send it with:\n"
-                "  pdm run send %s", status, folder, folder,
+                "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
+                status, folder, folder,
             )  # fmt: skip
+        if status == "KILLED":
+            log.info("go on with: pdm run train resume=%s", folder)
 
 
 def run_name(config: Config, folder: Path) -> str:

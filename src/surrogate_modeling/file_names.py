@@ -6,6 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import count
 
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -23,8 +24,13 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
         safe = UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
         while len(safe.encode()) > LONGEST:
             safe = safe[:-1]
-        if safe != name or RESERVED.fullmatch(safe) or safe.lower() in taken:
-            safe = f"{safe}~{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-        taken.add(safe.lower())
+        if RESERVED.fullmatch(safe):
+            safe = f"_{safe}"
+        if not safe or safe != name or safe.casefold() in taken:
+            digest = hashlib.sha256(name.encode()).hexdigest()
+            # Eight digits do, unless somebody made a name that ends in the digest of another.
+            choices = (f"{safe}~{digest[:8]}{f'-{n}' if n else ''}" for n in count())
+            safe = next(choice for choice in choices if choice.casefold() not in taken)
+        taken.add(safe.casefold())
         given[name] = safe
     return given

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -92,12 +93,17 @@ def write_case(path: Path, channels: Channels, time: np.ndarray, values: np.ndar
         values: (T, F) float32, controls first.
     """
     columns = (*channels.controls, *channels.predicted)
+    time_name = "time"
+    while time_name in columns:
+        time_name += "_"
     head = io.StringIO()
     csv.writer(head, lineterminator="\n").writerows(
-        [("time", *columns), ("s", *(channels.units[name] for name in columns))]
+        [(time_name, *columns), ("s", *(channels.units[name] for name in columns))]
     )
-    # Time as float64 rounded to a nanosecond: t0 + k d should read 12.3, not 12.299999999999999.
-    arrays = [pa.array(np.round(time, 9)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
+    # Time rounded to a nanosecond, or a billionth of a step: t0 + k d should read 12.3, not 12.299999999999999.
+    step = float(time[1] - time[0]) if len(time) > 1 else 1.0
+    decimals = 9 + max(0, math.ceil(-math.log10(step)))
+    arrays = [pa.array(np.round(time, decimals)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
     table = pa.table(arrays, names=[str(i) for i in range(len(arrays))])
     with path.open("wb") as file:
         file.write(head.getvalue().encode())

@@ -19,15 +19,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 
 log = logging.getLogger(__name__)
 SQLITE = "sqlite:///"
-JOURNAL, STATE = "tracking.jsonl", "tracking.state.json"
+JOURNAL, STATE, LOCK = "tracking.jsonl", "tracking.state.json", "run.lock"
 # Needed to send or to go on, and of no use beside the record.
-NOT_ARTIFACTS = {JOURNAL, STATE, "checkpoints"}
+NOT_ARTIFACTS = {JOURNAL, STATE, LOCK, "checkpoints"}
 METRICS_PER_CALL = 900
 LONGEST_PARAMETER = 6000
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -93,6 +93,8 @@ class Sender:
             client.log_batch(run_id, tags=[RunTag(key, value) for e in entries for key, value in e["values"].items()])
         elif operation == "artifacts":
             self._send_artifacts(run_id)
+        elif operation == "resume":
+            client.update_run(run_id, status="RUNNING")
         elif operation == "finish":
             client.set_terminated(run_id, entries[-1]["status"], entries[-1]["time"])
         return run_id
@@ -150,9 +152,9 @@ class Sender:
             else:
                 client.log_artifact(run_id, str(path))
 
-    def artifact_uri(self, run_id: str) -> str:
-        """Where the store keeps the run's files."""
-        return self._connect().get_run(run_id).info.artifact_uri
+    def artifact_place(self) -> str:
+        """Where the store keeps the run's files: a folder, or an address."""
+        return self._connect().get_run(self.state["run_id"]).info.artifact_uri.removeprefix("file://")
 
 
 def _grouped(journal: Any, offset: int) -> Iterator[tuple[str, list[dict[str, Any]], int]]:
@@ -163,7 +165,7 @@ def _grouped(journal: Any, offset: int) -> Iterator[tuple[str, list[dict[str, An
         if not line.endswith(b"\n"):
             break
         entry = json.loads(line)
-        if entries and (entry["op"] != operation or operation in ("start", "finish")):
+        if entries and entry["op"] != operation:
             yield operation, entries, offset
             entries = []
         operation = entry["op"]
@@ -174,24 +176,47 @@ def _grouped(journal: Any, offset: int) -> Iterator[tuple[str, list[dict[str, An
 
 
 class Run:
-    """One run being recorded.
+    """One run being recorded; :meth:`start` begins one, :meth:`resume` takes one up again.
 
     Args:
         folder: of the run; its files are the artifacts.
-        experiment: name in the store.
-        name: of the run.
-        tags: fixed at the start.
-        params: the flat configuration.
+
+    Raises:
+        UserError: another process is at work on this run.
     """
 
-    def __init__(self, folder: Path, experiment: str, name: str, tags: dict[str, str], params: dict[str, str]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sender = Sender(folder)
+        self._lock = locked(folder)
         self._wake, self._ended = threading.Event(), threading.Event()
-        self._write("start", experiment=experiment, name=name, tags={**tags, "run_key": folder.name})
-        self._write("params", values={key: _cut(key, value) for key, value in params.items()})
         self._thread = threading.Thread(target=self._send, name="tracking", daemon=True)
-        self._thread.start()
+
+    @classmethod
+    def start(cls, folder: Path, experiment: str, name: str, tags: dict[str, str], params: dict[str, str]) -> Run:
+        """Begin a run.
+
+        Args:
+            folder: of the run.
+            experiment: name in the store.
+            name: of the run.
+            tags: fixed at the start.
+            params: the flat configuration.
+        """
+        run = cls(folder)
+        run._write("start", experiment=experiment, name=name, tags={**tags, "run_key": folder.name})
+        run._write("params", values={key: _cut(key, value) for key, value in params.items()})
+        run._thread.start()
+        return run
+
+    @classmethod
+    def resume(cls, folder: Path) -> Run:
+        """Take up a run that was stopped; it is RUNNING again in the store."""
+        run = cls(folder)
+        drop_half_line(folder / JOURNAL)
+        run._write("resume")
+        run._thread.start()
+        return run
 
     def log_metrics(self, values: dict[str, float], step: int = 0) -> None:
         """Record numbers of one step."""
@@ -202,7 +227,9 @@ class Run:
         self._write("tags", values=values)
 
     def finish(self, status: str) -> str | None:
-        """Record the files and the end, wait for the store, and clear the folder once everything is there.
+        """Record the files and the end, wait for the store, and clear a finished run's folder once everything is there.
+
+        A run that did not finish keeps its folder, to go on from.
 
         Args:
             status: FINISHED, FAILED or KILLED.
@@ -215,7 +242,10 @@ class Run:
         self._ended.set()
         self._wake.set()
         self._thread.join(SECONDS_TO_FINISH)
-        return None if self._thread.is_alive() or not is_sent(self.folder) else clear_folder(self.sender)
+        self._lock.release()
+        if self._thread.is_alive() or not is_sent(self.folder):
+            return None
+        return clear_folder(self.sender) if status == "FINISHED" else self.sender.artifact_place()
 
     def _write(self, operation: str, **content: Any) -> None:
         entry = {"op": operation, "time": int(time.time() * 1000), **content}
@@ -245,6 +275,59 @@ class Run:
                 return
 
 
+def locked(folder: Path) -> FileLock:
+    """The run's lock, taken.
+
+    Raises:
+        UserError: another process has it.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(f"{folder}: another process is at work on this run") from None
+    return lock
+
+
+def drop_half_line(journal: Path) -> None:
+    """Cut off a line whose writing was interrupted; it never counted."""
+    content = journal.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with journal.open("r+b") as file:
+            file.truncate(whole)
+
+
+def recorded_tags(folder: Path) -> dict[str, str] | None:
+    """Tags with which a run's record begins, or None where there is no record."""
+    journal = folder / JOURNAL
+    if not journal.exists():
+        return None
+    with journal.open(encoding="utf-8") as file:
+        return json.loads(file.readline())["tags"]
+
+
+def find_run(wanted: str, root: Path) -> Path:
+    """The folder of a run that can go on.
+
+    Args:
+        wanted: ``last``, a folder, or a run's id in the store.
+        root: where run folders are.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(wanted).expanduser()
+    if (folder / JOURNAL).exists():
+        return folder
+    kept = sorted((path.parent for path in root.rglob(JOURNAL)), key=lambda path: (path / JOURNAL).stat().st_mtime)
+    chosen = kept[-1:] if wanted == "last" else [path for path in kept if Sender(path).state["run_id"] == wanted]
+    if not chosen:
+        known = ", ".join(map(str, kept)) or "none"
+        raise UserError(f"resume={wanted}: no such run in {root}; runs that can go on: {known}")
+    return chosen[0]
+
+
 def is_sent(folder: Path) -> bool:
     """Whether the whole journal reached the store."""
     return Sender(folder).state["sent"] == (folder / JOURNAL).stat().st_size
@@ -252,12 +335,12 @@ def is_sent(folder: Path) -> bool:
 
 def clear_folder(sender: Sender) -> str:
     """Delete a run folder whose files are safely in the store; returns where they are there."""
-    uri = sender.artifact_uri(sender.state["run_id"])
+    place = sender.artifact_place()
     shutil.rmtree(sender.folder, ignore_errors=True)
     parent = sender.folder.parent
     if parent.parent.name == "hydra_experiment" and not any(parent.iterdir()):
         parent.rmdir()
-    return uri.removeprefix("file://")
+    return place
 
 
 def metric_name(name: str) -> str:
@@ -285,8 +368,10 @@ def send_later(folders: list[Path]) -> int:
             return 2
         sender = Sender(folder)
         try:
-            sender.send_pending()
-            place = clear_folder(sender)
+            with locked(folder):
+                sender.send_pending()
+            finished = '"status": "FINISHED"' in (folder / JOURNAL).read_text(encoding="utf-8").splitlines()[-1]
+            place = clear_folder(sender) if finished else sender.artifact_place()
         except Exception as error:
             print(f"{folder}: {tracking_uri()}: {_first_line(error)}", file=sys.stderr)
             return 1

@@ -10,21 +10,29 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, WeightAveraging
+from pytorch_lightning.callbacks import EarlyStopping, WeightAveraging
 from torch import Tensor
 from torch.nn import functional as fn
 
 from surrogate_modeling.cases import Case
+from surrogate_modeling.checkpoints import (
+    BEST_FILE,
+    Fitted,
+    WholeFiles,
+    checkpoints,
+    latest_checkpoint,
+    read_fitted,
+    write_fitted,
+)
 from surrogate_modeling.config import Criterion, Precision, Schedule, SettingsConfig, UserError
 from surrogate_modeling.scores import score
 from surrogate_modeling.surrogate import Surrogate, pick_device, roll_out
-from surrogate_modeling.windows import Batch, WindowData
+from surrogate_modeling.windows import Batch, WindowData, epoch_seed
 
 log = logging.getLogger(__name__)
 METRICS = ("train_loss", "val_loss", "val_nADE")
@@ -65,6 +73,12 @@ class SurrogateTraining(LightningModule):
         weight = torch.full((len(channels.predicted),), settings.byproduct_weight)
         weight[channels.target_indices] = 1.0
         self.register_buffer("column_weight", weight / weight.mean(), persistent=False)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Dropout and noise follow from seed and epoch alone, so that a resumed run equals an uninterrupted one."""
+        # Not at the start of the epoch: the loader draws after that, but before in a resumed run.
+        if batch_idx == 0:
+            torch.manual_seed(epoch_seed(self.settings.seed, self.current_epoch))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Loss of one batch of windows, over the rows of the horizon that this epoch asks for."""
@@ -153,6 +167,14 @@ class FreeRunValidation(Callback):
             ).nade
         module.log("val_nADE", self.latest)
 
+    def state_dict(self) -> dict[str, float]:
+        """For a resumed run."""
+        return {"latest": self.latest}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from there."""
+        self.latest = state_dict["latest"]
+
 
 class DivergenceGuard(Callback):
     """Stops at the first loss that is not finite, with the place and what to try."""
@@ -192,6 +214,14 @@ class MetricForwarding(Callback):
         self.log_metrics(metrics, trainer.current_epoch)
         self.least |= {name: min(value, self.least.get(name, math.inf)) for name, value in metrics.items()}
 
+    def state_dict(self) -> dict[str, float]:
+        """For a resumed run."""
+        return dict(self.least)
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from there."""
+        self.least = dict(state_dict)
+
 
 class EpochProgress(Callback):
     """Epoch, losses and time left: a bar on a terminal, a line now and then elsewhere."""
@@ -222,10 +252,11 @@ class EpochProgress(Callback):
             self.epochs = self.progress.add_task("epochs", losses="")
             self.batches = self.progress.add_task("batches", losses="")
         self.started = self.said = 0.0
+        self.first_epoch = 0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Starts the clock."""
-        self.started = time.monotonic()
+        self.started, self.first_epoch = time.monotonic(), trainer.current_epoch
         if self.progress:
             self.progress.update(self.epochs, total=trainer.max_epochs, completed=trainer.current_epoch)
             self.progress.start()
@@ -252,21 +283,13 @@ class EpochProgress(Callback):
         now = time.monotonic()
         if not self.progress and (now - self.said > self.SECONDS_BETWEEN_LINES or done == total):
             self.said = now
-            left = (now - self.started) / done * (total - done)
+            left = (now - self.started) / (done - self.first_epoch) * (total - done)
             log.info("epoch %d of %d: %s, at most %.0f s left", done, total, losses, left)
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
         """Gives the terminal back, however training ended."""
         if self.progress:
             self.progress.stop()
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """How fitting ended: the best validation loss and the number of epochs done."""
-
-    val_loss: float
-    epochs: int
 
 
 def choose_device(settings: SettingsConfig) -> torch.device:
@@ -299,6 +322,8 @@ def fit(
 ) -> Fitted:
     """Train in place; the surrogate leaves with the weights of the best monitored value.
 
+    Where the folder holds checkpoints of the same run, training goes on from the last complete epoch.
+
     Args:
         surrogate: with fitted scaling.
         data: training and validation windows.
@@ -314,7 +339,10 @@ def fit(
     _quieten_lightning()
     torch.set_float32_matmul_precision("highest" if settings.precision is Precision.fp32 else "high")
     monitor = settings.monitor.value
-    checkpoint = ModelCheckpoint(folder, monitor=monitor, filename="best", save_top_k=1, enable_version_counter=False)
+    if (fitted := read_fitted(folder)) is not None:
+        load_best(surrogate, folder, device)
+        return fitted
+    best, latest = checkpoints(folder, monitor)
     # Free runs come before the averaged weights are taken out again.
     validated = [FreeRunValidation(validation, settings.free_run_every)] if settings.free_run_every else []
     averaged = [AveragedWeights(settings.ema)] if settings.ema else []
@@ -330,19 +358,29 @@ def fit(
             *validated,
             *averaged,
             EarlyStopping(monitor, patience=settings.patience, check_finite=False),
-            checkpoint,
+            best,
+            latest,
             forwarding,
             EpochProgress(settings.progress_bar),
         ],
+        plugins=[WholeFiles()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )
-    module = SurrogateTraining(surrogate, settings)
-    trainer.fit(module, datamodule=data)
-    best = torch.load(checkpoint.best_model_path, map_location="cpu", weights_only=True)
-    module.load_state_dict(best["state_dict"])
+    resume_from = latest_checkpoint(folder)
+    trainer.fit(SurrogateTraining(surrogate, settings), datamodule=data, ckpt_path=resume_from, weights_only=True)
+    fitted = Fitted(forwarding.least, trainer.current_epoch)
+    write_fitted(folder, fitted)
+    load_best(surrogate, folder, device)
+    return fitted
+
+
+def load_best(surrogate: Surrogate, folder: Path, device: torch.device) -> None:
+    """Give the surrogate the weights of the best monitored value."""
+    saved = torch.load(folder / BEST_FILE, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "surrogate."
+    surrogate.load_state_dict({key.removeprefix(prefix): v for key, v in saved.items() if key.startswith(prefix)})
     surrogate.to(device).eval()
-    return Fitted(forwarding.least["val_loss"], trainer.current_epoch)

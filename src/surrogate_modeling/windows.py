@@ -76,6 +76,9 @@ def _named_split(cases: Sequence[Case], validation: list[str], test: list[str]) 
             raise UserError(
                 f"dataset.{key}: no such case: {', '.join(unknown)}; a case is named as its file without .csv"
             )
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(f"dataset.{key}: {', '.join(twice)} named twice")
     both = set(validation) & set(test)
     if both:
         raise UserError(f"dataset.validation_cases and dataset.test_cases both name {', '.join(sorted(both))}")
@@ -100,9 +103,18 @@ class WindowDataset(Dataset[Batch]):
         in_len: past rows of a window.
         horizon: predicted rows of a window.
         controls: C.
+        stride: rows between starts.
     """
 
-    def __init__(self, cases: Sequence[Case], scaling: Standardizer, in_len: int, horizon: int, controls: int) -> None:
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        scaling: Standardizer,
+        in_len: int,
+        horizon: int,
+        controls: int,
+        stride: int = 1,
+    ) -> None:
         self.in_len, self.horizon, self.controls = in_len, horizon, controls
         lengths = [len(case.values) for case in cases]
         self.rows = torch.empty(sum(lengths), cases[0].values.shape[1])
@@ -111,8 +123,8 @@ class WindowDataset(Dataset[Batch]):
             # A copy: cached cases are read-only views, which torch warns about.
             self.rows[first : first + length] = scaling.standardise(torch.from_numpy(case.values.copy()))
             count = max(1, length - in_len - (horizon + 1) // 2 + 1)
-            starts.append(torch.arange(first, first + count))
-            ends.append(torch.full((count,), first + length))
+            starts.append(torch.arange(first, first + count, stride))
+            ends.append(torch.full_like(starts[-1], first + length))
             first += length
         self.first_windows = torch.tensor([0, *(len(part) for part in starts[:-1])]).cumsum(0)
         self.starts, self.ends = torch.cat(starts), torch.cat(ends)
@@ -141,24 +153,44 @@ class WindowDataset(Dataset[Batch]):
         return block[:, : self.in_len], future[..., : self.controls], future[..., self.controls :], weight
 
 
-class StretchSampler(Sampler[int]):
-    """So many windows an epoch: a share from the first rows of the cases, the rest from anywhere.
+class WindowSampler(Sampler[int]):
+    """Every window once in a new order each epoch, or so many drawn: a share from the first rows of the cases.
 
     A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains what
-    will be asked. Draws from torch's global generator, which the seed of the run sets.
+    will be asked. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a resumed
+    run goes on as if it had never stopped.
+
+    Args:
+        windows: to draw from.
+        settings: ``seed``, ``windows_per_epoch`` and ``first_share``.
     """
 
-    def __init__(self, windows: WindowDataset, count: int, first_share: float) -> None:
-        self.windows, self.count, self.first_share = windows, count, first_share
+    def __init__(self, windows: WindowDataset, settings: SettingsConfig) -> None:
+        self.windows, self.settings, self.epoch = windows, settings, 0
+        self.count = settings.windows_per_epoch or len(windows)
+        self.whole = settings.windows_per_epoch is None and not settings.first_share
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next order is for."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return self.count
 
     def __iter__(self) -> Iterator[int]:
-        anywhere = torch.randint(len(self.windows), (self.count,))
-        firsts = self.windows.first_windows[torch.randint(len(self.windows.first_windows), (self.count,))]
-        at_first = torch.rand(self.count) < self.first_share
-        return iter(torch.where(at_first, firsts, anywhere).tolist())
+        random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
+        if self.whole:
+            return iter(torch.randperm(self.count, generator=random).tolist())
+        firsts = self.windows.first_windows
+        anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
+        at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
+        first = torch.rand(self.count, generator=random) < self.settings.first_share
+        return iter(torch.where(first, at_first, anywhere).tolist())
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed for each epoch of a run; another run's seed gives others."""
+    return (seed * 1_000_003 + epoch) % 2**63
 
 
 def _whole(batch: Any) -> Any:
@@ -172,7 +204,7 @@ class WindowData(LightningDataModule):
     Args:
         training: windows.
         validation: windows.
-        settings: ``batch_size``, ``windows_per_epoch`` and ``first_share``.
+        settings: ``batch_size`` and what :class:`WindowSampler` takes.
     """
 
     def __init__(self, training: WindowDataset, validation: WindowDataset, settings: SettingsConfig) -> None:
@@ -180,12 +212,10 @@ class WindowData(LightningDataModule):
         self.training, self.validation, self.settings = training, validation, settings
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Every window in an order shuffled anew each epoch, or as many as asked for."""
-        settings, windows = self.settings, self._placed(self.training)
-        if settings.windows_per_epoch is None and not settings.first_share:
-            return DataLoader(windows, settings.batch_size, shuffle=True, collate_fn=_whole)
-        sampler = StretchSampler(windows, settings.windows_per_epoch or len(windows), settings.first_share)
-        return DataLoader(windows, settings.batch_size, sampler=sampler, collate_fn=_whole)
+        """Windows in the order of :class:`WindowSampler`."""
+        windows = self._placed(self.training)
+        sampler = WindowSampler(windows, self.settings)
+        return DataLoader(windows, self.settings.batch_size, sampler=sampler, collate_fn=_whole)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         """In order."""

@@ -65,9 +65,7 @@ def main(duration: float) -> None:
     simulated = time.process_time() - began
     size = len(case_csv(table))
     total = time.process_time() - began
-    print(
-        f"one case of 600 s: {simulated:.2f} s to simulate, {total - simulated:.2f} s for {size / 1e6:.1f} MB"
-    )
+    print(f"one case of 600 s: {simulated:.2f} s to simulate, {total - simulated:.2f} s for {size / 1e6:.1f} MB")
 
 
 def compare(runs: dict, truth: np.ndarray, controls: np.ndarray, tables: Any, duration: float) -> None:

@@ -17,6 +17,7 @@ past window sets the state (Beintema et al. 2021, arXiv:2012.07721).
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -116,7 +117,6 @@ class StateSpace(Network):
     first_mean: Tensor
     first_spread: Tensor
     base_weight: Tensor
-    layers: nn.ModuleList
 
     def __init__(self, config: SsmConfig, sizes: Sizes) -> None:
         super().__init__()
@@ -163,7 +163,8 @@ class StateSpace(Network):
         # Two scales: of all rows, and of the first windows of the cases, whose spread may be tiny beside it.
         fine = (mean - self.first_mean) / self.first_spread
         context = self.encoder(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), dim=-1))
-        return [context, *(layer.start(context) for layer in self.layers), *self.filters.start(past)]
+        starts = [cast(Layer, layer).start(context) for layer in self.layers]
+        return [context, *starts, *self.filters.start(past)]
 
     def _run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
         """Outputs (B, T, P) under control (B, T, C), and the state after the last row."""

@@ -1,9 +1,9 @@
 """Embedded simulator of an automotive refrigerant circuit.
 
-Read in this order: ``columns`` (what a case holds), ``properties`` (fluid tables), ``components``
-(correlations and machines), ``circuit`` (right-hand side), ``integrator`` (time stepping with the control
-unit), ``schedules`` (what drives a case), ``case`` (one case), ``generation`` (cases on disk), ``checks``
-(the evidence). The model's equations and sources are in this folder's README.
+Read in this order: ``columns`` (what a case holds), ``properties`` (fluid tables), ``layout`` (indices and
+sizes), ``components`` (correlations and machines), ``exchangers``, ``circuit`` (right-hand side),
+``integrator`` (time stepping with the control unit), ``schedules`` (what drives a case), ``case`` (one case),
+``generation`` (cases on disk), ``checks`` (the evidence). Equations and sources are in this folder's README.
 
 Importing this package, ``columns`` or ``generation`` loads neither CoolProp nor numba.
 """

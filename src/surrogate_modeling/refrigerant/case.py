@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.refrigerant import circuit as ci
+from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant.columns import CONTROLS, PREDICTED
 from surrogate_modeling.refrigerant.compilation import seal
+from surrogate_modeling.refrigerant.families import FAMILIES
 from surrogate_modeling.refrigerant.integrator import N_UNIT, STAGES, SUBSTEPS, rkc_coefficients, simulate
 from surrogate_modeling.refrigerant.properties import Tables, load_tables
 from surrogate_modeling.refrigerant.recording import gas_temperature, predicted_rows, soaked_start
-from surrogate_modeling.refrigerant.schedules import FAMILIES, STEP, WARM_UP, Schedule, make_schedule
+from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, Schedule, make_schedule
 
 # kg. R1234yf's liquid is about a tenth lighter; the same volume of it is filled in.
 CHARGE = {"R134a": 0.48, "R1234yf": 0.435}
@@ -40,13 +42,11 @@ class Run:
 
 def start_state(tables: Tables, refrigerant: str, controls: np.ndarray) -> np.ndarray:
     """Soaked circuit, with fan and blower already at their first command."""
-    y = np.empty(ci.N_STATES)
-    x = soaked_start(tables, controls[ci.AMB_T] + ci.ZERO_CELSIUS, CHARGE[refrigerant], y)
+    y = np.empty(ly.N_STATES)
+    x = soaked_start(tables, controls[ly.AMB_T] + ly.ZERO_CELSIUS, CHARGE[refrigerant], y)
     if not 1e-9 < x < 1.0 - 1e-9:
-        raise ValueError(
-            f"a charge of {CHARGE[refrigerant]} kg does not fit at {controls[ci.AMB_T]:.1f} degC"
-        )
-    y[ci.FAN], y[ci.BLOWER] = 0.01 * controls[ci.FAN_DUTY], controls[ci.BLOWER_FLOW]
+        raise ValueError(f"a charge of {CHARGE[refrigerant]} kg does not fit at {controls[ly.AMB_T]:.1f} degC")
+    y[ly.FAN], y[ly.BLOWER] = 0.01 * controls[ly.FAN_DUTY], controls[ly.BLOWER_FLOW]
     return y
 
 
@@ -64,10 +64,10 @@ def run_schedule(
     tables = load_tables(refrigerant)
     y = start_state(tables, refrigerant, plan[0]) if start is None else start.copy()
     kept = (plan.shape[0] - 1) // stride + 1
-    states, controls = np.empty((kept, ci.N_STATES)), np.empty((kept, ci.N_CONTROLS))
-    observed, unit = np.empty((kept, ci.N_OBSERVED)), np.zeros(N_UNIT)
+    states, controls = np.empty((kept, ly.N_STATES)), np.empty((kept, ly.N_CONTROLS))
+    observed, unit = np.empty((kept, ly.N_OBSERVED)), np.zeros(N_UNIT)
     # The control unit starts with its sensor at the air's temperature and its off timer elapsed.
-    unit[:3] = plan[0, ci.EVA_T], 0.0, 60.0
+    unit[:3] = plan[0, ly.EVA_T], 0.0, 60.0
     row, unsolved = simulate(
         y,
         np.ascontiguousarray(plan),
@@ -130,19 +130,17 @@ def run_case(refrigerant: str, schedule: Schedule, stride: int) -> Run:
 def describe_state(run: Run) -> dict[str, float]:
     """The state a run ended in, for a report: pressures, enthalpy range, speed."""
     y = run.final
-    h = y[ci.H0 : ci.H0 + ci.N_CELLS]
+    h = y[ly.H0 : ly.H0 + ly.N_CELLS]
     return {
-        "high_side_bar": float(y[ci.P_HIGH] * 1e-5),
-        "low_side_bar": float(y[ci.P_LOW] * 1e-5),
+        "high_side_bar": float(y[ly.P_HIGH] * 1e-5),
+        "low_side_bar": float(y[ly.P_LOW] * 1e-5),
         "lowest_enthalpy_kJ_kg": float(h.min() * 1e-3),
         "highest_enthalpy_kJ_kg": float(h.max() * 1e-3),
-        "compressor_rpm": float(y[ci.SPEED] * 60.0),
+        "compressor_rpm": float(y[ly.SPEED] * 60.0),
     }
 
 
-def case_table(
-    number: int, duration: float, step: float, refrigerant: str, family: str, seed: int
-) -> np.ndarray:
+def case_table(number: int, duration: float, step: float, refrigerant: str, family: str, seed: int) -> np.ndarray:
     """Time, controls and predicted columns of a case after its warm-up."""
     stride = round(step / STEP)
     run = run_case(refrigerant, make_schedule(number, duration, family, seed), 1)
@@ -166,7 +164,7 @@ def prepare(refrigerant: str) -> dict[str, Any]:
     run = run_schedule(refrigerant, schedule.plan[:3], schedule.targets[:3], 0)
     run.predicted()
     gas_temperature(run.tables, 3e5, 4.1e5)
-    dy, o = np.empty(ci.N_STATES), np.empty(ci.N_OBSERVED)
+    dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
     ci.evaluate(run.final, run.controls[0].copy(), run.tables, dy, o)
     seal()
     return {"rows": run.states.shape[0]}

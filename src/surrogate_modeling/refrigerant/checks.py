@@ -10,6 +10,8 @@ import numpy as np
 from surrogate_modeling.refrigerant.columns import PREDICTED
 
 FAMILIES = {"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2}
+# A case may end in the middle of a restart; what has accumulated shows in the mean of its last 10 s.
+LAST_ROWS = 100
 NAMES = [column.name for column in PREDICTED]
 
 # Prototype of the same specification at the operating point: column, figure, relative or absolute allowance.
@@ -60,8 +62,7 @@ class CheckReport:
         rows += [(c.name, c.figure, c.limit, "ok" if c.passed else "FAILED") for c in self.checks]
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
         return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         )
 
 
@@ -94,9 +95,10 @@ def _below(name: str, value: float, limit: float) -> Check:
 
 def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Iterator[Check]:
     """Conservation, region exits and typical ranges over random cases of all families."""
-    from surrogate_modeling.refrigerant import circuit as ci
+    from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.case import CHARGE, CaseFailed, run_case
-    from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, family_of, make_schedule
+    from surrogate_modeling.refrigerant.families import family_of
+    from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, make_schedule
 
     drift, drift_end, energy, running, failures, fine = 0.0, 0.0, 0.0, [], [], 0
     first = round(WARM_UP / STEP)
@@ -108,20 +110,18 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
             failures.append(f"{number} {failure.reason}")
             continue
         fine += run.substeps > 2
-        mass = np.abs(run.observed[:, ci.O_MASS] / CHARGE[refrigerant] - 1.0)
-        stored = run.observed[:, ci.O_ENERGY] - run.observed[0, ci.O_ENERGY]
-        residual = np.abs(stored - run.states[:, ci.E_IN]) / max(run.states[-1, ci.W_IN], 1.0)
-        drift, drift_end = max(drift, mass.max()), max(drift_end, mass[-1])
+        mass = np.abs(run.observed[:, ly.O_MASS] / CHARGE[refrigerant] - 1.0)
+        stored = run.observed[:, ly.O_ENERGY] - run.observed[0, ly.O_ENERGY]
+        residual = np.abs(stored - run.states[:, ly.E_IN]) / max(run.states[-1, ly.W_IN], 1.0)
+        drift, drift_end = max(drift, mass.max()), max(drift_end, mass[-LAST_ROWS:].mean())
         energy = max(energy, residual.max())
-        on = run.controls[first:, ci.COMP_N] > 500.0
+        on = run.controls[first:, ly.COMP_N] > 500.0
         running.append(run.predicted()[first:][on])
     label = f"{refrigerant}, {cases} cases of {duration:.0f} s"
     yield _below(f"charge drift in transients ({label})", drift, 2e-3)
-    yield _below("charge drift at the end", drift_end, 5e-4)
+    yield _below("charge drift at the end (mean of the last 10 s)", drift_end, 5e-4)
     yield _below("energy residual over compressor work", energy, 2e-3)
-    what = f"{len(failures)} failed, {fine} with a quarter step" + "".join(
-        f"; case {f}" for f in failures[:3]
-    )
+    what = f"{len(failures)} failed, {fine} with a quarter step" + "".join(f"; case {f}" for f in failures[:3])
     yield Check("cases that left the property region", what, "0 failed", not failures)
     if refrigerant != "R134a" or not running:
         return
@@ -132,13 +132,17 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
         quarter, median, three = np.percentile(values, [25, 50, 75])
         figure = f"{median:.2f} ({quarter:.2f} to {three:.2f})"
         yield Check(
-            f"median while running (quartiles): {name}", figure, f"{low} to {high}", low <= median <= high
+            f"median while running (quartiles): {name}",
+            figure,
+            f"{low} to {high}",
+            bool(low <= median <= high),
         )
 
 
 def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
     """Columns at rest under the operating point's controls, with changes by control name."""
     from surrogate_modeling.refrigerant import circuit as ci
+    from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.columns import CONTROLS
     from surrogate_modeling.refrigerant.properties import load_tables
     from surrogate_modeling.refrigerant.recording import predicted_rows
@@ -149,11 +153,11 @@ def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
         controls[[c.name for c in CONTROLS].index(name)] = value
     tables = load_tables(refrigerant)
     y = settled_state(refrigerant, controls, 3000.0)
-    dy, o = np.empty(ci.N_STATES), np.empty((1, ci.N_OBSERVED))
+    dy, o = np.empty(ly.N_STATES), np.empty((1, ly.N_OBSERVED))
     ci.evaluate(y, controls, tables, dy, o[0])
     columns = dict(zip(NAMES, predicted_rows(tables, o, y[None, :].copy())[0].tolist(), strict=True))
-    gain = o[0, ci.O_Q_EVA] + o[0, ci.O_POWER] + o[0, ci.O_Q_OTHER]
-    columns["imbalance"] = abs(o[0, ci.O_Q_COND] - gain) / o[0, ci.O_Q_COND]
+    gain = o[0, ly.O_Q_EVA] + o[0, ly.O_POWER] + o[0, ly.O_Q_OTHER]
+    columns["imbalance"] = abs(o[0, ly.O_Q_COND] - gain) / o[0, ly.O_Q_COND]
     columns["COP"] = columns["Eva_kW"] / columns["Comp_kW"]
     return columns
 
@@ -162,7 +166,7 @@ def check_steady_state(refrigerant: str) -> Iterator[Check]:
     """Heat balance at rest, and the specification's operating point."""
     point = steady_columns(refrigerant)
     # All heat is counted, the engine bay's through shell and suction line included: nothing else may be left.
-    yield _below("steady heat balance |Qcond - (Qevap + W + Qbay)| / Qcond", point["imbalance"], 1e-5)
+    yield _below("steady heat balance, (Qcond - Qevap - W - Qbay) / Qcond", point["imbalance"], 1e-5)
     for name, figure, allowance in OPERATING_POINT_FIGURES:
         deviation = point[name] / figure - 1.0
         text = f"{point[name]:.3f} ({100 * deviation:+.1f} %)"
@@ -186,9 +190,7 @@ def check_directions() -> Iterator[Check]:
 
     def change(name: str, before: dict[str, float], after: dict[str, float], key: str, rises: bool) -> Check:
         ratio = after[key] / before[key] - 1.0
-        return Check(
-            f"{name}: {key}", f"{100 * ratio:+.1f} %", "rises" if rises else "falls", (ratio > 0.0) == rises
-        )
+        return Check(f"{name}: {key}", f"{100 * ratio:+.1f} %", "rises" if rises else "falls", (ratio > 0.0) == rises)
 
     yield change("2000 to 5000 rpm", slow, fast, "Eva_kW", True)
     yield change("2000 to 5000 rpm", slow, fast, "COP", False)

@@ -30,8 +30,7 @@ def _columns(text: str) -> list[Column]:
 
 
 CONTROLS = _columns(
-    "CompN rpm, VehV km/h, CondFanDuty %, AmbT degC, EvaAirInT degC, EvaAirInRH %, BlowerFlow m3/h,"
-    "SHset K, BayT degC"
+    "CompN rpm, VehV km/h, CondFanDuty %, AmbT degC, EvaAirInT degC, EvaAirInRH %, BlowerFlow m3/h,SHset K, BayT degC"
 )
 
 PREDICTED = _columns(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import pickle
 import platform
 import shutil
 import time
@@ -34,9 +35,7 @@ def code_folder() -> Path:
     """Folder of the compiled code of these sources, emptied where a file does not match its checksum."""
     # numba also compares modification times, so a fresh checkout of equal sources gets its own folder.
     times = [path.stat().st_mtime_ns for path in sorted(PACKAGE.glob("*.py"))]
-    key = repr(
-        (source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), platform.machine())
-    )
+    key = repr((source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), platform.machine()))
     folder = cache_folder() / f"compiled-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not _intact(folder):
         shutil.rmtree(folder, ignore_errors=True)
@@ -67,7 +66,18 @@ def seal() -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.nb[ic]") if path.is_file())
+    """Files of compiled code. Their indices (.nbi) are rewritten when a function meets a new type."""
+    return sorted(path for path in folder.rglob("*.nbc") if path.is_file())
+
+
+def _readable(index: Path) -> bool:
+    try:
+        with index.open("rb") as file:
+            pickle.load(file)  # numba's version
+            stamp, _ = pickle.loads(file.read())
+            return bool(stamp)
+    except Exception:  # whatever is wrong with it, it is made anew
+        return False
 
 
 def _digest(path: Path) -> str:
@@ -75,6 +85,8 @@ def _digest(path: Path) -> str:
 
 
 def _intact(folder: Path) -> bool:
+    if not all(_readable(index) for index in folder.rglob("*.nbi")):
+        return False
     manifest = folder / MANIFEST
     if not manifest.exists():
         return True  # nothing yet, or a compilation under way; each file is written whole by numba

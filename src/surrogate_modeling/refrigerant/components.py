@@ -86,9 +86,7 @@ def side_state(tables: Tables, p: float, out: np.ndarray) -> None:
 
 
 @compiled
-def cell_state(
-    tables: Tables, side: np.ndarray, h: float, rounded: bool
-) -> tuple[float, float, float, float, float]:
+def cell_state(tables: Tables, side: np.ndarray, h: float, rounded: bool) -> tuple[float, float, float, float, float]:
     """Specific volume v, (dv/dh)_p, (dv/dp)_h, T and quality x (below 0 liquid, above 1 vapour) of a cell."""
     i, s = int(side[INTERVAL]), side[LOCAL]
     du = tables.grid[1]
@@ -198,9 +196,7 @@ def compressor(
         ideal = max(isentropic_enthalpy(tables, max(p_discharge, p_suction), entropy) - h_in, 0.0)
         d = ratio - 2.6
         rpm = 60.0 * speed
-        efficiency = 0.72 * (
-            1.0 - 0.036 * d * d / (1.0 + 0.35 * abs(d)) - 0.08 * ((rpm - 4500.0) / 4500.0) ** 2
-        )
+        efficiency = 0.72 * (1.0 - 0.036 * d * d / (1.0 + 0.35 * abs(d)) - 0.08 * ((rpm - 4500.0) / 4500.0) ** 2)
         work = ideal / max(efficiency, 0.30)
         m_electric = m * work / ELECTRO_MECHANICAL
         # The shell exchanges heat with the compressed gas. Written per kg, so that at standstill the gas in

@@ -44,9 +44,7 @@ class CasePlan:
             raise PlanError(f"step = {self.step} s: use a multiple of {CONTROL_STEP} s")
         rows = self.duration / self.step
         if not (math.isfinite(rows) and rows > 0.5 and abs(rows - round(rows)) < 1e-6):
-            raise PlanError(
-                f"duration = {self.duration} s: use a positive multiple of the step, {self.step} s"
-            )
+            raise PlanError(f"duration = {self.duration} s: use a positive multiple of the step, {self.step} s")
         if self.refrigerant not in REFRIGERANT_NAMES:
             raise PlanError(f"refrigerant = {self.refrigerant}: choose one of {', '.join(REFRIGERANT_NAMES)}")
         unknown = [name for name in self.families if name not in FAMILY_NAMES]
@@ -56,15 +54,18 @@ class CasePlan:
         if not all(math.isfinite(share) and share >= 0.0 for share in shares) or sum(shares) <= 0.0:
             raise PlanError(f"families = {self.families}: give shares of 0 or more, at least one above 0")
 
+    def shares(self) -> dict[str, float]:
+        """Shares of all families as fractions of their sum."""
+        total = sum(self.families.values())
+        return {name: round(self.families.get(name, 0.0) / total, 9) for name in FAMILY_NAMES}
+
     def content(self) -> dict[str, object]:
         """What decides a case's numbers (not how many cases there are); shares as fractions of their sum."""
-        total = sum(self.families.values())
-        shares = {name: round(self.families.get(name, 0.0) / total, 9) for name in FAMILY_NAMES}
         return {
             "duration": float(self.duration),
             "step": float(self.step),
             "refrigerant": self.refrigerant,
-            "families": shares,
+            "families": self.shares(),
             "seed": self.seed,
             "model_version": MODEL_VERSION,
         }
@@ -122,9 +123,7 @@ def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResu
                 else:
                     failed.append(failure)
                 advance()
-    return GenerationResult(
-        sorted(written), present, sorted(failed, key=lambda f: f.number), time.monotonic() - began
-    )
+    return GenerationResult(sorted(written), present, sorted(failed, key=lambda f: f.number), time.monotonic() - began)
 
 
 def _claim(folder: Path, plan: CasePlan) -> None:
@@ -149,9 +148,7 @@ def _compare(folder: Path, plan: CasePlan) -> None:
         stored = json.loads(path.read_text(encoding="utf-8"))
         stored.keys()
     except (ValueError, AttributeError):
-        raise PlanError(
-            f"{path} cannot be read as a plan; choose another folder, or remove this one"
-        ) from None
+        raise PlanError(f"{path} cannot be read as a plan; choose another folder, or remove this one") from None
     ours = plan.content()
     differing = [
         f"{name} is {stored.get(name)} there and {ours.get(name)} here"
@@ -194,17 +191,16 @@ def _alive(process: int) -> bool:
 
 def _record_families(folder: Path, plan: CasePlan) -> None:
     """``families.csv``: the schedule family of every case, never fewer than the folder already lists."""
-    from surrogate_modeling.refrigerant.schedules import family_of
+    from surrogate_modeling.refrigerant.families import family_of
 
     path = folder / FAMILIES_FILE
     listed = max(len(path.read_text(encoding="utf-8").splitlines()) - 1, 0) if path.exists() else 0
-    shares = {name: float(share) for name, share in plan.families.items()}
     lines = ["case,family"]
     for number in range(1, max(plan.cases, listed) + 1):
-        lines.append(f"{case_name(number)},{family_of(number, shares, plan.seed)}")
+        lines.append(f"{case_name(number)},{family_of(number, plan.shares(), plan.seed)}")
     write_atomically(path, ("\n".join(lines) + "\n").encode())
 
 
 def plan_to_json(plan: CasePlan) -> str:
     """One line for a worker."""
-    return json.dumps(asdict(plan))
+    return json.dumps({**asdict(plan), "families": plan.shares()})

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from surrogate_modeling.refrigerant.circuit import (
+from surrogate_modeling.refrigerant.circuit import evaluate
+from surrogate_modeling.refrigerant.compilation import compiled
+from surrogate_modeling.refrigerant.layout import (
     COMP_N,
     N_CONTROLS,
     N_OBSERVED,
@@ -22,9 +24,7 @@ from surrogate_modeling.refrigerant.circuit import (
     O_T_EVA_AIR,
     O_UNSOLVED,
     ZERO_CELSIUS,
-    evaluate,
 )
-from surrogate_modeling.refrigerant.compilation import compiled
 from surrogate_modeling.refrigerant.properties import Tables, gas_state
 
 CONTROL_STEP = 0.1  # s, controls are held this long
@@ -165,13 +165,7 @@ def simulate(
                 else:
                     mu, nu, mu_f, gamma = rkc[0, j], rkc[1, j], rkc[2, j] * step, rkc[3, j] * step
                     for i in range(N_STATES):
-                        after[i] = (
-                            (1.0 - mu - nu) * y[i]
-                            + mu * now[i]
-                            + nu * before[i]
-                            + mu_f * f[i]
-                            + gamma * f0[i]
-                        )
+                        after[i] = (1.0 - mu - nu) * y[i] + mu * now[i] + nu * before[i] + mu_f * f[i] + gamma * f0[i]
                         before[i] = now[i]
                         now[i] = after[i]
                 unsolved += int(o[O_UNSOLVED])

@@ -65,7 +65,7 @@ def load_tables(refrigerant: str) -> Tables:
     if tables is None:
         tables = build_tables(refrigerant)
         buffer = io.BytesIO()
-        np.savez(buffer, **tables._asdict())  # type: ignore[arg-type]
+        np.savez(buffer, **tables._asdict())
         write_atomically(path, buffer.getvalue())
     return tables
 
@@ -103,9 +103,7 @@ def build_tables(refrigerant: str) -> Tables:
     scale = du ** np.arange(4)
     sat = np.ascontiguousarray(spline[::-1].transpose(1, 2, 0) * scale)
     grid = np.array([u[0], du, axis_v[1], axis_l[1], axis_s[1], p_critical])
-    return Tables(
-        grid, sat, _patches(u, axis_v, vapour), _patches(u, axis_l, liquid), _patches(u, axis_s, entropy)
-    )
+    return Tables(grid, sat, _patches(u, axis_v, vapour), _patches(u, axis_l, liquid), _patches(u, axis_s, entropy))
 
 
 def _saturation(fluid: Any, p: float) -> list[float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.refrigerant import circuit as ci
+from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant.case import run_schedule
 from surrogate_modeling.refrigerant.integrator import CONTROL_STEP, OPEN_LOOP, SUBSTEPS
 from surrogate_modeling.refrigerant.properties import Tables
@@ -30,7 +31,7 @@ def smooth_controls(time_s: np.ndarray | float) -> np.ndarray:
 
 def observe(states: np.ndarray, controls: np.ndarray, tables: Tables) -> np.ndarray:
     """Predicted columns of given states under given controls."""
-    observed, dy = np.empty((len(states), ci.N_OBSERVED)), np.empty(ci.N_STATES)
+    observed, dy = np.empty((len(states), ly.N_OBSERVED)), np.empty(ly.N_STATES)
     for k, (y, c) in enumerate(zip(states, controls, strict=True)):
         ci.evaluate(np.ascontiguousarray(y), np.ascontiguousarray(c), tables, dy, observed[k])
     return predicted_rows(tables, observed, np.ascontiguousarray(states))
@@ -50,9 +51,7 @@ def by_rkc(start: np.ndarray, refrigerant: str, duration: float, substeps: int =
     return by_rkc_held(start, refrigerant, smooth_controls((np.arange(rows) + 0.5) * CONTROL_STEP), substeps)
 
 
-def by_rkc_held(
-    start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS
-) -> Trajectory:
+def by_rkc_held(start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS) -> Trajectory:
     """Our integrator under controls held over each 0.1 s."""
     began = time.process_time()
     run = run_schedule(refrigerant, plan, np.zeros(len(plan)), OPEN_LOOP, substeps=substeps, start=start)
@@ -63,10 +62,10 @@ def by_lsoda(start: np.ndarray, tables: Tables, duration: float, rtol: float) ->
     """SciPy's LSODA, switching between Adams and BDF."""
     from scipy.integrate import solve_ivp
 
-    dy, o = np.empty(ci.N_STATES), np.empty(ci.N_OBSERVED)
+    dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
     begin = start.copy()
     # Energies supplied grow without bound; starting them at zero keeps the relative tolerance meaningful.
-    begin[ci.E_IN] = begin[ci.W_IN] = 0.0
+    begin[ly.E_IN] = begin[ly.W_IN] = 0.0
 
     def right_hand_side(t: float, y: np.ndarray) -> np.ndarray:
         ci.evaluate(y, smooth_controls(t), tables, dy, o)
@@ -74,9 +73,7 @@ def by_lsoda(start: np.ndarray, tables: Tables, duration: float, rtol: float) ->
 
     grid = np.arange(round(duration / CONTROL_STEP) + 1) * CONTROL_STEP
     began = time.process_time()
-    solution = solve_ivp(
-        right_hand_side, (0.0, grid[-1]), begin, "LSODA", grid, rtol=rtol, atol=ABSOLUTE * rtol * 1e5
-    )
+    solution = solve_ivp(right_hand_side, (0.0, grid[-1]), begin, "LSODA", grid, rtol=rtol, atol=ABSOLUTE * rtol * 1e5)
     seconds = time.process_time() - began
     if not solution.success:
         raise RuntimeError(f"LSODA stopped at {solution.t[-1]:.1f} s: {solution.message}")
@@ -87,8 +84,8 @@ def by_lsoda_held(start: np.ndarray, tables: Tables, plan: np.ndarray, rtol: flo
     """LSODA under controls held over each 0.1 s, as a control unit in the loop demands: a restart per row."""
     from scipy.integrate import ode
 
-    dy, o = np.empty(ci.N_STATES), np.empty(ci.N_OBSERVED)
-    states = np.empty((len(plan), ci.N_STATES))
+    dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
+    states = np.empty((len(plan), ly.N_STATES))
     states[0] = start
 
     def right_hand_side(_: float, y: np.ndarray, c: np.ndarray) -> np.ndarray:
@@ -99,7 +96,7 @@ def by_lsoda_held(start: np.ndarray, tables: Tables, plan: np.ndarray, rtol: flo
     began = time.process_time()
     for row in range(len(plan) - 1):
         y = states[row].copy()
-        y[ci.E_IN] = y[ci.W_IN] = 0.0
+        y[ly.E_IN] = y[ly.W_IN] = 0.0
         solver.set_initial_value(y, 0.0).set_f_params(plan[row])
         states[row + 1] = solver.integrate(CONTROL_STEP)
         if not solver.successful():
@@ -119,7 +116,7 @@ def settled_state(refrigerant: str, controls: np.ndarray, duration: float = 900.
     rows = round(duration / CONTROL_STEP) + 1
     plan = np.tile(controls, (rows, 1))
     ramp = min(200, rows)
-    plan[:ramp, ci.COMP_N] = np.linspace(0.0, controls[ci.COMP_N], ramp)
+    plan[:ramp, ly.COMP_N] = np.linspace(0.0, controls[ly.COMP_N], ramp)
     run = run_schedule(refrigerant, plan, np.zeros(rows), OPEN_LOOP, stride=rows)
     if run.failed_at is not None:
         raise RuntimeError(f"{refrigerant} left the property region {run.failed_at:.1f} s after the start")

@@ -6,17 +6,15 @@ own, so that cases can be made in any order, by any number of workers, and a set
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
+
+from surrogate_modeling.refrigerant.compilation import compiled
 
 STEP = 0.1  # s
 WARM_UP = 60.0  # s, simulated and discarded
-
-# Code of each family for the compiled control unit.
-FAMILIES = {"random_steps": 0, "pi_control": 1, "thermostat": 2, "engine": 3}
-GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True)
@@ -26,17 +24,6 @@ class Schedule:
     family: str
     plan: np.ndarray  # (rows, 9), units of the columns
     targets: np.ndarray  # (rows,), degC of the evaporator's air
-
-
-def family_of(number: int, families: dict[str, float], seed: int) -> str:
-    """Family of a case: golden-ratio sequence, so that any first n cases come close to the shares."""
-    start = np.random.default_rng(np.random.SeedSequence([seed, 0])).random()
-    position = (start + number * GOLDEN) % 1.0 * sum(families.values())
-    for name in FAMILIES:
-        position -= families.get(name, 0.0)
-        if position < 0.0:
-            return name
-    return [name for name in FAMILIES if families.get(name, 0.0) > 0.0][-1]
 
 
 def make_schedule(number: int, duration: float, family: str, seed: int) -> Schedule:
@@ -51,9 +38,7 @@ def make_schedule(number: int, duration: float, family: str, seed: int) -> Sched
     duty = np.where(vehicle < 35.0, np.maximum(duty, 45.0), duty)
     flow = _steps(blower, rows, (130.0, 500.0), (40.0, 200.0))
     air, humidity = cabin_air(cabin, ambient, base)
-    bay = ambient[0] + _lag(
-        ambient + weather.uniform(5.0, 15.0) + 12.0 * np.exp(-vehicle / 30.0) - ambient[0], 60.0
-    )
+    bay = ambient[0] + _lag(ambient + weather.uniform(5.0, 15.0) + 12.0 * np.exp(-vehicle / 30.0) - ambient[0], 60.0)
     superheat = np.full(rows, valve.uniform(3.0, 8.0))
     if family == "random_steps":
         request = random_speed(speed, rows)
@@ -75,18 +60,22 @@ def _segments(rng: np.random.Generator, rows: int, length: tuple[float, float]) 
     return np.array(starts)
 
 
-def _steps(
-    rng: np.random.Generator, rows: int, values: tuple[float, float], length: tuple[float, float]
-) -> np.ndarray:
+def _steps(rng: np.random.Generator, rows: int, values: tuple[float, float], length: tuple[float, float]) -> np.ndarray:
     starts = _segments(rng, rows, length)
     levels = rng.uniform(*values, size=starts.size - 1)
     return np.repeat(levels, np.diff(starts))[:rows]
 
 
+@compiled
 def _lag(values: np.ndarray, tau: float) -> np.ndarray:
     """First-order lag from rest at zero."""
     decay = np.exp(-STEP / tau)
-    return np.asarray(lfilter([1.0 - decay], [1.0, -decay], values))
+    out = np.empty(values.size)
+    state = 0.0
+    for k in range(values.size):
+        state = (1.0 - decay) * values[k] + decay * state
+        out[k] = state
+    return out
 
 
 def _wander(rng: np.random.Generator, rows: int, amplitude: float) -> np.ndarray:
@@ -152,7 +141,7 @@ def random_speed(rng: np.random.Generator, rows: int) -> np.ndarray:
     starts = _segments(rng, rows, (8.0, 90.0))
     out = np.empty(starts[-1])
     level = rng.uniform(1500.0, 5000.0)
-    for first, after in zip(starts[:-1], starts[1:], strict=True):
+    for first, after in itertools.pairwise(starts):
         target = 0.0 if rng.random() < 0.08 else rng.uniform(1000.0, 7000.0)
         ramp = 1 if rng.random() < 0.5 else max(min(round(rng.uniform(3.0, 40.0) / STEP), after - first), 1)
         if target == 0.0 or level == 0.0:

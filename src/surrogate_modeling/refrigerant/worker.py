@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,12 +44,12 @@ def case_csv(table: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def make_case(folder: Path, plan: CasePlan, number: int) -> dict:
+def make_case(folder: Path, plan: CasePlan, number: int) -> dict[str, Any]:
     """Simulate and write one case; the answer names the reason where it failed."""
     from surrogate_modeling.refrigerant.case import CaseFailed, case_table
-    from surrogate_modeling.refrigerant.schedules import family_of
+    from surrogate_modeling.refrigerant.families import family_of
 
-    family = family_of(number, plan.families, plan.seed)
+    family = family_of(number, plan.shares(), plan.seed)
     try:
         table = case_table(number, plan.duration, plan.step, plan.refrigerant, family, plan.seed)
     except CaseFailed as failure:

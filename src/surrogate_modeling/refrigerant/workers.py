@@ -16,10 +16,12 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from surrogate_modeling.refrigerant.generation import CasePlan, FailedCase, plan_to_json
 
-COMMAND = [sys.executable, "-m", "surrogate_modeling.refrigerant.worker"]
+# -P: whatever lies in the folder the user stands in must not be taken for a module.
+COMMAND = [sys.executable, "-P", "-m", "surrogate_modeling.refrigerant.worker"]
 Outcome = tuple[int, FailedCase | None]
 
 
@@ -93,13 +95,9 @@ class _Worker(threading.Thread):
                     return
                 if answer is None:
                     self._close()
-                    self.results.put(
-                        (number, FailedCase(number, "the worker process died over this case", {}))
-                    )
+                    self.results.put((number, FailedCase(number, "the worker process died over this case", {})))
                 else:
-                    failure = (
-                        FailedCase(number, answer["reason"], answer["state"]) if answer["reason"] else None
-                    )
+                    failure = FailedCase(number, answer["reason"], answer["state"]) if answer["reason"] else None
                     self.results.put((number, failure))
         except Exception as error:  # whatever it is, the main thread must not wait for ever
             self.results.put(error)
@@ -122,7 +120,7 @@ class _Worker(threading.Thread):
             root = str(Path(__file__).resolve().parents[2])
             paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
             # Every worker has one core's worth of work; libraries starting threads would only contend.
-            limits = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+            limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
             self.process = subprocess.Popen(
                 COMMAND,
                 stdin=subprocess.PIPE,
@@ -133,9 +131,7 @@ class _Worker(threading.Thread):
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        answer = self._ask(
-            json.dumps({"folder": str(self.folder.absolute()), "plan": plan_to_json(self.plan)})
-        )
+        answer = self._ask(json.dumps({"folder": str(self.folder.absolute()), "plan": plan_to_json(self.plan)}))
         if answer is None:
             if not self.stopped:
                 raise WorkerError("a worker process ended while starting; its own message stands above")
@@ -143,7 +139,7 @@ class _Worker(threading.Thread):
         self.prepared.set()
         return True
 
-    def _ask(self, line: str) -> dict | None:
+    def _ask(self, line: str) -> dict[str, Any] | None:
         """Answer to a line, or None where the process has ended."""
         process = self.process
         if process is None or process.stdin is None or process.stdout is None:

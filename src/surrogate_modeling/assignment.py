@@ -1,0 +1,38 @@
+"""What a search asks of a run, beside its configuration; a plain run has an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+OBJECTIVES = {
+    "val_loss": "best validation loss",
+    "val_nADE": "best nADE of the validation cases during training (settings.free_run_every)",
+    "nADE": "nADE of the validation cases in free run, with the best weights",
+    "nFDE": "nFDE of the validation cases in free run, with the best weights",
+    "prediction_seconds": "seconds a validation case takes in free run",
+    "parameters": "trained numbers of the network",
+}
+# Only these follow from the validation curve, so only for these may a bad curve end a trial.
+PRUNABLE = ("val_loss", "val_nADE", "nADE", "nFDE")
+
+
+class Pruned(Exception):
+    """The search ends this run: what it would give is clear enough."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One run as part of a search.
+
+    Attributes:
+        objective: which of :data:`OBJECTIVES` are asked for.
+        tags: of the record, e.g. the run of the search.
+        watch: is given the metrics of each epoch; raises :class:`Pruned` to end the run.
+        trial: number in its study; None for a plain run.
+    """
+
+    objective: tuple[str, ...] = ("val_loss",)
+    tags: dict[str, str] = field(default_factory=dict)
+    watch: Callable[[dict[str, float], int], None] | None = None
+    trial: int | None = None

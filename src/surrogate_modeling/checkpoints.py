@@ -1,0 +1,111 @@
+"""What training leaves on disk so that it can go on after any end: each file whole or absent."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from surrogate_modeling.config import UserError
+
+log = logging.getLogger(__name__)
+BEST_FILE, FITTED_FILE = "best.ckpt", "fitted.json"
+KEPT_EPOCHS = 2
+
+
+class DiskFull(UserError):
+    """A file could not be written."""
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside its final name, flushes it to the disk, and only then takes the name."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Save, or leave what was there.
+
+        Raises:
+            DiskFull: with the path and the bytes needed.
+        """
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_whole(Path(path), buffer.getbuffer())
+
+
+def write_whole(path: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        DiskFull: with the path and the bytes needed.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DiskFull(
+            f"{path}: {error.strerror}; {len(content):,} bytes are needed. What was there before is intact: free some "
+            "space and go on with resume=last"
+        ) from None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How fitting ended: the least of each metric, and the number of epochs done."""
+
+    least: dict[str, float]
+    epochs: int
+
+    @property
+    def val_loss(self) -> float:
+        """The best validation loss."""
+        return self.least["val_loss"]
+
+
+def write_fitted(folder: Path, fitted: Fitted) -> None:
+    """Say that fitting is over, so that a run stopped later does not train another epoch."""
+    write_whole(folder / FITTED_FILE, json.dumps(asdict(fitted)).encode())
+
+
+def read_fitted(folder: Path) -> Fitted | None:
+    """How fitting ended, or None while it has not."""
+    path = folder / FITTED_FILE
+    return Fitted(**json.loads(path.read_text())) if path.exists() else None
+
+
+def checkpoints(folder: Path, monitor: str) -> tuple[ModelCheckpoint, ModelCheckpoint]:
+    """The callbacks that keep the best weights, and the last complete epochs to go on from."""
+    best = ModelCheckpoint(
+        folder, monitor=monitor, filename=BEST_FILE.removesuffix(".ckpt"), save_top_k=1, enable_version_counter=False
+    )
+    latest = ModelCheckpoint(
+        folder, monitor="epoch", mode="max", filename="{epoch}", save_top_k=KEPT_EPOCHS, save_on_train_epoch_end=True
+    )
+    return best, latest
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The last complete epoch that can be read; a damaged file is skipped for the one before, with a warning."""
+    files = sorted(
+        folder.glob("epoch=*.ckpt"), key=lambda path: int(path.stem.split("=")[1].split("-")[0]), reverse=True
+    )
+    for path in files:
+        try:
+            torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            log.warning("checkpoint %s is damaged (%s); trying the one before", path, str(error).splitlines()[0][:200])
+        else:
+            return path
+    return None

@@ -1,0 +1,126 @@
+"""The keys under ``hydra.sweeper``, checked before the first trial."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from omegaconf import DictConfig, OmegaConf
+
+from surrogate_modeling.assignment import OBJECTIVES, PRUNABLE
+from surrogate_modeling.config import UserError
+
+DIRECTIONS = ("minimize", "maximize")
+
+
+def refuse(key: str, given: Any, allowed: str) -> NoReturn:
+    """Raise the one-line refusal of one key.
+
+    Raises:
+        UserError: always.
+    """
+    raise UserError(f"hydra.sweeper.{key}={given}: {allowed}")
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """What a search was told; ``sampler`` and ``pruner`` as written, ``storage`` a URL or None for memory."""
+
+    params: dict[str, str]
+    n_trials: int
+    n_jobs: int
+    objective: tuple[str, ...]
+    directions: tuple[str, ...]
+    study_name: str | None
+    storage: str | None
+    max_failure_rate: float
+    sampler: Any
+    pruner: Any
+
+    @property
+    def prunes(self) -> bool:
+        """Whether a bad validation curve may end a trial: one objective that follows from it, smaller is better."""
+        single = len(self.objective) == 1 and self.objective[0] in PRUNABLE and self.directions == ("minimize",)
+        return self.pruner is not None and single
+
+
+def read_settings(config: DictConfig) -> SearchSettings:
+    """Read and check ``hydra.sweeper``.
+
+    Args:
+        config: the whole composed configuration, with its ``hydra`` node.
+
+    Raises:
+        UserError: a value is not allowed; the message names the key, what was given, and what is allowed.
+    """
+    given = config.hydra.sweeper
+    objective, directions = as_names(given.objective), as_names(given.direction)
+    unknown = [name for name in objective if name not in OBJECTIVES]
+    if unknown or not objective or len(set(objective)) < len(objective):
+        refuse("objective", list(objective), f"must be one or several of {', '.join(OBJECTIVES)}, each once")
+    if any(direction not in DIRECTIONS for direction in directions):
+        refuse("direction", list(directions), f"must be {' or '.join(DIRECTIONS)}, or a list of them")
+    if len(objective) != len(directions):
+        refuse(
+            "direction",
+            list(directions),
+            f"must be one per objective: hydra.sweeper.objective={list(objective)} names {len(objective)}",
+        )
+    params = {} if given.params is None else OmegaConf.to_container(given.params, resolve=True)
+    if not isinstance(params, dict):
+        refuse(
+            "params", given.params, "must be a mapping like {settings.lr: 'tag(log, interval(1e-4, 1e-2))'}, or null"
+        )
+    return SearchSettings(
+        {str(key): _text(value) for key, value in params.items()},
+        _whole("n_trials", given.n_trials),
+        _jobs(config),
+        objective,
+        directions,
+        _optional_name("study_name", given.study_name),
+        None if given.storage is None else str(given.storage),
+        _share("max_failure_rate", given.max_failure_rate),
+        given.sampler,
+        given.pruner,
+    )
+
+
+def as_names(given: Any) -> tuple[str, ...]:
+    """One name or a list of them, as a tuple."""
+    return (given,) if isinstance(given, str) else tuple(str(name) for name in given or ())
+
+
+def _text(value: Any) -> str:
+    """A value of ``params`` as it would be typed; YAML makes lists and null out of what looks like them."""
+    return "null" if value is None else str(value)
+
+
+def _whole(key: str, given: Any) -> int:
+    if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+        refuse(key, given, "must be a whole number from 1")
+    return given
+
+
+def _share(key: str, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+        refuse(key, given, "must be a number between 0 (stop at the first failure) and 1 (never stop)")
+    return float(given)
+
+
+def _optional_name(key: str, given: Any) -> str | None:
+    if given is not None and not str(given).strip():
+        refuse(key, repr(given), "must not be empty; null makes a name from the search")
+    return None if given is None else str(given)
+
+
+def _jobs(config: DictConfig) -> int:
+    """Trials at once: as told, else as many as the joblib launcher runs."""
+    given = config.hydra.sweeper.n_jobs
+    if given is not None:
+        return _whole("n_jobs", given)
+    launcher = config.hydra.launcher
+    if "joblib" not in str(launcher.get("_target_", "")):
+        return 1
+    import joblib
+
+    return joblib.effective_n_jobs(launcher.get("n_jobs", 1))

@@ -1,0 +1,68 @@
+"""What the layout promises: our folder ``hydra/`` does not shadow Hydra, our modules shadow nobody's."""
+
+import itertools
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+
+import pytest
+from conftest import composed
+
+from surrogate_modeling.composition import to_config
+from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT
+from surrogate_modeling.model_config import MODEL_SCHEMAS
+
+SOURCE = PROJECT_ROOT / "src" / "surrogate_modeling"
+
+
+def group(name: str) -> list[str]:
+    return sorted(path.stem for path in (CONFIG_DIR / name).glob("*.yaml"))
+
+
+def test_the_config_folder_holds_no_python() -> None:
+    assert [*CONFIG_DIR.rglob("*.py"), *CONFIG_DIR.rglob("*.pyc")] == []
+
+
+@pytest.mark.parametrize("place", [PROJECT_ROOT, SOURCE], ids=["project", "package"])
+def test_import_hydra_gets_the_installed_one(place: object) -> None:
+    script = "import hydra; print(hydra.__file__, callable(hydra.main))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=str(place), capture_output=True, text=True, check=True)
+    where, works = done.stdout.split()
+    assert "site-packages" in where
+    assert works == "True"
+
+
+def test_no_module_of_ours_has_the_name_of_another() -> None:
+    """Running ``python train.py`` puts the package folder first on the path."""
+    ours = {path.stem for path in SOURCE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    others = {*sys.stdlib_module_names, *packages_distributions()} - {"surrogate_modeling"}
+    assert ours & others == set()
+
+
+def test_every_schema_has_a_yaml() -> None:
+    assert set(group("model")) == set(MODEL_SCHEMAS)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "model", "settings"), [*itertools.product(group("dataset"), group("model"), group("settings"))]
+)
+def test_every_shipped_yaml_composes_and_passes_the_checks(dataset: str, model: str, settings: str) -> None:
+    tree = composed(f"dataset={dataset}", f"model={model}", f"settings={settings}", "dataset.path=x")
+    if dataset == "csv":
+        tree.dataset.controls = 3
+    config = to_config(tree)
+    assert type(config.model) is MODEL_SCHEMAS[model]
+    assert config.model.name == model
+    assert config.dataset.name == dataset
+
+
+def test_the_yaml_says_every_key_of_its_schema() -> None:
+    """A key that only the dataclass knows would be invisible to whoever reads the YAML."""
+    for name in ("dataset", "model", "settings"):
+        for choice in group(name):
+            text = (CONFIG_DIR / name / f"{choice}.yaml").read_text(encoding="utf-8")
+            if "_schema" not in text:
+                continue  # made from another file, of which it changes some keys
+            written = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()} - {"defaults"}
+            tree = composed(f"{name}={choice}")
+            assert set(tree[name]) == written, f"{name}/{choice}"
