@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 SECONDS = {"s", "sec", "second", "seconds", "秒"}
 FIRST_DATA_LINE = 3
 SHOWN_RANGES = 12
+MISSING = ["", "nan", "NaN"]
 # Python's reader stops at 131072 characters by an exception that names no file.
 csv.field_size_limit(2**31 - 1)
 
@@ -69,8 +70,14 @@ class CaseFileError(Exception):
         self.readable = readable
 
 
-def parse_case(path: Path, body: bytes) -> RawCase:
+def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = None) -> RawCase:
     """Parse the bytes of one case file.
+
+    Args:
+        path: for the messages.
+        body: of the file.
+        full_columns: columns after time that must have a number in every row; elsewhere an empty cell, NaN, or cells
+            left out at the end of a line read as NaN. None: every column.
 
     Raises:
         CaseFileError: with every problem found in names, units, cells and time.
@@ -94,9 +101,10 @@ def parse_case(path: Path, body: bytes) -> RawCase:
         raise CaseFileError(header_problems)
     data = lines[2].rstrip()
     cell_problems: list[Problem] = []
-    table = _read_fast(data, len(names))
+    may_lack = [full_columns is not None and i > 0 and name not in full_columns for i, name in enumerate(names)]
+    table = _read_fast(data, may_lack)
     if table is None:
-        table, line_numbers, cell_problems = _read_cells(path, data, names)
+        table, line_numbers, cell_problems = _read_cells(path, data, names, may_lack)
     else:
         line_numbers = np.arange(FIRST_DATA_LINE, FIRST_DATA_LINE + len(table))
     case = RawCase(
@@ -176,28 +184,37 @@ def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Pro
     return problems
 
 
-def _read_fast(data: bytes, columns: int) -> np.ndarray | None:
-    """All cells as float64 (T, columns), or None when a cell is not a finite number or a row is not one line."""
-    keys = [str(i) for i in range(columns)]
+def _read_fast(data: bytes, may_lack: list[bool]) -> np.ndarray | None:
+    """All cells as float64 (T, columns), or None when a cell is not a finite number or a row is not one line.
+
+    Args:
+        data: the lines of numbers.
+        may_lack: whether a column may hold empty cells or NaN.
+    """
+    keys = [str(i) for i in range(len(may_lack))]
+    nulls = MISSING if any(may_lack) else []
     try:
         table = pa_csv.read_csv(
             pa.BufferReader(data),
             read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=min(len(data) + 1, 2**30)),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=[]),
+            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls),
         )
     except pa.ArrowInvalid:
         return None
     line_ends = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
     if table.num_rows != line_ends + 1:
         return None
-    values = np.empty((table.num_rows, columns))
+    values = np.empty((table.num_rows, len(may_lack)))
     for i, column in enumerate(table.columns):
         values[:, i] = column.to_numpy()
-    return values if np.isfinite(values).all() else None
+    good = np.isfinite(values) | (np.isnan(values) & np.array(may_lack))
+    return values if good.all() else None
 
 
-def _read_cells(path: Path, data: bytes, names: list[str]) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
+def _read_cells(
+    path: Path, data: bytes, names: list[str], may_lack: list[bool]
+) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
     """The slow road: every cell looked at, problems gathered per column and kind with their lines.
 
     Returns:
@@ -212,11 +229,15 @@ def _read_cells(path: Path, data: bytes, names: list[str]) -> tuple[np.ndarray, 
     line = FIRST_DATA_LINE
     for cells in reader:
         row = [float("nan")] * len(names)
+        if cells and all(may_lack[len(cells) :]):
+            cells += [""] * (len(names) - len(cells))
         if len(cells) != len(names):
             kind = f"{len(cells)} cells, {len(names)} expected" if cells else "empty line"
             found.setdefault((-1, kind), []).append(line)
         else:
             for position, cell in enumerate(map(str.strip, cells)):
+                if may_lack[position] and cell.lower() in MISSING:
+                    continue
                 problem = _cell_problem(cell)
                 if problem:
                     found.setdefault((position, problem), []).append(line)

@@ -134,10 +134,15 @@ def read_cases(
     return CaseSet(cases, channels, step, digest[:16])
 
 
-def list_case_files(folder: Path, pattern: str = "*.csv") -> list[Path]:
+def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:
     """The files of a folder that match, upper or lower case, ``case2`` before ``case10``.
 
     What bears the name of a case but is no file is listed too, so that it is named, not silently left out.
+
+    Args:
+        folder: where the files are.
+        pattern: of their names.
+        key: of the configuration that gave the folder, for the messages.
 
     Raises:
         UserError: the folder does not exist, cannot be read, or holds none.
@@ -147,10 +152,10 @@ def list_case_files(folder: Path, pattern: str = "*.csv") -> list[Path]:
     # Not only OSError: '~nobody' has no home, and a name with a NUL cannot be asked for.
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"dataset.path={folder}: {reason}; give the folder that holds the case CSVs") from None
+        raise UserError(f"{key}={folder}: {reason}; give the folder that holds the case CSVs") from None
     files = [path for path in found if path.suffix.lower() == ".csv" or not path.is_dir()]
     if not files:
-        raise UserError(f"dataset.path={folder}: no file {pattern} in this folder")
+        raise UserError(f"{key}={folder}: no file {pattern} in this folder")
     return sorted(files, key=lambda path: natural_order(path.stem))
 
 
@@ -193,10 +198,10 @@ def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
         if error.readable is None:
             return Refusal(error.problems)
         header = Header(file, error.readable.names, error.readable.units)
-        return Refusal([*error.problems, *_grid_problems(file, error.readable, grid)], header)
+        return Refusal([*error.problems, *grid_problems(file, error.readable, grid)], header)
     except OSError as error:
         return Refusal([Problem(file, f"cannot be read: {error.strerror}")])
-    problems = _grid_problems(file, raw, grid)
+    problems = grid_problems(file, raw, grid)
     if problems:
         return Refusal(problems, Header(file, raw.names, raw.units))
     if grid.step is None:
@@ -208,8 +213,15 @@ def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
     return case
 
 
-def _grid_problems(file: Path, raw: RawCase, grid: Grid) -> list[Problem]:
-    """What stands against putting a case on the grid; rows of NaN are passed over."""
+def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.max_gap") -> list[Problem]:
+    """What stands against putting a case on the grid; rows of NaN are passed over.
+
+    Args:
+        file: for the messages.
+        raw: as read.
+        grid: asked for.
+        gap_key: of the configuration, that allows wide gaps.
+    """
     too_big = np.abs(raw.values) > np.finfo(np.float32).max
     problems = [
         Problem(
@@ -232,7 +244,7 @@ def _grid_problems(file: Path, raw: RawCase, grid: Grid) -> list[Problem]:
     if wide.size:
         at, said = wide, (
             f"gap in time (widest {steps[wide].max():g} s, the usual step is {usual:g} s); interpolating would "
-            "invent data: split the case there, or allow it with dataset.max_gap=null"
+            f"invent data: split the case there, or allow it with {gap_key}=null"
         )  # fmt: skip
     elif grid.step is None and uneven.size:
         at, said = uneven, f"the step differs from the usual {usual:g} s; use settings.use_decimate=True"

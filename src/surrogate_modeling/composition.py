@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from surrogate_modeling.config import PROJECT_ROOT, Config, SettingsConfig, SimulateConfig, UserError
 from surrogate_modeling.dataset_config import DatasetConfig, RefrigerantConfig
 from surrogate_modeling.model_config import MODEL_SCHEMAS, ModelConfig
+from surrogate_modeling.use_config import ExportConfig, PredictConfig, UseConfig
 
 
 def register_schemas() -> None:
@@ -19,6 +20,8 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     store.store(name="config_schema", node=Config)
     store.store(name="simulate_schema", node=SimulateConfig)
+    store.store(name="predict_schema", node=PredictConfig)
+    store.store(name="export_schema", node=ExportConfig)
     store.store(group="dataset", name="csv_schema", node=DatasetConfig)
     store.store(group="dataset", name="refrigerant_schema", node=RefrigerantConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
@@ -73,6 +76,13 @@ def to_simulation(composed: DictConfig) -> SimulateConfig:
         raise UserError(
             f"dataset={composed.dataset.name}: nothing to simulate; use dataset=refrigerant or one made from it"
         )
+    return config
+
+
+def to_use(composed: DictConfig) -> Any:
+    """The same for the commands that use a surrogate."""
+    config = _to_object(composed)
+    assert isinstance(config, UseConfig)
     return config
 
 

@@ -118,10 +118,10 @@ class Checked:
         Raises:
             UserError: always.
         """
-        raise UserError(f"{self.group()}.{key}={getattr(self, key)}: {allowed}")
+        raise UserError(f"{self.group()}.{key}={getattr(self, key)}: {allowed}".removeprefix("."))
 
     def group(self) -> str:
-        """The configuration group, as users type it."""
+        """The configuration group, as users type it; empty for keys that stand in none."""
         return "config"
 
 

@@ -19,6 +19,7 @@ from surrogate_modeling.assignment import Assignment, Pruned
 from surrogate_modeling.baselines import LinearBaseline, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, measure
 from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
@@ -30,7 +31,6 @@ from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, spl
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
 CALIBRATION_WINDOWS = 256
-MODEL_FILE = "lit_model.pth"
 
 
 @dataclass(frozen=True)

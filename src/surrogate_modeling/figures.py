@@ -24,7 +24,10 @@ RUNAWAY_SPANS = 20
 
 @dataclass(frozen=True)
 class Curve:
-    """One predicted column of one case and where its picture goes."""
+    """One predicted column of one case and where its picture goes.
+
+    ``truth`` (T,) is NaN where it is not known; without the whole truth ``ade`` and ``fde`` are NaN.
+    """
 
     path: Path
     case: str
@@ -92,18 +95,18 @@ def draw_chunk(curves: Sequence[Curve]) -> None:
         axes.set_ylim(low, high)
         label.set_text(f"{curve.column} [{curve.unit}]")
         note = "" if whole else " (the prediction leaves the picture)"
-        title.set_text(
-            f"{curve.case}: {curve.column}, ADE {curve.ade:.4g} {curve.unit}, FDE {curve.fde:.4g} {curve.unit}{note}"
-        )
+        scored = f", ADE {curve.ade:.4g} {curve.unit}, FDE {curve.fde:.4g} {curve.unit}"
+        title.set_text(f"{curve.case}: {curve.column}{'' if np.isnan(curve.ade) else scored}{note}")
         figure.savefig(curve.path, pil_kwargs={"compress_level": 3})
 
 
 def _limits(curve: Curve) -> tuple[float, float, bool]:
     """Room for truth and prediction, and whether the whole prediction fits; a runaway would flatten the truth."""
-    low, high = float(curve.truth.min()), float(curve.truth.max())
+    low, high = float(np.nanmin(curve.truth)), float(np.nanmax(curve.truth))
     span = (high - low) or abs(high) * 0.01 or 1.0
     finite = curve.predicted[np.isfinite(curve.predicted)]
-    room = RUNAWAY_SPANS * span
+    # The given rows alone are no measure of how far the prediction may go.
+    room = np.inf if np.isnan(curve.truth).any() else RUNAWAY_SPANS * span
     if len(finite):
         low, high = max(min(low, float(finite.min())), low - room), min(max(high, float(finite.max())), high + room)
     whole = len(finite) == len(curve.predicted) and low <= finite.min() and finite.max() <= high

@@ -47,12 +47,17 @@ def write_report(
     """
     write_predictions(folder / "csv", cases, predicted, scores.channels, workers, progress_bar)
     write_losses(folder / "loss", scores)
-    curves = _curves(folder / "figure", cases, predicted, scores)[:num_figures]
+    curves = case_curves(folder / "figure", cases, predicted, scores)[:num_figures]
+    write_figures(curves, workers, progress_bar)
+    write_case_tables(folder / "figure", scores)
+
+
+def write_figures(curves: Sequence[Curve], workers: int | None = None, progress_bar: bool = True) -> None:
+    """Draw every curve to its path."""
     for path in {curve.path.parent for curve in curves}:
         path.mkdir(parents=True, exist_ok=True)
     for _ in track(draw_figures(curves, workers), len(curves), "drawing figures", progress_bar):
         pass
-    _write_case_tables(folder / "figure", scores)
 
 
 def write_predictions(
@@ -117,7 +122,8 @@ def write_losses(folder: Path, scores: Scores) -> None:
                 writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
 
 
-def _curves(folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores) -> list[Curve]:
+def case_curves(folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores) -> list[Curve]:
+    """What figures show: targets before byproducts, and of each the worst cases first."""
     channels = scores.channels
     case_folders, files = file_names(scores.cases), file_names(channels.predicted)
     targets = set(channels.targets)
@@ -146,7 +152,7 @@ def _curves(folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndarray]
     ]
 
 
-def _write_case_tables(folder: Path, scores: Scores) -> None:
+def write_case_tables(folder: Path, scores: Scores) -> None:
     """``loss.txt`` of each case: ADE and FDE of every predicted column."""
     channels = scores.channels
     width = max(map(len, (*channels.predicted, "column")))
@@ -190,12 +196,8 @@ def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
         )
         for row in (head, *rows)
     ]
-    return "\n".join(
-        [
-            *lines,
-            "nADE is " + " and ".join(_verdict(scores.nade, name, other.nade) for name, other in baselines.items()),
-        ]
-    )
+    verdicts = [_verdict(scores.nade, name, other.nade) for name, other in baselines.items()]
+    return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"] if verdicts else lines)
 
 
 def _verdict(error: float, name: str, reference: float) -> str:

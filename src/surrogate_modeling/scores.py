@@ -70,6 +70,11 @@ class Scores:
                 table[group] = float(nade), float(nfde), len(members)
         return table
 
+    def subset(self, chosen: np.ndarray) -> Scores:
+        """Of the cases that ``chosen`` (B,) is true for."""
+        names = [name for name, keep in zip(self.cases, chosen, strict=True) if keep]
+        return Scores(names, self.channels, self.ade[chosen], self.fde[chosen], self.scale)
+
     def column(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """ADE and FDE (B,) of one predicted column."""
         position = self.channels.predicted.index(name)
@@ -101,4 +106,15 @@ def score(cases: Sequence[Case], predicted: Sequence[np.ndarray], channels: Chan
         np.stack([ade(rows, truth) for rows, truth in pairs]),
         np.stack([fde(rows, truth) for rows, truth in pairs]),
         scale,
+    )
+
+
+def joined(parts: Sequence[Scores]) -> Scores:
+    """Scores of the cases of all parts, which share columns and scale."""
+    return Scores(
+        [name for part in parts for name in part.cases],
+        parts[0].channels,
+        np.concatenate([part.ade for part in parts]),
+        np.concatenate([part.fde for part in parts]),
+        parts[0].scale,
     )

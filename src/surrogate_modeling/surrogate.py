@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.cases import Case, Channels
-from surrogate_modeling.config import Feedback, Output, UserError
+from surrogate_modeling.config import Device, Feedback, Output, UserError
 from surrogate_modeling.model_config import ModelConfig, model_from_dict, model_to_dict
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.scaling import Standardizer
@@ -220,6 +220,22 @@ class Surrogate(nn.Module):
         surrogate = cls(description)
         surrogate.load_state_dict(saved["weights"])
         return surrogate.to(device).eval()
+
+
+def pick_device(asked: Device, key: str) -> torch.device:
+    """The device asked for, a CUDA GPU by default where there is one.
+
+    Args:
+        asked: by the user.
+        key: of the configuration, for the message.
+
+    Raises:
+        UserError: ``cuda`` is asked for and there is none.
+    """
+    if asked is Device.cuda and not torch.cuda.is_available():
+        raise UserError(f"{key}=cuda: torch sees no CUDA GPU here; use auto or cpu")
+    use_gpu = asked is not Device.cpu and torch.cuda.is_available()
+    return torch.device("cuda" if use_gpu else "cpu")
 
 
 def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:

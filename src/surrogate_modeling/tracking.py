@@ -379,6 +379,35 @@ def send_later(folders: list[Path]) -> int:
     return 0
 
 
+def fetch(reference: str, name: str, folder: Path) -> Path:
+    """Copy one file of a run or of a registered model here.
+
+    Args:
+        reference: run id, ``runs:/`` or ``models:/`` URI.
+        name: of the file, wherever it lies in there.
+        folder: to put it in.
+
+    Raises:
+        UserError: the store has no such thing, or cannot be reached.
+    """
+    store = tracking_uri()
+    if store.startswith(SQLITE) and not Path(store.removeprefix(SQLITE)).exists():
+        raise UserError(f"{reference}: there is no tracking store {store} to look in")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+
+    mlflow.set_tracking_uri(store)
+    uri = reference if ":/" in reference else f"runs:/{reference}/{name}"
+    try:
+        fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
+    except Exception as error:
+        raise UserError(f"{reference}: not found in {store} ({_first_line(error)})") from None
+    found = [fetched] if fetched.is_file() else sorted(fetched.rglob(name))
+    if not found:
+        raise UserError(f"{reference}: holds no {name}; it is saved by settings.is_save_model=True")
+    return found[0]
+
+
 def open_ui(arguments: list[str]) -> int:
     """Serve MLflow's pages on the project's store, to this machine only; further arguments go to ``mlflow ui``."""
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", tracking_uri(), "--host", "127.0.0.1"]

@@ -29,9 +29,9 @@ from surrogate_modeling.checkpoints import (
     read_fitted,
     write_fitted,
 )
-from surrogate_modeling.config import Criterion, Device, Precision, Schedule, SettingsConfig, UserError
+from surrogate_modeling.config import Criterion, Precision, Schedule, SettingsConfig, UserError
 from surrogate_modeling.scores import score
-from surrogate_modeling.surrogate import Surrogate, roll_out
+from surrogate_modeling.surrogate import Surrogate, pick_device, roll_out
 from surrogate_modeling.windows import Batch, WindowData, epoch_seed
 
 log = logging.getLogger(__name__)
@@ -298,10 +298,7 @@ def choose_device(settings: SettingsConfig) -> torch.device:
     Raises:
         UserError: ``cuda`` is asked for and there is none.
     """
-    if settings.device is Device.cuda and not torch.cuda.is_available():
-        raise UserError("settings.device=cuda: torch sees no CUDA GPU here; use auto or cpu")
-    use_gpu = settings.device is not Device.cpu and torch.cuda.is_available()
-    return torch.device("cuda" if use_gpu else "cpu")
+    return pick_device(settings.device, "settings.device")
 
 
 def _quieten_lightning() -> None:

@@ -42,6 +42,14 @@ class Network(nn.Module, ABC):
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See the class."""
 
+    def encode(self, past: Tensor) -> Tensor:
+        """State (B, S) after a past window (B, in_len, F); networks with ``rows_per_call`` None only."""
+        raise NotImplementedError
+
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """One row of such a network: state (B, S) and control (B, C) -> next state (B, S) and row (B, P)."""
+        raise NotImplementedError
+
     def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
         """Take from the training cases, before training, what needs no gradient; most networks need nothing.
 
@@ -73,6 +81,14 @@ class SelectedFeedback(Network):
         """See :class:`Network`."""
         return self.network(past[..., self.columns], control)
 
+    def encode(self, past: Tensor) -> Tensor:
+        """See :meth:`Network.encode`."""
+        return self.network.encode(past[..., self.columns])
+
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`Network.advance`."""
+        return self.network.advance(state, control)
+
     def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
         """See :class:`Network`."""
         self.network.calibrate(first[..., self.columns], past[..., self.columns], control, future, weight)
@@ -93,6 +109,16 @@ class IncrementOutput(Network):
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
         return past[:, -1:, -self.predicted :] + self.network(past, control)
+
+    def encode(self, past: Tensor) -> Tensor:
+        """The state carries the row that the increments are added to."""
+        return torch.cat((past[:, -1, -self.predicted :], self.network.encode(past)), dim=-1)
+
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`Network.advance`."""
+        last, inner = state[:, : self.predicted], state[:, self.predicted :]
+        inner, increment = self.network.advance(inner, control)
+        return torch.cat((last, inner), dim=-1), last + increment
 
     def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
         """See :class:`Network`."""

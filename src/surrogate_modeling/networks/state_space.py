@@ -99,7 +99,7 @@ class Filters(nn.Module):
         """Control (T, B, C) -> features (T, B, n) and the state after the last row."""
         average, level, decaying = state
         rows, levels = len(control), level.shape[1]
-        move = (1.0 - torch.exp(-self.rate)).repeat_interleave(self.controls).expand(rows, len(average), -1)
+        move = (1.0 - torch.exp(-self.rate)).repeat_interleave(self.controls).expand(rows, average.shape[0], -1)
         averages = linear_scan(1.0 - move, move * control.repeat(1, 1, len(self.rate)), average)
         since = torch.arange(1, rows + 1, dtype=control.dtype, device=control.device)[:, None]
         decayed = torch.exp(-since * self.rate).repeat_interleave(levels, dim=-1)[:, None] * decaying

@@ -1,0 +1,171 @@
+"""The C text of one function as it grows: arrays, loops and constants.
+
+An array is seen as PyTorch sees it, as strides over memory: views (permute, expand, slice, ...) cost nothing, and a
+loop that reads one follows its strides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+import torch
+from torch import Tensor
+
+
+class CTranslationError(Exception):
+    """An operation of the network that has no C counterpart here."""
+
+
+@dataclass(frozen=True)
+class Array:
+    """Floats in C: ``base`` is a pointer expression, sizes and strides are in elements."""
+
+    base: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int = 0
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def is_contiguous(self) -> bool:
+        return all(
+            size == 1 or stride == expected
+            for size, stride, expected in zip(self.shape, self.strides, contiguous(self.shape), strict=True)
+        )
+
+    @property
+    def pointer(self) -> str:
+        """To the first element."""
+        return f"{self.base} + {self.offset}" if self.offset else self.base
+
+    def at(self, indices: Sequence[str]) -> str:
+        """The element at these index expressions, one per dimension."""
+        terms = [
+            index if stride == 1 else f"{index} * {stride}"
+            for index, size, stride in zip(indices, self.shape, self.strides, strict=True)
+            if size > 1 and stride
+        ]
+        if self.offset or not terms:
+            terms.append(str(self.offset))
+        return f"({self.base})[{' + '.join(terms)}]" if " " in self.base else f"{self.base}[{' + '.join(terms)}]"
+
+    def broadcast(self, shape: Sequence[int]) -> Array:
+        """Seen with that shape: sizes of 1 are repeated."""
+        extra = len(shape) - len(self.shape)
+        own = ((1,) * extra + self.shape, (0,) * extra + self.strides)
+        strides = tuple(
+            0 if size == 1 and wanted > 1 else stride for size, stride, wanted in zip(*own, shape, strict=True)
+        )
+        return Array(self.base, tuple(shape), strides, self.offset)
+
+
+def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
+    """Strides of an array whose last dimension runs fastest."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= size
+    return tuple(reversed(strides))
+
+
+@dataclass
+class Constants:
+    """Weights as ``static const float`` arrays, shared by the functions of one file; equal ones are written once."""
+
+    arrays: dict[tuple[tuple[int, ...], bytes], str] = field(default_factory=dict)
+    text: list[str] = field(default_factory=list)
+
+    def add(self, values: Tensor) -> Array:
+        """The tensor as an array of C."""
+        values = values.detach().to("cpu", torch.float32).contiguous()
+        key = (tuple(values.shape), values.numpy().tobytes())
+        if key not in self.arrays:
+            self.arrays[key] = name = f"k{len(self.arrays)}"
+            self.text.append(c_array(name, values))
+        return Array(self.arrays[key], tuple(values.shape), contiguous(values.shape))
+
+
+def c_array(name: str, values: Tensor, kind: str = "float") -> str:
+    """A constant array, each float32 with the digits that give it back."""
+    numbers = [literal(value) for value in values.flatten().tolist()]
+    lines = [", ".join(numbers[i : i + 12]) for i in range(0, len(numbers), 12)]
+    body = ",\n".join(lines)
+    return f"static const {kind} {name}[{max(1, len(numbers))}] = {{\n{body}\n}};"
+
+
+def literal(value: float) -> str:
+    """A float of C."""
+    if math.isnan(value):
+        return "NAN"
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "-INFINITY"
+    text = f"{value:.9g}"
+    return f"{text}f" if any(mark in text for mark in ".e") else f"{text}.0f"
+
+
+class Builder:
+    """Statements of one function, and the workspace ``w`` its results live in.
+
+    Args:
+        constants: of the file.
+    """
+
+    def __init__(self, constants: Constants) -> None:
+        self.constants = constants
+        self.lines: list[str] = []
+        self.workspace = 0
+        self._names = count()
+
+    def new(self, shape: Sequence[int]) -> Array:
+        """Room for a result."""
+        start = self.workspace
+        self.workspace += max(1, math.prod(shape))
+        return Array(f"w + {start}", tuple(shape), contiguous(shape))
+
+    def say(self, line: str) -> None:
+        """One statement."""
+        self.lines.append(f"    {line}")
+
+    def loop(self, shape: Sequence[int], body: Callable[[list[str]], list[str]]) -> None:
+        """Nested loops over a shape; sizes of 1 need none.
+
+        Args:
+            shape: of the loops.
+            body: index expressions -> statements.
+        """
+        indices = [f"i{axis}" if size > 1 else "0" for axis, size in enumerate(shape)]
+        depth = 1
+        for axis, size in enumerate(shape):
+            if size > 1:
+                pad = "    " * depth
+                self.lines.append(f"{pad}for (int i{axis} = 0; i{axis} < {size}; i{axis}++) {{")
+                depth += 1
+        self.lines += ["    " * depth + statement for statement in body(indices)]
+        self.lines += ["    " * level + "}" for level in range(depth - 1, 0, -1)]
+
+    def elementwise(self, inputs: Sequence[Array], expression: Callable[..., str]) -> Array:
+        """A new array, each element computed from the broadcast elements of the inputs.
+
+        Args:
+            inputs: arrays.
+            expression: C expressions of their elements -> C expression.
+        """
+        shape = torch.broadcast_shapes(*(array.shape for array in inputs))
+        result = self.new(shape)
+        wide = [array.broadcast(shape) for array in inputs]
+        self.loop(shape, lambda i: [f"{result.at(i)} = {expression(*(array.at(i) for array in wide))};"])
+        return result
+
+    def dense(self, array: Array) -> Array:
+        """The array itself when its memory is in order, else a copy."""
+        return array if array.is_contiguous else self.elementwise([array], lambda x: x)
+
+    def copy(self, source: Array, target: Array) -> None:
+        """Element by element into room of the same shape."""
+        self.loop(source.shape, lambda i: [f"{target.at(i)} = {source.at(i)};"])

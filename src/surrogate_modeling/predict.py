@@ -1,0 +1,74 @@
+"""Run control schedules through a trained surrogate.
+
+    pdm run python predict.py surrogate=<lit_model.pth, run id or models:/ URI> cases=<folder or file> output=<folder>
+
+Heavy imports happen after the paths are checked, so that refusals answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from surrogate_modeling.command_line import refusals, run_command
+from surrogate_modeling.composition import register_schemas, to_use
+from surrogate_modeling.config import CONFIG_DIR, UserError
+from surrogate_modeling.loading import check_reference, load_surrogate
+from surrogate_modeling.schedules import schedule_files
+from surrogate_modeling.use_config import PredictConfig
+
+register_schemas()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="predict")
+def main(composed: DictConfig) -> None:
+    """Predict every schedule."""
+    with refusals():
+        config: PredictConfig = to_use(composed)
+        check_reference(config.surrogate)
+        files = schedule_files(Path(config.cases).expanduser())
+        output = prepare_output(config)
+        try:
+            surrogate = load_surrogate(config.surrogate, config.device)
+            from surrogate_modeling.prediction import predict_files
+
+            predict_files(surrogate, files, output, config)
+        finally:
+            _remove_if_empty(output)
+
+
+def prepare_output(config: PredictConfig) -> Path:
+    """Make the output folder.
+
+    Raises:
+        UserError: it cannot be made, or holds an earlier prediction.
+    """
+    output = Path(config.output).expanduser()
+    try:
+        (output / "csv").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"output={config.output}: {error.strerror}; give a folder that can be written") from None
+    if not config.overwrite and any((output / "csv").iterdir()):
+        raise UserError(f"output={config.output}: holds an earlier prediction; give another folder or overwrite=true")
+    return output
+
+
+def _remove_if_empty(output: Path) -> None:
+    """Nothing was predicted: leave no trace."""
+    with contextlib.suppress(OSError):
+        (output / "csv").rmdir()
+        (output / "range.csv").unlink(missing_ok=True)
+        output.rmdir()
+
+
+def cli() -> None:
+    """Entry point of ``pdm run predict``."""
+    sys.exit(run_command(main))
+
+
+if __name__ == "__main__":
+    cli()

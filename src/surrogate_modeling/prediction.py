@@ -1,0 +1,157 @@
+"""Control schedules -> predicted trajectories, a chunk of files at a time.
+
+Memory does not grow with the number of schedules: what is kept of a predicted case are its scores.
+
+Shape letters: T rows of a case, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.case_file import Problem
+from surrogate_modeling.cases import Case
+from surrogate_modeling.progress import track
+from surrogate_modeling.report import (
+    case_curves,
+    summary_table,
+    write_case_tables,
+    write_figures,
+    write_losses,
+    write_predictions,
+)
+from surrogate_modeling.schedules import Demands, Schedule, file_refusal, read_chunks
+from surrogate_modeling.scores import Scores, joined, score
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.trust import ExcursionTable, Range, find_excursions
+from surrogate_modeling.use_config import PredictConfig
+
+log = logging.getLogger(__name__)
+# More lines about the range on the screen than this are no help; the table has all.
+SHOWN_EXCURSIONS = 10
+
+
+@dataclass
+class Tally:
+    """What has come together over the chunks."""
+
+    problems: list[Problem] = field(default_factory=list)
+    scored: list[Scores] = field(default_factory=list)
+    diverged: list[str] = field(default_factory=list)
+    predicted: int = 0
+    figures: int = 0
+    simulated_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, config: PredictConfig) -> None:
+    """Predict every schedule, write what came out, and say how far it can be trusted.
+
+    Args:
+        surrogate: on the device that is to predict.
+        files: schedules.
+        output: folder, exists.
+        config: checked.
+
+    Raises:
+        UserError: some files could not be predicted; the others were.
+    """
+    tally = Tally()
+    with ExcursionTable(output / "range.csv") as table:
+        finished = _predict_chunks(surrogate, files, output, config, table, tally)
+        for _ in track(finished, len(files), "predicting", config.progress_bar):
+            pass
+    _say_end(tally, table, output)
+    if tally.problems:
+        raise file_refusal(config.cases, tally.problems, tally.predicted)
+
+
+def _predict_chunks(
+    surrogate: Surrogate,
+    files: Sequence[Path],
+    output: Path,
+    config: PredictConfig,
+    table: ExcursionTable,
+    tally: Tally,
+) -> Iterator[None]:
+    """Yields once per file that is done."""
+    description = surrogate.description
+    demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
+    for schedules, problems in read_chunks(files, demands, config.workers):
+        tally.problems += problems
+        if schedules:
+            cases = [schedule.case for schedule in schedules]
+            started = time.perf_counter()
+            predicted = surrogate.predict(cases)
+            tally.seconds += time.perf_counter() - started
+            tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
+            tally.predicted += len(cases)
+            tally.diverged += [c.name for c, rows in zip(cases, predicted, strict=True) if not np.isfinite(rows).all()]
+            _tell_excursions(surrogate, cases, predicted, table)
+            _write_chunk(surrogate, schedules, predicted, output, config, tally)
+        yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
+    if tally.scored:
+        write_losses(output / "loss", joined(tally.scored))
+
+
+def _tell_excursions(
+    surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable
+) -> None:
+    scaling = surrogate.scaling
+    known = Range(surrogate.description.channels, scaling.low.cpu().numpy(), scaling.high.cpu().numpy())
+    for case, rows in zip(cases, predicted, strict=True):
+        for excursion in find_excursions(case, rows, known):
+            table.add(excursion)
+            if table.count <= SHOWN_EXCURSIONS:
+                log.warning("%s", excursion)
+
+
+def _write_chunk(
+    surrogate: Surrogate,
+    schedules: Sequence[Schedule],
+    predicted: Sequence[np.ndarray],
+    output: Path,
+    config: PredictConfig,
+    tally: Tally,
+) -> None:
+    """Trajectories, figures while there is room for them, and scores where the truth is there."""
+    channels = surrogate.description.channels
+    cases = [schedule.case for schedule in schedules]
+    write_predictions(output / "csv", cases, predicted, channels, config.workers, progress_bar=False)
+    scores = score(cases, predicted, channels, surrogate.predicted_scale)
+    known = np.array([schedule.has_truth for schedule in schedules])
+    scores.ade[~known] = scores.fde[~known] = np.nan
+    room = None if config.num_figures is None else config.num_figures - tally.figures
+    curves = case_curves(output / "figure", cases, predicted, scores)[:room]
+    write_figures(curves, config.workers, progress_bar=False)
+    tally.figures += len(curves)
+    if known.any():
+        tally.scored.append(scores.subset(known))
+        write_case_tables(output / "figure", tally.scored[-1])
+
+
+def _say_end(tally: Tally, table: ExcursionTable, output: Path) -> None:
+    if table.count:
+        log.warning(
+            "%d of %d schedules leave the range of the training cases; every column, time and amount is in %s",
+            len(table.cases), tally.predicted, output / "range.csv",
+        )  # fmt: skip
+    elif tally.predicted:
+        log.info("no input leaves the range of the training cases")
+    if tally.diverged:
+        log.warning("the free run diverged in %d schedules: %s", len(tally.diverged), ", ".join(tally.diverged[:20]))
+    if tally.scored:
+        scores = joined(tally.scored)
+        log.info("against the truth, which %d of them hold:\n%s", len(scores.cases), summary_table(scores, {}))
+    if tally.predicted:
+        log.info(
+            "%d schedules of together %.4g s in %.3g s, %.4g times faster than real time: %s",
+            tally.predicted, tally.simulated_seconds, tally.seconds,
+            tally.simulated_seconds / tally.seconds, output,
+        )  # fmt: skip

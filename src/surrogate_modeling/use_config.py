@@ -1,0 +1,60 @@
+"""What the commands that use a surrogate can be told: ``predict.py`` and ``export.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from omegaconf import MISSING
+
+from surrogate_modeling.config import Checked, Device, ranged
+
+
+class Format(Enum):
+    """Kinds of files another tool can run."""
+
+    onnx = "onnx"
+    fmu = "fmu"
+
+
+class Form(Enum):
+    """What one call of an ONNX file predicts: the next rows, or a whole trajectory."""
+
+    step = "step"
+    trajectory = "trajectory"
+
+
+@dataclass
+class UseConfig(Checked):
+    """What every such command has; its keys stand at the top, in no group."""
+
+    surrogate: str = MISSING
+
+    def group(self) -> str:
+        return ""
+
+
+@dataclass
+class PredictConfig(UseConfig):
+    """See ``hydra/predict.yaml``."""
+
+    cases: str = MISSING
+    output: str = MISSING
+    overwrite: bool = False
+    max_gap: float | None = ranged(5.0, low=1.0)
+    num_figures: int | None = ranged(200, low=0)
+    device: Device = Device.auto
+    progress_bar: bool = True
+    workers: int | None = ranged(None, low=1)
+
+
+@dataclass
+class ExportConfig(UseConfig):
+    """See ``hydra/export.yaml``."""
+
+    format: Format = MISSING
+    form: Form = Form.step
+    output: str | None = None
+    overwrite: bool = False
+    cases: str | None = None
+    max_gap: float | None = ranged(5.0, low=1.0)

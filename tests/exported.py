@@ -1,0 +1,43 @@
+"""Small surrogates of every kind, for the tests of exports."""
+
+import numpy as np
+import torch
+
+from surrogate_modeling.cases import Channels
+from surrogate_modeling.config import Feedback, Output
+from surrogate_modeling.model_config import (
+    BtConfig,
+    DolConfig,
+    DonConfig,
+    DotConfig,
+    LstmConfig,
+    ModelConfig,
+    SsmConfig,
+)
+from surrogate_modeling.surrogate import Description, Surrogate
+
+CHANNELS = Channels(
+    ("u", "v/2"),
+    ("p 1", "T/out", "圧力.a"),
+    ("p 1",),
+    {"u": "-", "v/2": "K", "p 1": "bar", "T/out": "degC", "圧力.a": "kPa"},
+)
+MEAN, SPREAD = [0, 300, 10, -5, 1e3], [1, 20, 3, 0.5, 50]
+SMALL: dict[str, ModelConfig] = {
+    "dot": DotConfig("dot", heads=2, fc_dim=16, trunk_dim=8, branch_dim=8, width=4),
+    "dol": DolConfig("dol", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4),
+    "don": DonConfig("don", trunk_dim=8, branch_dim=8, width=4),
+    "bt": BtConfig("bt", dim=8, depth=2, fc_dim=16),
+    "lstm": LstmConfig("lstm", dim=8),
+    "ssm": SsmConfig("ssm", width=8, states=4, depth=2),
+}
+IN_LEN, STEP = 4, 0.5
+
+
+def make(name: str, out_len: int = 1, increment: bool = False) -> Surrogate:
+    """With random weights; ``increment`` also feeds back the targets only."""
+    torch.manual_seed(1)
+    recipe = (Output.increment, Feedback.targets) if increment else (Output.absolute, Feedback.all)
+    surrogate = Surrogate(Description(SMALL[name], CHANNELS, IN_LEN, out_len, STEP, *recipe)).eval()
+    surrogate.scaling.fit([np.random.default_rng(0).normal(MEAN, SPREAD, (50, 5)).astype(np.float32)])
+    return surrogate

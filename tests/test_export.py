@@ -1,0 +1,61 @@
+"""``export.py`` as users run it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from exported import CHANNELS, IN_LEN, STEP, make
+
+from surrogate_modeling.cases import Case
+from surrogate_modeling.config import PROJECT_ROOT
+from surrogate_modeling.export_check import check_cases
+from surrogate_modeling.report import write_case
+
+EXPORT = PROJECT_ROOT / "src" / "surrogate_modeling" / "export.py"
+
+
+def export(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/none.db", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(EXPORT), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+
+
+def test_an_fmu_starts_from_the_first_rows_of_a_case(tmp_path: Path) -> None:
+    fmpy = pytest.importorskip("fmpy")
+    surrogate = make("don")
+    surrogate.save(tmp_path / "lit_model.pth")
+    initial, controls = check_cases(surrogate, 1, 20)
+    values = np.hstack((controls[0], np.vstack((initial[0], surrogate.free_run(initial, controls)[0]))))
+    case = Case("a", np.arange(len(values)) * STEP, values)
+    write_case(tmp_path / "a.csv", CHANNELS, case.time, case.values)
+    done = export(tmp_path, "format=fmu", "surrogate=lit_model.pth", "cases=a.csv")
+    assert done.returncode == 0, done.stderr
+    assert "surrogate.fmu: largest difference from the surrogate" in done.stdout
+    description = fmpy.read_model_description(str(tmp_path / "surrogate.fmu"))
+    start = {item.name: item.start for item in description.modelVariables}
+    assert float(start[f"initial[{IN_LEN}].T/out"]) == pytest.approx(initial[0, -1, 1])
+    done = export(tmp_path, "format=fmu", "surrogate=lit_model.pth")
+    assert done.returncode == 2
+    assert "output=surrogate.fmu: exists" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["surrogate=models:/a/1"], "format: no value given"),
+        (["surrogate=models:/a/1", "format=tflite"], "format: Invalid value 'tflite'"),
+        (["surrogate=gone.pth", "format=fmu"], "surrogate=gone.pth: no such file"),
+        (["surrogate=models:/a/1", "format=onnx", "output=a.fmu"], "must end in .onnx"),
+        (["surrogate=models:/a/1", "format=onnx", "output=no/a.onnx"], "there is no folder no"),
+        (["surrogate=models:/a/1", "format=onnx", "cases=gone"], "cases=gone: No such file or directory"),
+    ],
+)
+def test_refusals_are_one_line_with_exit_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = export(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert list(tmp_path.iterdir()) == []

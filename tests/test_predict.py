@@ -1,0 +1,108 @@
+"""``predict.py`` as users run it."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.config import PROJECT_ROOT
+from surrogate_modeling.model_config import DonConfig
+from surrogate_modeling.surrogate import Description, Surrogate
+
+PREDICT = PROJECT_ROOT / "src" / "surrogate_modeling" / "predict.py"
+CHANNELS = Channels(("u",), ("T/out", "圧力.a"), ("T/out",), {"u": "-", "T/out": "degC", "圧力.a": "bar"})
+ROWS, IN_LEN = 40, 4
+
+
+@pytest.fixture(scope="module")
+def surrogate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Surrogate, Path]:
+    torch.manual_seed(0)
+    made = Surrogate(Description(DonConfig("don", trunk_dim=8, branch_dim=8, width=4), CHANNELS, IN_LEN, 1, 1.0)).eval()
+    made.scaling.fit([case.values for case in cases(3)])
+    path = tmp_path_factory.mktemp("saved") / "lit_model.pth"
+    made.save(path)
+    return made, path
+
+
+def cases(count: int) -> list[Case]:
+    rng = np.random.default_rng(1)
+    return [
+        Case(f"c{i}", np.arange(ROWS, dtype=float), rng.normal([0, 20, 3], [1, 4, 0.2], (ROWS, 3)).astype(np.float32))
+        for i in range(count)
+    ]
+
+
+def write(folder: Path, case: Case, truth: bool, control: float = 0.0) -> None:
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{case.name}.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["time", "圧力.a", "u", "T/out"])
+        writer.writerow(["s", "bar", "-", "degC"])
+        for k, (u, t, p) in enumerate(case.values.tolist()):
+            known = truth or k < IN_LEN
+            writer.writerow([k, p if known else "", u + control * (k == 30), t if known else ""])
+
+
+def predict(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/none.db", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(PREDICT), "device=cpu", "workers=1", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+
+
+def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_path: Path) -> None:
+    made, path = surrogate
+    for case, truth, control in zip(cases(3), (True, False, False), (0.0, 0.0, 50.0), strict=True):
+        write(tmp_path / "in", case, truth, control)
+    (tmp_path / "in" / "broken.csv").write_text("time,u\ns,-\n0,1\n1,2\n")
+    done = predict(tmp_path, f"surrogate={path}", "cases=in", "output=out", "num_figures=3")
+    # The broken file is refused, the others are predicted all the same.
+    assert done.returncode == 2
+    assert "1 problem in 1 file of in; the other 3 were predicted" in done.stderr
+    assert "Traceback" not in done.stderr
+    out = tmp_path / "out"
+    for case, rows in list(zip(cases(3), made.predict(cases(3)), strict=True))[:2]:
+        written = np.loadtxt(out / "csv" / f"{case.name}.csv", delimiter=",", skiprows=2)
+        np.testing.assert_array_equal(written[:, 0], case.time[IN_LEN:])
+        np.testing.assert_array_equal(written[:, 1].astype(np.float32), case.values[IN_LEN:, 0])
+        np.testing.assert_allclose(written[:, 2:], rows, rtol=1e-5)
+    assert (out / "csv" / "c0.csv").read_text().startswith("time,u,T/out,圧力.a\ns,-,degC,bar\n")
+    assert len(list((out / "figure").rglob("*.png"))) == 3
+    # ADE of the one case that holds the truth.
+    ((name, ade),) = list(csv.reader(next((out / "loss").glob("loss_T_out*_ADE.csv")).open()))[1:]
+    assert name == "c0"
+    expected = np.abs(made.predict(cases(1))[0][:, 0] - cases(1)[0].values[IN_LEN:, 1]).mean()
+    assert float(ade) == pytest.approx(expected, rel=1e-4)
+    beyond = [row for row in csv.DictReader((out / "range.csv").open()) if row["what"] == "control"]
+    assert [(row["case"], row["column"], row["first_time"], row["rows"]) for row in beyond] == [("c2", "u", "30", "1")]
+    assert "c2: control 'u' above the training range" in done.stdout
+    assert "times faster than real time" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "cases, surrogate: no value given"),
+        (["surrogate=gone.pth", "cases=."], "surrogate=gone.pth: no such file"),
+        (["surrogate=.", "cases=."], "surrogate=.: no lit_model.pth in it"),
+        (["surrogate=models:/a/1", "cases=gone"], "cases=gone: No such file or directory"),
+        (["surrogate=models:/a/1", "cases=s.csv", "output=s.csv"], "output=s.csv: "),
+        (["surrogate=models:/a/1", "cases=s.csv", "output=old"], "old: holds an earlier prediction"),
+        (["surrogate=models:/a/1", "cases=s.csv", "num_figures=-1"], "num_figures=-1: must be at least 0"),
+        (["surrogate=models:/a/1", "cases=s.csv"], "models:/a/1: there is no tracking store"),
+    ],
+)
+def test_refusals_are_one_line_with_exit_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
+    (tmp_path / "s.csv").write_text("time,u\n")
+    (tmp_path / "old" / "csv").mkdir(parents=True)
+    (tmp_path / "old" / "csv" / "a.csv").touch()
+    done = predict(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert not (tmp_path / "prediction").exists() or not any((tmp_path / "prediction").iterdir())
