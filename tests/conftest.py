@@ -13,7 +13,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from surrogate_modeling import cases
-from surrogate_modeling.cases import Case, CaseSet, Channels, Grid, read_cases
+from surrogate_modeling.cases import Case, CaseSet, Grid, read_cases
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.composition import register_schemas
 from surrogate_modeling.config import CONFIG_DIR
 

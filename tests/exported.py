@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from surrogate_modeling.cases import Channels
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Feedback, Output
 from surrogate_modeling.model_config import (
     BtConfig,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from conftest import NAMES, UNITS, read, smooth_values, write_cases, write_table
 
-from surrogate_modeling.cases import Grid, assign_roles, list_case_files, natural_order
+from surrogate_modeling.cases import Grid, list_case_files, natural_order
+from surrogate_modeling.channels import assign_roles
 from surrogate_modeling.config import UserError
 
 ROWS = 30

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import PROJECT_ROOT
 from surrogate_modeling.model_config import DonConfig
 from surrogate_modeling.surrogate import Description, Surrogate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from surrogate_modeling import schedules
-from surrogate_modeling.cases import Channels
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.schedules import Demands, Schedule, file_refusal, read_chunks, read_schedule
 
 CHANNELS = Channels(("u",), ("p", "q"), ("p",), {"u": "-", "p": "bar", "q": "°C"})

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Feedback, Output, UserError
 from surrogate_modeling.model_config import MODEL_SCHEMAS, Base, DonConfig, LstmConfig, ModelConfig
 from surrogate_modeling.surrogate import Description, Surrogate, roll_out

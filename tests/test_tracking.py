@@ -7,6 +7,7 @@ import mlflow
 import pytest
 
 from surrogate_modeling import tracking
+from surrogate_modeling.journal import grouped
 from surrogate_modeling.tracking import Run, Sender, metric_name, send_later
 
 
@@ -92,7 +93,7 @@ def test_a_half_written_line_waits(tmp_path: Path) -> None:
     lines = [json.dumps({"op": op, "n": n}) + "\n" for n, op in enumerate(["metrics", "metrics", "tags"])]
     journal.write_text("".join(lines) + '{"op": "fin')
     with journal.open("rb") as file:
-        groups = list(tracking._grouped(file, 0))
+        groups = list(grouped(file, 0))
     assert [(op, [entry["n"] for entry in entries]) for op, entries, _ in groups] == [
         ("metrics", [0, 1]),
         ("tags", [2]),

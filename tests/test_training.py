@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.callbacks import TrainingDiverged
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Criterion, Monitor, Schedule, SettingsConfig
 from surrogate_modeling.model_config import DonConfig
 from surrogate_modeling.surrogate import Description, Surrogate, roll_out
-from surrogate_modeling.training import SurrogateTraining, TrainingDiverged, fit, rate_factor, seed_run
+from surrogate_modeling.training import SurrogateTraining, fit, rate_factor, seed_run
 from surrogate_modeling.windows import WindowData, WindowDataset
 
 CHANNELS = Channels(("u",), ("x", "y"), ("y",), {"u": "-", "x": "-", "y": "-"})

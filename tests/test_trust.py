@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.scaling import Standardizer
 from surrogate_modeling.trust import ExcursionTable, Range, find_excursions
 

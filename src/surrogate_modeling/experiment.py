@@ -19,12 +19,13 @@ from surrogate_modeling.assignment import Assignment, Pruned
 from surrogate_modeling.baselines import LinearBaseline, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.journal import recorded_tags
 from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, measure
 from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Description, Surrogate
-from surrogate_modeling.tracking import Run, recorded_tags
+from surrogate_modeling.tracking import Run
 from surrogate_modeling.training import choose_device, fit, seed_run
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 

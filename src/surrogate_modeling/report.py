@@ -17,7 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.figures import Curve, draw_figures
 from surrogate_modeling.file_names import file_names
 from surrogate_modeling.metrics import skill

@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.case_file import CaseFileError, Problem, RawCase, parse_case
-from surrogate_modeling.cases import STEP_TOLERANCE, Case, Channels, Grid, grid_problems, list_case_files
+from surrogate_modeling.cases import STEP_TOLERANCE, Case, Grid, grid_problems, list_case_files
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import UserError
 from surrogate_modeling.decimation import decimate
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.metrics import ade, fde
 
 AGGREGATES: dict[str, Callable[[np.ndarray], float]] = {

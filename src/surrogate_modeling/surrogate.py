@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Device, Feedback, Output, UserError
 from surrogate_modeling.model_config import ModelConfig, model_from_dict, model_to_dict
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network

@@ -15,17 +15,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from surrogate_modeling.config import PROJECT_ROOT, UserError
+from surrogate_modeling.journal import JOURNAL, LOCK, STATE, drop_half_line, grouped, is_sent, locked, read_state
 
 log = logging.getLogger(__name__)
 SQLITE = "sqlite:///"
-JOURNAL, STATE, LOCK = "tracking.jsonl", "tracking.state.json", "run.lock"
 # Needed to send or to go on, and of no use beside the record.
 NOT_ARTIFACTS = {JOURNAL, STATE, LOCK, "checkpoints"}
 METRICS_PER_CALL = 900
@@ -56,15 +55,14 @@ class Sender:
     @property
     def state(self) -> dict[str, Any]:
         """How far the journal was sent, and the run's id once it has one."""
-        path = self.folder / STATE
-        return json.loads(path.read_text()) if path.exists() else {"sent": 0, "run_id": None}
+        return read_state(self.folder)
 
     def send_pending(self) -> None:
         """Send all whole lines that are not sent yet; raises whatever the store raises, having kept its place."""
         state = self.state
         with (self.folder / JOURNAL).open("rb") as journal:
             journal.seek(state["sent"])
-            for operation, entries, end in _grouped(journal, state["sent"]):
+            for operation, entries, end in grouped(journal, state["sent"]):
                 state["run_id"] = self._apply(operation, entries, state["run_id"])
                 state["sent"] = end
                 self._keep(state)
@@ -155,24 +153,6 @@ class Sender:
     def artifact_place(self) -> str:
         """Where the store keeps the run's files: a folder, or an address."""
         return self._connect().get_run(self.state["run_id"]).info.artifact_uri.removeprefix("file://")
-
-
-def _grouped(journal: Any, offset: int) -> Iterator[tuple[str, list[dict[str, Any]], int]]:
-    """Neighbouring entries of one kind, with the offset after them; a line without its end is not there yet."""
-    operation = ""
-    entries: list[dict[str, Any]] = []
-    for line in journal:
-        if not line.endswith(b"\n"):
-            break
-        entry = json.loads(line)
-        if entries and entry["op"] != operation:
-            yield operation, entries, offset
-            entries = []
-        operation = entry["op"]
-        entries.append(entry)
-        offset += len(line)
-    if entries:
-        yield operation, entries, offset
 
 
 class Run:
@@ -273,64 +253,6 @@ class Run:
                 continue
             if ended:
                 return
-
-
-def locked(folder: Path) -> FileLock:
-    """The run's lock, taken.
-
-    Raises:
-        UserError: another process has it.
-    """
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(f"{folder}: another process is at work on this run") from None
-    return lock
-
-
-def drop_half_line(journal: Path) -> None:
-    """Cut off a line whose writing was interrupted; it never counted."""
-    content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with journal.open("r+b") as file:
-            file.truncate(whole)
-
-
-def recorded_tags(folder: Path) -> dict[str, str] | None:
-    """Tags with which a run's record begins, or None where there is no record."""
-    journal = folder / JOURNAL
-    if not journal.exists():
-        return None
-    with journal.open(encoding="utf-8") as file:
-        return json.loads(file.readline())["tags"]
-
-
-def find_run(wanted: str, root: Path) -> Path:
-    """The folder of a run that can go on.
-
-    Args:
-        wanted: ``last``, a folder, or a run's id in the store.
-        root: where run folders are.
-
-    Raises:
-        UserError: there is none.
-    """
-    folder = Path(wanted).expanduser()
-    if (folder / JOURNAL).exists():
-        return folder
-    kept = sorted((path.parent for path in root.rglob(JOURNAL)), key=lambda path: (path / JOURNAL).stat().st_mtime)
-    chosen = kept[-1:] if wanted == "last" else [path for path in kept if Sender(path).state["run_id"] == wanted]
-    if not chosen:
-        known = ", ".join(map(str, kept)) or "none"
-        raise UserError(f"resume={wanted}: no such run in {root}; runs that can go on: {known}")
-    return chosen[0]
-
-
-def is_sent(folder: Path) -> bool:
-    """Whether the whole journal reached the store."""
-    return Sender(folder).state["sent"] == (folder / JOURNAL).stat().st_size
 
 
 def clear_folder(sender: Sender) -> str:

@@ -57,7 +57,7 @@ def reopen(wanted: str, folder: Path) -> tuple[Path, tuple[Config, dict[str, Any
     Raises:
         UserError: no such run.
     """
-    from surrogate_modeling.tracking import find_run
+    from surrogate_modeling.journal import find_run
 
     found = find_run(wanted, PROJECT_ROOT / "hydra_experiment")
     shutil.rmtree(folder, ignore_errors=True)

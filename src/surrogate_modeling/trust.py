@@ -15,7 +15,8 @@ from typing import Self
 
 import numpy as np
 
-from surrogate_modeling.cases import Case, Channels
+from surrogate_modeling.cases import Case
+from surrogate_modeling.channels import Channels
 
 
 @dataclass(frozen=True)

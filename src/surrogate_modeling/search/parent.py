@@ -7,7 +7,8 @@ import logging
 import time
 from pathlib import Path
 
-from surrogate_modeling.tracking import JOURNAL, Sender, clear_folder, is_sent, send_later
+from surrogate_modeling.journal import JOURNAL, is_sent
+from surrogate_modeling.tracking import Sender, clear_folder, send_later
 
 log = logging.getLogger(__name__)
 # The first connection may have to make the database.
