@@ -81,7 +81,7 @@ VALUES = [
 ]  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES)), min_size=1, max_size=2))
 def test_any_value_of_any_key_passes_or_is_refused_in_one_line(pairs: list[tuple[str, str]]) -> None:
     try:

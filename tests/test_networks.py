@@ -12,6 +12,7 @@ SMALL = {
     "don": dict(trunk_depth=2, trunk_dim=11, branch_dim=9, width=5),
     "bt": dict(dim=12, depth=2, heads=3, fc_dim=16, emb_dropout=0.0),
     "lstm": dict(dim=9, depth=2, dropout=0.0),
+    "ssm": dict(width=8, states=6, depth=2, dropout=0.0),
 }
 
 
@@ -20,7 +21,7 @@ def small(name: str, **changes: object) -> ModelConfig:
 
 
 def test_every_network_is_tested() -> None:
-    assert set(SMALL) <= set(NETWORKS) == set(MODEL_SCHEMAS)
+    assert set(SMALL) == set(NETWORKS) == set(MODEL_SCHEMAS)
 
 
 @pytest.mark.parametrize("out_len", [1, 3])

@@ -98,6 +98,7 @@ def test_loss_tables_hold_every_case_worst_last(tmp_path: Path) -> None:
     assert [row[0] for row in lines(path)[1:]] == ["b,c", "a", "d", "ケース"]
 
 
+@pytest.mark.filterwarnings("ignore:Glyph")
 def test_unsafe_names_stay_in_the_folder_and_apart(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     names = ["../../up", "/etc/x", "..", "a:b", "A", "a", "運転 1", "x" * 250]

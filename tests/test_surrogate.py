@@ -10,7 +10,7 @@ import torch
 
 from surrogate_modeling.cases import Case, Channels
 from surrogate_modeling.config import Feedback, Output, UserError
-from surrogate_modeling.model_config import DonConfig, LstmConfig, ModelConfig
+from surrogate_modeling.model_config import MODEL_SCHEMAS, Base, DonConfig, LstmConfig, ModelConfig
 from surrogate_modeling.surrogate import Description, Surrogate, roll_out
 
 CHANNELS = Channels(
@@ -137,6 +137,16 @@ def test_save_and_load_predict_the_same(tmp_path: Path, output: Output, feedback
     assert loaded.description == surrogate.description
     case = make_case(25)
     np.testing.assert_array_equal(loaded.predict([case])[0], surrogate.predict([case])[0])
+
+
+@pytest.mark.parametrize("name", MODEL_SCHEMAS)
+def test_every_network_survives_saving(tmp_path: Path, name: str) -> None:
+    model = MODEL_SCHEMAS[name](name, **({"base": Base.linear} if name == "ssm" else {}))  # type: ignore[arg-type]
+    surrogate = make(model=model)
+    surrogate.save(tmp_path / "lit_model.pth")
+    loaded = Surrogate.load(tmp_path / "lit_model.pth")
+    assert loaded.description == surrogate.description
+    np.testing.assert_array_equal(loaded.predict([make_case(14)])[0], surrogate.predict([make_case(14)])[0])
 
 
 def test_loading_refuses_anything_else_without_running_it(tmp_path: Path) -> None:

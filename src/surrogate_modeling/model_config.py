@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_type_hints
 
 from omegaconf import MISSING
 
@@ -126,3 +127,20 @@ MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "lstm": LstmConfig,
     "ssm": SsmConfig,
 }
+
+
+def model_to_dict(config: ModelConfig) -> dict[str, Any]:
+    """Plain values only, as a file that runs no code can hold them."""
+    return {key: value.value if isinstance(value, Choice) else value for key, value in asdict(config).items()}
+
+
+def model_from_dict(values: dict[str, Any]) -> ModelConfig:
+    """The reverse of :func:`model_to_dict`; the schema is found by ``name``."""
+    schema = MODEL_SCHEMAS[values["name"]]
+    types = get_type_hints(schema)
+    return schema(**{key: types[key](value) if _is_choice(types[key]) else value for key, value in values.items()})
+
+
+def _is_choice(kind: Any) -> bool:
+    """Whether a field's type is one of our enumerations."""
+    return isinstance(kind, type) and issubclass(kind, Choice)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from surrogate_modeling.cases import Case, Channels
 from surrogate_modeling.config import Device, Feedback, Output, UserError
-from surrogate_modeling.model_config import MODEL_SCHEMAS, ModelConfig
+from surrogate_modeling.model_config import ModelConfig, model_from_dict, model_to_dict
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.scaling import Standardizer
 
@@ -180,7 +180,7 @@ class Surrogate(nn.Module):
         torch.save(
             {
                 "format": FORMAT,
-                "model": asdict(description.model),
+                "model": model_to_dict(description.model),
                 "channels": asdict(description.channels),
                 "in_len": description.in_len,
                 "out_len": description.out_len,
@@ -208,9 +208,8 @@ class Surrogate(nn.Module):
             raise UserError(f"{path}: not a saved surrogate, or damaged ({str(error).splitlines()[0]})") from None
         if not isinstance(saved, dict) or saved.get("format") != FORMAT:
             raise UserError(f"{path}: not a surrogate of format {FORMAT}")
-        model = MODEL_SCHEMAS[saved["model"]["name"]](**saved["model"])
         description = Description(
-            model,
+            model_from_dict(saved["model"]),
             Channels(**saved["channels"]),
             saved["in_len"],
             saved["out_len"],

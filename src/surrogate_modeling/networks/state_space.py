@@ -188,7 +188,7 @@ class StateSpace(Network):
         self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
         level = self.filters.of_controls + torch.arange(self.sizes.fed_back)
         if self.config.base is Base.level:
-            self.base_weight[level] = torch.eye(self.sizes.fed_back)
+            self.base_weight[level] = torch.eye(self.sizes.fed_back).to(self.base_weight)
         elif self.config.base is Base.linear:
             self.base_weight.copy_(self._ridge(past, control, future, weight))
 
@@ -202,4 +202,4 @@ class StateSpace(Network):
         penalty = RIDGE * torch.eye(features.shape[1], dtype=features.dtype, device=features.device)
         rows = len(features)
         solved = torch.linalg.solve(features.T @ features / rows + penalty, features.T @ outputs / rows)
-        return (solved / scale[:, None]).float()
+        return (solved / scale[:, None]).to(self.base_weight)

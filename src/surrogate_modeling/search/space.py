@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +85,8 @@ def to_overrides(space: Space, point: Point) -> list[str]:
 
 def quoted(value: str) -> str:
     """A text that Hydra's grammar reads back as it is."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    # Only backslashes before a quotation mark, or before the closing one, are doubled.
+    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
     return f"'{escaped}'"
 
 

@@ -14,8 +14,10 @@ from typing import Any
 import optuna
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, configure_log
+from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from surrogate_modeling.assignment import Pruned
@@ -127,7 +129,11 @@ class Search:
     def _run(self, claimed: list[Trial], worker: Worker, progress: Progress) -> None:
         """Launch trials together and record how each ended."""
         with self._interrupting(claimed, worker):
-            started = [(trial, overrides) for trial in claimed if (overrides := self._prepare(trial)) is not None]
+            started = [
+                (trial, overrides)
+                for trial in claimed
+                if (overrides := self._prepare(trial, len(claimed) > 1)) is not None
+            ]
             if started:
                 with _quiet_launcher():
                     returns = self._launch(started)
@@ -147,8 +153,13 @@ class Search:
                 self.study.interrupt(trial._trial_id, "the search was interrupted")
             raise
 
-    def _prepare(self, trial: Trial) -> list[str] | None:
-        """The overrides of a trial; None when they do not compose, which is its failure."""
+    def _prepare(self, trial: Trial, together: bool) -> list[str] | None:
+        """The overrides of a trial; None when they do not compose, which is its failure.
+
+        Args:
+            trial: to be started.
+            together: with others, whose launch its failure would end as well.
+        """
         study = self.study.study
         subdir = f"{trial.number}-{self.token}"
         overrides = [
@@ -163,11 +174,12 @@ class Search:
             overrides.append(f"hydra.sweeper.parent_run={quoted(self.record.run_id)}")
         trial.set_user_attr(FOLDER, str(self.folder / subdir))
         log.info("trial %d: %s", trial.number, describe(trial.params))
-        try:
-            self.loader.load_sweep_config(self.config, overrides)
-        except Exception as error:
-            self._fail(trial, configuration_message(error))
-            return None
+        if together:
+            try:
+                self.loader.load_sweep_config(self.config, overrides)
+            except Exception as error:
+                self._fail(trial, _reason(error))
+                return None
         return overrides
 
     def _launch(self, started: list[tuple[Trial, list[str]]]) -> Sequence[Any]:
@@ -251,6 +263,8 @@ def _quiet_launcher() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     """One line of why."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return configuration_message(error)
     said = " ".join(str(error).split())[:500]
     return said if isinstance(error, UserError) else f"{type(error).__name__}: {said}"
 

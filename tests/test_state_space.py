@@ -1,0 +1,79 @@
+"""The state-space network: steps equal the whole, stability, and what it takes from the training cases."""
+
+import numpy as np
+import pytest
+import torch
+
+from surrogate_modeling.model_config import Base, SsmConfig
+from surrogate_modeling.networks import Sizes
+from surrogate_modeling.networks.state_space import StateSpace
+from surrogate_modeling.surrogate import roll_out
+
+SIZES = Sizes(controls=2, predicted=3, in_len=5, out_len=1, fed_back=3)
+
+
+def make(base: Base = Base.none) -> StateSpace:
+    torch.manual_seed(0)
+    return (
+        StateSpace(SsmConfig("ssm", width=8, states=6, depth=2, base=base, filters=[2.0, 9.0]), SIZES).double().eval()
+    )
+
+
+@pytest.mark.parametrize("base", list(Base))
+def test_row_by_row_equals_the_whole_horizon(base: Base) -> None:
+    network = make(base)
+    past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 23, 2).double()
+    network.calibrate(past, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
+    whole = network(past, control)
+    state, rows = network.encode(past), []
+    for t in range(23):
+        state, row = network.advance(state, control[:, t])
+        rows.append(row)
+    torch.testing.assert_close(torch.stack(rows, dim=1), whole)
+    torch.testing.assert_close(roll_out(network, past, control), whole)
+
+
+def test_later_controls_do_not_change_earlier_rows() -> None:
+    network = make()
+    past, control = torch.randn(1, 5, 5).double(), torch.randn(1, 12, 2).double()
+    other = control.clone()
+    other[:, 7:] += 1.0
+    before, after = network(past, control), network(past, other)
+    assert torch.equal(before[:, :7], after[:, :7])
+    assert not torch.equal(before[:, 7:], after[:, 7:])
+
+
+def test_bounded_controls_give_bounded_outputs_whatever_the_weights() -> None:
+    network = make()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=3.0)
+        control = torch.rand(2, 20_000, 2).double()
+        output = network(torch.randn(2, 5, 5).double(), control)
+    assert torch.isfinite(output).all()
+    assert output[:, 10_000:].abs().max() <= 1.5 * output[:, :10_000].abs().max()
+
+
+def test_the_linear_base_recovers_a_plant_of_its_own_kind() -> None:
+    network = make(Base.linear)
+    torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.zeros_(network.head.bias)
+    rng = np.random.default_rng(1)
+    control = torch.tensor(rng.normal(size=(6, 300, 2)))
+    past = torch.zeros(6, 5, 5).double()
+    keep, state, rows = np.exp(-1 / 9.0), np.zeros((6, 2)), []
+    for t in range(300):
+        state = keep * state + (1 - keep) * control[:, t].numpy()
+        rows.append(2.0 * state[:, :1] - state[:, 1:] + 0.5)
+    truth = torch.tensor(np.stack(rows, axis=1)).expand(-1, -1, 3)
+    network.calibrate(past, past, control, truth, torch.ones(6, 300))
+    torch.testing.assert_close(network(past, control), truth, atol=0.02, rtol=0)
+
+
+def test_the_level_base_starts_from_the_past_window() -> None:
+    network = make(Base.level)
+    torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.zeros_(network.head.bias)
+    past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
+    network.calibrate(past, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
+    torch.testing.assert_close(network(past, control), past[:, :, 2:].mean(dim=1, keepdim=True).expand(-1, 6, -1))
