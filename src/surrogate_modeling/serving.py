@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import warnings
@@ -46,7 +48,8 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
         Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
     )
     logging.getLogger("mlflow").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
+    # MLflow prints advice on type hints past the filters.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         mlflow.pyfunc.save_model(
             str(folder),
