@@ -7,7 +7,7 @@ import logging
 import time
 from pathlib import Path
 
-from surrogate_modeling.tracking import JOURNAL, Sender, send_later
+from surrogate_modeling.tracking import JOURNAL, Sender, clear_folder, is_sent, send_later
 
 log = logging.getLogger(__name__)
 # The first connection may have to make the database.
@@ -31,6 +31,16 @@ def run_id(folder: Path) -> str | None:
     return None
 
 
+def clear_sent(folder: Path) -> None:
+    """Delete the folder of a run that is whole in the store: no trial is resumed, so its checkpoints are of no use.
+
+    Args:
+        folder: of the run of a trial, or of the search.
+    """
+    if (folder / JOURNAL).exists() and is_sent(folder):
+        clear_folder(Sender(folder))
+
+
 def end_interrupted(folder: Path, reason: str) -> None:
     """Send the record of a trial whose process died, and end it as KILLED.
 
@@ -51,3 +61,4 @@ def end_interrupted(folder: Path, reason: str) -> None:
     ]
     journal.write_bytes(whole + end + b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
     send_later([folder])
+    clear_sent(folder)

@@ -88,6 +88,7 @@ class SearchRecord:
             values = zip(objective, best[0].values, strict=True)
             self._run.log_metrics({f"best_{name}": value for name, value in values})
         place = self._run.finish(status) if self._run else str(self.folder)
+        parent.clear_sent(self.folder)
         self._say(best, place)
         # What is in the store by now leaves no empty folders behind.
         for empty in (self.folder.parent, self.folder.parent.parent):

@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from surrogate_modeling.assignment import Pruned
 from surrogate_modeling.command_line import configuration_message
 from surrogate_modeling.config import UserError
-from surrogate_modeling.search.parent import end_interrupted
+from surrogate_modeling.search.parent import clear_sent, end_interrupted
 from surrogate_modeling.search.progress import Progress
 from surrogate_modeling.search.record import SearchRecord
 from surrogate_modeling.search.results import describe
@@ -141,6 +141,7 @@ class Search:
                     self._tell(trial, result)
         for trial in claimed:
             worker.let_go(trial._trial_id)
+            clear_sent(Path(trial.user_attrs[FOLDER]))
         progress.say()
 
     @contextmanager
@@ -151,6 +152,7 @@ class Search:
             for trial in claimed:
                 worker.let_go(trial._trial_id)
                 self.study.interrupt(trial._trial_id, "the search was interrupted")
+                clear_sent(Path(trial.user_attrs.get(FOLDER, self.folder)))
             raise
 
     def _prepare(self, trial: Trial, together: bool) -> list[str] | None:
