@@ -21,8 +21,15 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C co
 ROUNDING = 2e-5
 
 
-@pytest.mark.parametrize("increment", [False, True])
-@pytest.mark.parametrize("name", SMALL)
+QUICK = {("dot", False), ("don", False), ("lstm", False), ("ssm", True)}
+ALL = [
+    pytest.param(name, increment, marks=() if (name, increment) in QUICK else pytest.mark.slow)
+    for name in SMALL
+    for increment in (False, True)
+]
+
+
+@pytest.mark.parametrize(("name", "increment"), ALL)
 def test_trajectory_is_the_free_run(tmp_path: Path, name: str, increment: bool) -> None:
     surrogate = make(name, increment=increment)
     path = tmp_path / "model.fmu"

@@ -90,9 +90,7 @@ def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_pa
     [
         ([], "cases, surrogate: no value given"),
         (["surrogate=gone.pth", "cases=."], "surrogate=gone.pth: no such file"),
-        (["surrogate=.", "cases=."], "surrogate=.: no lit_model.pth in it"),
         (["surrogate=models:/a/1", "cases=gone"], "cases=gone: No such file or directory"),
-        (["surrogate=models:/a/1", "cases=s.csv", "output=s.csv"], "output=s.csv: "),
         (["surrogate=models:/a/1", "cases=s.csv", "output=old"], "old: holds an earlier prediction"),
         (["surrogate=models:/a/1", "cases=s.csv", "num_figures=-1"], "num_figures=-1: must be at least 0"),
         (["surrogate=models:/a/1", "cases=s.csv"], "models:/a/1: there is no tracking store"),

@@ -56,5 +56,6 @@ def test_the_table_has_a_line_each_and_a_header_always(tmp_path: Path) -> None:
             table.add(excursion)
     rows = list(csv.DictReader((tmp_path / "range.csv").open()))
     assert table.count == len(rows) == 2
-    assert table.cases == {"a"}
+    assert table.input_cases == {"a"}
+    assert table.cases == {"control": {"a"}, "initial": set(), "predicted": {"a"}}
     assert (rows[0]["column"], rows[0]["unit"], rows[0]["worst"], rows[0]["excess_share"]) == ("u", "K", "20", "1")

@@ -140,6 +140,7 @@ class SettingsConfig(Checked):
     lr: float = 0.001
     criterion: Criterion = Criterion.mse
     is_save_model: bool = False
+    register_model: str | None = None
     mlflow_exp_name: str = "pytorch_lightning_test"
     patience: int = ranged(50, low=1)
     monitor: Monitor = Monitor.val_loss
@@ -175,6 +176,8 @@ class SettingsConfig(Checked):
                 self.refuse(key, "must be above 0")
         if not self.mlflow_exp_name.strip():
             self.refuse("mlflow_exp_name", "must not be empty")
+        if self.register_model is not None and not self.is_save_model:
+            self.refuse("register_model", "needs settings.is_save_model=True")
         if self.out_len > self.in_len:
             self.refuse(
                 "out_len", f"must be at most settings.in_len={self.in_len}: each output row is read from one past row"

@@ -24,8 +24,9 @@ from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, measure
 from surrogate_modeling.report import group_table, summary_table, write_report
 from surrogate_modeling.scores import Scores, score
+from surrogate_modeling.serving import save_mlflow_model
 from surrogate_modeling.surrogate import Description, Surrogate
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking import MLFLOW_MODEL, Run
 from surrogate_modeling.training import choose_device, fit, seed_run
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
@@ -128,6 +129,9 @@ def _train_and_test(
         )
     if settings.is_save_model:
         surrogate.save(run.folder / MODEL_FILE, flat)
+        save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, split.test[0])
+        if settings.register_model:
+            run.register_model(settings.register_model)
     write_report(
         run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar
     )

@@ -46,6 +46,7 @@ class Tally:
     diverged: list[str] = field(default_factory=list)
     predicted: int = 0
     figures: int = 0
+    shown: int = 0
     simulated_seconds: float = 0.0
     seconds: float = 0.0
 
@@ -93,7 +94,7 @@ def _predict_chunks(
             tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
             tally.predicted += len(cases)
             tally.diverged += [c.name for c, rows in zip(cases, predicted, strict=True) if not np.isfinite(rows).all()]
-            _tell_excursions(surrogate, cases, predicted, table)
+            tally.shown = _tell_excursions(surrogate, cases, predicted, table, tally.shown)
             _write_chunk(surrogate, schedules, predicted, output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
     if tally.scored:
@@ -101,15 +102,19 @@ def _predict_chunks(
 
 
 def _tell_excursions(
-    surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable
-) -> None:
+    surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable, shown: int
+) -> int:
+    """Write every excursion to the table, and the first few on the screen; returns how many are there now."""
     scaling = surrogate.scaling
     known = Range(surrogate.description.channels, scaling.low.cpu().numpy(), scaling.high.cpu().numpy())
     for case, rows in zip(cases, predicted, strict=True):
         for excursion in find_excursions(case, rows, known):
             table.add(excursion)
-            if table.count <= SHOWN_EXCURSIONS:
+            # What is predicted beyond the range is in the table; most often it follows from inputs that are.
+            if excursion.what != "predicted" and shown < SHOWN_EXCURSIONS:
                 log.warning("%s", excursion)
+                shown += 1
+    return shown
 
 
 def _write_chunk(
@@ -137,13 +142,18 @@ def _write_chunk(
 
 
 def _say_end(tally: Tally, table: ExcursionTable, output: Path) -> None:
-    if table.count:
+    if table.input_cases:
         log.warning(
-            "%d of %d schedules leave the range of the training cases; every column, time and amount is in %s",
-            len(table.cases), tally.predicted, output / "range.csv",
+            "the inputs of %d of %d schedules leave the range of the training cases; every column, time and amount "
+            "is in %s", len(table.input_cases), tally.predicted, output / "range.csv",
         )  # fmt: skip
     elif tally.predicted:
         log.info("no input leaves the range of the training cases")
+    if table.cases["predicted"]:
+        log.info(
+            "the prediction itself leaves that range somewhere in %d schedules (%s)",
+            len(table.cases["predicted"]), output / "range.csv",
+        )  # fmt: skip
     if tally.diverged:
         log.warning("the free run diverged in %d schedules: %s", len(tally.diverged), ", ".join(tally.diverged[:20]))
     if tally.scored:

@@ -1,4 +1,4 @@
-"""The record of a run in MLflow; the only file that imports mlflow.
+"""The record of a run in MLflow; with serving.py and served_model.py the only file that imports mlflow.
 
 Whatever is to be recorded is first appended to a journal in the run's folder; a thread sends the journal to the
 tracking store. So training never waits for a server, and what could not be sent waits on disk:
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 SQLITE = "sqlite:///"
 # Needed to send or to go on, and of no use beside the record.
 NOT_ARTIFACTS = {JOURNAL, STATE, LOCK, "checkpoints"}
+MLFLOW_MODEL = "model"
 METRICS_PER_CALL = 900
 LONGEST_PARAMETER = 6000
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -93,6 +94,8 @@ class Sender:
             self._send_artifacts(run_id)
         elif operation == "resume":
             client.update_run(run_id, status="RUNNING")
+        elif operation == "register":
+            self._register(run_id, entries[-1]["name"])
         elif operation == "finish":
             client.set_terminated(run_id, entries[-1]["status"], entries[-1]["time"])
         return run_id
@@ -150,6 +153,20 @@ class Sender:
             else:
                 client.log_artifact(run_id, str(path))
 
+    def _register(self, run_id: str, name: str) -> None:
+        from mlflow.exceptions import MlflowException
+
+        client = self._connect()
+        try:
+            client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        # A registration whose answer was lost must not make a second version.
+        if not client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
+            source = f"{client.get_run(run_id).info.artifact_uri}/{MLFLOW_MODEL}"
+            client.create_model_version(name, source, run_id, await_creation_for=0)
+
     def artifact_place(self) -> str:
         """Where the store keeps the run's files: a folder, or an address."""
         return self._connect().get_run(self.state["run_id"]).info.artifact_uri.removeprefix("file://")
@@ -168,6 +185,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.sender = Sender(folder)
+        self._registered_name: str | None = None
         self._lock = locked(folder)
         self._wake, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._send, name="tracking", daemon=True)
@@ -206,6 +224,10 @@ class Run:
         """Record texts."""
         self._write("tags", values=values)
 
+    def register_model(self, name: str) -> None:
+        """Make the MLflow model in the folder a version of a registered one, once its files are sent."""
+        self._registered_name = name
+
     def finish(self, status: str) -> str | None:
         """Record the files and the end, wait for the store, and clear a finished run's folder once everything is there.
 
@@ -218,6 +240,8 @@ class Run:
             Where the artifacts are now; None when the store could not be reached and they wait in the folder.
         """
         self._write("artifacts")
+        if self._registered_name:
+            self._write("register", name=self._registered_name)
         self._write("finish", status=status)
         self._ended.set()
         self._wake.set()

@@ -111,7 +111,7 @@ class ExcursionTable:
 
     def __init__(self, path: Path) -> None:
         self.count = 0
-        self.cases: set[str] = set()
+        self.cases: dict[str, set[str]] = {"control": set(), "initial": set(), "predicted": set()}
         self._file = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow([field.name for field in fields(Excursion)])
@@ -122,9 +122,14 @@ class ExcursionTable:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    @property
+    def input_cases(self) -> set[str]:
+        """Cases whose given values are beyond."""
+        return self.cases["control"] | self.cases["initial"]
+
     def add(self, excursion: Excursion) -> None:
         """Write one line."""
         self.count += 1
-        self.cases.add(excursion.case)
+        self.cases[excursion.what].add(excursion.case)
         cells = astuple(excursion)
         self._writer.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in cells])

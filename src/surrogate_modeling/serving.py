@@ -1,0 +1,71 @@
+"""A surrogate as an MLflow model: ``mlflow models serve`` answers requests with free runs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases import Case
+from surrogate_modeling.surrogate import Surrogate
+
+SERVED_CODE = Path(__file__).with_name("served_model.py")
+EXAMPLE_ROWS = 5
+# What a machine that serves the model needs beside this package.
+REQUIREMENTS = ["mlflow", "torch", "numpy", "pyarrow", "omegaconf"]
+
+
+def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case) -> None:
+    """Write the folder of an MLflow model.
+
+    Args:
+        surrogate: on any device.
+        file: the surrogate as saved; it is copied into the model.
+        folder: to make.
+        case: its first rows are the input example.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    import mlflow
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    description = surrogate.description
+    sizes, channels = description.sizes, description.channels
+    rows = case.values[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64)
+    number = np.dtype(np.float64)
+    signature = ModelSignature(
+        Schema(
+            [
+                TensorSpec(number, (-1, sizes.in_len, sizes.predicted), "initial"),
+                TensorSpec(number, (-1, -1, sizes.controls), "controls"),
+            ]
+        ),
+        Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
+    )
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    # MLflow prints advice on type hints past the filters.
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        mlflow.pyfunc.save_model(
+            str(folder),
+            python_model=str(SERVED_CODE),
+            artifacts={"surrogate": str(file)},
+            signature=signature,
+            input_example={
+                "initial": rows[:, : sizes.in_len, sizes.controls :],
+                "controls": rows[:, :, : sizes.controls],
+            },
+            pip_requirements=REQUIREMENTS,
+            metadata={
+                "controls": list(channels.controls),
+                "predicted": list(channels.predicted),
+                "units": dict(channels.units),
+                "step_seconds": description.step,
+                "in_len": description.in_len,
+            },
+        )

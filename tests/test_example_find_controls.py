@@ -1,0 +1,56 @@
+"""The example finds what is known to be best."""
+
+import importlib.util
+
+import torch
+from exported import IN_LEN, make
+
+from surrogate_modeling.config import PROJECT_ROOT
+from surrogate_modeling.export_check import check_cases
+
+spec = importlib.util.spec_from_file_location("find_controls", PROJECT_ROOT / "src" / "surrogate_modeling" / "examples" / "find_controls.py")
+assert spec is not None
+assert spec.loader is not None
+find_controls = importlib.util.module_from_spec(spec)
+import sys  # noqa: E402
+
+sys.modules["find_controls"] = find_controls
+spec.loader.exec_module(find_controls)
+
+
+class Lag(torch.nn.Module):
+    """y moves by a fifth of the way to the first control, in standardised units."""
+
+    rows_per_call = 1
+
+    def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
+        move = 0.2 * (control[..., :1] - past[:, -1:, 2:3])
+        return past[:, -1:, 2:] + torch.nn.functional.pad(move, (0, 2))
+
+
+def test_the_lowest_control_is_best_for_a_lag() -> None:
+    surrogate = make("don")
+    surrogate.network = Lag()  # type: ignore[assignment]
+    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    found = find_controls.find_controls(surrogate, initial, controls, "p 1", 1e9, held=20, steps=150)
+    low, high = surrogate.scaling.low[:2], surrogate.scaling.high[:2]
+    assert float(found.target[-1]) < found.before
+    # The last level is what the last value follows: it goes to the lower end of the training range.
+    assert float(found.controls[-1, 0]) < float(low[0] + 0.05 * (high[0] - low[0]))
+    assert (found.controls[IN_LEN:] >= low).all()
+    assert (found.controls[IN_LEN:] <= high).all()
+    torch.testing.assert_close(found.controls[:IN_LEN], controls[:IN_LEN])
+
+
+def test_the_bound_holds_on_the_way() -> None:
+    surrogate = make("don")
+    surrogate.network = Lag()  # type: ignore[assignment]
+    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    mean, scale = float(surrogate.scaling.mean[2]), float(surrogate.scaling.scale[2])
+    initial[:, 0] = mean
+    # The start drives the target far above the bound.
+    controls[:, 0] = surrogate.scaling.high[0]
+    bound = mean + 0.1 * scale
+    assert float(surrogate.free_run(initial, controls)[:, 0].max()) > bound + scale
+    found = find_controls.find_controls(surrogate, initial, controls, "p 1", bound, held=20, steps=200)
+    assert float(found.target.max()) < bound + 0.02 * scale
