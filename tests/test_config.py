@@ -61,7 +61,8 @@ def test_dataset(options: dict[str, Any], said: str) -> None:
 
 
 def test_limits_themselves_are_allowed() -> None:
-    SettingsConfig(in_len=1, out_len=1, seed=2**32 - 1, warmup=0.0, horizon=1, num_figures=0)
+    least = SettingsConfig(in_len=1, out_len=1, seed=2**32 - 1, warmup=0.0, horizon=1, num_figures=0)
+    assert least.loss_rows == 1
     DatasetConfig(path="x", controls=["a"], validation=1, test=0.5, max_gap=1.0)
     DatasetConfig(path="x", controls=1, max_gap=None)
 

@@ -8,7 +8,9 @@ from exported import IN_LEN, make
 from surrogate_modeling.config import PROJECT_ROOT
 from surrogate_modeling.export_check import check_cases
 
-spec = importlib.util.spec_from_file_location("find_controls", PROJECT_ROOT / "src" / "surrogate_modeling" / "examples" / "find_controls.py")
+spec = importlib.util.spec_from_file_location(
+    "find_controls", PROJECT_ROOT / "src" / "surrogate_modeling" / "examples" / "find_controls.py"
+)
 assert spec is not None
 assert spec.loader is not None
 find_controls = importlib.util.module_from_spec(spec)
