@@ -31,7 +31,7 @@ MLFLOW_MODEL = "model"
 METRICS_PER_CALL = 900
 LONGEST_PARAMETER = 6000
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-SECONDS_TO_FINISH = 120.0
+SECONDS_TO_FINISH, SECONDS_OF_ONE_CALL = 120.0, 30.0
 
 
 def tracking_uri() -> str:
@@ -187,7 +187,7 @@ class Run:
         self.sender = Sender(folder)
         self._registered_name: str | None = None
         self._lock = locked(folder)
-        self._wake, self._ended = threading.Event(), threading.Event()
+        self._wake, self._ended, self._given_up = threading.Event(), threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._send, name="tracking", daemon=True)
 
     @classmethod
@@ -246,6 +246,9 @@ class Run:
         self._ended.set()
         self._wake.set()
         self._thread.join(SECONDS_TO_FINISH)
+        # Whoever sends the rest later must be alone with the journal.
+        self._given_up.set()
+        self._thread.join(SECONDS_OF_ONE_CALL)
         self._lock.release()
         if self._thread.is_alive() or not is_sent(self.folder):
             return None
@@ -271,7 +274,9 @@ class Run:
                     log.warning(
                         "tracking store %s: %s; the record waits in %s", tracking_uri(), _first_line(error), self.folder
                     )
-                self._ended.wait(pause) if not ended else time.sleep(pause)
+                (self._given_up if ended else self._ended).wait(pause)
+                if self._given_up.is_set():
+                    return
                 pause = min(2 * pause, LONGEST_PAUSE)
                 self._wake.set()
                 continue
