@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import packages_distributions
 
 import pytest
@@ -66,3 +67,10 @@ def test_the_yaml_says_every_key_of_its_schema() -> None:
             written = {line.split(":")[0] for line in text.splitlines() if line[:1].isalpha()} - {"defaults"}
             tree = composed(f"{name}={choice}")
             assert set(tree[name]) == written, f"{name}/{choice}"
+
+
+def test_scripts_stay_where_the_user_stands() -> None:
+    """Options for all scripts would also move ``pdm run python train.py`` out of its folder."""
+    scripts = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pdm"]["scripts"]
+    assert "_" not in scripts
+    assert isinstance(scripts["train"], str)
