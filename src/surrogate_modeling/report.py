@@ -24,6 +24,7 @@ from surrogate_modeling.file_names import file_names
 from surrogate_modeling.metrics import skill
 from surrogate_modeling.progress import track
 from surrogate_modeling.scores import Scores
+from surrogate_modeling.whole_file import write_whole
 
 
 def write_report(
@@ -106,9 +107,10 @@ def write_case(path: Path, channels: Channels, time: np.ndarray, values: np.ndar
     decimals = 9 + max(0, math.ceil(-math.log10(step)))
     arrays = [pa.array(np.round(time, decimals)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
     table = pa.table(arrays, names=[str(i) for i in range(len(arrays))])
-    with path.open("wb") as file:
-        file.write(head.getvalue().encode())
-        pa_csv.write_csv(table, file, pa_csv.WriteOptions(include_header=False))
+    content = io.BytesIO()
+    content.write(head.getvalue().encode())
+    pa_csv.write_csv(table, content, pa_csv.WriteOptions(include_header=False))
+    write_whole(path, content.getbuffer())
 
 
 def write_losses(folder: Path, scores: Scores) -> None:
@@ -116,11 +118,12 @@ def write_losses(folder: Path, scores: Scores) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, safe in file_names(scores.channels.predicted).items():
         for metric, errors in zip(("ADE", "FDE"), scores.column(name), strict=True):
-            with (folder / f"loss_{safe}_{metric}.csv").open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
-                order = np.argsort(errors, kind="stable")
-                writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
+            order = np.argsort(errors, kind="stable")
+            writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
+            write_whole(folder / f"loss_{safe}_{metric}.csv", text.getvalue().encode())
 
 
 def case_curves(folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores) -> list[Curve]:
@@ -167,8 +170,7 @@ def write_case_tables(folder: Path, scores: Scores) -> None:
             for j, column in enumerate(channels.predicted)
         ]
         path = folder / safe / "loss.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:

@@ -8,6 +8,7 @@ Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F fe
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from surrogate_modeling.config import Device, Feedback, Output, UserError
 from surrogate_modeling.model_config import ModelConfig, model_from_dict, model_to_dict
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.scaling import Standardizer
+from surrogate_modeling.whole_file import write_whole
 
 FORMAT = "surrogate-1"
 # Bounds the memory of a free run over thousands of cases: rows of all cases of one batch.
@@ -177,7 +179,7 @@ class Surrogate(nn.Module):
 
     def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
         """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
-        description = self.description
+        description, buffer = self.description, io.BytesIO()
         torch.save(
             {
                 "format": FORMAT,
@@ -191,8 +193,9 @@ class Surrogate(nn.Module):
                 "weights": {key: value.cpu() for key, value in self.state_dict().items()},
                 "config": config or {},
             },
-            path,
+            buffer,
         )
+        write_whole(path, buffer.getbuffer())
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Surrogate:
