@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,10 @@ class Sender:
 
             uri = tracking_uri()
             (PROJECT_ROOT / ".cache").mkdir(exist_ok=True)
-            # Two processes that create the database at once corrupt each other's migration.
-            with FileLock(PROJECT_ROOT / ".cache" / "mlflow.lock", timeout=120):
+            # Two processes that create the database at once corrupt each other's migration. A server looks after its
+            # own, and one that hangs must not keep the senders of other runs waiting for the lock.
+            lock = FileLock(PROJECT_ROOT / ".cache" / "mlflow.lock", timeout=120) if uri.startswith(SQLITE) else None
+            with lock or nullcontext():
                 client = mlflow.MlflowClient(uri)
                 client.search_experiments(max_results=1)
             self._client = client
