@@ -72,7 +72,7 @@ def train(count: int) -> None:
                     now = tree_memory(process.pid)
                     if now > peak:
                         peak, at = now, time.perf_counter() - began
-                    time.sleep(0.1)
+                    time.sleep(0.3)
         finally:
             for entry in set(CACHE_FOLDER.glob("*.case")) - before:
                 entry.unlink()
