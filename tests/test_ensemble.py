@@ -10,10 +10,13 @@ import torch
 from surrogate_modeling.band import Band
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Feedback, Output, UserError
+from surrogate_modeling.fmu.export import export_fmu
 from surrogate_modeling.model_config import DonConfig, ModelConfig, SsmConfig
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.onnx_export import export_onnx
 from surrogate_modeling.stepping import StateStart, StateStep
 from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.use_config import Form
 
 CHANNELS = Channels(("u",), ("a", "b"), ("a",), {"u": "-", "a": "K", "b": "bar"})
 DON = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
@@ -108,3 +111,24 @@ def test_the_band_of_one_network_grows_as_calibrated() -> None:
     np.testing.assert_allclose(mean, single.free_run(initial[0], controls[0]), rtol=1e-6)
     np.testing.assert_allclose((upper - lower)[[0, 5, 9]] / 2, [[2, 2], [6, 4], [6, 4]], rtol=1e-4)
     np.testing.assert_allclose(upper + lower, 2 * mean, rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", [DON, SSM])
+def test_an_fmu_gives_the_mean(tmp_path: Path, model: ModelConfig) -> None:
+    """The exporter itself compares the FMU with the free run over whole trajectories, and refuses a difference."""
+    pytest.importorskip("fmpy")
+    difference = export_fmu(make(model), tmp_path / "e.fmu")
+    assert difference is not None
+    assert difference.relative < 1e-4
+    assert (tmp_path / "e.fmu").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", [DON, SSM])
+@pytest.mark.parametrize("form", list(Form))
+def test_onnx_gives_the_mean(tmp_path: Path, model: ModelConfig, form: Form) -> None:
+    """As for the FMU."""
+    pytest.importorskip("onnxscript")
+    files, difference = export_onnx(make(model), tmp_path / "e.onnx", form)
+    assert difference.relative < 1e-4
+    assert all(file.exists() for file in files)
