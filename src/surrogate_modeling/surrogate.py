@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.band import Band
+from surrogate_modeling.batching import batches, held
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Device, Feedback, Output, UserError
@@ -28,8 +29,6 @@ from surrogate_modeling.networks.rollout import roll_out as roll_out
 from surrogate_modeling.scaling import Standardizer
 
 FORMAT = "surrogate-2"
-# Bounds the memory of a free run over thousands of cases: rows of all cases of one batch.
-ROWS_PER_BATCH = 400_000
 
 
 @dataclass(frozen=True)
@@ -230,9 +229,9 @@ class Surrogate(nn.Module):
         sizes = self.description.sizes
         order = sorted(range(len(cases)), key=lambda i: len(cases[i].values))
         done: dict[int, tuple[np.ndarray, ...]] = {}
-        for batch in _batches(order, [len(case.values) for case in cases]):
+        for batch in batches(order, [len(case.values) for case in cases]):
             longest = len(cases[batch[-1]].values)
-            controls = np.stack([_held(cases[i].values[:, : sizes.controls], longest) for i in batch])
+            controls = np.stack([held(cases[i].values[:, : sizes.controls], longest) for i in batch])
             initial = np.stack([cases[i].values[: sizes.in_len, sizes.controls :] for i in batch])
             results = run(initial, controls)
             for place, i in enumerate(batch):
@@ -308,18 +307,3 @@ def pick_device(asked: Device, key: str) -> torch.device:
         raise UserError(f"{key}=cuda: torch sees no CUDA GPU here; use auto or cpu")
     use_gpu = asked is not Device.cpu and torch.cuda.is_available()
     return torch.device("cuda" if use_gpu else "cpu")
-
-
-def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
-    """Cases of similar length together, so that padding and memory stay small; ``order`` is by length."""
-    batches: list[list[int]] = [[]]
-    for i in order:
-        if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > ROWS_PER_BATCH:
-            batches.append([])
-        batches[-1].append(i)
-    return [batch for batch in batches if batch]
-
-
-def _held(rows: np.ndarray, length: int) -> np.ndarray:
-    """Rows (T, C) continued to ``length`` with the last one; what is predicted there is cut off."""
-    return np.concatenate((rows, np.repeat(rows[-1:], length - len(rows), axis=0)))
