@@ -4,7 +4,6 @@ import errno
 import logging
 import multiprocessing
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -163,31 +162,15 @@ def test_the_folder_may_be_deleted(tmp_path: Path, cache_folder: Path) -> None:
 def test_a_full_disk_costs_the_cache_only(
     tmp_path: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class Full:
-        """A file whose disk is full."""
-
-        def __init__(self, **options: object) -> None:
-            self.file = real(**options)  # type: ignore[call-overload]
-            self.name = self.file.name
-
-        def __enter__(self) -> "Full":
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.file.close()
-
-        def write(self, body: bytes) -> int:
-            self.file.write(body[:10])
-            raise OSError(errno.ENOSPC, "No space left on device")
+    def full_disk(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     write_cases(tmp_path, 2)
-    real = tempfile.NamedTemporaryFile
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", Full)
-    with caplog.at_level(logging.WARNING):
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING):
+        patch.setattr(os, "fsync", full_disk)
         full = read(tmp_path)
     assert "No space left on device" in caplog.text
     assert list(cache_folder.iterdir()) == []
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", real)
     assert_equal(read(tmp_path), full)
 
 

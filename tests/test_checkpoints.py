@@ -1,15 +1,12 @@
 """Training stopped anywhere goes on to the same weights; files are whole or absent."""
 
-import errno
-import os
 from pathlib import Path
 
 import pytest
 import torch
 from test_training import make, settings
 
-from surrogate_modeling import checkpoints
-from surrogate_modeling.checkpoints import DiskFull, Fitted, latest_checkpoint, write_whole
+from surrogate_modeling.checkpoints import Fitted, latest_checkpoint
 from surrogate_modeling.config import Monitor, Schedule, SettingsConfig
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.training import fit
@@ -82,17 +79,3 @@ def test_only_the_last_epochs_are_kept(tmp_path: Path) -> None:
         "epoch=7.ckpt",
         "fitted.json",
     ]
-
-
-def test_a_full_disk_leaves_the_file_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.ckpt"
-    write_whole(path, b"good")
-
-    def full(descriptor: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(checkpoints.os, "fsync", full)
-    with pytest.raises(DiskFull, match=r"a.ckpt: No space left on device; 1,234 bytes are needed"):
-        write_whole(path, b"x" * 1234)
-    assert path.read_bytes() == b"good"
-    assert list(tmp_path.iterdir()) == [path]

@@ -12,8 +12,8 @@ from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Criterion, Monitor, Schedule, SettingsConfig
 from surrogate_modeling.model_config import DonConfig
 from surrogate_modeling.surrogate import Description, Surrogate, roll_out
-from surrogate_modeling.training import SurrogateTraining, fit, rate_factor, seed_run
-from surrogate_modeling.windows import WindowData, WindowDataset
+from surrogate_modeling.training import OutOfMemory, SurrogateTraining, fit, rate_factor, seed_run
+from surrogate_modeling.windows import Batch, WindowData, WindowDataset
 
 CHANNELS = Channels(("u",), ("x", "y"), ("y",), {"u": "-", "x": "-", "y": "-"})
 
@@ -153,4 +153,41 @@ def test_divergence_names_epoch_and_batch(tmp_path: Path) -> None:
     surrogate, data, validation = make(recipe)
     data.training.rows[20:] = float("nan")
     with pytest.raises(TrainingDiverged, match=r"the loss became nan in epoch 0, batch \d+; try a smaller settings.lr"):
+        fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        MemoryError("Unable to allocate 9 GiB"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    ],
+    ids=["GPU", "NumPy", "torch on the CPU"],
+)
+def test_memory_running_out_names_epoch_and_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    recipe = settings(epochs=5, batch_size=8)
+    surrogate, data, validation = make(recipe)
+    step = SurrogateTraining.training_step
+
+    def third_batch_of_the_second_epoch(self: SurrogateTraining, batch: Batch, batch_index: int) -> torch.Tensor:
+        if self.current_epoch == 1 and batch_index == 2:
+            raise error
+        return step(self, batch, batch_index)
+
+    monkeypatch.setattr(SurrogateTraining, "training_step", third_batch_of_the_second_epoch)
+    with pytest.raises(OutOfMemory, match=r"out of memory in epoch 1, batch 2 .*settings.batch_size"):
+        fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None)
+
+
+def test_another_error_of_a_step_stays_what_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(self: SurrogateTraining, batch: Batch, batch_index: int) -> torch.Tensor:
+        raise RuntimeError("sizes do not match")
+
+    monkeypatch.setattr(SurrogateTraining, "training_step", wrong)
+    recipe = settings(epochs=1)
+    surrogate, data, validation = make(recipe)
+    with pytest.raises(RuntimeError, match="sizes do not match"):
         fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None)

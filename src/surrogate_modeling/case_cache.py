@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from surrogate_modeling.whole_file import NotWritten, write_whole
 
 log = logging.getLogger(__name__)
 FORMAT = "case-cache-2"
@@ -74,16 +75,7 @@ def save_entry(path: Path, case: GridCase) -> None:
         "digest": case.digest,
     }
     content = json.dumps(header).encode() + b"\n" + body
-    temporary = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-            temporary = Path(file.name)
-            file.write(_checksum(content) + content)
-        temporary.replace(path)
-    except OSError as error:
-        log.warning(
-            "could not cache %s (%s, %d bytes needed); it will be read again next time", path, error, len(content)
-        )
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        write_whole(path, _checksum(content) + content)
+    except NotWritten as error:
+        log.warning("could not cache: %s; it will be read again next time", error)

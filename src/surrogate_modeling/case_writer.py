@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from surrogate_modeling.whole_file import write_whole
+
 
 def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values: np.ndarray) -> None:
     """Write one file in the case format, each float32 with just the digits that give it back.
@@ -35,6 +37,7 @@ def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values:
     decimals = 9 + max(0, math.ceil(-math.log10(step)))
     arrays = [pa.array(np.round(time, decimals)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
     table = pa.table(arrays, names=[str(i) for i in range(len(arrays))])
-    with path.open("wb") as file:
-        file.write(head.getvalue().encode())
-        pa_csv.write_csv(table, file, pa_csv.WriteOptions(include_header=False))
+    content = io.BytesIO()
+    content.write(head.getvalue().encode())
+    pa_csv.write_csv(table, content, pa_csv.WriteOptions(include_header=False))
+    write_whole(path, content.getbuffer())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,11 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from surrogate_modeling.config import UserError
+from surrogate_modeling.whole_file import NotWritten, write_whole
 
 log = logging.getLogger(__name__)
 BEST_FILE, FITTED_FILE = "best.ckpt", "fitted.json"
 KEPT_EPOCHS = 2
-
-
-class DiskFull(UserError):
-    """A file could not be written."""
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -32,33 +27,14 @@ class WholeFiles(TorchCheckpointIO):
         """Save, or leave what was there.
 
         Raises:
-            DiskFull: with the path and the bytes needed.
+            NotWritten: with the path and the bytes needed.
         """
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        write_whole(Path(path), buffer.getbuffer())
-
-
-def write_whole(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        DiskFull: with the path and the bytes needed.
-    """
-    part = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise DiskFull(
-            f"{path}: {error.strerror}; {len(content):,} bytes are needed. What was there before is intact: free some "
-            "space and go on with resume=last"
-        ) from None
+        try:
+            write_whole(Path(path), buffer.getbuffer())
+        except NotWritten as error:
+            raise NotWritten(f"{error}: free some space and go on with resume=last") from None
 
 
 @dataclass(frozen=True)

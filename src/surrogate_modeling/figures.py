@@ -7,6 +7,7 @@ Shape letters: T rows of a case, H predicted rows, P predicted columns.
 
 from __future__ import annotations
 
+import io
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from surrogate_modeling.whole_file import write_whole
 
 # Scripts beside Latin: the first of these that the machine has.
 FONTS = ["DejaVu Sans", "Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "Yu Gothic", "Hiragino Sans", "MS Gothic"]
@@ -102,7 +105,9 @@ def draw_chunk(curves: Sequence[Curve]) -> None:
         note = "" if whole else " (the prediction leaves the picture)"
         scored = f", ADE {curve.ade:.4g} {curve.unit}, FDE {curve.fde:.4g} {curve.unit}"
         title.set_text(f"{curve.case}: {curve.column}{'' if np.isnan(curve.ade) else scored}{note}")
-        figure.savefig(curve.path, pil_kwargs={"compress_level": 3})
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})
+        write_whole(curve.path, buffer.getbuffer())
 
 
 def _outline(time: np.ndarray, band: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:

@@ -29,6 +29,7 @@ from surrogate_modeling.export_check import Difference, Trajectories, largest_di
 from surrogate_modeling.stepping import StateStart, StateStep, Trajectory, WindowStep
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.use_config import Form
+from surrogate_modeling.whole_file import write_whole
 
 Session = Callable[..., list[np.ndarray]]
 TRAJECTORY_ROWS = 12
@@ -68,9 +69,7 @@ def export_onnx(
     sessions = {key: _session(model) for key, model in models.items()}
     difference = largest_difference(surrogate, partial(run_onnx, surrogate, sessions), real, "the ONNX file")
     for key, model in models.items():
-        part = paths[key].with_suffix(".onnx.part")
-        part.write_bytes(model)
-        part.replace(paths[key])
+        write_whole(paths[key], model)
     return list(paths.values()), difference
 
 

@@ -23,6 +23,7 @@ from surrogate_modeling.metrics import skill
 from surrogate_modeling.progress import track
 from surrogate_modeling.scores import Scores
 from surrogate_modeling.surrogate import Banded
+from surrogate_modeling.whole_file import write_whole
 
 
 def write_report(
@@ -93,11 +94,12 @@ def write_losses(folder: Path, scores: Scores) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, safe in file_names(scores.channels.predicted).items():
         for metric, errors in zip(("ADE", "FDE"), scores.column(name), strict=True):
-            with (folder / f"loss_{safe}_{metric}.csv").open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
-                order = np.argsort(errors, kind="stable")
-                writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
+            order = np.argsort(errors, kind="stable")
+            writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
+            write_whole(folder / f"loss_{safe}_{metric}.csv", text.getvalue().encode())
 
 
 def case_curves(
@@ -151,8 +153,7 @@ def write_case_tables(folder: Path, scores: Scores) -> None:
             for j, column in enumerate(channels.predicted)
         ]
         path = folder / safe / "loss.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:

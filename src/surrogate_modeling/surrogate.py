@@ -8,6 +8,7 @@ Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F fe
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedba
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.rollout import roll_out as roll_out
 from surrogate_modeling.scaling import Standardizer
+from surrogate_modeling.whole_file import write_whole
 
 FORMAT = "surrogate-2"
 
@@ -243,7 +245,7 @@ class Surrogate(nn.Module):
 
     def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
         """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
-        description = self.description
+        description, buffer = self.description, io.BytesIO()
         torch.save(
             {
                 "format": FORMAT,
@@ -259,8 +261,9 @@ class Surrogate(nn.Module):
                 "weights": {key: value.cpu() for key, value in self.state_dict().items()},
                 "config": config or {},
             },
-            path,
+            buffer,
         )
+        write_whole(path, buffer.getbuffer())
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Surrogate:

@@ -22,6 +22,7 @@ from filelock import FileLock
 
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 from surrogate_modeling.journal import JOURNAL, LOCK, STATE, drop_half_line, grouped, is_sent, locked, read_state
+from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 SQLITE = "sqlite:///"
@@ -69,9 +70,7 @@ class Sender:
                 self._keep(state)
 
     def _keep(self, state: dict[str, Any]) -> None:
-        part = self.folder / f"{STATE}.part"
-        part.write_text(json.dumps(state))
-        part.replace(self.folder / STATE)
+        write_whole(self.folder / STATE, json.dumps(state).encode())
 
     def _apply(self, operation: str, entries: list[dict[str, Any]], run_id: str | None) -> str:
         from mlflow.entities import Metric, Param, RunTag
@@ -252,7 +251,14 @@ class Run:
         self._lock.release()
         if self._thread.is_alive() or not is_sent(self.folder):
             return None
-        return clear_folder(self.sender) if status == "FINISHED" else self.sender.artifact_place()
+        try:
+            return clear_folder(self.sender) if status == "FINISHED" else self.sender.artifact_place()
+        except Exception as error:
+            # All was sent, and the store went away since: asking where it lies must not fail the run.
+            log.warning(
+                "tracking store %s: %s; all was sent, and the folder is kept", tracking_uri(), _first_line(error)
+            )
+            return None
 
     def _write(self, operation: str, **content: Any) -> None:
         entry = {"op": operation, "time": int(time.time() * 1000), **content}

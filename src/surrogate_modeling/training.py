@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +36,7 @@ from surrogate_modeling.checkpoints import (
     read_fitted,
     write_fitted,
 )
-from surrogate_modeling.config import Criterion, Precision, Schedule, SettingsConfig
+from surrogate_modeling.config import Criterion, Precision, Schedule, SettingsConfig, UserError
 from surrogate_modeling.surrogate import Surrogate, pick_device, roll_out
 from surrogate_modeling.windows import Batch, WindowData, epoch_seed
 
@@ -52,6 +53,10 @@ LIGHTNING_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {
     Precision.tf32: "32-true",
     Precision.bf16: "bf16-mixed",
 }
+
+
+class OutOfMemory(UserError):
+    """The GPU or the machine has not enough memory for a step."""
 
 
 class SurrogateTraining(LightningModule):
@@ -177,6 +182,7 @@ def fit(
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
+        OutOfMemory: of the GPU or the machine.
     """
     device = choose_device(settings)
     _quieten_lightning()
@@ -214,11 +220,30 @@ def fit(
         default_root_dir=folder,
     )
     resume_from = latest_checkpoint(folder)
-    trainer.fit(SurrogateTraining(surrogate, settings), datamodule=data, ckpt_path=resume_from, weights_only=True)
+    module = SurrogateTraining(surrogate, settings)
+    with out_of_memory_named(trainer):
+        trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
     fitted = Fitted(forwarding.least, trainer.current_epoch)
     write_fitted(folder, fitted)
     load_best(surrogate, folder, device)
     return fitted
+
+
+@contextmanager
+def out_of_memory_named(trainer: Trainer) -> Iterator[None]:
+    """Turn memory running out while fitting into a refusal with the place and what to try."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch has a class for the GPU only; what its CPU allocator says is matched by the allocator's name.
+        of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
+        if not of_memory:
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise OutOfMemory(
+            f"out of memory in epoch {trainer.current_epoch}, batch {trainer.fit_loop.batch_idx} ({said}); try a "
+            "smaller settings.batch_size or settings.horizon, or settings.precision=bf16"
+        ) from None
 
 
 def load_best(surrogate: Surrogate, folder: Path, device: torch.device) -> None:

@@ -18,12 +18,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import numpy as np
 from measure import markdown
 from plant import CONTROLS, ROWS, make_channels, smooth_values
 
+from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import CACHE_FOLDER
 from surrogate_modeling.config import PROJECT_ROOT
-from surrogate_modeling.report import write_case
 
 LIMIT_GIB = 2.5
 
@@ -88,7 +89,7 @@ def train(count: int) -> None:
 
 def write_smooth_case(path: Path, seed: int) -> None:
     """A case on the grid already: 1 s."""
-    write_case(path, make_channels(), [float(i) for i in range(ROWS)], smooth_values(ROWS, seed))
+    write_case(path, make_channels().units, np.arange(ROWS, dtype=np.float64), smooth_values(ROWS, seed))
 
 
 def tree_memory(root: int) -> float:

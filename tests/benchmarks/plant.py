@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
-from surrogate_modeling.report import write_case
 
 CONTROLS, PREDICTED = 10, 52
 ROWS, RAW_STEPS = 3300, 10
@@ -37,5 +37,5 @@ def make_cases(count: int, rows: int = ROWS) -> list[Case]:
 
 def write_raw_case(path: Path, seed: int, rows: int = ROWS * RAW_STEPS, step: float = 1.0 / RAW_STEPS) -> Path:
     """A case file as a simulator leaves it: ten rows per second."""
-    write_case(path, make_channels(), step * np.arange(rows), smooth_values(rows, seed))
+    write_case(path, make_channels().units, step * np.arange(rows), smooth_values(rows, seed))
     return path

@@ -32,6 +32,7 @@ from surrogate_modeling.export_check import Difference, Trajectories, largest_di
 from surrogate_modeling.fmu.description import initial_name, write_description
 from surrogate_modeling.fmu.sources import MAIN_SOURCE, write_sources
 from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 SUFFIXES = {"linux": ".so", "darwin": ".dylib", "win": ".dll"}
@@ -73,9 +74,9 @@ def export_fmu(surrogate: Surrogate, path: Path, real: Trajectories | None = Non
     }
     part = path.with_name(f"{path.stem}.part.fmu")
     try:
-        part.write_bytes(_zipped(content))
+        write_whole(part, _zipped(content))
         difference = compare(surrogate, part, real)
-        part.replace(path)
+        write_whole(path, part.read_bytes())
     finally:
         part.unlink(missing_ok=True)
     return difference

@@ -21,7 +21,8 @@ from typing import Any, TypeVar
 import numba
 import numba.core.config
 
-from surrogate_modeling.refrigerant.cache import PACKAGE, cache_folder, source_hash, write_atomically
+from surrogate_modeling.refrigerant.cache import PACKAGE, cache_folder, source_hash
+from surrogate_modeling.whole_file import write_whole
 
 # Typed loosely: numba fills this module from the environment.
 settings: Any = numba.core.config
@@ -59,7 +60,7 @@ def seal() -> None:
     if (folder / MANIFEST).exists():
         return
     sums = {str(path.relative_to(folder)): _digest(path) for path in _files(folder)}
-    write_atomically(folder / MANIFEST, json.dumps(sums, indent=1).encode())
+    write_whole(folder / MANIFEST, json.dumps(sums, indent=1).encode())
     for other in cache_folder().glob("compiled-*"):
         if other != folder and time.time() - other.stat().st_mtime > KEEP_DAYS * 86400:
             shutil.rmtree(other, ignore_errors=True)

@@ -9,8 +9,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from surrogate_modeling.refrigerant.cache import write_atomically
 from surrogate_modeling.refrigerant.columns import MODEL_VERSION
+from surrogate_modeling.whole_file import write_whole
 
 FAMILY_NAMES = ("random_steps", "pi_control", "thermostat", "engine")
 REFRIGERANT_NAMES = ("R134a", "R1234yf")
@@ -137,7 +137,7 @@ def _claim(folder: Path, plan: CasePlan) -> None:
             "choose another folder, or move these cases away"
         )
     else:
-        write_atomically(path, json.dumps(plan.content(), indent=2).encode() + b"\n")
+        write_whole(path, json.dumps(plan.content(), indent=2).encode() + b"\n")
     _remove_stale(folder)
     _record_families(folder, plan)
 
@@ -198,7 +198,7 @@ def _record_families(folder: Path, plan: CasePlan) -> None:
     lines = ["case,family"]
     for number in range(1, max(plan.cases, listed) + 1):
         lines.append(f"{case_name(number)},{family_of(number, plan.shares(), plan.seed)}")
-    write_atomically(path, ("\n".join(lines) + "\n").encode())
+    write_whole(path, ("\n".join(lines) + "\n").encode())
 
 
 def plan_to_json(plan: CasePlan) -> str:

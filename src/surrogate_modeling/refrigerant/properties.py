@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from surrogate_modeling.refrigerant.cache import cache_folder, write_atomically
+from surrogate_modeling.refrigerant.cache import cache_folder
 from surrogate_modeling.refrigerant.compilation import compiled
+from surrogate_modeling.whole_file import write_whole
 
 REFRIGERANTS = ("R134a", "R1234yf")
 
@@ -66,7 +67,7 @@ def load_tables(refrigerant: str) -> Tables:
         tables = build_tables(refrigerant)
         buffer = io.BytesIO()
         np.savez(buffer, **tables._asdict())
-        write_atomically(path, buffer.getvalue())
+        write_whole(path, buffer.getvalue())
     return tables
 
 

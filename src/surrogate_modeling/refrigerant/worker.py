@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_modeling.refrigerant.cache import write_atomically
 from surrogate_modeling.refrigerant.generation import CasePlan, case_name
+from surrogate_modeling.whole_file import write_whole
 
 DIGITS = 7
 
@@ -56,7 +56,7 @@ def make_case(folder: Path, plan: CasePlan, number: int) -> dict[str, Any]:
         return {"reason": failure.reason, "state": failure.state}
     if not np.isfinite(table).all():
         return {"reason": "a column is not finite", "state": {}}
-    write_atomically(folder / f"{case_name(number)}.csv", case_csv(table))
+    write_whole(folder / f"{case_name(number)}.csv", case_csv(table))
     return {"reason": "", "state": {}}
 
 
