@@ -6,6 +6,7 @@ Shape letters: T rows of a case, H predicted rows, P predicted columns.
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
