@@ -2,6 +2,8 @@
 
 import csv
 import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from surrogate_modeling import cases
 from surrogate_modeling.cases import Case, CaseSet, Grid, read_cases
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.composition import register_schemas
-from surrogate_modeling.config import CONFIG_DIR
+from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT
 
 # Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -25,6 +27,7 @@ torch.set_num_threads(1)
 NAMES = ("valve", "load", "T", "p")
 UNITS = ("-", "kW", "degC", "bar")
 CONTROLS = 2
+TRAIN = PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py"
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +102,30 @@ def composed(*overrides: str) -> DictConfig:
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         return compose("config", list(overrides))
+
+
+def write_plant(folder: Path, count: int = 6, rows: int = 60) -> Path:
+    """Cases of a first-order lag, with names that test file names."""
+    folder.mkdir()
+    for i in range(count):
+        rng = np.random.default_rng(i)
+        control = np.repeat(rng.uniform(0, 1, rows // 10 + 1), 10)[: rows + 5 * i]
+        state = np.zeros(len(control))
+        for t in range(1, len(control)):
+            state[t] = 0.9 * state[t - 1] + 0.1 * control[t]
+        with (folder / f"case{i}.v1.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time", "bulb", "T/out", "圧力.a", "fixed"])
+            writer.writerow(["s", "-", "degC", "bar", "-"])
+            writer.writerows(
+                [t, f"{c:.5f}", f"{20 + 5 * s:.5f}", f"{1 + s * s:.5f}", 3]
+                for t, (c, s) in enumerate(zip(control, state, strict=True))
+            )
+    return folder
+
+
+def run_command(tmp_path: Path, command: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours in ``tmp_path``, with a store of its own there."""
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *command, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)

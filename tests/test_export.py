@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from exported import CHANNELS, IN_LEN, STEP, make
 
+from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.config import PROJECT_ROOT
 from surrogate_modeling.export_check import check_cases
-from surrogate_modeling.report import write_case
 
 EXPORT = PROJECT_ROOT / "src" / "surrogate_modeling" / "export.py"
 
@@ -30,7 +30,8 @@ def test_an_fmu_starts_from_the_first_rows_of_a_case(tmp_path: Path) -> None:
     initial, controls = check_cases(surrogate, 1, 20)
     values = np.hstack((controls[0], np.vstack((initial[0], surrogate.free_run(initial, controls)[0]))))
     case = Case("a", np.arange(len(values)) * STEP, values)
-    write_case(tmp_path / "a.csv", CHANNELS, case.time, case.values)
+    columns = {name: CHANNELS.units[name] for name in (*CHANNELS.controls, *CHANNELS.predicted)}
+    write_case(tmp_path / "a.csv", columns, case.time, case.values)
     done = export(tmp_path, "format=fmu", "surrogate=lit_model.pth", "cases=a.csv")
     assert done.returncode == 0, done.stderr
     assert "surrogate.fmu: largest difference from the surrogate" in done.stdout

@@ -4,33 +4,10 @@ import math
 
 import pytest
 import torch
+from plain import torch_encoder
 from torch import nn
 
 from surrogate_modeling.networks.layers import Encoder, perceptron, sinusoidal_positions
-
-
-def torch_twin(encoder: Encoder, dim: int, heads: int, fc_dim: int) -> nn.TransformerEncoder:
-    """PyTorch's encoder with the same weights."""
-    layer = nn.TransformerEncoderLayer(dim, heads, fc_dim, dropout=0.0, batch_first=True)
-    twin = nn.TransformerEncoder(layer, len(encoder.layers), enable_nested_tensor=False)
-    for ours, theirs in zip(encoder.layers, twin.layers, strict=True):
-        theirs.load_state_dict(
-            {
-                "self_attn.in_proj_weight": torch.cat((ours.query.weight, ours.key_value.weight)),
-                "self_attn.in_proj_bias": torch.cat((ours.query.bias, ours.key_value.bias)),
-                "self_attn.out_proj.weight": ours.out.weight,
-                "self_attn.out_proj.bias": ours.out.bias,
-                "linear1.weight": ours.fc_in.weight,
-                "linear1.bias": ours.fc_in.bias,
-                "linear2.weight": ours.fc_out.weight,
-                "linear2.bias": ours.fc_out.bias,
-                "norm1.weight": ours.norm_attention.weight,
-                "norm1.bias": ours.norm_attention.bias,
-                "norm2.weight": ours.norm_fc.weight,
-                "norm2.bias": ours.norm_fc.bias,
-            }
-        )
-    return twin
 
 
 @pytest.mark.parametrize("depth", [1, 3])
@@ -42,7 +19,7 @@ def test_encoder_equals_the_plain_form(depth: int, rows: int) -> None:
         nn.init.normal_(parameter, std=0.3)
     tokens = torch.randn(5, 9, 12)
     # Training mode: in evaluation PyTorch takes a fused road of its own.
-    plain = torch_twin(encoder, 12, 3, 20).train()(tokens)[:, -rows:]
+    plain = torch_encoder(encoder, 12, 3, 20).train()(tokens)[:, -rows:]
     torch.testing.assert_close(encoder(tokens, rows), plain, rtol=1e-5, atol=1e-5)
 
 
@@ -51,7 +28,7 @@ def test_encoder_gradients_equal_the_plain_form() -> None:
     encoder = Encoder(8, 2, 2, 16, dropout=0.0)
     tokens = torch.randn(3, 6, 8, requires_grad=True)
     (ours,) = torch.autograd.grad(encoder(tokens, 1).pow(2).sum(), tokens)
-    (theirs,) = torch.autograd.grad(torch_twin(encoder, 8, 2, 16).train()(tokens)[:, -1:].pow(2).sum(), tokens)
+    (theirs,) = torch.autograd.grad(torch_encoder(encoder, 8, 2, 16).train()(tokens)[:, -1:].pow(2).sum(), tokens)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 

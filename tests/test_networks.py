@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from plain import PlainDeepONet
 
 from surrogate_modeling.model_config import MODEL_SCHEMAS, ModelConfig
 from surrogate_modeling.networks import NETWORKS, IncrementOutput, SelectedFeedback, Sizes, build_network
@@ -58,6 +59,19 @@ def test_deeponet_is_the_sum_over_the_width_of_trunk_times_branch(name: str) -> 
                 for w in range(5):
                     by_hand += float(trunk[b, row, p * 5 + w]) * float(branch[b, row, p * 5 + w])
                 assert float(output[b, row, p]) == pytest.approx(by_hand, abs=1e-5)
+
+
+@pytest.mark.parametrize("out_len", [1, 3])
+@pytest.mark.parametrize("name", ["dot", "dol", "don"])
+def test_what_is_not_read_is_not_missed(name: str, out_len: int) -> None:
+    torch.manual_seed(4)
+    network = build_network(small(name), Sizes(2, 3, 6, out_len, 3)).train()
+    torch.nn.init.normal_(network.bias)
+    past, control = torch.randn(7, 6, 5, requires_grad=True), torch.randn(7, out_len, 2)
+    ours, plain = network(past, control), PlainDeepONet(network)(past, control)
+    torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-5)
+    gradients = [torch.autograd.grad(output.pow(2).sum(), past)[0] for output in (ours, plain)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from matplotlib.image import imread
 
 from surrogate_modeling.cases import Case, Grid
 from surrogate_modeling.channels import Channels
-from surrogate_modeling.report import group_table, summary_table, write_case, write_losses, write_report
+from surrogate_modeling.report import group_table, summary_table, write_losses, write_report
 from surrogate_modeling.scores import Scores, score
 
 SCALE = np.array([1.0, 1.0])
@@ -65,26 +65,6 @@ def test_predicted_csv_reads_back_bit_for_bit_as_cases(tmp_path: Path) -> None:
         assert found.values[:, :2].tobytes() == case.values[10:, :2].tobytes()
         assert found.values[:, 2:].tobytes() == predicted.tobytes()
     assert (tmp_path / "csv" / "a.csv").read_text(encoding="utf-8").splitlines()[4].startswith("1.2,")
-
-
-def test_names_that_mean_something_to_csv(tmp_path: Path) -> None:
-    """A column may itself be called time; two columns of one name would not be read back."""
-    names = ("time", 'say "x"', "p, q", "T")
-    channels = Channels(names[:2], names[2:], names[2:], dict.fromkeys(names, "a,b"))
-    case = make_case("a", 20)
-    write_case(tmp_path / "a.csv", channels, case.time, case.values)
-    back = read(tmp_path)
-    assert (back.channels.controls, back.channels.predicted) == (names[:2], names[2:])
-    assert set(back.channels.units.values()) == {"a,b"}
-    np.testing.assert_array_equal(back.cases[0].values, case.values)
-
-
-@pytest.mark.parametrize("step", [1e-12, 1e-9, 0.1, 1.0, 1e6])
-def test_time_is_written_finely_enough(tmp_path: Path, step: float) -> None:
-    case = make_case("a", 30, step=step)
-    write_case(tmp_path / "a.csv", make_channels(), case.time, case.values)
-    back = read(tmp_path, grid=Grid(None, 5.0))
-    np.testing.assert_allclose(back.cases[0].time, case.time, rtol=1e-9, atol=0)
 
 
 def test_loss_tables_hold_every_case_worst_last(tmp_path: Path) -> None:

@@ -3,46 +3,24 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
-import numpy as np
 import optuna
 import pytest
-
-from surrogate_modeling.config import PROJECT_ROOT
-
-TRAIN = PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py"
-
-
-def write_cases(folder: Path, count: int = 5, rows: int = 40) -> Path:
-    """Cases of a first-order lag."""
-    folder.mkdir()
-    for i in range(count):
-        control = np.repeat(np.random.default_rng(i).uniform(0, 1, rows // 10), 10)
-        state = np.zeros(rows)
-        for t in range(1, rows):
-            state[t] = 0.9 * state[t - 1] + 0.1 * control[t]
-        lines = ["time,bulb,T", "s,-,degC", *(f"{t},{control[t]:.5f},{state[t]:.5f}" for t in range(rows))]
-        (folder / f"case{i}.csv").write_text("\n".join(lines) + "\n")
-    return folder
+from conftest import TRAIN, run_command, write_plant
 
 
 def train(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with a store of its own."""
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(TRAIN), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+    return run_command(tmp_path, [str(TRAIN)], *arguments)
 
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A search over one choice and one range with two objectives."""
     tmp_path = tmp_path_factory.mktemp("search")
-    cases = write_cases(tmp_path / "cases")
+    cases = write_plant(tmp_path / "cases", count=5, rows=40)
     done = train(
         tmp_path, "-m", "+search=don", "model.trunk_depth=2", "model.trunk_dim=16", "model.branch_depth=2",
         "model.branch_dim=16", "model.width=choice(4,8)", "settings.in_len=choice(5,10)", "dataset=csv",

@@ -84,7 +84,7 @@ def test_batches_bound_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
         seen.append(controls.shape[0] * controls.shape[1])
         return free_run(initial, controls)
 
-    monkeypatch.setattr("surrogate_modeling.surrogate.ROWS_PER_BATCH", 60)
+    monkeypatch.setattr("surrogate_modeling.batching.ROWS_PER_BATCH", 60)
     monkeypatch.setattr(surrogate, "free_run", spy)
     for one, other in zip(whole, surrogate.predict(cases), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-5)

@@ -12,8 +12,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-
-from surrogate_modeling.config import PROJECT_ROOT
+from conftest import TRAIN, run_command, write_plant
 
 # Runs the command and prints what its task returned to Hydra, and so to a search.
 RETURNING = """
@@ -28,34 +27,11 @@ def spy(*args, **kwargs):
 internal.Hydra.run = spy
 train.cli()
 """
-TRAIN = PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py"
 SMALL = ["model=don", "model.width=4", "model.trunk_dim=16", "settings.epochs=3", "settings.batch_size=64"]
 
 
-def write_plant(folder: Path, count: int = 6, rows: int = 60) -> Path:
-    """Cases of a first-order lag, with names that test file names."""
-    folder.mkdir()
-    for i in range(count):
-        rng = np.random.default_rng(i)
-        control = np.repeat(rng.uniform(0, 1, rows // 10 + 1), 10)[: rows + 5 * i]
-        state = np.zeros(len(control))
-        for t in range(1, len(control)):
-            state[t] = 0.9 * state[t - 1] + 0.1 * control[t]
-        with (folder / f"case{i}.v1.csv").open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["time", "bulb", "T/out", "圧力.a", "fixed"])
-            writer.writerow(["s", "-", "degC", "bar", "-"])
-            writer.writerows(
-                [t, f"{c:.5f}", f"{20 + 5 * s:.5f}", f"{1 + s * s:.5f}", 3]
-                for t, (c, s) in enumerate(zip(control, state, strict=True))
-            )
-    return folder
-
-
 def run_train(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", RETURNING, f"hydra.run.dir={tmp_path}/run", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+    return run_command(tmp_path, ["-c", RETURNING, f"hydra.run.dir={tmp_path}/run"], *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -236,3 +212,35 @@ def test_resuming_what_is_not_there(tmp_path: Path) -> None:
     done = run_train(tmp_path, "resume=nothing")
     assert done.returncode == 2
     assert "resume=nothing: no such run in" in done.stderr
+
+
+def test_members_of_an_ensemble_are_the_runs_of_their_seeds(
+    finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
+) -> None:
+    """The split is by name, so that the seed moves the weights and the batches alone."""
+    plant = finished[0] / "plant"
+    arguments = [
+        "dataset=csv", f"dataset.path={plant}", "dataset.controls=1", "dataset.targets=['T/out','圧力.a']",
+        "dataset.test=2", "dataset.split=last", "settings.is_save_model=True", *SMALL,
+    ]  # fmt: skip
+    done = run_train(tmp_path, *arguments, "settings.ensemble=2", "settings.mlflow_exp_name=two")
+    assert done.returncode == 0, done.stderr
+    assert run_train(tmp_path, *arguments, "settings.seed=43", "settings.mlflow_exp_name=second").returncode == 0
+    run, artifacts = recorded_run(tmp_path, "two")
+    two = torch.load(artifacts / "lit_model.pth", weights_only=True)
+    for member, place in enumerate((recorded_run(finished[0], "e2e")[1], recorded_run(tmp_path, "second")[1])):
+        alone = torch.load(place / "lit_model.pth", weights_only=True)["weights"]
+        for key, value in alone.items():
+            if key.startswith("network."):
+                assert torch.equal(two["weights"][key.replace("network.", f"network.members.{member}.", 1)], value)
+    metrics = run.data.metrics
+    assert {"coverage_90", "T/out/coverage_90", "member1/val_loss", "val_loss"} <= set(metrics)
+    assert (artifacts / "band" / "case4.v1.csv").exists()
+    assert "the uncertainty band rests on" in done.stdout
+    # The recorded coverage is that of the files: rows of the truth between the edges.
+    held = []
+    for case in ("case4.v1", "case5.v1"):
+        edges = np.loadtxt(artifacts / "band" / f"{case}.csv", delimiter=",", skiprows=2)
+        truth = np.loadtxt(plant / f"{case}.csv", delimiter=",", skiprows=2)[10:]
+        held.append(np.mean((edges[:, 1] <= truth[:, 2]) & (truth[:, 2] <= edges[:, 2])))
+    assert metrics["T/out/coverage_90"] == pytest.approx(np.mean(held), abs=0.02)

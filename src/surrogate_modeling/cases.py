@@ -113,11 +113,27 @@ def read_cases(
         place = {file: i for i, file in enumerate(files)}
         raise UserError(_problem_message(folder, sorted(problems, key=lambda problem: place[problem.file])))
     channels = assign_roles(read[0][1].names, read[0][1].units, controls, targets)
-    order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
-    in_order = order == sorted(order)
-    cases = [Case(file.stem, case.time, case.values if in_order else case.values[:, order]) for file, case in read]
     digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
-    return CaseSet(cases, channels, step, digest[:16])
+    order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
+    return CaseSet(_in_one_array(read, order), channels, step, digest[:16])
+
+
+def _in_one_array(read: list[tuple[Path, GridCase]], order: list[int]) -> list[Case]:
+    """Cases whose values are views of one array, which windows are gathered from without a copy.
+
+    ``read`` is emptied on the way, so that no two copies of a large dataset are in memory at once.
+    """
+    rows = np.empty((sum(len(case.time) for _, case in read), len(order)), np.float32)
+    in_order, first, cases = order == sorted(order), 0, []
+    read.reverse()
+    while read:
+        file, case = read.pop()
+        values = rows[first : first + len(case.time)]
+        values[...] = case.values if in_order else case.values[:, order]
+        values.flags.writeable = False
+        cases.append(Case(file.stem, case.time, values))
+        first += len(values)
+    return cases
 
 
 def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:

@@ -135,6 +135,7 @@ class SettingsConfig(Checked):
     in_len: int = ranged(10, low=1)
     out_len: int = ranged(1, low=1)
     seed: int = ranged(42, low=0, high=2**32 - 1)
+    ensemble: int = ranged(1, low=1)
     epochs: int = ranged(500, low=1)
     batch_size: int = ranged(1024, low=1)
     lr: float = 0.001

@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.assignment import Assignment, Pruned
+from surrogate_modeling.band_report import Coverage, coverage_table, write_coverage
 from surrogate_modeling.baselines import LinearBaseline, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.ensembles import add_band, fit_members
 from surrogate_modeling.journal import recorded_tags
 from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, measure
@@ -27,12 +29,11 @@ from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.serving import save_mlflow_model
 from surrogate_modeling.surrogate import Description, Surrogate
 from surrogate_modeling.tracking import MLFLOW_MODEL, Run
-from surrogate_modeling.training import choose_device, fit, seed_run
+from surrogate_modeling.training import choose_device, seed_run
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
-CALIBRATION_WINDOWS = 256
 
 
 @dataclass(frozen=True)
@@ -95,14 +96,13 @@ def _train_and_test(
 ) -> dict[str, float]:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
-    calibrate(surrogate, windows.training)
 
     def watched(metrics: dict[str, float], epoch: int) -> None:
         run.log_metrics(metrics, epoch)
         if assignment.watch:
             assignment.watch(metrics, epoch)
 
-    fitted = fit(surrogate, windows, split.validation, settings, run.folder / "checkpoints", watched)
+    fitted = fit_members(surrogate, windows, split.validation, settings, run.folder / "checkpoints", watched)
     if fitted.epochs < settings.epochs:
         log.info(
             "stopped after %d epochs: %s was not better for %d epochs",
@@ -110,6 +110,7 @@ def _train_and_test(
         )  # fmt: skip
     objective = measure(assignment.objective, Measured(surrogate, split.validation, fitted.least))
     prediction = predict_test(surrogate, split)
+    add_band(surrogate, split)
 
     def scored(rows: list[np.ndarray]) -> Scores:
         return score(split.test, rows, surrogate.description.channels, surrogate.predicted_scale)
@@ -123,19 +124,25 @@ def _train_and_test(
     if scores.diverged:
         log.warning(
             "the free run diverged in %d of %d test cases: %s",
-            len(scores.diverged),
-            len(split.test),
-            ", ".join(scores.diverged),
-        )
+            len(scores.diverged), len(split.test), ", ".join(scores.diverged),
+        )  # fmt: skip
     if settings.is_save_model:
         surrogate.save(run.folder / MODEL_FILE, flat)
         save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, split.test[0])
         if settings.register_model:
             run.register_model(settings.register_model)
+    bands = surrogate.predict_band(split.test) if surrogate.band else None
     write_report(
-        run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar
-    )
+        run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar,
+        bands,
+    )  # fmt: skip
     log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
+    if bands:
+        table = Coverage.of(split.test, bands, surrogate.description.channels)
+        run.log_metrics(table.metrics())
+        write_coverage(run.folder / "coverage.csv", table)
+        log.info("90 %% band on the test cases (calibrated on %d validation cases):\n%s",
+                 len(split.validation), coverage_table(table))  # fmt: skip
     if groups := scores.groups(group_of):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
@@ -164,6 +171,7 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
             case_set.step,
             settings.output,
             settings.feedback,
+            settings.ensemble,
         )
     )
     constant = surrogate.scaling.fit(case.values for case in split.training)
@@ -181,14 +189,6 @@ def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> Wind
     # Long windows that overlap by more than half tell the same thing again, each epoch.
     validation = WindowDataset(split.validation, surrogate.scaling, settings.in_len, rows, controls, max(1, rows // 2))
     return WindowData(training, validation, settings)
-
-
-def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
-    """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
-    spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
-    firsts = windows.first_windows.tolist()
-    first = windows.__getitems__(firsts)[0]
-    surrogate.network.calibrate(first, *windows.__getitems__(firsts + spread))
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:

@@ -29,7 +29,8 @@ RUNAWAY_SPANS = 20
 class Curve:
     """One predicted column of one case and where its picture goes.
 
-    ``truth`` (T,) is NaN where it is not known; without the whole truth ``ade`` and ``fde`` are NaN.
+    ``truth`` (T,) is NaN where it is not known; without the whole truth ``ade`` and ``fde`` are NaN. ``band`` holds the
+    lower and the upper edge (H,).
     """
 
     path: Path
@@ -41,6 +42,7 @@ class Curve:
     predicted: np.ndarray
     ade: float
     fde: float
+    band: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def draw_figures(curves: Sequence[Curve], workers: int | None) -> Iterator[None]:
@@ -83,15 +85,18 @@ def draw_chunk(curves: Sequence[Curve]) -> None:
     (truth,) = axes.plot([], [], color="0.25", linewidth=1.4, label="truth")
     (predicted,) = axes.plot([], [], color="C3", linewidth=1.1, linestyle="--", label="prediction")
     given = axes.axvspan(0, 1, color="0.9", label="given rows")
+    banded = any(curve.band for curve in curves)
+    (band,) = axes.fill([], [], color="C3", alpha=0.18, linewidth=0, label="90 % band" if banded else "_band")
     axes.set_xlabel("time [s]")
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=3, frameon=False)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, ncols=4, frameon=False)
     label = axes.set_ylabel("", parse_math=False)
     title = figure.text(0.11, 0.93, "", fontsize=10, parse_math=False)
     for curve in curves:
         truth.set_data(curve.time, curve.truth)
         start = len(curve.time) - len(curve.predicted)
         predicted.set_data(curve.time[start:], np.where(np.isfinite(curve.predicted), curve.predicted, np.nan))
+        band.set_xy(_outline(curve.time[start:], curve.band))
         given.set_bounds(curve.time[0], 0, curve.time[start] - curve.time[0], 1)
         axes.set_xlim(curve.time[0], curve.time[-1])
         low, high, whole = _limits(curve)
@@ -103,6 +108,14 @@ def draw_chunk(curves: Sequence[Curve]) -> None:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})
         write_whole(curve.path, buffer.getbuffer())
+
+
+def _outline(time: np.ndarray, band: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
+    """The edges of a band as one closed polygon (N, 2); empty where there is none."""
+    if band is None or not np.isfinite(band).all():
+        return np.empty((0, 2))
+    lower, upper = band
+    return np.column_stack((np.concatenate((time, time[::-1])), np.concatenate((lower, upper[::-1]))))
 
 
 def _limits(curve: Curve) -> tuple[float, float, bool]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from surrogate_modeling.band_report import write_bands
 from surrogate_modeling.case_file import Problem
 from surrogate_modeling.cases import Case
 from surrogate_modeling.progress import track
@@ -28,7 +29,7 @@ from surrogate_modeling.report import (
 )
 from surrogate_modeling.schedules import Demands, Schedule, file_refusal, read_chunks
 from surrogate_modeling.scores import Scores, joined, score
-from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate import Banded, Surrogate
 from surrogate_modeling.trust import ExcursionTable, Range, find_excursions
 from surrogate_modeling.use_config import PredictConfig
 
@@ -89,13 +90,14 @@ def _predict_chunks(
         if schedules:
             cases = [schedule.case for schedule in schedules]
             started = time.perf_counter()
-            predicted = surrogate.predict(cases)
+            bands = surrogate.predict_band(cases) if surrogate.band else None
+            predicted = [band.mean for band in bands] if bands else surrogate.predict(cases)
             tally.seconds += time.perf_counter() - started
             tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
             tally.predicted += len(cases)
             tally.diverged += [c.name for c, rows in zip(cases, predicted, strict=True) if not np.isfinite(rows).all()]
             tally.shown = _tell_excursions(surrogate, cases, predicted, table, tally.shown)
-            _write_chunk(surrogate, schedules, predicted, output, config, tally)
+            _write_chunk(surrogate, schedules, predicted, bands, output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
     if tally.scored:
         write_losses(output / "loss", joined(tally.scored))
@@ -121,6 +123,7 @@ def _write_chunk(
     surrogate: Surrogate,
     schedules: Sequence[Schedule],
     predicted: Sequence[np.ndarray],
+    bands: Sequence[Banded] | None,
     output: Path,
     config: PredictConfig,
     tally: Tally,
@@ -129,11 +132,13 @@ def _write_chunk(
     channels = surrogate.description.channels
     cases = [schedule.case for schedule in schedules]
     write_predictions(output / "csv", cases, predicted, channels, config.workers, progress_bar=False)
+    if bands:
+        write_bands(output / "band", cases, bands, channels)
     scores = score(cases, predicted, channels, surrogate.predicted_scale)
     known = np.array([schedule.has_truth for schedule in schedules])
     scores.ade[~known] = scores.fde[~known] = np.nan
     room = None if config.num_figures is None else config.num_figures - tally.figures
-    curves = case_curves(output / "figure", cases, predicted, scores)[:room]
+    curves = case_curves(output / "figure", cases, predicted, scores, bands)[:room]
     write_figures(curves, config.workers, progress_bar=False)
     tally.figures += len(curves)
     if known.any():

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as pa_csv
 
+from surrogate_modeling.band_report import write_bands
+from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.figures import Curve, draw_figures
@@ -24,6 +23,7 @@ from surrogate_modeling.file_names import file_names
 from surrogate_modeling.metrics import skill
 from surrogate_modeling.progress import track
 from surrogate_modeling.scores import Scores
+from surrogate_modeling.surrogate import Banded
 from surrogate_modeling.whole_file import write_whole
 
 
@@ -35,8 +35,9 @@ def write_report(
     workers: int | None = None,
     num_figures: int | None = None,
     progress_bar: bool = True,
+    bands: Sequence[Banded] | None = None,
 ) -> None:
-    """Write ``csv/``, ``loss/`` and ``figure/``.
+    """Write ``csv/``, ``loss/`` and ``figure/``, and ``band/`` where there is one.
 
     Args:
         folder: of the run.
@@ -46,10 +47,13 @@ def write_report(
         workers: cores; None for all.
         num_figures: at most so many, targets of the worst cases first; None for every case and column.
         progress_bar: show a bar on a terminal.
+        bands: of the same cases.
     """
+    if bands:
+        write_bands(folder / "band", cases, bands, scores.channels)
     write_predictions(folder / "csv", cases, predicted, scores.channels, workers, progress_bar)
     write_losses(folder / "loss", scores)
-    curves = case_curves(folder / "figure", cases, predicted, scores)[:num_figures]
+    curves = case_curves(folder / "figure", cases, predicted, scores, bands)[:num_figures]
     write_figures(curves, workers, progress_bar)
     write_case_tables(folder / "figure", scores)
 
@@ -73,44 +77,17 @@ def write_predictions(
     """Write the predicted rows of each case to ``<case>.csv``, in the case format: a prediction reads as a case."""
     folder.mkdir(parents=True, exist_ok=True)
     names = file_names(case.name for case in cases)
+    units = {name: channels.units[name] for name in (*channels.controls, *channels.predicted)}
 
     def write(job: tuple[Case, np.ndarray]) -> None:
         case, rows = job
         given = case.values[-len(rows) :, : len(channels.controls)]
-        write_case(folder / f"{names[case.name]}.csv", channels, case.time[-len(rows) :], np.hstack((given, rows)))
+        write_case(folder / f"{names[case.name]}.csv", units, case.time[-len(rows) :], np.hstack((given, rows)))
 
     jobs = list(zip(cases, predicted, strict=True))
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for _ in track(pool.map(write, jobs), len(jobs), "writing predicted CSVs", progress_bar):
             pass
-
-
-def write_case(path: Path, channels: Channels, time: np.ndarray, values: np.ndarray) -> None:
-    """Write one file in the case format, each float32 with just the digits that give it back.
-
-    Args:
-        path: of the file.
-        channels: names and units.
-        time: (T,) [s].
-        values: (T, F) float32, controls first.
-    """
-    columns = (*channels.controls, *channels.predicted)
-    time_name = "time"
-    while time_name in columns:
-        time_name += "_"
-    head = io.StringIO()
-    csv.writer(head, lineterminator="\n").writerows(
-        [(time_name, *columns), ("s", *(channels.units[name] for name in columns))]
-    )
-    # Time rounded to a nanosecond, or a billionth of a step: t0 + k d should read 12.3, not 12.299999999999999.
-    step = float(time[1] - time[0]) if len(time) > 1 else 1.0
-    decimals = 9 + max(0, math.ceil(-math.log10(step)))
-    arrays = [pa.array(np.round(time, decimals)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
-    table = pa.table(arrays, names=[str(i) for i in range(len(arrays))])
-    content = io.BytesIO()
-    content.write(head.getvalue().encode())
-    pa_csv.write_csv(table, content, pa_csv.WriteOptions(include_header=False))
-    write_whole(path, content.getbuffer())
 
 
 def write_losses(folder: Path, scores: Scores) -> None:
@@ -126,7 +103,13 @@ def write_losses(folder: Path, scores: Scores) -> None:
             write_whole(folder / f"loss_{safe}_{metric}.csv", text.getvalue().encode())
 
 
-def case_curves(folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores) -> list[Curve]:
+def case_curves(
+    folder: Path,
+    cases: Sequence[Case],
+    predicted: Sequence[np.ndarray],
+    scores: Scores,
+    bands: Sequence[Banded] | None = None,
+) -> list[Curve]:
     """What figures show: targets before byproducts, and of each the worst cases first."""
     channels = scores.channels
     case_folders, files = file_names(scores.cases), file_names(channels.predicted)
@@ -151,6 +134,7 @@ def case_curves(folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndar
             predicted[i][:, j],
             float(scores.ade[i, j]),
             float(scores.fde[i, j]),
+            (bands[i].lower[:, j], bands[i].upper[:, j]) if bands else None,
         )
         for i, j in pairs
     ]

@@ -9,57 +9,28 @@ Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F fe
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from surrogate_modeling.band import Band
+from surrogate_modeling.batching import batches, held
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Device, Feedback, Output, UserError
 from surrogate_modeling.model_config import ModelConfig, model_from_dict, model_to_dict
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
+from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.networks.rollout import roll_out as roll_out
 from surrogate_modeling.scaling import Standardizer
 from surrogate_modeling.whole_file import write_whole
 
-FORMAT = "surrogate-1"
-# Bounds the memory of a free run over thousands of cases: rows of all cases of one batch.
-ROWS_PER_BATCH = 400_000
-
-
-def roll_out(network: Network, past: Tensor, control: Tensor, cut_gradients: bool = False) -> Tensor:
-    """Free run in standardised units: the network feeds on its own outputs to the end.
-
-    Every row fed back carries the controls of its own row. When the last call would reach past the end, the last
-    control row is repeated and what is predicted beyond the end is dropped. Differentiable.
-
-    Args:
-        network: as :class:`~surrogate_modeling.networks.base.Network`.
-        past: (B, in_len, F).
-        control: (B, H, C), the rows that follow.
-        cut_gradients: rows that are fed back carry no gradient.
-
-    Returns:
-        (B, H, P).
-    """
-    horizon, rows = control.shape[1], network.rows_per_call
-    if rows is None or rows == horizon:
-        return network(past, control)
-    surplus = -horizon % rows
-    if surplus:
-        control = torch.cat((control, control[:, -1:].expand(-1, surplus, -1)), dim=1)
-    predicted = []
-    for start in range(0, horizon, rows):
-        block = control[:, start : start + rows]
-        rows_out = network(past, block)
-        predicted.append(rows_out)
-        fed_back = rows_out.detach() if cut_gradients else rows_out
-        past = torch.cat((past[:, rows:], torch.cat((block, fed_back), dim=-1)), dim=1)
-    return torch.cat(predicted, dim=1)[:, :horizon]
+FORMAT = "surrogate-2"
 
 
 @dataclass(frozen=True)
@@ -73,6 +44,7 @@ class Description:
     step: float
     output: Output = Output.absolute
     feedback: Feedback = Feedback.all
+    members: int = 1
 
     @property
     def fed_back(self) -> list[int]:
@@ -89,12 +61,23 @@ class Description:
 
 def make_network(description: Description) -> Network:
     """The network of a description, with fresh weights."""
+    if description.members > 1:
+        single = replace(description, members=1)
+        return EnsembleNetwork([make_network(single) for _ in range(description.members)], description.in_len)
     sizes = description.sizes
     network = build_network(description.model, sizes)
     if description.feedback is Feedback.targets:
         kept = [*range(sizes.controls), *(sizes.controls + i for i in description.fed_back)]
         network = SelectedFeedback(network, kept)
     return IncrementOutput(network, sizes.predicted) if description.output is Output.increment else network
+
+
+class Banded(NamedTuple):
+    """Trajectories and the 90 % band around them, each (B, H, P) or (H, P), physical units; see ``band.py``."""
+
+    mean: Any
+    lower: Any
+    upper: Any
 
 
 class Surrogate(nn.Module):
@@ -105,6 +88,7 @@ class Surrogate(nn.Module):
         self.description = description
         self.network = make_network(description)
         self.scaling = Standardizer(description.sizes.controls + description.sizes.predicted)
+        self.band: Band | None = None
 
     @property
     def device(self) -> torch.device:
@@ -138,6 +122,65 @@ class Surrogate(nn.Module):
                 return self.free_run(self._tensor(initial), self._tensor(controls)).cpu().numpy()
         if controls.ndim == 2:
             return self.free_run(initial[None], controls[None])[0]
+        return self.scaling.restore(roll_out(self.network, *self._start(initial, controls)), self._predicted_columns)
+
+    def free_run_spread(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean over the members' trajectories and their standard deviation, 0 for a single network.
+
+        Args:
+            initial: (B, in_len, P).
+            controls: (B, T, C).
+
+        Returns:
+            Two of (B, H, P), physical units.
+
+        Raises:
+            ValueError: shapes that do not fit this surrogate.
+        """
+        start = self._start(initial, controls)
+        if not isinstance(self.network, EnsembleNetwork):
+            mean = self.scaling.restore(roll_out(self.network, *start), self._predicted_columns)
+            return mean, torch.zeros_like(mean)
+        # All members' trajectories at once would cost their number in memory: Welford's running moments.
+        mean, squares = torch.zeros(()), torch.zeros(())
+        for count, rows in enumerate(self.network.trajectories(*start), start=1):
+            departure = rows - mean
+            mean = mean + departure / count
+            squares = squares + departure * (rows - mean)
+        spread = (squares / (self.network.count - 1)).sqrt() * self.scaling.scale[self._predicted_columns]
+        return self.scaling.restore(mean, self._predicted_columns), spread
+
+    def free_run_band(self, initial: Any, controls: Any) -> Banded:
+        """As :meth:`free_run`, with the 90 % band around the trajectory.
+
+        Raises:
+            UserError: the surrogate has no band.
+            ValueError: shapes that do not fit this surrogate.
+        """
+        if self.band is None:
+            raise UserError("this surrogate has no uncertainty band; bands are calibrated at the end of training")
+        if not isinstance(controls, Tensor):
+            with torch.no_grad():
+                banded = self.free_run_band(self._tensor(initial), self._tensor(controls))
+            return Banded(*(rows.cpu().numpy() for rows in banded))
+        if controls.ndim == 2:
+            return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None])))
+        mean, spread = self.free_run_spread(initial, controls)
+        growth = torch.as_tensor(self.band.growth(mean.shape[1]), dtype=mean.dtype, device=mean.device)
+        factor = torch.as_tensor(self.band.factor, dtype=mean.dtype, device=mean.device)
+        half = factor * (spread + growth)
+        return Banded(mean, mean - half, mean + half)
+
+    @property
+    def _predicted_columns(self) -> slice:
+        return slice(self.description.sizes.controls, None)
+
+    def _start(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
+        """Past window (B, in_len, F) and the controls after it (B, H, C), standardised.
+
+        Raises:
+            ValueError: shapes that do not fit this surrogate.
+        """
         sizes = self.description.sizes
         if controls.ndim != 3 or controls.shape[2] != sizes.controls or controls.shape[1] <= sizes.in_len:
             raise ValueError(
@@ -149,10 +192,8 @@ class Surrogate(nn.Module):
                 f"initial: shape {tuple(initial.shape)}, expected {(len(controls), sizes.in_len, sizes.predicted)}"
             )
         control = self.scaling.standardise(controls, slice(0, sizes.controls))
-        given = self.scaling.standardise(initial, slice(sizes.controls, None))
-        past = torch.cat((control[:, : sizes.in_len], given), dim=-1)
-        predicted = roll_out(self.network, past, control[:, sizes.in_len :])
-        return self.scaling.restore(predicted, slice(sizes.controls, None))
+        given = self.scaling.standardise(initial, self._predicted_columns)
+        return torch.cat((control[:, : sizes.in_len], given), dim=-1), control[:, sizes.in_len :]
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
         """Free run over cases of any lengths, many at once.
@@ -163,16 +204,41 @@ class Surrogate(nn.Module):
         Returns:
             Per case (T - in_len, P) float32, in the order given.
         """
+        return [rows for (rows,) in self._batched(cases, lambda *given: (self.free_run(*given),))]
+
+    def predict_band(self, cases: Sequence[Case]) -> list[Banded]:
+        """As :meth:`predict`, with the 90 % band.
+
+        Raises:
+            UserError: the surrogate has no band.
+        """
+        return [Banded(*rows) for rows in self._batched(cases, self.free_run_band)]
+
+    def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """As :meth:`predict`: mean and standard deviation of the members' trajectories."""
+
+        def run(initial: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, ...]:
+            with torch.no_grad():
+                both = self.free_run_spread(self._tensor(initial), self._tensor(controls))
+            return tuple(rows.cpu().numpy() for rows in both)
+
+        return [(mean, spread) for mean, spread in self._batched(cases, run)]
+
+    def _batched(
+        self, cases: Sequence[Case], run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
+    ) -> list[tuple[np.ndarray, ...]]:
+        """What ``run`` gives (B, H, P) of batches of bounded size, per case (T - in_len, P) in the order given."""
         sizes = self.description.sizes
         order = sorted(range(len(cases)), key=lambda i: len(cases[i].values))
-        predicted: dict[int, np.ndarray] = {}
-        for batch in _batches(order, [len(case.values) for case in cases]):
+        done: dict[int, tuple[np.ndarray, ...]] = {}
+        for batch in batches(order, [len(case.values) for case in cases]):
             longest = len(cases[batch[-1]].values)
-            controls = np.stack([_held(cases[i].values[:, : sizes.controls], longest) for i in batch])
+            controls = np.stack([held(cases[i].values[:, : sizes.controls], longest) for i in batch])
             initial = np.stack([cases[i].values[: sizes.in_len, sizes.controls :] for i in batch])
-            for i, rows in zip(batch, self.free_run(initial, controls), strict=True):
-                predicted[i] = rows[: len(cases[i].values) - sizes.in_len]
-        return [predicted[i] for i in range(len(cases))]
+            results = run(initial, controls)
+            for place, i in enumerate(batch):
+                done[i] = tuple(rows[place, : len(cases[i].values) - sizes.in_len] for rows in results)
+        return [done[i] for i in range(len(cases))]
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
@@ -190,6 +256,8 @@ class Surrogate(nn.Module):
                 "step": description.step,
                 "output": description.output.value,
                 "feedback": description.feedback.value,
+                "members": description.members,
+                "band": None if self.band is None else self.band.to_dict(),
                 "weights": {key: value.cpu() for key, value in self.state_dict().items()},
                 "config": config or {},
             },
@@ -220,9 +288,11 @@ class Surrogate(nn.Module):
             saved["step"],
             Output(saved["output"]),
             Feedback(saved["feedback"]),
+            saved["members"],
         )
         surrogate = cls(description)
         surrogate.load_state_dict(saved["weights"])
+        surrogate.band = None if saved["band"] is None else Band.from_dict(saved["band"])
         return surrogate.to(device).eval()
 
 
@@ -240,18 +310,3 @@ def pick_device(asked: Device, key: str) -> torch.device:
         raise UserError(f"{key}=cuda: torch sees no CUDA GPU here; use auto or cpu")
     use_gpu = asked is not Device.cpu and torch.cuda.is_available()
     return torch.device("cuda" if use_gpu else "cpu")
-
-
-def _batches(order: list[int], lengths: list[int]) -> list[list[int]]:
-    """Cases of similar length together, so that padding and memory stay small; ``order`` is by length."""
-    batches: list[list[int]] = [[]]
-    for i in order:
-        if batches[-1] and (len(batches[-1]) + 1) * lengths[i] > ROWS_PER_BATCH:
-            batches.append([])
-        batches[-1].append(i)
-    return [batch for batch in batches if batch]
-
-
-def _held(rows: np.ndarray, length: int) -> np.ndarray:
-    """Rows (T, C) continued to ``length`` with the last one; what is predicted there is cut off."""
-    return np.concatenate((rows, np.repeat(rows[-1:], length - len(rows), axis=0)))

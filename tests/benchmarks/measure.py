@@ -1,0 +1,72 @@
+"""Timing two forms of the same thing in turn, and printing what came out as a Markdown table."""
+
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Work = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One phase: seconds (or bytes) per unit of the plain form and of ours, and the ratio that is asked for."""
+
+    phase: str
+    unit: str
+    plain: float
+    ours: float
+    wanted: float
+
+    @property
+    def ratio(self) -> float:
+        return self.plain / self.ours
+
+    @property
+    def verdict(self) -> str:
+        """Against three quarters of the ratio asked for."""
+        return "yes" if self.ratio >= 0.75 * self.wanted else "**no**"
+
+
+def seconds(work: Work) -> float:
+    """Wall seconds of one call, garbage collection kept out of it as timeit does."""
+    gc.collect()
+    gc.disable()
+    try:
+        began = time.perf_counter()
+        work()
+        return time.perf_counter() - began
+    finally:
+        gc.enable()
+
+
+def in_turn(plain: Work, ours: Work, rounds: int, warm_up: bool = True) -> tuple[float, float]:
+    """Best of some rounds, the two forms one after the other in each, so that a busy machine slows both.
+
+    Args:
+        plain: the textbook form.
+        ours: of the product.
+        rounds: how often both are timed.
+        warm_up: call each once first.
+    """
+    if warm_up:
+        plain()
+        ours()
+    times = [(seconds(plain), seconds(ours)) for _ in range(rounds)]
+    return min(pair[0] for pair in times), min(pair[1] for pair in times)
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, first column left, others right."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def amount(value: float, unit: str) -> str:
+    """Seconds as us, ms or s; bytes as GiB; with three digits."""
+    if unit == "GiB":
+        return f"{value:.3g} GiB"
+    for factor, name in ((1.0, "s"), (1e-3, "ms"), (1e-6, "us")):
+        if value >= factor:
+            return f"{value / factor:.3g} {name}"
+    return f"{value / 1e-6:.2g} us"
