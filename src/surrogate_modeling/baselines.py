@@ -72,22 +72,21 @@ class LinearBaseline:
             targets: positions of the targets among the predicted columns, whose mean error decides.
         """
         moments = self._moments(training)
-        features = [self._features(case) for case in validation]
-        truths = [self._standardised(case)[self.in_len :, self.controls :] for case in validation]
-        best = np.inf
-        for constants in _ranges(TIME_CONSTANTS):
-            used = self._columns_of(constants)
-            for ridge in RIDGES:
-                weights, offset = _solve(moments, used, ridge)
-                error = np.mean(
-                    [
-                        ade(f[:, used] @ weights + offset, y)[list(targets)].mean()
-                        for f, y in zip(features, truths, strict=True)
-                    ]
-                )
-                if error < best:
-                    best, self.time_constants, self.ridge = error, constants, ridge
-                    self._used, self._weights, self._offset = used, weights, offset
+        candidates = [
+            (constants, ridge, *_solve(moments, self._columns_of(constants), ridge))
+            for constants in _ranges(TIME_CONSTANTS)
+            for ridge in RIDGES
+        ]
+        # Case by case: the features of one are larger than its rows by an order of magnitude.
+        errors = np.zeros(len(candidates))
+        for case in validation:
+            features = self._features(case)
+            truth = self._standardised(case)[self.in_len :, self.controls :]
+            for i, (constants, _, weights, offset) in enumerate(candidates):
+                predicted = features[:, self._columns_of(constants)] @ weights + offset
+                errors[i] += ade(predicted, truth)[list(targets)].mean()
+        self.time_constants, self.ridge, self._weights, self._offset = candidates[int(np.argmin(errors))]
+        self._used = self._columns_of(self.time_constants)
         return self
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
