@@ -12,9 +12,9 @@ from surrogate_modeling.surrogate import roll_out
 SIZES = Sizes(controls=2, predicted=3, in_len=5, out_len=1, fed_back=3)
 
 
-def make(base: Base = Base.none, core: Core = Core.diagonal, sizes: Sizes = SIZES) -> StateSpace:
+def make(base: Base = Base.none, core: Core = Core.diagonal, sizes: Sizes = SIZES, encoder: bool = True) -> StateSpace:
     torch.manual_seed(0)
-    config = SsmConfig("ssm", width=8, states=6, depth=2, core=core, base=base, filters=[2.0, 9.0])
+    config = SsmConfig("ssm", width=8, states=6, depth=2, core=core, base=base, encoder=encoder, filters=[2.0, 9.0])
     return StateSpace(config, sizes).double().eval()
 
 
@@ -98,3 +98,16 @@ def test_one_gru_row_is_torch_s_own() -> None:
     for t in range(7):
         state = layer(features[t : t + 1], state)[0]
         torch.testing.assert_close(state, expected[t])
+
+
+def test_without_an_encoder_only_the_base_sees_the_past_outputs() -> None:
+    network = make(Base.level, encoder=False)
+    past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
+    network.calibrate(past, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6), torch.arange(4))
+    moved = past.clone()
+    moved[..., 3] += 0.7
+    difference = network(moved, control) - network(past, control)
+    expected = torch.zeros(4, 6, 3).double()
+    expected[..., 1] = 0.7
+    torch.testing.assert_close(difference, expected)
+    assert make().encoder is not None

@@ -111,16 +111,47 @@ class Layer(nn.Module):
         return features + self.out(self.dropout(fn.silu(gate) * value)), states[-1]
 
 
+class PastEncoder(nn.Module):
+    """Mean of the past window on two scales: that of all rows, and that of the first windows of the cases.
+
+    The second may be tiny beside the first.
+    """
+
+    first_mean: Tensor
+    first_spread: Tensor
+
+    def __init__(self, config: SsmConfig, features: int) -> None:
+        super().__init__()
+        width = config.width
+        self.register_buffer("first_mean", torch.zeros(features))
+        self.register_buffer("first_spread", torch.ones(features))
+        self.layers = nn.Sequential(
+            nn.Linear(2 * features, width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(width, width)
+        )
+
+    def forward(self, past: Tensor) -> Tensor:
+        """Past window (B, in_len, F) -> features (B, D)."""
+        mean = past.mean(dim=1)
+        fine = (mean - self.first_mean) / self.first_spread
+        return cast(Tensor, self.layers(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), -1)))
+
+    def calibrate(self, first: Tensor) -> None:
+        """Take the scale of the first windows (cases, in_len, F)."""
+        mean = first.mean(dim=1)
+        self.first_mean.copy_(mean.mean(dim=0))
+        self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
+
+
 class StateSpace(StateNetwork):
     """Predicts every row of a horizon from the past window and the controls alone; see the file.
 
     What the output is added to: with ``base: level`` the mean of the past window, so that the network predicts the
     departure from it; with ``auto`` the same for those columns whose departure is easier to predict; with ``linear``
-    or ``quadratic`` a ridge regression on the filters, fitted in closed form before training.
+    or ``quadratic`` a ridge regression on the filters, fitted in closed form before training. With ``encoder: false``
+    the base is all that sees the past window: where cases come from a few units (cells, vehicles), an encoder learns to
+    recognise these, and errs on a unit it has not seen.
     """
 
-    first_mean: Tensor
-    first_spread: Tensor
     base_weight: Tensor
 
     def __init__(self, config: SsmConfig, sizes: Sizes) -> None:
@@ -128,12 +159,8 @@ class StateSpace(StateNetwork):
         self.config, self.sizes = config, sizes
         width = config.width
         self.filters = Filters(sizes, config.filters, products=config.base is Base.quadratic)
-        self.register_buffer("first_mean", torch.zeros(sizes.features))
-        self.register_buffer("first_spread", torch.ones(sizes.features))
         self.register_buffer("base_weight", torch.zeros(self.filters.features, sizes.predicted))
-        self.encoder = nn.Sequential(
-            nn.Linear(2 * sizes.features, width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(width, width)
-        )
+        self.encoder = PastEncoder(config, sizes.features) if config.encoder else None
         self.input = nn.Linear(self.filters.of_controls, width)
         self.context = nn.Linear(width, width)
         self.static = nn.Sequential(nn.GELU(), nn.Linear(width, width))
@@ -160,10 +187,7 @@ class StateSpace(StateNetwork):
         return [self.config.width, *[self.config.states] * self.config.depth, *self.filters.state_sizes]
 
     def _start(self, past: Tensor) -> State:
-        mean = past.mean(dim=1)
-        # Two scales: of all rows, and of the first windows of the cases, whose spread may be tiny beside it.
-        fine = (mean - self.first_mean) / self.first_spread
-        context = self.encoder(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), dim=-1))
+        context = past.new_zeros(past.shape[0], self.config.width) if self.encoder is None else self.encoder(past)
         starts = [cast(Layer, layer).start(context) for layer in self.layers]
         return [context, *starts, *self.filters.start(past)]
 
@@ -186,9 +210,8 @@ class StateSpace(StateNetwork):
         self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor, case: Tensor
     ) -> None:
         """See :meth:`Network.calibrate`: spread of the first windows, and the base."""
-        mean = first.mean(dim=1)
-        self.first_mean.copy_(mean.mean(dim=0))
-        self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
+        if self.encoder is not None:
+            self.encoder.calibrate(first)
         used = weight.T > 0
         features = self.filters(control.transpose(0, 1), self.filters.start(past))[0][used]
         outputs, case = future.transpose(0, 1)[used], case.expand(control.shape[1], -1)[used]
