@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from surrogate_modeling.band import LEVEL, calibrate_band
 from surrogate_modeling.cases import Case
@@ -80,7 +81,9 @@ def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
     spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
     firsts = windows.first_windows.tolist()
     first = windows.__getitems__(firsts)[0]
-    surrogate.network.calibrate(first, *windows.__getitems__(firsts + spread))
+    chosen = firsts + spread
+    case = torch.searchsorted(windows.first_windows, torch.tensor(chosen), right=True) - 1
+    surrogate.network.calibrate(first, *windows.__getitems__(chosen), case)
 
 
 def add_band(surrogate: Surrogate, split: CaseSplit) -> None:
