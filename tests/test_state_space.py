@@ -18,12 +18,17 @@ def make(base: Base = Base.none, core: Core = Core.diagonal, sizes: Sizes = SIZE
     return StateSpace(config, sizes).double().eval()
 
 
+def calibrate(network: StateSpace, *windows: torch.Tensor) -> None:
+    past, control, future, weight = windows
+    network.calibrate((past, control, future, weight), (past, control, future, weight))
+
+
 @pytest.mark.parametrize("core", list(Core))
 @pytest.mark.parametrize("base", list(Base))
 def test_row_by_row_equals_the_whole_horizon(base: Base, core: Core) -> None:
     network = make(base, core)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 23, 2).double()
-    network.calibrate(past, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23), torch.arange(4))
+    calibrate(network, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
     whole = network(past, control)
     state, rows = network.encode(past), []
     for t in range(23):
@@ -67,7 +72,7 @@ def test_the_linear_base_recovers_a_plant_of_its_own_kind() -> None:
         state = keep * state + (1 - keep) * control[:, t].numpy()
         rows.append(2.0 * state[:, :1] - state[:, 1:] + 0.5)
     truth = torch.tensor(np.stack(rows, axis=1)).expand(-1, -1, 3)
-    network.calibrate(past, past, control, truth, torch.ones(6, 300), torch.arange(6))
+    calibrate(network, past, control, truth, torch.ones(6, 300))
     torch.testing.assert_close(network(past, control), truth, atol=0.02, rtol=0)
 
 
@@ -76,7 +81,7 @@ def test_the_level_base_starts_from_the_past_window() -> None:
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
-    network.calibrate(past, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6), torch.arange(4))
+    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
     torch.testing.assert_close(network(past, control), past[:, :, 2:].mean(dim=1, keepdim=True).expand(-1, 6, -1))
 
 
@@ -85,7 +90,7 @@ def test_the_level_base_reaches_the_columns_that_are_fed_back() -> None:
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)
     past, control = torch.randn(4, 5, 3).double(), torch.randn(4, 6, 2).double()
-    network.calibrate(past, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6), torch.arange(4))
+    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
     expected = torch.zeros(4, 6, 3).double()
     expected[..., 2] = past[:, :, 2].mean(dim=1, keepdim=True)
     torch.testing.assert_close(network(past, control), expected)
@@ -103,7 +108,7 @@ def test_one_gru_row_is_torch_s_own() -> None:
 def test_without_an_encoder_only_the_base_sees_the_past_outputs() -> None:
     network = make(Base.level, encoder=False)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
-    network.calibrate(past, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6), torch.arange(4))
+    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
     moved = past.clone()
     moved[..., 3] += 0.7
     difference = network(moved, control) - network(past, control)
@@ -111,3 +116,15 @@ def test_without_an_encoder_only_the_base_sees_the_past_outputs() -> None:
     expected[..., 1] = 0.7
     torch.testing.assert_close(difference, expected)
     assert make().encoder is not None
+
+
+def test_whether_a_level_helps_is_judged_on_whole_cases() -> None:
+    network = make(Base.auto)
+    past, control = torch.randn(8, 5, 5).double(), torch.randn(8, 30, 2).double()
+    stays = past[:, :, 2:].mean(dim=1, keepdim=True).expand(-1, 30, -1)
+    forgets, ones = torch.zeros(8, 30, 3).double(), torch.ones(8, 30)
+    network.calibrate((past, control, stays, ones), (past, control, forgets, ones))
+    level = network.base_weight[network.filters.level_at, network.filters.level_of]
+    assert level.tolist() == [1.0, 1.0, 1.0]
+    network.calibrate((past, control, forgets, ones), (past, control, stays, ones))
+    assert not network.base_weight.any()

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from surrogate_modeling.band import LEVEL, calibrate_band
 from surrogate_modeling.cases import Case
@@ -21,6 +20,8 @@ from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
 CALIBRATION_WINDOWS = 256
+# Of all cases together, the shorter ones filled up; longer cases are cut.
+CALIBRATION_ROWS = 200_000
 # Training cases in free run for the growth of the error; more of them hardly move a mean.
 GROWTH_CASES = 64
 
@@ -80,10 +81,7 @@ def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
     """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
     spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
     firsts = windows.first_windows.tolist()
-    first = windows.__getitems__(firsts)[0]
-    chosen = firsts + spread
-    case = torch.searchsorted(windows.first_windows, torch.tensor(chosen), right=True) - 1
-    surrogate.network.calibrate(first, *windows.__getitems__(chosen), case)
+    surrogate.network.calibrate(windows.whole_cases(CALIBRATION_ROWS), windows.__getitems__(firsts + spread))
 
 
 def add_band(surrogate: Surrogate, split: CaseSplit) -> None:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+# Past (B, in_len, F), controls (B, H, C), truth (B, H, P), and weight (B, H), 0 where a case has no such row.
+Windows = tuple[Tensor, Tensor, Tensor, Tensor]
+
 
 @dataclass(frozen=True)
 class Sizes:
@@ -46,18 +49,12 @@ class Network(nn.Module, ABC):
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See the class."""
 
-    def calibrate(
-        self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor, case: Tensor
-    ) -> None:
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
         """Take from the training cases, before training, what needs no gradient; most networks need nothing.
 
         Args:
-            first: (cases, in_len, F), the first window of every case.
-            past: (B, in_len, F), training windows.
-            control: (B, H, C), the rows after them.
-            future: (B, H, P), the truth of these rows.
-            weight: (B, H), 0 where a case has no such row.
-            case: (B,), the number of the case a window is of.
+            whole: one window per case, in their order, from its first rows to its end.
+            spread: training windows, spread over all cases.
         """
 
 
@@ -94,11 +91,12 @@ class SelectedFeedback(Network):
         """See :class:`Network`."""
         return self.network(past[..., self.columns], control)
 
-    def calibrate(
-        self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor, case: Tensor
-    ) -> None:
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
         """See :class:`Network`."""
-        self.network.calibrate(first[..., self.columns], past[..., self.columns], control, future, weight, case)
+        self.network.calibrate(self._selected(whole), self._selected(spread))
+
+    def _selected(self, windows: Windows) -> Windows:
+        return windows[0][..., self.columns], *windows[1:]
 
 
 class SelectedStateFeedback(SelectedFeedback, StateNetwork):
@@ -131,11 +129,13 @@ class IncrementOutput(Network):
         """See :class:`Network`."""
         return past[:, -1:, -self.predicted :] + self.network(past, control)
 
-    def calibrate(
-        self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor, case: Tensor
-    ) -> None:
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
         """See :class:`Network`."""
-        self.network.calibrate(first, past, control, future - past[:, -1:, -self.predicted :], weight, case)
+        self.network.calibrate(self._increments(whole), self._increments(spread))
+
+    def _increments(self, windows: Windows) -> Windows:
+        past, control, future, weight = windows
+        return past, control, future - past[:, -1:, -self.predicted :], weight
 
 
 class StateIncrementOutput(IncrementOutput, StateNetwork):

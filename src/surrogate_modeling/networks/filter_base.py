@@ -56,7 +56,7 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
         filters: that gave the features.
         features: (R, N), standardised.
         outputs: (R, P), standardised.
-        case: (R,), the number of the case each row is of.
+        case: (R,), the number of the case each row is of; only ``auto`` asks.
     """
     level = torch.zeros(features.shape[1], outputs.shape[1]).to(features)
     if base is Base.none:

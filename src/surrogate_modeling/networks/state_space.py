@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.model_config import Base, Core, SsmConfig
-from surrogate_modeling.networks.base import Sizes, StateNetwork
+from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows
 from surrogate_modeling.networks.filter_base import fit_base
 from surrogate_modeling.networks.filters import Filters, State
 from surrogate_modeling.networks.scan import linear_scan
@@ -206,13 +206,15 @@ class StateSpace(StateNetwork):
         return predicted.transpose(0, 1), [context, *after, *filter_state]
 
     @torch.no_grad()
-    def calibrate(
-        self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor, case: Tensor
-    ) -> None:
-        """See :meth:`Network.calibrate`: spread of the first windows, and the base."""
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
+        """See :meth:`Network.calibrate`: the scale of the first windows, and the base."""
         if self.encoder is not None:
-            self.encoder.calibrate(first)
+            self.encoder.calibrate(whole[0])
+        if self.config.base is Base.none:
+            return
+        # A free run starts at the first rows: whether a level helps is judged on that.
+        past, control, future, weight = whole if self.config.base is Base.auto else spread
         used = weight.T > 0
         features = self.filters(control.transpose(0, 1), self.filters.start(past))[0][used]
-        outputs, case = future.transpose(0, 1)[used], case.expand(control.shape[1], -1)[used]
-        self.base_weight.copy_(fit_base(self.config.base, self.filters, features, outputs, case))
+        case = torch.arange(len(past), device=past.device).expand(control.shape[1], -1)[used]
+        self.base_weight.copy_(fit_base(self.config.base, self.filters, features, future.transpose(0, 1)[used], case))
