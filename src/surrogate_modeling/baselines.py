@@ -72,21 +72,20 @@ class LinearBaseline:
             targets: positions of the targets among the predicted columns, whose mean error decides.
         """
         moments = self._moments(training)
-        candidates = [
-            (constants, ridge, *_solve(moments, self._columns_of(constants), ridge))
-            for constants in _ranges(TIME_CONSTANTS)
-            for ridge in RIDGES
-        ]
+        ranges = [(constants, self._columns_of(constants)) for constants in _ranges(TIME_CONSTANTS)]
+        candidates = [[_solve(moments, used, ridge) for ridge in RIDGES] for _, used in ranges]
         # Case by case: the features of one are larger than its rows by an order of magnitude.
-        errors = np.zeros(len(candidates))
+        errors = np.zeros((len(ranges), len(RIDGES)))
         for case in validation:
             features = self._features(case)
             truth = self._standardised(case)[self.in_len :, self.controls :]
-            for i, (constants, _, weights, offset) in enumerate(candidates):
-                predicted = features[:, self._columns_of(constants)] @ weights + offset
-                errors[i] += ade(predicted, truth)[list(targets)].mean()
-        self.time_constants, self.ridge, self._weights, self._offset = candidates[int(np.argmin(errors))]
-        self._used = self._columns_of(self.time_constants)
+            for at, (_, used) in enumerate(ranges):
+                own = features[:, used]
+                for k, (weights, offset) in enumerate(candidates[at]):
+                    errors[at, k] += ade(own @ weights + offset, truth)[list(targets)].mean()
+        i, j = divmod(int(np.argmin(errors)), len(RIDGES))
+        self.time_constants, self._used = ranges[i]
+        self.ridge, (self._weights, self._offset) = RIDGES[j], candidates[i][j]
         return self
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
