@@ -76,7 +76,7 @@ def export_fmu(surrogate: Surrogate, path: Path, real: Trajectories | None = Non
     try:
         write_whole(part, _zipped(content))
         difference = compare(surrogate, part, real)
-        write_whole(path, part.read_bytes())
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)
     return difference
