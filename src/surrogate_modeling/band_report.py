@@ -6,6 +6,7 @@ Shape letters: B cases, H predicted rows, P predicted columns.
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.file_names import file_names
 from surrogate_modeling.surrogate import Banded
+from surrogate_modeling.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -68,17 +70,18 @@ def coverage_table(table: Coverage) -> str:
 def write_coverage(path: Path, table: Coverage) -> None:
     """Every predicted column: unit, mean and least coverage over the cases, mean half-width."""
     channels = table.channels
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("column", "unit", "kind", "coverage", "least coverage", "least covered case", "half-width"))
-        for j, name in enumerate(channels.predicted):
-            inside, worst = table.inside[:, j], int(table.inside[:, j].argmin())
-            writer.writerow(
-                (
-                    name, channels.units[name], "target" if name in channels.targets else "byproduct",
-                    f"{inside.mean():.4f}", f"{inside[worst]:.4f}", table.cases[worst], f"{table.half_width[j]:.6g}",
-                )
-            )  # fmt: skip
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("column", "unit", "kind", "coverage", "least coverage", "least covered case", "half-width"))
+    for j, name in enumerate(channels.predicted):
+        inside, worst = table.inside[:, j], int(table.inside[:, j].argmin())
+        writer.writerow(
+            (
+                name, channels.units[name], "target" if name in channels.targets else "byproduct",
+                f"{inside.mean():.4f}", f"{inside[worst]:.4f}", table.cases[worst], f"{table.half_width[j]:.6g}",
+            )
+        )  # fmt: skip
+    write_whole(path, text.getvalue().encode())
 
 
 def write_bands(folder: Path, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels) -> None:
