@@ -13,10 +13,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import plain
-from plant import CONTROLS, PREDICTED, ROWS, make_cases, make_channels, smooth_values
+from plant import CONTROLS, PREDICTED, ROWS, fitted, make_cases, make_channels, smooth_values
 
 from surrogate_modeling.cases import Case
-from surrogate_modeling.scaling import Standardizer
+from surrogate_modeling.config import SettingsConfig
 from surrogate_modeling.windows import WindowData, WindowDataset
 
 IN_LEN = 10
@@ -41,8 +41,6 @@ def main(form: str, count: int, epoch: bool) -> None:
 
 def ours(count: int, epoch: bool) -> dict[str, float]:
     """Cases in one array, as they are read to, and their windows."""
-    from surrogate_modeling.config import SettingsConfig
-
     rows = np.empty((count * ROWS, CONTROLS + PREDICTED), np.float32)
     for i in range(count):
         rows[i * ROWS : (i + 1) * ROWS] = smooth_values(ROWS, i)
@@ -60,7 +58,7 @@ def ours(count: int, epoch: bool) -> dict[str, float]:
     return result
 
 
-def train_epoch(cases, data, settings) -> float:
+def train_epoch(cases: list[Case], data: WindowData, settings: SettingsConfig) -> float:
     """Seconds of one epoch of ``don`` with Lightning."""
     import tempfile
 
@@ -74,13 +72,6 @@ def train_epoch(cases, data, settings) -> float:
     with tempfile.TemporaryDirectory() as folder:
         fit(surrogate, data, cases[:1], settings, Path(folder), lambda _metrics, _epoch: None)
     return time.perf_counter() - began
-
-
-def fitted(cases: list[Case]) -> Standardizer:
-    """Scaling of some cases."""
-    scaling = Standardizer(cases[0].values.shape[1])
-    scaling.fit(case.values for case in cases)
-    return scaling
 
 
 if __name__ == "__main__":

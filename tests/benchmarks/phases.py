@@ -12,12 +12,12 @@ import pandas as pd
 import plain
 import torch
 from measure import Row, in_turn, seconds
-from plant import CONTROLS, PREDICTED, ROWS, make_cases, make_channels, smooth_values, write_raw_case
+from plant import CONTROLS, PREDICTED, ROWS, fitted, make_cases, make_channels, smooth_values, write_raw_case
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from surrogate_modeling.cases import CACHE_FOLDER, Case, Grid, read_cases
+from surrogate_modeling.cases import CACHE_FOLDER, Grid, read_cases
 from surrogate_modeling.config import PROJECT_ROOT, SettingsConfig
 from surrogate_modeling.decimation import decimate
 from surrogate_modeling.figures import Curve, draw_figures
@@ -92,7 +92,8 @@ class Bench:
     def cached(self) -> Iterator[Row]:
         count = 4 if self.quick else 16
         folder = self.folder / "cases"
-        files = [write_raw_case(folder / f"case{i}.csv", i) for i in prepared(folder, count)]
+        folder.mkdir()
+        files = [write_raw_case(folder / f"case{i}.csv", i) for i in range(count)]
 
         def ours() -> object:
             grid = Grid(1.0, 5.0)
@@ -142,10 +143,8 @@ class Bench:
         cases = make_cases(count, rows + IN_LEN)
         for name, wanted in {"dot": 4106 / 406, "don": 876 / 39, "dol": 2256 / 118}.items():
             surrogate = self.surrogate(name).eval()
-            twin = plain.PlainDeepONet(surrogate.network).eval().cpu()
             standard = ((cases[0].values - self.scaling.mean.numpy()) / self.scaling.scale.numpy()).astype(np.float32)
             past, control = standard[:IN_LEN], standard[IN_LEN:, :CONTROLS]
-            surrogate = surrogate.to(self.device)
             predicted = (surrogate.predict(cases[:1])[0] - self.mean()) / surrogate.predicted_scale
             twin = plain.PlainDeepONet(self.surrogate(name, "cpu").network).eval()
             np.testing.assert_allclose(plain.free_run(twin, past, control), predicted, atol=2e-3)
@@ -258,18 +257,6 @@ class Bench:
                 torch.cuda.synchronize()
 
         return run
-
-
-def prepared(folder: Path, count: int) -> range:
-    folder.mkdir(parents=True, exist_ok=True)
-    return range(count)
-
-
-def fitted(cases: list[Case]) -> Standardizer:
-    """Scaling of some cases."""
-    scaling = Standardizer(CONTROLS + PREDICTED)
-    scaling.fit(case.values for case in cases)
-    return scaling
 
 
 def exhaust(items: object) -> None:

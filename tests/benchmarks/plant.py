@@ -7,6 +7,7 @@ import numpy as np
 from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
+from surrogate_modeling.scaling import Standardizer
 
 CONTROLS, PREDICTED = 10, 52
 ROWS, RAW_STEPS = 3300, 10
@@ -39,3 +40,10 @@ def write_raw_case(path: Path, seed: int, rows: int = ROWS * RAW_STEPS, step: fl
     """A case file as a simulator leaves it: ten rows per second."""
     write_case(path, make_channels().units, step * np.arange(rows), smooth_values(rows, seed))
     return path
+
+
+def fitted(cases: list[Case]) -> Standardizer:
+    """Scaling of some cases."""
+    scaling = Standardizer(cases[0].values.shape[1])
+    scaling.fit(case.values for case in cases)
+    return scaling
