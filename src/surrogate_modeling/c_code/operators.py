@@ -59,6 +59,7 @@ def softplus(b: Builder, x: Array, beta: float = 1, threshold: float = 20) -> Ar
 
 
 def clamp(b: Builder, x: Array, low: float | None = None, high: float | None = None) -> Array:
+    """Elements kept between low and high; None is no bound."""
     low, high = -math.inf if low is None else low, math.inf if high is None else high
     return _unary(f"fminf(fmaxf($x, {literal(low)}), {literal(high)})")(b, x)
 
@@ -73,6 +74,7 @@ def elu(b: Builder, x: Array, alpha: float = 1, scale: float = 1, input_scale: f
 
 
 def where(b: Builder, condition: Array, x: Operand, y: Operand) -> Array:
+    """Elements of x where the condition is not 0, of y elsewhere; either may be a number."""
     arrays = [condition, *(operand for operand in (x, y) if isinstance(operand, Array))]
 
     def filled(chosen: str, *elements: str) -> str:
@@ -142,6 +144,7 @@ def addmm(b: Builder, bias: Array, x: Array, y: Array, *, beta: float = 1, alpha
 
 
 def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | torch.Tensor | None = None) -> Array:
+    """x W^T + b over the last dimension; a weight that is known when C is written becomes a constant of it."""
     if isinstance(weight, Array):
         product = matmul(b, x if len(x.shape) > 1 else views.unsqueeze(b, x, 0), views.matrix_transpose(b, weight))
         return product if bias is None else _binary("$x + $y")(b, product, _array(b, bias))
@@ -159,6 +162,7 @@ def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | tor
 def layer_norm(
     b: Builder, x: Array, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
 ) -> Array:
+    """Over the last dimensions, whose sizes are ``shape`` (Ba, Kiros and Hinton 2016)."""
     x = b.dense(x)
     size = math.prod(shape)
     result = b.new(x.shape)

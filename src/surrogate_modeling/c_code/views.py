@@ -85,6 +85,7 @@ def unbind(b: Builder, x: Array, dim: int = 0) -> list[Array]:
 
 
 def cat(b: Builder, parts: Sequence[Array], dim: int = 0) -> Array:
+    """Parts one after another along a dimension, copied into a new array; empty parts are left out as torch does."""
     parts = [part for part in parts if part.size]
     dim %= len(parts[0].shape)
     total = sum(part.shape[dim] for part in parts)

@@ -81,6 +81,7 @@ class _Worker(threading.Thread):
         self.lock = threading.Lock()
 
     def run(self) -> None:
+        """Take cases until none are pending; a worker process that dies costs the case it was at, not the others."""
         number = 0
         try:
             while self.pending and not self.stopped:
