@@ -89,6 +89,11 @@ class LinearBaseline:
         self._used = self._columns_of(self.time_constants)
         return self
 
+    @property
+    def parameters(self) -> int:
+        """Fitted numbers."""
+        return self._weights.size + self._offset.size
+
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
         """(H, P) per case in physical units."""
         scale, mean = self.scale[self.controls :], self.mean[self.controls :]
@@ -134,6 +139,10 @@ class LinearBaseline:
             rows += len(features)
         gram, cross, mean, mean_outputs = (product / rows for product in products)
         return Moments(gram - np.outer(mean, mean), cross - np.outer(mean, mean_outputs), mean, mean_outputs)
+
+
+# Beside persistence, which has nothing to fit.
+BASELINES = {"linear": LinearBaseline}
 
 
 def _ranges(constants: tuple[float, ...]) -> list[tuple[float, ...]]:
