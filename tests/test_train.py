@@ -75,7 +75,9 @@ def test_metrics_parameters_and_tags(finished: tuple[Path, subprocess.CompletedP
     assert run.data.params["model.width"] == "4"
     assert {"git_commit", "dataset_fingerprint", "device"} <= set(run.data.tags)
     metrics = run.data.metrics
-    assert {"train_loss", "val_loss", "nADE", "nFDE", "nADE_linear", "real_time_factor"} <= set(metrics)
+    assert {"train_loss", "val_loss", "nADE", "nFDE", "nADE_linear", "nADE_quadratic", "real_time_factor"} <= set(
+        metrics
+    )
     assert {"T/out/ADE_mean", "圧力.a/ADE_max", "T/out/FDE_std"} <= set(metrics)
     assert not any("fixed" in name for name in metrics), "byproducts stay in the files"
     # The aggregate is the mean of the table in the files.
