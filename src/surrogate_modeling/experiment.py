@@ -17,15 +17,17 @@ from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.checkpoints import Fitted
 from surrogate_modeling.config import Config, SettingsConfig
 from surrogate_modeling.ensembles import add_band, fit_members
+from surrogate_modeling.error_analysis import analyse, worst_table
 from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, count_parameters, measure
 from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
-from surrogate_modeling.report import group_table, summary_table, write_report
+from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.serving import save_mlflow_model
 from surrogate_modeling.surrogate import Description, Surrogate
 from surrogate_modeling.tracking import MLFLOW_MODEL, Run
 from surrogate_modeling.training import choose_device, seed_run
+from surrogate_modeling.trust import Range
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
 log = logging.getLogger(__name__)
@@ -160,6 +162,9 @@ def _train_and_test(
         run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar,
         bands,
     )  # fmt: skip
+    analysis = analyse(split.test, prediction.rows, scores, Range.of(scores.channels, surrogate.scaling))
+    write_errors(run.folder, analysis)
+    log.info("worst test cases:\n%s", worst_table(analysis))
     log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
     if bands:
         table = Coverage.of(split.test, bands, surrogate.description.channels)
