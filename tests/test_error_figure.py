@@ -17,7 +17,7 @@ from surrogate_modeling.trust import Range
 def analysis(cases: int, columns: int, targets: int, spoil: float | None = None) -> ErrorAnalysis:
     rng = np.random.default_rng(0)
     names = tuple(f"column ${j}" if j else "_圧力" for j in range(columns))
-    channels = Channels(("u",), names, names[:targets], {name: "-" for name in ("u", *names)})
+    channels = Channels(("u",), names, names[:targets], dict.fromkeys(("u", *names), "-"))
     plant = [
         Case(f"case {i}", np.arange(30.0 + i % 3), rng.uniform(0, 1, (30 + i % 3, 1 + columns)).astype(np.float32))
         for i in range(cases)
