@@ -106,11 +106,7 @@ def compose_pairs(config: CompareConfig, common: Sequence[str]) -> list[Pair]:
         UserError: a pair does not compose; which, and why.
     """
     wanted = [(model, recipe) for model in config.models for recipe in config.recipes]
-    for entry in config.pairs:
-        model, recipe, *own = [*_words(entry), "", ""]
-        if not recipe:
-            raise UserError(f"pairs: {entry!r}: a model, a recipe and their overrides are expected")
-        wanted.append((model, shlex.join([recipe, *filter(None, own)])))
+    wanted += [_split(entry) for entry in config.pairs]
     repeated = sorted({f"{model} with {recipe}" for model, recipe in wanted if wanted.count((model, recipe)) > 1})
     if repeated or len(set(config.seeds)) < len(config.seeds):
         raise UserError(f"given more than once: {', '.join(repeated) or 'seeds'}")
@@ -119,10 +115,10 @@ def compose_pairs(config: CompareConfig, common: Sequence[str]) -> list[Pair]:
 
 def _compose(model: str, recipe: str, seed: int, config: CompareConfig, common: Sequence[str]) -> Pair:
     overrides = []
-    for group, entry in (("model", model), ("settings", recipe)):
+    for key, group, entry in (("models", "model", model), ("recipes", "settings", recipe)):
         words = _words(entry)
         if not words:
-            raise UserError(f"an empty entry in {group}s; the name of a file in hydra/{group}/ is expected")
+            raise UserError(f"{key}: an empty entry; the name of a file in hydra/{group}/ is expected")
         overrides += [f"{group}={words[0]}"]
     # What is said of one entry comes last: it outdoes what is said of all.
     own = [*_words(model)[1:], *_words(recipe)[1:]]
@@ -135,6 +131,15 @@ def _compose(model: str, recipe: str, seed: int, config: CompareConfig, common: 
     except (HydraException, OmegaConfBaseException) as error:
         said = configuration_message(error)
     raise UserError(f"{model} with {recipe}: {said}")
+
+
+def _split(entry: str) -> tuple[str, str]:
+    """An entry of ``pairs``: the second word that is no override is the recipe, and begins what is its own."""
+    words = _words(entry)
+    second = next((i for i, word in enumerate(words) if i and "=" not in word), 0)
+    if not second:
+        raise UserError(f"pairs: {entry!r}: a model and a recipe, each with its overrides, are expected")
+    return shlex.join(words[:second]), shlex.join(words[second:])
 
 
 def _words(entry: str) -> list[str]:

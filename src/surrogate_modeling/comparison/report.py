@@ -67,8 +67,8 @@ class Report:
         """Command, circumstances and tables."""
         seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
         cases = sorted({result.test_cases for result in results if result.numbers})
-        devices = ", ".join(sorted({result.device for result in results}))
-        commits = ", ".join(sorted({_short(result.commit) for result in results}))
+        devices = ", ".join(sorted({result.device for result in results} - {""}))
+        commits = ", ".join(sorted({_short(result.commit) for result in results} - {""}))
         parts = [
             f"```sh\n{self.command}\n```",
             f"Seeds {seeds}; {', '.join(map(str, cases)) or 'no'} test cases; trained on {devices}; commit {commits}. "

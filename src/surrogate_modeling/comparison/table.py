@@ -13,6 +13,11 @@ HEAD = (
     "model", "recipe", "seeds", "nADE", "nFDE", "worst target", "validation nADE", "training [min]",
     "prediction [ms/case]", "parameters",
 )  # fmt: skip
+COLUMNS = (
+    "model", "recipe", "seed", "status", "nADE", "nFDE", "validation_nADE", "training_seconds", "epochs",
+    "prediction_seconds_per_case", "parameters", "test_cases", "diverged_cases",
+)  # fmt: skip
+TARGET = "nADE of "
 # With more targets the table of them is wider than a page; the CSV has all.
 MOST_TARGETS = 12
 
@@ -78,38 +83,53 @@ def plain(cells: Sequence[Sequence[str]]) -> str:
 
 def csv_text(results: Sequence[Result]) -> str:
     """One line per training, and one per baseline and seed; every number."""
-    lines: list[tuple[str, str, int, Numbers | None, Result | None]] = []
+    lines: list[dict[str, object]] = []
     seen: set[tuple[str, int]] = set()
     for result in results:
-        lines += [
-            (name, "", result.seed, numbers, None)
-            for name, numbers in result.baselines.items()
-            if (name, result.seed) not in seen
-        ]
-        seen |= {(name, result.seed) for name in result.baselines}
-        lines.append((result.model, result.recipe, result.seed, result.numbers, result))
-    targets = next((list(numbers.targets) for *_, numbers, _ in lines if numbers), [])
+        for name, numbers in result.baselines.items():
+            if (name, result.seed) not in seen:
+                seen.add((name, result.seed))
+                lines.append({"model": name, "seed": result.seed, "status": "baseline", **_numbers(numbers)})
+        lines.append(
+            {
+                "model": result.model,
+                "recipe": result.recipe,
+                "seed": result.seed,
+                "status": result.status.value,
+                **(_numbers(result.numbers) if result.numbers else {}),
+                **_training(result),
+            }
+        )
+    targets = dict.fromkeys(key for line in lines for key in line if key.startswith(TARGET))
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["model", "recipe", "seed", "status", "nADE", "nFDE", "validation_nADE", "training_seconds", "epochs",
-         "prediction_seconds_per_case", "parameters", "test_cases", "diverged_cases",
-         *(f"nADE {name}" for name in targets), "reason", "run", "commit", "device"]
-    )  # fmt: skip
-    for model, recipe, seed, numbers, trained in lines:
-        scores: list[object] = [""] * 2
-        costs: list[object] = [""] * 4
-        each: list[object] = [""] * len(targets)
-        if numbers:
-            scores = [numbers.nade, numbers.nfde]
-            costs = [numbers.fit_seconds, numbers.seconds_per_case, numbers.parameters, numbers.diverged_cases]
-            each = [numbers.targets.get(name, "") for name in targets]
-        about = (
-            [trained.status.value, trained.validation, trained.epochs, trained.test_cases] if trained
-            else ["baseline", "", "", ""]
-        )  # fmt: skip
-        writer.writerow(
-            [model, recipe, seed, about[0], *scores, about[1], costs[0], about[2], costs[1], costs[2], about[3],
-             costs[3], *each, *([trained.reason, trained.run, trained.commit, trained.device] if trained else [""] * 4)]
-        )  # fmt: skip
+    writer = csv.DictWriter(text, [*COLUMNS, *targets, "reason", "run", "commit", "device"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
     return text.getvalue()
+
+
+def _numbers(numbers: Numbers) -> dict[str, object]:
+    return {
+        "nADE": numbers.nade,
+        "nFDE": numbers.nfde,
+        "training_seconds": numbers.fit_seconds,
+        "prediction_seconds_per_case": numbers.seconds_per_case,
+        "parameters": numbers.parameters,
+        "diverged_cases": numbers.diverged_cases,
+        **{f"{TARGET}{name}": value for name, value in numbers.targets.items()},
+    }
+
+
+def _training(result: Result) -> dict[str, object]:
+    scored: dict[str, object] = {
+        "validation_nADE": result.validation,
+        "epochs": result.epochs,
+        "test_cases": result.test_cases,
+    }
+    where: dict[str, object] = {
+        "reason": result.reason,
+        "run": result.run,
+        "commit": result.commit,
+        "device": result.device,
+    }
+    return {**scored, **where} if result.numbers else where
