@@ -6,7 +6,9 @@ import torch
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Feedback, Output
 from surrogate_modeling.model_config import (
+    Base,
     BtConfig,
+    Core,
     DolConfig,
     DonConfig,
     DotConfig,
@@ -30,6 +32,8 @@ SMALL: dict[str, ModelConfig] = {
     "bt": BtConfig("bt", dim=8, depth=2, fc_dim=16),
     "lstm": LstmConfig("lstm", dim=8),
     "ssm": SsmConfig("ssm", width=8, states=4, depth=2),
+    "ssm-blind": SsmConfig("ssm", width=8, states=4, depth=1, base=Base.level, encoder=False),
+    "ssm-gru": SsmConfig("ssm", width=8, states=4, depth=1, core=Core.gru, base=Base.quadratic, filters=[3.0, 30.0]),
 }
 IN_LEN, STEP = 4, 0.5
 

@@ -37,9 +37,11 @@ def test_one_step_of_a_window_network(tmp_path: Path, name: str) -> None:
         assert measure(surrogate, predicted, reference).relative < ROUNDING
 
 
-@pytest.mark.parametrize("name", ["don", pytest.param("ssm", marks=pytest.mark.slow), *SLOW])
+@pytest.mark.parametrize(
+    "name", ["don", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ssm", "ssm-blind", "ssm-gru")), *SLOW]
+)
 def test_whole_trajectory_of_any_length(tmp_path: Path, name: str) -> None:
-    surrogate = make(name, increment=name == "ssm")
+    surrogate = make(name, increment=name.startswith("ssm"))
     (path,), _ = export_onnx(surrogate, tmp_path / "a.onnx", Form.trajectory)
     for batch, rows in ((1, 1), (3, 70)):
         initial, controls = check_cases(surrogate, batch, rows)

@@ -4,26 +4,31 @@ import numpy as np
 import pytest
 import torch
 
-from surrogate_modeling.model_config import Base, SsmConfig
+from surrogate_modeling.model_config import Base, Core, SsmConfig
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.state_space import StateSpace
+from surrogate_modeling.networks.state_space import GatedRecurrentUnits, StateSpace
 from surrogate_modeling.surrogate import roll_out
 
 SIZES = Sizes(controls=2, predicted=3, in_len=5, out_len=1, fed_back=3)
 
 
-def make(base: Base = Base.none) -> StateSpace:
+def make(base: Base = Base.none, core: Core = Core.diagonal, sizes: Sizes = SIZES, encoder: bool = True) -> StateSpace:
     torch.manual_seed(0)
-    return (
-        StateSpace(SsmConfig("ssm", width=8, states=6, depth=2, base=base, filters=[2.0, 9.0]), SIZES).double().eval()
-    )
+    config = SsmConfig("ssm", width=8, states=6, depth=2, core=core, base=base, encoder=encoder, filters=[2.0, 9.0])
+    return StateSpace(config, sizes).double().eval()
 
 
+def calibrate(network: StateSpace, *windows: torch.Tensor) -> None:
+    past, control, future, weight = windows
+    network.calibrate((past, control, future, weight), (past, control, future, weight))
+
+
+@pytest.mark.parametrize("core", list(Core))
 @pytest.mark.parametrize("base", list(Base))
-def test_row_by_row_equals_the_whole_horizon(base: Base) -> None:
-    network = make(base)
+def test_row_by_row_equals_the_whole_horizon(base: Base, core: Core) -> None:
+    network = make(base, core)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 23, 2).double()
-    network.calibrate(past, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
+    calibrate(network, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
     whole = network(past, control)
     state, rows = network.encode(past), []
     for t in range(23):
@@ -43,8 +48,9 @@ def test_later_controls_do_not_change_earlier_rows() -> None:
     assert not torch.equal(before[:, 7:], after[:, 7:])
 
 
-def test_bounded_controls_give_bounded_outputs_whatever_the_weights() -> None:
-    network = make()
+@pytest.mark.parametrize("core", list(Core))
+def test_bounded_controls_give_bounded_outputs_whatever_the_weights(core: Core) -> None:
+    network = make(core=core)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_(std=3.0)
@@ -66,7 +72,7 @@ def test_the_linear_base_recovers_a_plant_of_its_own_kind() -> None:
         state = keep * state + (1 - keep) * control[:, t].numpy()
         rows.append(2.0 * state[:, :1] - state[:, 1:] + 0.5)
     truth = torch.tensor(np.stack(rows, axis=1)).expand(-1, -1, 3)
-    network.calibrate(past, past, control, truth, torch.ones(6, 300))
+    calibrate(network, past, control, truth, torch.ones(6, 300))
     torch.testing.assert_close(network(past, control), truth, atol=0.02, rtol=0)
 
 
@@ -75,5 +81,50 @@ def test_the_level_base_starts_from_the_past_window() -> None:
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
-    network.calibrate(past, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
+    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
     torch.testing.assert_close(network(past, control), past[:, :, 2:].mean(dim=1, keepdim=True).expand(-1, 6, -1))
+
+
+def test_the_level_base_reaches_the_columns_that_are_fed_back() -> None:
+    network = make(Base.level, sizes=Sizes(2, 3, 5, 1, 1, (2,)))
+    torch.nn.init.zeros_(network.head.weight)
+    torch.nn.init.zeros_(network.head.bias)
+    past, control = torch.randn(4, 5, 3).double(), torch.randn(4, 6, 2).double()
+    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
+    expected = torch.zeros(4, 6, 3).double()
+    expected[..., 2] = past[:, :, 2].mean(dim=1, keepdim=True)
+    torch.testing.assert_close(network(past, control), expected)
+
+
+def test_one_gru_row_is_torch_s_own() -> None:
+    layer = GatedRecurrentUnits(SsmConfig("ssm", width=3, states=4))
+    features, state = torch.randn(7, 2, 3), torch.randn(2, 4)
+    expected = layer.gru(features, state[None])[0]
+    for t in range(7):
+        state = layer(features[t : t + 1], state)[0]
+        torch.testing.assert_close(state, expected[t])
+
+
+def test_without_an_encoder_only_the_base_sees_the_past_outputs() -> None:
+    network = make(Base.level, encoder=False)
+    past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
+    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
+    moved = past.clone()
+    moved[..., 3] += 0.7
+    difference = network(moved, control) - network(past, control)
+    expected = torch.zeros(4, 6, 3).double()
+    expected[..., 1] = 0.7
+    torch.testing.assert_close(difference, expected)
+    assert make().encoder is not None
+
+
+def test_whether_a_level_helps_is_judged_on_whole_cases() -> None:
+    network = make(Base.auto)
+    past, control = torch.randn(8, 5, 5).double(), torch.randn(8, 30, 2).double()
+    stays = past[:, :, 2:].mean(dim=1, keepdim=True).expand(-1, 30, -1)
+    forgets, ones = torch.zeros(8, 30, 3).double(), torch.ones(8, 30)
+    network.calibrate((past, control, stays, ones), (past, control, forgets, ones))
+    level = network.base_weight[network.filters.level_at, network.filters.level_of]
+    assert level.tolist() == [1.0, 1.0, 1.0]
+    network.calibrate((past, control, forgets, ones), (past, control, stays, ones))
+    assert not network.base_weight.any()

@@ -43,7 +43,7 @@ def test_everything_reaches_the_store_and_the_folder_is_cleared(store: mlflow.Ml
     place = run.finish("FINISHED")
     assert place is not None
     assert not folder.exists()
-    recorded = store.search_runs([store.get_experiment_by_name("試験").experiment_id], "tags.run_key = 'run-1'")[0]
+    recorded = store.search_runs([store.get_experiment_by_name("試験").experiment_id], "tags.run_key LIKE 'run-1 %'")[0]
     assert recorded.info.status == "FINISHED"
     assert recorded.data.params["group.key149"] == "149"
     assert recorded.data.tags["error"] == "none"
@@ -70,7 +70,7 @@ def test_a_dead_server_loses_nothing_and_is_sent_to_later(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", alive)
     assert send_later([folder]) == 0
     assert "sent; artifacts are in" in capsys.readouterr().out
-    recorded = store.search_runs([store.get_experiment_by_name("試験").experiment_id], "tags.run_key = 'run-2'")
+    recorded = store.search_runs([store.get_experiment_by_name("試験").experiment_id], "tags.run_key LIKE 'run-2 %'")
     assert [r.info.status for r in recorded] == ["FAILED"]
     assert recorded[0].data.metrics["val_loss"] == 0.25
 
@@ -85,7 +85,7 @@ def test_a_start_whose_answer_was_lost_makes_no_second_run(store: mlflow.MlflowC
     (folder / tracking.STATE).unlink()
     Sender(folder).send_pending()
     experiment = store.get_experiment_by_name("試験").experiment_id
-    assert len(store.search_runs([experiment], "tags.run_key = 'run-3'")) == 1
+    assert len(store.search_runs([experiment], "tags.run_key LIKE 'run-3 %'")) == 1
 
 
 def test_a_half_written_line_waits(tmp_path: Path) -> None:
@@ -105,3 +105,12 @@ def test_a_half_written_line_waits(tmp_path: Path) -> None:
 def test_sending_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert send_later([tmp_path]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_folders_of_one_name_hold_different_runs(store: mlflow.MlflowClient, tmp_path: Path) -> None:
+    recorded = set()
+    for day in ("a", "b"):
+        place = start(tmp_path / day / "run-9", day=day).finish("FINISHED")
+        assert place
+        recorded.add(place)
+    assert len(recorded) == 2

@@ -56,7 +56,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def check_all_arrived(uri: str, key: str) -> None:
     client = mlflow.MlflowClient(uri)
     experiment = client.get_experiment_by_name("試験")
-    (run,) = client.search_runs([experiment.experiment_id], f"tags.run_key = '{key}'")
+    (run,) = client.search_runs([experiment.experiment_id], f"tags.run_key LIKE '{key} %'")
     assert run.info.status == "FINISHED"
     assert run.data.params["a"] == "1"
     assert [m.value for m in client.get_metric_history(run.info.run_id, "loss")] == [0.5, 0.25]

@@ -197,3 +197,16 @@ def test_stride_leaves_out_starts_but_never_a_case() -> None:
     # Cases of 12 rows have starts 0 to 8 (the last with one of two rows), of which 0 and 5 remain.
     assert windows.starts.tolist() == [12 * case + start for case in range(10) for start in (0, 5)]
     assert windows.first_windows.tolist() == [2 * case for case in range(10)]
+
+
+def test_whole_cases_are_filled_up_to_the_longest_or_cut() -> None:
+    cases = [make_case("a", 9), make_case("b", 6)]
+    windows = WindowDataset(cases, fitted(cases), in_len=3, horizon=2, controls=CONTROLS)
+    past, control, truth, weight = windows.whole_cases(1000)
+    assert weight.tolist() == [[1.0] * 6, [1.0] * 3 + [0.0] * 3]
+    for k, case in enumerate(cases):
+        rows = fitted(cases).standardise(torch.from_numpy(case.values.astype(np.float32)))
+        torch.testing.assert_close(past[k], rows[:3])
+        given = int(weight[k].sum())
+        torch.testing.assert_close(torch.cat((control[k], truth[k]), dim=-1)[:given], rows[3:])
+    assert windows.whole_cases(14)[3].shape == (2, 4)

@@ -20,6 +20,8 @@ from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
 CALIBRATION_WINDOWS = 256
+# Of all cases together, the shorter ones filled up; longer cases are cut.
+CALIBRATION_ROWS = 200_000
 # Training cases in free run for the growth of the error; more of them hardly move a mean.
 GROWTH_CASES = 64
 
@@ -79,8 +81,7 @@ def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
     """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
     spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
     firsts = windows.first_windows.tolist()
-    first = windows.__getitems__(firsts)[0]
-    surrogate.network.calibrate(first, *windows.__getitems__(firsts + spread))
+    surrogate.network.calibrate(windows.whole_cases(CALIBRATION_ROWS), windows.__getitems__(firsts + spread))
 
 
 def add_band(surrogate: Surrogate, split: CaseSplit) -> None:

@@ -99,18 +99,29 @@ class Base(Choice):
     none = "none"
     level = "level"
     linear = "linear"
+    quadratic = "quadratic"
+    auto = "auto"
+
+
+class Core(Choice):
+    """The recurrence of a state-space network."""
+
+    diagonal = "diagonal"
+    gru = "gru"
 
 
 @dataclass
 class SsmConfig(ModelConfig):
-    """State-space network of gated leaky averages; times in rows."""
+    """State-space network; times in rows."""
 
     width: int = ranged(48, low=1)
     states: int = ranged(48, low=1)
     depth: int = ranged(3, low=1)
     longest_time: float = ranged(1000.0, low=1.0)
     dropout: float = ranged(0.1, low=0.0, below=1.0)
+    core: Core = Core.diagonal
     base: Base = Base.none
+    encoder: bool = True
     filters: list[float] = field(default_factory=lambda: [2.0, 6.0, 20.0, 60.0, 200.0, 600.0, 2000.0])
 
     def __post_init__(self) -> None:

@@ -24,7 +24,7 @@ from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Device, Feedback, Output, UserError
 from surrogate_modeling.model_config import ModelConfig, model_from_dict, model_to_dict
-from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
+from surrogate_modeling.networks import Network, Sizes, build_network, increment_output, select_feedback
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.rollout import roll_out as roll_out
 from surrogate_modeling.scaling import Standardizer
@@ -56,7 +56,10 @@ class Description:
     def sizes(self) -> Sizes:
         """Sizes of the network."""
         channels = self.channels
-        return Sizes(len(channels.controls), len(channels.predicted), self.in_len, self.out_len, len(self.fed_back))
+        fed_back = tuple(self.fed_back)
+        return Sizes(
+            len(channels.controls), len(channels.predicted), self.in_len, self.out_len, len(fed_back), fed_back
+        )
 
 
 def make_network(description: Description) -> Network:
@@ -68,8 +71,8 @@ def make_network(description: Description) -> Network:
     network = build_network(description.model, sizes)
     if description.feedback is Feedback.targets:
         kept = [*range(sizes.controls), *(sizes.controls + i for i in description.fed_back)]
-        network = SelectedFeedback(network, kept)
-    return IncrementOutput(network, sizes.predicted) if description.output is Output.increment else network
+        network = select_feedback(network, kept)
+    return increment_output(network, sizes.predicted) if description.output is Output.increment else network
 
 
 class Banded(NamedTuple):

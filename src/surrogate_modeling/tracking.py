@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -204,7 +205,12 @@ class Run:
             params: the flat configuration.
         """
         run = cls(folder)
-        run._write("start", experiment=experiment, name=name, tags={**tags, "run_key": folder.name})
+        run._write(
+            "start",
+            experiment=experiment,
+            name=name,
+            tags={**tags, "run_key": f"{folder.name} {uuid.uuid4().hex[:12]}"},
+        )
         run._write("params", values={key: _cut(key, value) for key, value in params.items()})
         run._thread.start()
         return run

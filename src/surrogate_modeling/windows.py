@@ -146,8 +146,17 @@ class WindowDataset(Dataset[Batch]):
     def __getitems__(self, indices: list[int]) -> Batch:
         """Past (B, in_len, F), controls (B, H, C), truth (B, H, P), standardised, and weight (B, H) of some windows."""
         # By way of numpy, which reads a list of numbers three times as fast as torch.
-        windows = torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device)
-        wanted = self.starts[windows, None] + self._offsets
+        return self._gather(torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device), self._offsets)
+
+    def whole_cases(self, most_rows: int) -> Batch:
+        """Every case from its first row to the end of the longest, or to ``most_rows`` of all cases together."""
+        first = self.first_windows.to(self.starts.device)
+        longest = int((self.ends[first] - self.starts[first]).max())
+        rows = max(self.in_len + 1, min(longest, most_rows // len(first)))
+        return self._gather(first, torch.arange(rows, device=self.starts.device))
+
+    def _gather(self, windows: Tensor, offsets: Tensor) -> Batch:
+        wanted = self.starts[windows, None] + offsets
         ends = self.ends[windows, None]
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
         block = self.rows.index_select(0, torch.minimum(wanted, ends - 1).flatten()).unflatten(0, wanted.shape)

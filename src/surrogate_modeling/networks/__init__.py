@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from surrogate_modeling.model_config import ModelConfig
-from surrogate_modeling.networks.base import IncrementOutput, Network, SelectedFeedback, Sizes
+from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, increment_output, select_feedback
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
 from surrogate_modeling.networks.recurrent import BaselineLstm
 from surrogate_modeling.networks.state_space import StateSpace
@@ -21,7 +21,7 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "ssm": StateSpace,
 }
 
-__all__ = ["NETWORKS", "IncrementOutput", "Network", "SelectedFeedback", "Sizes", "build_network"]
+__all__ = ["NETWORKS", "Network", "Sizes", "StateNetwork", "build_network", "increment_output", "select_feedback"]
 
 
 def build_network(config: ModelConfig, sizes: Sizes) -> Network:

@@ -11,16 +11,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+# Past (B, in_len, F), controls (B, H, C), truth (B, H, P), and weight (B, H), 0 where a case has no such row.
+Windows = tuple[Tensor, Tensor, Tensor, Tensor]
+
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that follow from the data and the windows; ``fed_back`` predicted columns are in the past window."""
+    """Sizes that follow from the data and the windows.
+
+    ``fed_back`` predicted columns are in the past window, those at ``fed_back_at`` (None: the first ones).
+    """
 
     controls: int
     predicted: int
     in_len: int
     out_len: int
     fed_back: int
+    fed_back_at: tuple[int, ...] | None = None
 
     @property
     def features(self) -> int:
@@ -42,24 +49,27 @@ class Network(nn.Module, ABC):
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See the class."""
 
-    def encode(self, past: Tensor) -> Tensor:
-        """State (B, S) after a past window (B, in_len, F); networks with ``rows_per_call`` None only."""
-        raise NotImplementedError
-
-    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """One row of such a network: state (B, S) and control (B, C) -> next state (B, S) and row (B, P)."""
-        raise NotImplementedError
-
-    def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
         """Take from the training cases, before training, what needs no gradient; most networks need nothing.
 
         Args:
-            first: (cases, in_len, F), the first window of every case.
-            past: (B, in_len, F), training windows.
-            control: (B, H, C), the rows after them.
-            future: (B, H, P), the truth of these rows.
-            weight: (B, H), 0 where a case has no such row.
+            whole: one window per case, in their order, from its first rows to its end.
+            spread: training windows, spread over all cases.
         """
+
+
+class StateNetwork(Network):
+    """A network that carries a state from row to row and needs none of its own output back."""
+
+    rows_per_call: int | None = None
+
+    @abstractmethod
+    def encode(self, past: Tensor) -> Tensor:
+        """State (B, S) after a past window (B, in_len, F)."""
+
+    @abstractmethod
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """One row: state (B, S) and its control (B, C) -> the next state (B, S) and the row (B, P)."""
 
 
 class SelectedFeedback(Network):
@@ -81,17 +91,26 @@ class SelectedFeedback(Network):
         """See :class:`Network`."""
         return self.network(past[..., self.columns], control)
 
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
+        """See :class:`Network`."""
+        self.network.calibrate(self._selected(whole), self._selected(spread))
+
+    def _selected(self, windows: Windows) -> Windows:
+        return windows[0][..., self.columns], *windows[1:]
+
+
+class SelectedStateFeedback(SelectedFeedback, StateNetwork):
+    """The same of a network that carries a state."""
+
+    network: StateNetwork
+
     def encode(self, past: Tensor) -> Tensor:
-        """See :meth:`Network.encode`."""
+        """See :class:`StateNetwork`."""
         return self.network.encode(past[..., self.columns])
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`Network.advance`."""
+        """See :class:`StateNetwork`."""
         return self.network.advance(state, control)
-
-    def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
-        """See :class:`Network`."""
-        self.network.calibrate(first[..., self.columns], past[..., self.columns], control, future, weight)
 
 
 class IncrementOutput(Network):
@@ -110,16 +129,38 @@ class IncrementOutput(Network):
         """See :class:`Network`."""
         return past[:, -1:, -self.predicted :] + self.network(past, control)
 
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
+        """See :class:`Network`."""
+        self.network.calibrate(self._increments(whole), self._increments(spread))
+
+    def _increments(self, windows: Windows) -> Windows:
+        past, control, future, weight = windows
+        return past, control, future - past[:, -1:, -self.predicted :], weight
+
+
+class StateIncrementOutput(IncrementOutput, StateNetwork):
+    """The same of a network that carries a state."""
+
+    network: StateNetwork
+
     def encode(self, past: Tensor) -> Tensor:
         """The state carries the row that the increments are added to."""
         return torch.cat((past[:, -1, -self.predicted :], self.network.encode(past)), dim=-1)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`Network.advance`."""
+        """See :class:`StateNetwork`."""
         last, inner = state[:, : self.predicted], state[:, self.predicted :]
         inner, increment = self.network.advance(inner, control)
         return torch.cat((last, inner), dim=-1), last + increment
 
-    def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
-        """See :class:`Network`."""
-        self.network.calibrate(first, past, control, future - past[:, -1:, -self.predicted :], weight)
+
+def select_feedback(network: Network, columns: list[int]) -> Network:
+    """The network, seeing only some columns of the past window."""
+    wrap = SelectedStateFeedback if isinstance(network, StateNetwork) else SelectedFeedback
+    return wrap(network, columns)
+
+
+def increment_output(network: Network, predicted: int) -> Network:
+    """The network, its output taken as the departure from the last past row."""
+    wrap = StateIncrementOutput if isinstance(network, StateNetwork) else IncrementOutput
+    return wrap(network, predicted)

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config import UserError
-from surrogate_modeling.networks.base import Network
+from surrogate_modeling.networks.base import Network, StateNetwork
 from surrogate_modeling.networks.rollout import roll_out
 
 
-class EnsembleNetwork(Network):
+class EnsembleNetwork(StateNetwork):
     """Mean of the members' trajectories.
 
     Args:
@@ -30,7 +30,7 @@ class EnsembleNetwork(Network):
     def __init__(self, members: Sequence[Network], in_len: int) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
-        self.rows_per_call, self.in_len = None, in_len
+        self.in_len = in_len
         self.member_rows = members[0].rows_per_call
 
     @property
@@ -64,16 +64,20 @@ class EnsembleNetwork(Network):
                 "exported row by row; train it with settings.out_len=1, or export a surrogate with settings.ensemble=1"
             )
         if self.member_rows is None:
-            return torch.cat([member.encode(past) for member in self.networks], dim=-1)
+            return torch.cat([cast(StateNetwork, member).encode(past) for member in self.networks], dim=-1)
         return past.reshape(past.shape[0], past.shape[1] * past.shape[2]).repeat(1, self.count)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`Network.advance`."""
+        """See :class:`StateNetwork`."""
         size = state.shape[1] // self.count
         states, rows = [], []
         for i, member in enumerate(self.networks):
             own = state[:, i * size : (i + 1) * size]
-            own, row = member.advance(own, control) if self.member_rows is None else self._slide(member, own, control)
+            own, row = (
+                cast(StateNetwork, member).advance(own, control)
+                if self.member_rows is None
+                else self._slide(member, own, control)
+            )
             states.append(own)
             rows.append(row)
         return torch.cat(states, dim=-1), _mean(rows)

@@ -1,8 +1,8 @@
 """State-space network: the past window sets a hidden state, the controls move it, the output is read from it.
 
 Nothing of the output is fed back, and every recurrence is a gated leaky average x_t = (1 - z_t) x_(t-1) + z_t v_t with
-0 < z_t < 1. So a state is a weighted mean of its inputs and its start: whatever the weights, bounded controls give a
-bounded output over any horizon.
+0 < z_t < 1; with ``core: gru`` the gate and the (bounded) value see the state as well. So a state is a weighted mean of
+its inputs and its start: whatever the weights, bounded controls give a bounded output over any horizon.
 
 Shape letters: B batch, T time, F feature (C control, then P predicted), D width, N states of a layer, K time
 constants. Inside, time comes first: (T, B, ...).
@@ -23,16 +23,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from surrogate_modeling.model_config import Base, SsmConfig
-from surrogate_modeling.networks.base import Network, Sizes
+from surrogate_modeling.model_config import Base, Core, SsmConfig
+from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows
+from surrogate_modeling.networks.filter_base import fit_base
+from surrogate_modeling.networks.filters import Filters, State
 from surrogate_modeling.networks.scan import linear_scan
 
-State = list[Tensor]
 # Smallest spread of the first windows of the cases that counts, in training standard deviations.
 LEAST_SPREAD = 1e-4
-# Rows on which the linear base is fitted, and its penalty.
-FITTED_ROWS = 150_000
-RIDGE = 1e-3
 
 
 class HeldDropout(nn.Module):
@@ -49,87 +47,120 @@ class HeldDropout(nn.Module):
         return rows * fn.dropout(torch.ones_like(rows[0]), self.rate)
 
 
-class Layer(nn.Module):
-    """Gated leaky averages of the features, then a gated static network, added to the features."""
+class LeakyAverages(nn.Module):
+    """x_t = (1 - z_t) x_(t-1) + z_t v_t with gate z and value v from the features of row t alone."""
 
     def __init__(self, config: SsmConfig) -> None:
         super().__init__()
         width, states = config.width, config.states
-        self.norm = nn.LayerNorm(width)
         self.value, self.gate = nn.Linear(width, states), nn.Linear(width, states)
-        self.start = nn.Linear(width, states)
-        self.mix, self.out = nn.Linear(states + width, 4 * width), nn.Linear(2 * width, width)
-        self.dropout = HeldDropout(config.dropout)
         tau = torch.logspace(0.0, math.log10(config.longest_time), states)
         with torch.no_grad():
             self.gate.weight.mul_(0.1)
             # sigmoid(bias) = 1 - exp(-1 / tau)
             self.gate.bias.copy_(torch.log(torch.expm1(1.0 / tau)))
+
+    def forward(self, features: Tensor, state: Tensor) -> Tensor:
+        """Features (T, B, D) and state (B, N) -> states (T, B, N)."""
+        move = torch.sigmoid(self.gate(features))
+        return linear_scan(1.0 - move, move * self.value(features), state)
+
+
+class GatedRecurrentUnits(nn.Module):
+    """GRU (Cho et al. 2014, arXiv:1406.1078): gates and value see the state too, so rows are computed one by one."""
+
+    def __init__(self, config: SsmConfig) -> None:
+        super().__init__()
+        self.gru = nn.GRU(config.width, config.states)
+
+    def forward(self, features: Tensor, state: Tensor) -> Tensor:
+        """Features (T, B, D) and state (B, N) -> states (T, B, N)."""
+        if len(features) > 1:
+            return cast(Tensor, self.gru(features, state[None])[0])
+        # The same for one row in plain operations, which every export knows.
+        weights = dict(self.gru.named_parameters())
+        given = fn.linear(features[0], weights["weight_ih_l0"], weights["bias_ih_l0"]).chunk(3, dim=-1)
+        held = fn.linear(state, weights["weight_hh_l0"], weights["bias_hh_l0"]).chunk(3, dim=-1)
+        reset, keep = torch.sigmoid(given[0] + held[0]), torch.sigmoid(given[1] + held[1])
+        value = torch.tanh(given[2] + reset * held[2])
+        return (value + keep * (state - value))[None]
+
+
+CORES: dict[Core, type[nn.Module]] = {Core.diagonal: LeakyAverages, Core.gru: GatedRecurrentUnits}
+
+
+class Layer(nn.Module):
+    """A recurrence over the features, then a gated static network, added to the features."""
+
+    def __init__(self, config: SsmConfig) -> None:
+        super().__init__()
+        width, states = config.width, config.states
+        self.norm = nn.LayerNorm(width)
+        self.core = CORES[config.core](config)
+        self.start = nn.Linear(width, states)
+        self.mix, self.out = nn.Linear(states + width, 4 * width), nn.Linear(2 * width, width)
+        self.dropout = HeldDropout(config.dropout)
+        with torch.no_grad():
             self.out.weight.mul_(0.5)
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Features (T, B, D) and state (B, N) -> features and the state after the last row."""
         normed = self.norm(features)
-        move = torch.sigmoid(self.gate(normed))
-        states = linear_scan(1.0 - move, move * self.value(normed), state)
+        states = self.core(normed, state)
         gate, value = self.mix(torch.cat((states, normed), dim=-1)).chunk(2, dim=-1)
         return features + self.out(self.dropout(fn.silu(gate) * value)), states[-1]
 
 
-class Filters(nn.Module):
-    """Exponential averages of the controls over fixed time constants, and the decaying level of the past window."""
+class PastEncoder(nn.Module):
+    """Mean of the past window on two scales: that of all rows, and that of the first windows of the cases.
 
-    rate: Tensor
-
-    def __init__(self, sizes: Sizes, time_constants: list[float]) -> None:
-        super().__init__()
-        self.controls, self.fed_back = sizes.controls, sizes.fed_back
-        self.register_buffer("rate", 1.0 / torch.tensor(time_constants))
-        # Of the controls and their averages; the rest of the features belongs to the level.
-        self.of_controls = sizes.controls * (1 + len(time_constants))
-        self.features = self.of_controls + (sizes.fed_back + 1) * (1 + len(time_constants))
-
-    def start(self, past: Tensor) -> State:
-        """State after a past window (B, in_len, F)."""
-        mean = past.mean(dim=1)
-        level = fn.pad(mean[:, self.controls :], (0, 1), value=1.0)
-        return [mean[:, : self.controls].repeat(1, len(self.rate)), level, level.repeat(1, len(self.rate))]
-
-    def forward(self, control: Tensor, state: State) -> tuple[Tensor, State]:
-        """Control (T, B, C) -> features (T, B, n) and the state after the last row."""
-        average, level, decaying = state
-        rows, levels = len(control), level.shape[1]
-        move = (1.0 - torch.exp(-self.rate)).repeat_interleave(self.controls).expand(rows, average.shape[0], -1)
-        averages = linear_scan(1.0 - move, move * control.repeat(1, 1, len(self.rate)), average)
-        since = torch.arange(1, rows + 1, dtype=control.dtype, device=control.device)[:, None]
-        decayed = torch.exp(-since * self.rate).repeat_interleave(levels, dim=-1)[:, None] * decaying
-        features = torch.cat((control, averages, level.expand(rows, -1, -1), decayed), dim=-1)
-        return features, [averages[-1], level, decayed[-1]]
-
-
-class StateSpace(Network):
-    """Predicts every row of a horizon from the past window and the controls alone; see the file.
-
-    With ``base: linear`` the network corrects a ridge regression on its own filters, fitted in closed form before
-    training; with ``base: level`` it predicts the departure from the mean of the past window.
+    The second may be tiny beside the first.
     """
 
     first_mean: Tensor
     first_spread: Tensor
+
+    def __init__(self, config: SsmConfig, features: int) -> None:
+        super().__init__()
+        width = config.width
+        self.register_buffer("first_mean", torch.zeros(features))
+        self.register_buffer("first_spread", torch.ones(features))
+        self.layers = nn.Sequential(
+            nn.Linear(2 * features, width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(width, width)
+        )
+
+    def forward(self, past: Tensor) -> Tensor:
+        """Past window (B, in_len, F) -> features (B, D)."""
+        mean = past.mean(dim=1)
+        fine = (mean - self.first_mean) / self.first_spread
+        return cast(Tensor, self.layers(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), -1)))
+
+    def calibrate(self, first: Tensor) -> None:
+        """Take the scale of the first windows (cases, in_len, F)."""
+        mean = first.mean(dim=1)
+        self.first_mean.copy_(mean.mean(dim=0))
+        self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
+
+
+class StateSpace(StateNetwork):
+    """Predicts every row of a horizon from the past window and the controls alone; see the file.
+
+    What the output is added to: with ``base: level`` the mean of the past window, so that the network predicts the
+    departure from it; with ``auto`` the same for those columns whose departure is easier to predict; with ``linear``
+    or ``quadratic`` a ridge regression on the filters, fitted in closed form before training. With ``encoder: false``
+    the base is all that sees the past window: where cases come from a few units (cells, vehicles), an encoder learns to
+    recognise these, and errs on a unit it has not seen.
+    """
+
     base_weight: Tensor
 
     def __init__(self, config: SsmConfig, sizes: Sizes) -> None:
         super().__init__()
-        self.rows_per_call = None
         self.config, self.sizes = config, sizes
         width = config.width
-        self.filters = Filters(sizes, config.filters)
-        self.register_buffer("first_mean", torch.zeros(sizes.features))
-        self.register_buffer("first_spread", torch.ones(sizes.features))
+        self.filters = Filters(sizes, config.filters, products=config.base is Base.quadratic)
         self.register_buffer("base_weight", torch.zeros(self.filters.features, sizes.predicted))
-        self.encoder = nn.Sequential(
-            nn.Linear(2 * sizes.features, width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(width, width)
-        )
+        self.encoder = PastEncoder(config, sizes.features) if config.encoder else None
         self.input = nn.Linear(self.filters.of_controls, width)
         self.context = nn.Linear(width, width)
         self.static = nn.Sequential(nn.GELU(), nn.Linear(width, width))
@@ -153,16 +184,10 @@ class StateSpace(Network):
 
     @property
     def _state_sizes(self) -> list[int]:
-        averages = self.sizes.controls * len(self.config.filters)
-        levels = self.sizes.fed_back + 1
-        layers = [self.config.states] * self.config.depth
-        return [self.config.width, *layers, averages, levels, levels * len(self.config.filters)]
+        return [self.config.width, *[self.config.states] * self.config.depth, *self.filters.state_sizes]
 
     def _start(self, past: Tensor) -> State:
-        mean = past.mean(dim=1)
-        # Two scales: of all rows, and of the first windows of the cases, whose spread may be tiny beside it.
-        fine = (mean - self.first_mean) / self.first_spread
-        context = self.encoder(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), dim=-1))
+        context = past.new_zeros(past.shape[0], self.config.width) if self.encoder is None else self.encoder(past)
         starts = [cast(Layer, layer).start(context) for layer in self.layers]
         return [context, *starts, *self.filters.start(past)]
 
@@ -181,25 +206,15 @@ class StateSpace(Network):
         return predicted.transpose(0, 1), [context, *after, *filter_state]
 
     @torch.no_grad()
-    def calibrate(self, first: Tensor, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> None:
-        """See :meth:`Network.calibrate`: spread of the first windows, and the linear base."""
-        mean = first.mean(dim=1)
-        self.first_mean.copy_(mean.mean(dim=0))
-        self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
-        level = self.filters.of_controls + torch.arange(self.sizes.fed_back)
-        if self.config.base is Base.level:
-            self.base_weight[level] = torch.eye(self.sizes.fed_back).to(self.base_weight)
-        elif self.config.base is Base.linear:
-            self.base_weight.copy_(self._ridge(past, control, future, weight))
-
-    def _ridge(self, past: Tensor, control: Tensor, future: Tensor, weight: Tensor) -> Tensor:
-        """Ridge regression (Hoerl and Kennard 1970) of the outputs on the filters, in closed form and float64."""
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
+        """See :meth:`Network.calibrate`: the scale of the first windows, and the base."""
+        if self.encoder is not None:
+            self.encoder.calibrate(whole[0])
+        if self.config.base is Base.none:
+            return
+        # A free run starts at the first rows: whether a level helps is judged on that.
+        past, control, future, weight = whole if self.config.base is Base.auto else spread
         used = weight.T > 0
-        features = self.filters(control.transpose(0, 1), self.filters.start(past))[0][used][:FITTED_ROWS].double()
-        outputs = future.transpose(0, 1)[used][:FITTED_ROWS].double()
-        scale = features.square().mean(dim=0).sqrt().clamp_min(1e-3)
-        features = features / scale
-        penalty = RIDGE * torch.eye(features.shape[1], dtype=features.dtype, device=features.device)
-        rows = len(features)
-        solved = torch.linalg.solve(features.T @ features / rows + penalty, features.T @ outputs / rows)
-        return (solved / scale[:, None]).to(self.base_weight)
+        features = self.filters(control.transpose(0, 1), self.filters.start(past))[0][used]
+        case = torch.arange(len(past), device=past.device).expand(control.shape[1], -1)[used]
+        self.base_weight.copy_(fit_base(self.config.base, self.filters, features, future.transpose(0, 1)[used], case))

@@ -1,0 +1,93 @@
+"""Filters of the controls, and what of the past window decays or stays: the inputs of a state-space network.
+
+Shape letters: B batch, T time, F feature (C control, then L fed back), K time constants, Q products, N features. Time
+comes first inside: (T, B, ...).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from surrogate_modeling.networks.base import Sizes
+from surrogate_modeling.networks.scan import linear_scan
+
+State = list[Tensor]
+# At most so many products of two signals; with more controls, averages over fewer time constants are multiplied.
+MOST_PRODUCTS = 900
+
+
+class Filters(nn.Module):
+    """Exponential averages of the controls over fixed time constants, and the decaying level of the past window.
+
+    Features of a row, side by side: the controls and their averages (``of_controls`` of them); the level, that is the
+    mean of the past window and a 1, and its decays exp(-t / tau); with ``products``, all products of two signals
+    among the controls and some of their averages.
+
+    Args:
+        sizes: of the network.
+        time_constants: in rows.
+        products: whether the products are wanted.
+    """
+
+    rate: Tensor
+    left: Tensor
+    right: Tensor
+
+    def __init__(self, sizes: Sizes, time_constants: list[float], products: bool = False) -> None:
+        super().__init__()
+        self.controls, self.fed_back = sizes.controls, sizes.fed_back
+        self.register_buffer("rate", 1.0 / torch.tensor(time_constants))
+        self.of_controls = sizes.controls * (1 + len(time_constants))
+        self.linear = self.of_controls + (sizes.fed_back + 1) * (1 + len(time_constants))
+        # Feature level_at[i] is the level of predicted column level_of[i].
+        self.level_at = list(range(self.of_controls, self.of_controls + sizes.fed_back))
+        self.level_of = list(range(sizes.fed_back) if sizes.fed_back_at is None else sizes.fed_back_at)
+        signals = _multiplied(sizes.controls, len(time_constants)) if products else torch.zeros(0, dtype=torch.long)
+        left, right = torch.triu_indices(len(signals), len(signals))
+        self.register_buffer("left", signals[left], persistent=False)
+        self.register_buffer("right", signals[right], persistent=False)
+        self.features = self.linear + len(left)
+
+    @property
+    def state_sizes(self) -> list[int]:
+        """Sizes of the parts of the state."""
+        averages, levels = self.of_controls - self.controls, self.fed_back + 1
+        return [averages, levels, levels * len(self.rate)]
+
+    def start(self, past: Tensor) -> State:
+        """State after a past window (B, in_len, F)."""
+        mean = past.mean(dim=1)
+        level = fn.pad(mean[:, self.controls :], (0, 1), value=1.0)
+        return [mean[:, : self.controls].repeat(1, len(self.rate)), level, level.repeat(1, len(self.rate))]
+
+    def forward(self, control: Tensor, state: State) -> tuple[Tensor, State]:
+        """Control (T, B, C) -> features (T, B, N) and the state after the last row."""
+        average, level, decaying = state
+        rows, levels = len(control), level.shape[1]
+        move = (1.0 - torch.exp(-self.rate)).repeat_interleave(self.controls).expand(rows, average.shape[0], -1)
+        averages = linear_scan(1.0 - move, move * control.repeat(1, 1, len(self.rate)), average)
+        since = torch.arange(1, rows + 1, dtype=control.dtype, device=control.device)[:, None]
+        decayed = torch.exp(-since * self.rate).repeat_interleave(levels, dim=-1)[:, None] * decaying
+        features = torch.cat((control, averages, level.expand(rows, -1, -1), decayed), dim=-1)
+        if len(self.left):
+            features = torch.cat((features, features[..., self.left] * features[..., self.right]), dim=-1)
+        return features, [averages[-1], level, decayed[-1]]
+
+
+def _multiplied(controls: int, time_constants: int) -> Tensor:
+    """Positions of the signals that are multiplied: the controls, and averages over spread time constants."""
+    kept = time_constants
+    while kept and _pairs(controls * (1 + kept)) > MOST_PRODUCTS:
+        kept -= 1
+    if not kept:
+        return torch.arange(controls if _pairs(controls) <= MOST_PRODUCTS else 0)
+    # From the middle of even shares, so that one time constant is a medium one.
+    chosen = ((torch.arange(kept) + 0.5) * time_constants / kept).long()
+    blocks = torch.cat((torch.zeros(1, dtype=torch.long), 1 + chosen))
+    return (blocks[:, None] * controls + torch.arange(controls)).flatten()
+
+
+def _pairs(signals: int) -> int:
+    return signals * (signals + 1) // 2

@@ -1,0 +1,82 @@
+"""The base of a state-space network, against closed forms written another way."""
+
+import numpy as np
+import torch
+
+from surrogate_modeling.model_config import Base
+from surrogate_modeling.networks import Sizes
+from surrogate_modeling.networks.filter_base import PENALTY, fit_base, level_helps, moments, ridge
+from surrogate_modeling.networks.filters import MOST_PRODUCTS, Filters
+
+
+def test_ridge_is_least_squares_on_rows_that_stand_for_the_penalty() -> None:
+    rng = np.random.default_rng(0)
+    features, outputs = rng.normal(0, [1.0, 5.0, 0.2], (40, 3)), rng.normal(size=(40, 2))
+    spread = np.sqrt(np.mean(features**2, axis=0))
+    extra = np.sqrt(0.1 * 40) * np.diag(spread)
+    expected = np.linalg.lstsq(np.vstack((features, extra)), np.vstack((outputs, np.zeros((3, 2)))), rcond=None)[0]
+    solved = ridge(moments(torch.tensor(features), torch.tensor(outputs)), 0.1)
+    np.testing.assert_allclose(solved.numpy(), expected, rtol=1e-8)
+
+
+def test_moments_of_a_part_are_taken_out_again() -> None:
+    features, outputs = torch.randn(10, 3).double(), torch.randn(10, 2).double()
+    rest = moments(features, outputs) - moments(features[:4], outputs[:4])
+    expected = moments(features[4:], outputs[4:])
+    torch.testing.assert_close(rest.gram, expected.gram)
+    torch.testing.assert_close(rest.cross, expected.cross)
+    assert rest.rows == 6
+
+
+def cases(count: int = 20, rows: int = 50) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One control; column 0 starts anywhere and stays there, column 1 goes where the control says wherever it starts."""
+    generator = torch.Generator().manual_seed(0)
+    control = torch.randn(count * rows, 1, generator=generator).double()
+    level = 3 * torch.randn(count, 2, generator=generator).double().repeat_interleave(rows, dim=0)
+    outputs = torch.cat((level[:, :1] + 0.1 * control, 2 * control), dim=1)
+    return control, outputs, level, torch.arange(count).repeat_interleave(rows)
+
+
+def test_the_level_is_used_where_a_column_stays_near_it() -> None:
+    control, outputs, level, case = cases()
+    assert level_helps(control, outputs, level, case).tolist() == [True, False]
+    one = torch.zeros_like(case)
+    assert level_helps(control, outputs, level, one).tolist() == [True, False]
+
+
+def test_each_form_of_base() -> None:
+    control, outputs, level, case = cases()
+    filters = Filters(Sizes(1, 2, 5, 1, 2), [4.0], products=True)
+    ones = torch.ones_like(control)
+    # Control, its average, levels and 1, their decays, and the products control x control, control x average, ...
+    features = torch.cat((control, 0 * control, level, ones, 0 * level, 0 * ones, control**2, ones, ones), dim=1)
+    assert features.shape[1] == filters.features
+    got = {form: fit_base(form, filters, features, outputs, case) for form in Base}
+    levels = torch.zeros(filters.features, 2).double()
+    assert torch.equal(got[Base.none], levels)
+    levels[2, 0] = 1.0
+    assert torch.equal(got[Base.auto], levels)
+    levels[3, 1] = 1.0
+    assert torch.equal(got[Base.level], levels)
+    expected = ridge(moments(features, outputs), PENALTY)
+    torch.testing.assert_close(got[Base.quadratic], expected)
+
+
+def test_products_are_of_the_controls_and_their_averages() -> None:
+    filters = Filters(Sizes(2, 1, 3, 1, 1), [4.0], products=True).double()
+    control = torch.tensor([[1.0, -2.0], [0.5, 3.0]]).double()
+    past = torch.tensor([[[1.0, 0.0, 7.0]] * 3]).double()
+    keep = np.exp(-1 / 4.0)
+    average, expected = np.array([1.0, 0.0]), []
+    for row in control.numpy():
+        average = keep * average + (1 - keep) * row
+        signals = np.concatenate((row, average))
+        expected.append([signals[i] * signals[j] for i in range(4) for j in range(i, 4)])
+    features = filters(control[:, None], filters.start(past))[0]
+    np.testing.assert_allclose(features[:, 0, filters.linear :].numpy(), expected)
+
+
+def test_the_number_of_products_is_bounded() -> None:
+    for controls in (1, 9, 30, 41, 42, 300):
+        filters = Filters(Sizes(controls, 1, 3, 1, 1), [2.0, 6.0, 20.0, 60.0, 200.0, 600.0, 2000.0], products=True)
+        assert filters.features - filters.linear <= MOST_PRODUCTS
