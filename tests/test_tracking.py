@@ -114,3 +114,15 @@ def test_folders_of_one_name_hold_different_runs(store: mlflow.MlflowClient, tmp
         assert place
         recorded.add(place)
     assert len(recorded) == 2
+
+
+def test_a_run_of_a_known_key_is_gone_on_with(store: mlflow.MlflowClient, tmp_path: Path) -> None:
+    """As by a search or a comparison that is continued, each command in a folder of its own."""
+    places = set()
+    for command in ("first", "second"):
+        folder = tmp_path / command / "search-1"
+        folder.mkdir(parents=True)
+        run = Run.start(folder, "試験", "search", {"command": command}, {}, "search-1")
+        places.add(run.finish("FINISHED"))
+    assert len(places) == 1
+    assert None not in places

@@ -194,7 +194,15 @@ class Run:
         self._thread = threading.Thread(target=self._send, name="tracking", daemon=True)
 
     @classmethod
-    def start(cls, folder: Path, experiment: str, name: str, tags: dict[str, str], params: dict[str, str]) -> Run:
+    def start(
+        cls,
+        folder: Path,
+        experiment: str,
+        name: str,
+        tags: dict[str, str],
+        params: dict[str, str],
+        key: str | None = None,
+    ) -> Run:
         """Begin a run.
 
         Args:
@@ -203,14 +211,11 @@ class Run:
             name: of the run.
             tags: fixed at the start.
             params: the flat configuration.
+            key: of a run that may be in the store already, which is then gone on with; None for a run of its own.
         """
         run = cls(folder)
-        run._write(
-            "start",
-            experiment=experiment,
-            name=name,
-            tags={**tags, "run_key": f"{folder.name} {uuid.uuid4().hex[:12]}"},
-        )
+        own = key or f"{folder.name} {uuid.uuid4().hex[:12]}"
+        run._write("start", experiment=experiment, name=name, tags={**tags, "run_key": own})
         run._write("params", values={key: _cut(key, value) for key, value in params.items()})
         run._thread.start()
         return run

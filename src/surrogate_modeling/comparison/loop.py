@@ -116,7 +116,7 @@ class Comparison:
     @contextmanager
     def _recorded(self) -> Iterator[str | None]:
         """The run of the comparison in the store; yields its id, to which the trainings' runs refer."""
-        # A command that goes on with a comparison goes on with its run: it is known by its folder's name.
+        # A command that goes on with a comparison goes on with its run.
         own = hashlib.sha256(str(self.output).encode()).hexdigest()[:10]
         folder = self.output / ".record" / secrets.token_hex(3) / f"compare-{own}"
         folder.mkdir(parents=True)
@@ -129,7 +129,7 @@ class Comparison:
         }
         tags = {"comparison": self.output.name, "mlflow.source.name": "compare.py", "mlflow.source.type": "LOCAL"}
         # Another selection of pairs in the same folder has other parameters, and a run cannot change those.
-        run = Run.start(folder, experiment, f"compare {self.output.name}", {**tags, **params}, {})
+        run = Run.start(folder, experiment, f"compare {self.output.name}", {**tags, **params}, {}, folder.name)
         status = "FAILED"
         try:
             with terminated_as_interrupt():

@@ -59,7 +59,9 @@ class SearchRecord:
         }
         # Two processes that begin at once must find one run, not make two.
         with self.study.store.locked():
-            self._run = Run.start(self.folder, str(experiment), f"search {self.name}", {"study": self.name}, params)
+            self._run = Run.start(
+                self.folder, str(experiment), f"search {self.name}", {"study": self.name}, params, self.folder.name
+            )
             self.run_id = parent.run_id(self.folder)
 
     @contextmanager
