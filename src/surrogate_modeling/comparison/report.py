@@ -73,7 +73,7 @@ class Report:
             f"```sh\n{self.command}\n```",
             f"Seeds {seeds}; {', '.join(map(str, cases)) or 'no'} test cases; trained on {devices}; commit {commits}. "
             "Mean ± standard deviation over the seeds, on the test cases; what is chosen must be chosen by the "
-            "column of the validation cases.",
+            "column of the validation cases. Predictions are timed over all test cases in one call.",
             markdown([list(HEAD), *main_table(rows)]),
         ]
         lost = [f"- {row.model}, {row.recipe}: {reason}" for row in rows for reason in row.lost]
