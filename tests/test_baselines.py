@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from conftest import lag, make_case
 
-from surrogate_modeling.baselines import TIME_CONSTANTS, LinearBaseline, persistence
+from surrogate_modeling.baselines import (
+    MOST_PRODUCTS,
+    TIME_CONSTANTS,
+    LinearBaseline,
+    QuadraticBaseline,
+    persistence,
+)
 from surrogate_modeling.cases import Case
 from surrogate_modeling.scaling import Standardizer
 
@@ -116,5 +122,83 @@ def test_time_is_causal() -> None:
     later = Case("a", case.time, case.values.copy())
     later.values[30:, :CONTROLS] += 1.0
     whole, changed = baseline.predict([case])[0], baseline.predict([later])[0]
+    np.testing.assert_array_equal(whole[: 30 - IN_LEN], changed[: 30 - IN_LEN])
+    assert (whole[30 - IN_LEN :] != changed[30 - IN_LEN :]).all()
+
+
+def quadratic_case(name: str, seed: int, rows: int = 300) -> Case:
+    """Outputs that are products of lags of the controls: beyond every linear model, and of the quadratic class."""
+    linear = linear_case(name, seed, rows)
+    controls = linear.values[:, :CONTROLS].astype(np.float64)
+    fast, slow = (np.column_stack([lag(u, tau, u[0]) for u in controls.T]) for tau in (15.0, 150.0))
+    first = 2.0 + fast[:, 0] * slow[:, 1] - 0.5 * controls[:, 0] ** 2
+    second = 10.0 * slow[:, 0] * controls[:, 1] + fast[:, 1]
+    return Case(name, linear.time, np.column_stack((controls, first, second)).astype(np.float32))
+
+
+def test_quadratic_recovers_a_system_of_its_own_class_and_linear_does_not() -> None:
+    training = [quadratic_case(f"t{i}", i) for i in range(8)]
+    validation, test = [quadratic_case("v", 50)], quadratic_case("a", 60)
+    scaling = scaled(training)
+    truth = test.values[IN_LEN:, CONTROLS:]
+    errors = {}
+    for kind in (LinearBaseline, QuadraticBaseline):
+        (rows,) = kind(scaling, IN_LEN, CONTROLS).fit(training, validation, [0, 1]).predict([test])
+        errors[kind] = (np.abs(rows - truth).mean(axis=0) / truth.std(axis=0)).max()
+    assert errors[QuadraticBaseline] < 1e-3
+    assert errors[LinearBaseline] > 0.1
+
+
+def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
+    training = [make_case(f"t{i}", 60 + i, i) for i in range(5)]
+    validation, test = [make_case("v", 70, 20)], make_case("a", 55, 30)
+    scaling = scaled(training)
+    baseline = QuadraticBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0])
+    linear = LinearBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0])
+    constants = baseline.time_constants
+    assert constants == linear.time_constants
+
+    def features(case: Case) -> np.ndarray:
+        plain = slow_features(case, scaling, constants)
+        # Of all time constants, controls and averages only: per row C controls, then blocks of C + 2 + 1.
+        whole = slow_features(case, scaling, TIME_CONSTANTS)
+        block = CONTROLS + 2 + 1
+        starts = [0, *(CONTROLS + 2 + TIME_CONSTANTS.index(tau) * block for tau in baseline.multiplied)]
+        signals = [whole[:, start + k] for start in starts for k in range(CONTROLS)]
+        products = [a * b for i, a in enumerate(signals) for b in signals[i:]]
+        return np.column_stack((plain, *products))
+
+    x = np.concatenate([features(case) for case in training])
+    mean, scale = (part.double().numpy() for part in (scaling.mean, scaling.scale))
+    y = np.concatenate([((case.values - mean) / scale)[IN_LEN:, CONTROLS:] for case in training])
+    centre, spread = x.mean(axis=0), x.std(axis=0)
+    z = (x - centre) / spread
+    rows = np.concatenate((z, np.sqrt(baseline.ridge * len(z)) * np.eye(z.shape[1])))
+    weights = np.linalg.lstsq(rows, np.concatenate((y - y.mean(axis=0), np.zeros((z.shape[1], 2)))), rcond=None)[0]
+    expected = ((features(test) - centre) / spread) @ weights + y.mean(axis=0)
+    np.testing.assert_allclose(
+        baseline.predict([test])[0], expected * scale[CONTROLS:] + mean[CONTROLS:], rtol=1e-4, atol=1e-4
+    )
+    assert baseline.parameters == 2 * (z.shape[1] + 1)
+
+
+@pytest.mark.parametrize("controls", [20, 45, 1100])
+def test_quadratic_stays_solvable_with_many_controls(controls: int) -> None:
+    """All products of 1,100 controls would be 605,550 features."""
+    scaling = Standardizer(controls + 1)
+    scaling.fit([np.random.default_rng(0).normal(size=(20, controls + 1)).astype(np.float32)])
+    sets = QuadraticBaseline(scaling, IN_LEN, controls)._products()
+    assert sets
+    assert all(pairs.shape[1] <= MOST_PRODUCTS for _, pairs in sets)
+
+
+def test_quadratic_reads_only_what_it_may() -> None:
+    training = [make_case(f"t{i}", 60, i) for i in range(4)]
+    baseline = QuadraticBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
+    case = make_case("a", 50, 9)
+    other = Case("a", case.time, case.values.copy())
+    other.values[IN_LEN:, CONTROLS:] = 1e9
+    other.values[30:, :CONTROLS] += 1.0
+    whole, changed = baseline.predict([case])[0], baseline.predict([other])[0]
     np.testing.assert_array_equal(whole[: 30 - IN_LEN], changed[: 30 - IN_LEN])
     assert (whole[30 - IN_LEN :] != changed[30 - IN_LEN :]).all()

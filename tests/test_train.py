@@ -67,7 +67,11 @@ def test_a_run_leaves_every_artifact(finished: tuple[Path, subprocess.CompletedP
     saved = torch.load(artifacts / "lit_model.pth", weights_only=True, map_location="cpu")
     assert saved["channels"]["predicted"] == ("T/out", "圧力.a", "fixed")
     assert saved["config"]["settings.batch_size"] == 64
-    assert "train.log" in {path.name for path in artifacts.iterdir()}
+    assert {"train.log", "errors.png"} <= {path.name for path in artifacts.iterdir()}
+    with (artifacts / "errors.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["case"] for row in rows} == {"case4.v1", "case5.v1"}
+    assert np.mean([float(row["nADE"]) for row in rows]) == pytest.approx(run.data.metrics["nADE"], rel=1e-4)
 
 
 def test_metrics_parameters_and_tags(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
@@ -75,7 +79,9 @@ def test_metrics_parameters_and_tags(finished: tuple[Path, subprocess.CompletedP
     assert run.data.params["model.width"] == "4"
     assert {"git_commit", "dataset_fingerprint", "device"} <= set(run.data.tags)
     metrics = run.data.metrics
-    assert {"train_loss", "val_loss", "nADE", "nFDE", "nADE_linear", "real_time_factor"} <= set(metrics)
+    assert {"train_loss", "val_loss", "nADE", "nFDE", "nADE_linear", "nADE_quadratic", "real_time_factor"} <= set(
+        metrics
+    )
     assert {"T/out/ADE_mean", "圧力.a/ADE_max", "T/out/FDE_std"} <= set(metrics)
     assert not any("fixed" in name for name in metrics), "byproducts stay in the files"
     # The aggregate is the mean of the table in the files.
@@ -115,6 +121,7 @@ def test_the_end_says_scores_and_where_things_are(finished: tuple[Path, subproce
     text = finished[1].stdout + finished[1].stderr
     assert "constant over the training cases, scaled by 1: fixed" in text
     assert "persistence ADE" in text
+    assert "worst test cases:" in text
     assert "artifacts are in" in text
 
 

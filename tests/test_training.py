@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from surrogate_modeling.callbacks import TrainingDiverged
+from surrogate_modeling.callbacks import TimeBudget, TrainingDiverged
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Criterion, Monitor, Schedule, SettingsConfig
@@ -86,6 +86,45 @@ def test_learning_rate_course() -> None:
     assert rate_factor(50, 100, cosine) == pytest.approx(0.02 + 0.98 * 0.5)
     assert rate_factor(100, 100, cosine) == pytest.approx(0.02)
     assert rate_factor(77, 100, settings()) == 1.0
+
+
+def test_learning_rate_follows_the_time_where_time_ends_training() -> None:
+    cosine = settings(lr_schedule=Schedule.cosine, warmup=0.1)
+    # Half of the time is over after 10 of 100 steps: as far as after 50 steps without a limit.
+    assert rate_factor(10, 100, cosine, spent=0.5) == pytest.approx(0.02 + 0.98 * 0.5)
+    assert rate_factor(10, 100, cosine, spent=1.2) == pytest.approx(0.02)
+    # A quarter of the warm-up by time, a fifth by steps.
+    assert rate_factor(1, 100, settings(warmup=0.1), spent=0.025) == pytest.approx(0.25)
+    assert rate_factor(50, 100, cosine, spent=0.1) == pytest.approx(0.02 + 0.98 * 0.5)
+
+
+def test_training_ends_with_a_free_run_after_the_epoch_in_which_the_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that moves by a minute per epoch."""
+    recipe = settings(epochs=50, max_minutes=2.5, free_run_every=10, monitor=Monitor.val_nADE)
+    surrogate, data, validation = make(recipe)
+    done: list[int] = []
+    monkeypatch.setattr(TimeBudget, "time_elapsed", lambda self, stage="train": 60.0 * (len(done) + 1))
+    seen: list[dict[str, float]] = []
+
+    def keep(values: dict[str, float], epoch: int) -> None:
+        done.append(epoch)
+        seen.append(values)
+
+    fitted = fit(surrogate, data, validation, recipe, tmp_path, keep)
+    assert fitted.epochs == 3
+    assert ["val_nADE" in values for values in seen] == [False, False, True]
+    assert fitted.least["val_nADE"] == seen[-1]["val_nADE"]
+
+
+def test_time_of_a_stopped_run_counts() -> None:
+    before = TimeBudget(10.0)
+    before.load_state_dict({"time_elapsed": {"train": 360.0}})
+    after = TimeBudget(10.0)
+    after.load_state_dict(before.state_dict())
+    assert after.share == pytest.approx(0.6)
+    assert TimeBudget(None).share == 0.0
 
 
 def test_horizon_grows_over_the_epochs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What a search asks of a run, beside its configuration; a plain run has an empty one."""
+"""What a search or a comparison asks of a run, beside its configuration; a plain run has an empty one."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ class Pruned(Exception):
 
 @dataclass(frozen=True)
 class Assignment:
-    """One run as part of a search.
+    """One run as part of a search or a comparison.
 
     Attributes:
         objective: which of :data:`OBJECTIVES` are asked for.
         tags: of the record, e.g. the run of the search.
         watch: is given the metrics of each epoch; raises :class:`Pruned` to end the run.
         trial: number in its study; None for a plain run.
+        name: of the run in the store; None for the usual one.
     """
 
     objective: tuple[str, ...] = ("val_loss",)
     tags: dict[str, str] = field(default_factory=dict)
     watch: Callable[[dict[str, float], int], None] | None = None
     trial: int | None = None
+    name: str | None = None

@@ -1,6 +1,6 @@
-"""What a surrogate must beat: persistence, and a linear model that never sees its own output.
+"""What a surrogate must beat: persistence, and linear and quadratic models that never see their own output.
 
-Both get what the surrogate gets: the first in_len rows, and the controls of all rows.
+All get what the surrogate gets: the first in_len rows, and the controls of all rows.
 
 Shape letters: T rows of a case, H = T - in_len predicted rows, C control, P predicted, K time constants, N features.
 """
@@ -22,6 +22,10 @@ SHORTEST_RANGE = 3
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
 FITTED_ROWS = 200_000
+# Averages whose products the quadratic baseline tries: none, medium, spread, and all.
+MULTIPLIED: tuple[tuple[float, ...], ...] = ((), (15.0, 150.0), (5.0, 50.0, 500.0), TIME_CONSTANTS)
+# More take minutes to solve, and are more than the rows of a small dataset can tell apart.
+MOST_PRODUCTS = 1000
 
 
 def persistence(cases: Sequence[Case], in_len: int, controls: int) -> list[np.ndarray]:
@@ -39,13 +43,11 @@ class Moments:
     mean_outputs: np.ndarray
 
 
-class LinearBaseline:
-    """Ridge regression (Hoerl and Kennard 1970) on filters of the controls and on the first rows.
+class FilterRidge:
+    """Ridge regression (Hoerl and Kennard 1970) on features of the controls and of the first rows.
 
-    Features of a row: its controls; their exponential averages over a range of time constants tau (in rows), started
-    at the first control row; the mean of the first in_len rows of every predicted column, and its decays
-    exp(-t / tau). Nothing predicted is fed back, so the model is stable whatever the fit. Fitted in closed form, in
-    float64 and standardised units.
+    Nothing predicted is fed back, so the model is stable whatever the fit. Fitted in closed form, in float64 and
+    standardised units.
 
     Args:
         scaling: fitted on the training cases.
@@ -54,6 +56,7 @@ class LinearBaseline:
     """
 
     def __init__(self, scaling: Standardizer, in_len: int, controls: int) -> None:
+        self.scaling = scaling
         self.mean = scaling.mean.cpu().numpy().astype(np.float64)
         self.scale = scaling.scale.cpu().numpy().astype(np.float64)
         self.in_len, self.controls = in_len, controls
@@ -63,35 +66,47 @@ class LinearBaseline:
         self._weights = np.zeros((0, 0))
         self._offset = np.zeros(0)
 
-    def fit(self, training: Sequence[Case], validation: Sequence[Case], targets: Sequence[int]) -> LinearBaseline:
-        """Fit on the training cases; the range of time constants and the penalty with the least error on validation.
-
-        Args:
-            training: cases.
-            validation: cases that choose.
-            targets: positions of the targets among the predicted columns, whose mean error decides.
-        """
-        moments = self._moments(training)
-        ranges = [(constants, self._columns_of(constants)) for constants in _ranges(TIME_CONSTANTS)]
-        candidates = [[_solve(moments, used, ridge) for ridge in RIDGES] for _, used in ranges]
-        # Case by case: the features of one are larger than its rows by an order of magnitude.
-        errors = np.zeros((len(ranges), len(RIDGES)))
-        for case in validation:
-            features = self._features(case)
-            truth = self._standardised(case)[self.in_len :, self.controls :]
-            for at, (_, used) in enumerate(ranges):
-                own = features[:, used]
-                for k, (weights, offset) in enumerate(candidates[at]):
-                    errors[at, k] += ade(own @ weights + offset, truth)[list(targets)].mean()
-        i, j = divmod(int(np.argmin(errors)), len(RIDGES))
-        self.time_constants, self._used = ranges[i]
-        self.ridge, (self._weights, self._offset) = RIDGES[j], candidates[i][j]
-        return self
+    @property
+    def parameters(self) -> int:
+        """Fitted numbers."""
+        return self._weights.size + self._offset.size
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
         """(H, P) per case in physical units."""
         scale, mean = self.scale[self.controls :], self.mean[self.controls :]
         return [(self._features(case)[:, self._used] @ self._weights + self._offset) * scale + mean for case in cases]
+
+    def _choose(
+        self,
+        training: Sequence[Case],
+        validation: Sequence[Case],
+        targets: Sequence[int],
+        choices: Sequence[np.ndarray],
+    ) -> tuple[int, float]:
+        """Fit with each choice of features and each penalty; keep the one with the least error on validation.
+
+        Args:
+            training: cases.
+            validation: cases that choose.
+            targets: positions of the targets among the predicted columns, whose mean error decides.
+            choices: feature columns.
+
+        Returns:
+            Which choice was kept, and its error.
+        """
+        moments = self._moments(training)
+        candidates = [(i, ridge, *_solve(moments, used, ridge)) for i, used in enumerate(choices) for ridge in RIDGES]
+        # Case by case: the features of one are larger than its rows by an order of magnitude.
+        errors = np.zeros(len(candidates))
+        for case in validation:
+            features = self._features(case)
+            truth = self._standardised(case)[self.in_len :, self.controls :]
+            for k, (i, _, weights, offset) in enumerate(candidates):
+                errors[k] += ade(features[:, choices[i]] @ weights + offset, truth)[list(targets)].mean()
+        best = int(np.argmin(errors))
+        kept, self.ridge, self._weights, self._offset = candidates[best]
+        self._used = choices[kept]
+        return kept, float(errors[best])
 
     def _standardised(self, case: Case) -> np.ndarray:
         return (case.values - self.mean) / self.scale
@@ -133,6 +148,87 @@ class LinearBaseline:
             rows += len(features)
         gram, cross, mean, mean_outputs = (product / rows for product in products)
         return Moments(gram - np.outer(mean, mean), cross - np.outer(mean, mean_outputs), mean, mean_outputs)
+
+
+class LinearBaseline(FilterRidge):
+    """Ridge regression on filters of the controls and on the first rows.
+
+    Features of a row: its controls; their exponential averages over a range of time constants tau (in rows), started
+    at the first control row; the mean of the first in_len rows of every predicted column, and its decays
+    exp(-t / tau).
+    """
+
+    def fit(self, training: Sequence[Case], validation: Sequence[Case], targets: Sequence[int]) -> LinearBaseline:
+        """Fit on the training cases; range of time constants and penalty are those of the least validation error."""
+        ranges = _ranges(TIME_CONSTANTS)
+        kept, _ = self._choose(training, validation, targets, [self._columns_of(constants) for constants in ranges])
+        self.time_constants = ranges[kept]
+        return self
+
+
+class QuadraticBaseline(FilterRidge):
+    """The features of the linear baseline, and products of two signals: a Volterra model of second order.
+
+    The signals are the controls and their averages over some of the time constants: which, chosen on the validation
+    cases, among those with at most ``MOST_PRODUCTS`` products. Products with the first rows were worse on three of
+    four sets tried. (Volterra series: Schetzen 1980; filters as its basis: Wiener 1958.)
+    """
+
+    def __init__(self, scaling: Standardizer, in_len: int, controls: int) -> None:
+        super().__init__(scaling, in_len, controls)
+        self.multiplied: tuple[float, ...] = ()
+        self._pairs = np.zeros((2, 0), dtype=int)
+
+    def fit(self, training: Sequence[Case], validation: Sequence[Case], targets: Sequence[int]) -> QuadraticBaseline:
+        """Fit on the training cases; products and penalty are those of the least validation error.
+
+        The range of time constants is that of the linear baseline.
+        """
+        linear = LinearBaseline(self.scaling, self.in_len, self.controls).fit(training, validation, targets)
+        self.time_constants = linear.time_constants
+        plain = self._columns_of(self.time_constants)
+        every = len(self._columns_of(TIME_CONSTANTS))
+        fits = []
+        for constants, pairs in self._products():
+            self.multiplied, self._pairs = constants, pairs
+            used = np.concatenate((plain, np.arange(every, every + pairs.shape[1])))
+            _, error = self._choose(training, validation, targets, [used])
+            fits.append((error, constants, pairs, used, self.ridge, self._weights, self._offset))
+        best = min(fits, key=lambda fit: fit[0])
+        _, self.multiplied, self._pairs, self._used, self.ridge, self._weights, self._offset = best
+        return self
+
+    def _features(self, case: Case) -> np.ndarray:
+        """(H, N): the linear features, then the products."""
+        features = super()._features(case)
+        left, right = self._pairs
+        return np.concatenate((features, features[:, left] * features[:, right]), axis=1)
+
+    def _products(self) -> list[tuple[tuple[float, ...], np.ndarray]]:
+        """Sets of time constants, and the pairs (2, N) of features that are multiplied with each."""
+        sets = []
+        for constants in MULTIPLIED:
+            columns = self._signals(constants)
+            pairs = np.stack(np.triu_indices(len(columns)))
+            if pairs.shape[1] <= MOST_PRODUCTS:
+                sets.append((constants, columns[pairs]))
+        if not sets:  # so many controls that only squares can be had
+            columns = self._signals(())[:MOST_PRODUCTS]
+            sets.append(((), np.stack((columns, columns))))
+        return sets
+
+    def _signals(self, constants: Sequence[float]) -> np.ndarray:
+        """Feature columns of the controls and of their averages over some time constants."""
+        plain = len(self.mean)
+        starts = [plain + TIME_CONSTANTS.index(tau) * (plain + 1) for tau in constants]
+        return np.concatenate([np.arange(start, start + self.controls) for start in (0, *starts)])
+
+
+# Beside persistence, which has nothing to fit.
+BASELINES: dict[str, type[LinearBaseline] | type[QuadraticBaseline]] = {
+    "linear": LinearBaseline,
+    "quadratic": QuadraticBaseline,
+}
 
 
 def _ranges(constants: tuple[float, ...]) -> list[tuple[float, ...]]:

@@ -6,11 +6,12 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import WeightAveraging
+from pytorch_lightning.callbacks import Timer, WeightAveraging
 from torch import Tensor
 
 from surrogate_modeling.cases import Case
@@ -41,16 +42,49 @@ def _decay(decay: float, count: Tensor | int) -> float:
     return min(decay, (1.0 + float(count)) / (10.0 + float(count)))
 
 
+class TimeBudget(Timer):
+    """Counts the seconds of training, stopped runs included, and ends it after the epoch in which they are over.
+
+    Must come before whatever asks :attr:`over`: it is decided once per epoch, when validation begins, so that the
+    last epoch is validated in full.
+
+    Args:
+        minutes: None for no limit.
+    """
+
+    def __init__(self, minutes: float | None) -> None:
+        super().__init__(None if minutes is None else timedelta(minutes=minutes), verbose=False)
+        self.minutes, self.over = minutes, False
+
+    @property
+    def share(self) -> float:
+        """Of the budget that is used; 0 where there is none."""
+        return 0.0 if self.minutes is None else self.time_elapsed() / (60 * self.minutes)
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Decides whether this epoch is the last."""
+        super().on_validation_start(trainer, module)
+        self.over = self.share >= 1.0
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Not within an epoch: its weights would not be validated."""
+
+    def on_train_epoch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Ends training."""
+        trainer.should_stop = trainer.should_stop or self.over
+
+
 class FreeRunValidation(Callback):
     """Every few epochs the validation cases in free run: ``val_nADE``, what users will see, at the cost of a second."""
 
-    def __init__(self, surrogate: Surrogate, cases: Sequence[Case], every: int) -> None:
+    def __init__(self, surrogate: Surrogate, cases: Sequence[Case], every: int, budget: TimeBudget) -> None:
         self.surrogate, self.cases, self.every, self.latest = surrogate, cases, every, math.inf
+        self.budget = budget
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Scores the weights that are being validated; between free runs the latest score stands."""
         done = trainer.current_epoch + 1
-        if done % self.every == 0 or done == trainer.max_epochs:
+        if done % self.every == 0 or done == trainer.max_epochs or self.budget.over:
             surrogate = self.surrogate
             self.latest = score(
                 self.cases, surrogate.predict(self.cases), surrogate.description.channels, surrogate.predicted_scale
@@ -118,7 +152,8 @@ class EpochProgress(Callback):
 
     SECONDS_BETWEEN_LINES = 5.0
 
-    def __init__(self, bar: bool) -> None:
+    def __init__(self, bar: bool, budget: TimeBudget) -> None:
+        self.budget = budget
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -174,6 +209,7 @@ class EpochProgress(Callback):
         if not self.progress and (now - self.said > self.SECONDS_BETWEEN_LINES or done == total):
             self.said = now
             left = (now - self.started) / (done - self.first_epoch) * (total - done)
+            left = min(left, max(0.0, remaining)) if (remaining := self.budget.time_remaining()) is not None else left
             log.info("epoch %d of %d: %s, at most %.0f s left", done, total, losses, left)
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,11 @@ class WholeFiles(TorchCheckpointIO):
 
 @dataclass(frozen=True)
 class Fitted:
-    """How fitting ended: the least of each metric, and the number of epochs done."""
+    """How fitting ended: the least of each metric, the number of epochs done, and the seconds it took."""
 
     least: dict[str, float]
     epochs: int
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def val_loss(self) -> float:

@@ -9,7 +9,14 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from surrogate_modeling.config import PROJECT_ROOT, Config, SettingsConfig, SimulateConfig, UserError
+from surrogate_modeling.config import (
+    PROJECT_ROOT,
+    CompareConfig,
+    Config,
+    SettingsConfig,
+    SimulateConfig,
+    UserError,
+)
 from surrogate_modeling.dataset_config import DatasetConfig, RefrigerantConfig
 from surrogate_modeling.model_config import MODEL_SCHEMAS, ModelConfig
 from surrogate_modeling.use_config import ExportConfig, PredictConfig, UseConfig
@@ -20,6 +27,7 @@ def register_schemas() -> None:
     store = ConfigStore.instance()
     store.store(name="config_schema", node=Config)
     store.store(name="simulate_schema", node=SimulateConfig)
+    store.store(name="compare_schema", node=CompareConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
     store.store(group="dataset", name="csv_schema", node=DatasetConfig)
@@ -76,6 +84,14 @@ def to_simulation(composed: DictConfig) -> SimulateConfig:
         raise UserError(
             f"dataset={composed.dataset.name}: nothing to simulate; use dataset=refrigerant or one made from it"
         )
+    return config
+
+
+def to_comparison(composed: DictConfig) -> CompareConfig:
+    """The same for ``compare.py``."""
+    config = _to_object(composed)
+    assert isinstance(config, CompareConfig)
+    _require_schema("dataset", config.dataset, DatasetConfig)
     return config
 
 

@@ -137,6 +137,7 @@ class SettingsConfig(Checked):
     seed: int = ranged(42, low=0, high=2**32 - 1)
     ensemble: int = ranged(1, low=1)
     epochs: int = ranged(500, low=1)
+    max_minutes: float | None = None
     batch_size: int = ranged(1024, low=1)
     lr: float = 0.001
     criterion: Criterion = Criterion.mse
@@ -171,7 +172,7 @@ class SettingsConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("decimate_range", "lr", "gradient_clip"):
+        for key in ("decimate_range", "lr", "gradient_clip", "max_minutes"):
             value = getattr(self, key)
             if value is not None and not 0 < value < float("inf"):
                 self.refuse(key, "must be above 0")
@@ -213,3 +214,29 @@ class SimulateConfig:
 
     dataset: Any = MISSING
     check: bool = False
+
+
+@dataclass
+class CompareConfig(Checked):
+    """What ``compare.py`` can be told; see ``hydra/compare.yaml``."""
+
+    dataset: Any = MISSING
+    settings: Any = MISSING
+    models: list[str] = field(default_factory=list)
+    recipes: list[str] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    pairs: list[str] = field(default_factory=list)
+    minutes: float | None = None
+    output: str | None = None
+    paste: str | None = None
+    title: str | None = None
+
+    def group(self) -> str:
+        return ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.seeds:
+            self.refuse("seeds", "must not be empty")
+        if not self.pairs and not (self.models and self.recipes):
+            raise UserError("nothing to compare: give models=[...] and recipes=[...], or pairs=[...]")

@@ -50,7 +50,7 @@ def fit_members(
         watched: is given the metrics of each epoch, those of member k > 0 as ``member<k>/<metric>``.
 
     Returns:
-        The mean over the members of the least of each metric, and the epochs of the longest fit.
+        The mean over the members of the least of each metric, the epochs of the longest fit, and the seconds of all.
     """
     if not isinstance(surrogate.network, EnsembleNetwork):
         calibrate(surrogate, windows.training)
@@ -70,7 +70,7 @@ def fit_members(
     surrogate.to(choose_device(settings)).eval()
     shared = set.intersection(*(set(fitted.least) for fitted in fits))
     least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}
-    return Fitted(least, max(fitted.epochs for fitted in fits))
+    return Fitted(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
 
 
 def _prefixed(watched: Watch, prefix: str) -> Watch:

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import logging
-import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
-from surrogate_modeling.assignment import Assignment, Pruned
+from surrogate_modeling.assignment import Assignment
 from surrogate_modeling.band_report import Coverage, coverage_table, write_coverage
-from surrogate_modeling.baselines import LinearBaseline, persistence
+from surrogate_modeling.baselines import BASELINES, persistence
 from surrogate_modeling.cases import CaseSet
-from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.checkpoints import Fitted
+from surrogate_modeling.config import Config, SettingsConfig
 from surrogate_modeling.ensembles import add_band, fit_members
-from surrogate_modeling.journal import recorded_tags
+from surrogate_modeling.error_analysis import analyse, worst_table
 from surrogate_modeling.loading import MODEL_FILE
-from surrogate_modeling.objectives import Measured, measure
-from surrogate_modeling.report import group_table, summary_table, write_report
+from surrogate_modeling.objectives import Measured, count_parameters, measure
+from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
+from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.serving import save_mlflow_model
 from surrogate_modeling.surrogate import Description, Surrogate
 from surrogate_modeling.tracking import MLFLOW_MODEL, Run
 from surrogate_modeling.training import choose_device, seed_run
+from surrogate_modeling.trust import Range
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
 log = logging.getLogger(__name__)
@@ -38,15 +36,43 @@ DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
 
 @dataclass(frozen=True)
 class Prediction:
-    """Test cases in free run: (H, P) per case, and what it cost."""
+    """Test cases predicted, (H, P) per case, and what it cost: seconds in all for fitting and for predicting."""
 
     rows: list[np.ndarray]
+    fit_seconds: float
     seconds: float
+    parameters: int
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A network or a baseline on the test cases; seconds of prediction are those of one case."""
+
+    scores: Scores
+    fit_seconds: float
+    seconds_per_case: float
+    parameters: int
+
+    @classmethod
+    def of(cls, prediction: Prediction, scores: Scores) -> Judged:
+        """Scores beside what they cost."""
+        per_case = prediction.seconds / len(prediction.rows)
+        return cls(scores, prediction.fit_seconds, per_case, prediction.parameters)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out of one run."""
+
+    objective: dict[str, float]
+    network: Judged
+    baselines: dict[str, Judged]
+    epochs: int
 
 
 def run_experiment(
     config: Config, case_set: CaseSet, folder: Path, flat: dict[str, Any], assignment: Assignment | None = None
-) -> dict[str, float]:
+) -> Outcome:
     """Train, test, record.
 
     Args:
@@ -54,10 +80,10 @@ def run_experiment(
         case_set: as read by :func:`surrogate_modeling.dataset.load_cases`.
         folder: of this run, exists.
         flat: the configuration as ``group.key -> value``, for the record.
-        assignment: what a search asks of the run; None for a plain run.
+        assignment: what a search or a comparison asks of the run; None for a plain run.
 
     Returns:
-        What was asked for, by name; for a plain run the best validation loss.
+        What was asked for, by name (for a plain run the best validation loss), and the scores with their costs.
 
     Raises:
         UserError: the split leaves nothing to train on, before a run is recorded; or training diverged.
@@ -81,7 +107,8 @@ def run_experiment(
         "mlflow.source.type": "LOCAL",
         **assignment.tags,
     }
-    with recorded(open_run(config, folder, tags, flat)) as run:
+    name = assignment.name or run_name(config, folder)
+    with recorded(open_run(config, folder, name, tags, flat)) as run:
         return _train_and_test(config, case_set.groups, split, surrogate, run, flat, assignment)
 
 
@@ -93,7 +120,7 @@ def _train_and_test(
     run: Run,
     flat: dict[str, Any],
     assignment: Assignment,
-) -> dict[str, float]:
+) -> Outcome:
     settings = config.settings
     windows = make_windows(config, surrogate, split)
 
@@ -104,20 +131,19 @@ def _train_and_test(
 
     fitted = fit_members(surrogate, windows, split.validation, settings, run.folder / "checkpoints", watched)
     if fitted.epochs < settings.epochs:
-        log.info(
-            "stopped after %d epochs: %s was not better for %d epochs",
-            fitted.epochs, settings.monitor.value, settings.patience,
-        )  # fmt: skip
+        log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
     objective = measure(assignment.objective, Measured(surrogate, split.validation, fitted.least))
-    prediction = predict_test(surrogate, split)
+    prediction = predict_test(surrogate, split, fitted.seconds)
     add_band(surrogate, split)
 
     def scored(rows: list[np.ndarray]) -> Scores:
         return score(split.test, rows, surrogate.description.channels, surrogate.predicted_scale)
 
-    scores = scored(prediction.rows)
-    baselines = {name: scored(rows) for name, rows in predict_baselines(surrogate, split).items()}
-    record_scores(run, scores, baselines, prediction, split, surrogate.description.step)
+    network = Judged.of(prediction, scored(prediction.rows))
+    references = predict_baselines(surrogate, split)
+    judged = {name: Judged.of(reference, scored(reference.rows)) for name, reference in references.items()}
+    scores, baselines = network.scores, {name: other.scores for name, other in judged.items()}
+    record_scores(run, network, judged, prediction, surrogate.description.step)
     run.log_metrics({"best_val_loss": fitted.val_loss})
     if assignment.trial is not None:
         run.log_metrics({f"objective/{name}": value for name, value in objective.items()})
@@ -136,6 +162,9 @@ def _train_and_test(
         run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar,
         bands,
     )  # fmt: skip
+    analysis = analyse(split.test, prediction.rows, scores, Range.of(scores.channels, surrogate.scaling))
+    write_errors(run.folder, analysis)
+    log.info("worst test cases:\n%s", worst_table(analysis))
     log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
     if bands:
         table = Coverage.of(split.test, bands, surrogate.description.channels)
@@ -146,7 +175,14 @@ def _train_and_test(
     if groups := scores.groups(group_of):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
-    return objective
+    return Outcome(objective, network, judged, fitted.epochs)
+
+
+def why_stopped(settings: SettingsConfig, fitted: Fitted) -> str:
+    """Why training ended before its last epoch."""
+    if settings.max_minutes is not None and fitted.seconds >= 60 * settings.max_minutes:
+        return f"settings.max_minutes={settings.max_minutes:g} were over"
+    return f"{settings.monitor.value} was not better for {settings.patience} epochs"
 
 
 def debug_size(config: Config) -> Config:
@@ -191,126 +227,46 @@ def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> Wind
     return WindowData(training, validation, settings)
 
 
-def predict_test(surrogate: Surrogate, split: CaseSplit) -> Prediction:
+def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> Prediction:
     """Free run over the test cases."""
     started = time.perf_counter()
     rows = surrogate.predict(split.test)
-    return Prediction(rows, time.perf_counter() - started)
+    return Prediction(rows, fit_seconds, time.perf_counter() - started, count_parameters(surrogate))
 
 
-def predict_baselines(surrogate: Surrogate, split: CaseSplit) -> dict[str, list[np.ndarray]]:
+def predict_baselines(surrogate: Surrogate, split: CaseSplit) -> dict[str, Prediction]:
     """The baselines, fitted on the same split, over the test cases."""
     description = surrogate.description
-    controls = len(description.channels.controls)
-    linear = LinearBaseline(surrogate.scaling, description.in_len, controls)
-    linear.fit(split.training, split.validation, description.channels.target_indices)
-    return {
-        "persistence": persistence(split.test, description.in_len, controls),
-        "linear": linear.predict(split.test),
-    }
+    controls, targets = len(description.channels.controls), description.channels.target_indices
+    started = time.perf_counter()
+    held = persistence(split.test, description.in_len, controls)
+    predictions = {"persistence": Prediction(held, 0.0, time.perf_counter() - started, 0)}
+    for name, kind in BASELINES.items():
+        started = time.perf_counter()
+        baseline = kind(surrogate.scaling, description.in_len, controls)
+        baseline.fit(split.training, split.validation, targets)
+        fitted = time.perf_counter()
+        rows = baseline.predict(split.test)
+        predictions[name] = Prediction(rows, fitted - started, time.perf_counter() - fitted, baseline.parameters)
+    return predictions
 
 
-def record_scores(
-    run: Run, scores: Scores, baselines: dict[str, Scores], prediction: Prediction, split: CaseSplit, step: float
-) -> None:
+def record_scores(run: Run, network: Judged, baselines: dict[str, Judged], prediction: Prediction, step: float) -> None:
     """Aggregates over the test cases, and how much faster than real time the prediction was."""
     simulated = sum(len(rows) for rows in prediction.rows) * step
     run.log_metrics(
         {
-            **scores.aggregates(),
-            **{f"nADE_{name}": other.nade for name, other in baselines.items()},
-            **{f"nFDE_{name}": other.nfde for name, other in baselines.items()},
-            "prediction_seconds_per_case": prediction.seconds / len(split.test),
+            **network.scores.aggregates(),
+            **{f"nADE_{name}": other.scores.nade for name, other in baselines.items()},
+            **{f"nFDE_{name}": other.scores.nfde for name, other in baselines.items()},
+            "parameters": network.parameters,
+            "training_seconds": network.fit_seconds,
+            "prediction_seconds_per_case": network.seconds_per_case,
             "real_time_factor": simulated / prediction.seconds,
         }
     )
 
 
-def open_run(config: Config, folder: Path, tags: dict[str, str], flat: dict[str, Any]) -> Run:
-    """A new run, or the one whose record the folder holds.
-
-    Raises:
-        UserError: that run was trained on other cases, or another process is at work on it.
-    """
-    before = recorded_tags(folder)
-    if before is None:
-        params = {key: str(value) for key, value in flat.items()}
-        return Run.start(folder, config.settings.mlflow_exp_name, run_name(config, folder), tags, params)
-    if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
-        raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
-    return Run.resume(folder)
-
-
-@contextmanager
-def recorded(run: Run) -> Iterator[Run]:
-    """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
-    status, folder = "FINISHED", run.folder
-    try:
-        with terminated_as_interrupt():
-            yield run
-    # Lightning turns Ctrl-C during fitting into SystemExit.
-    except (KeyboardInterrupt, SystemExit):
-        status = "KILLED"
-        raise KeyboardInterrupt from None
-    except Pruned as pruned:
-        status = "KILLED"
-        run.set_tags({"pruned": str(pruned)})
-        raise
-    except BaseException as error:
-        status = "FAILED"
-        run.set_tags({"error": f"{type(error).__name__}: {error}"[:5000]})
-        if not isinstance(error, UserError):
-            log.exception("the run failed")
-        raise
-    finally:
-        place = run.finish(status)
-        if place:
-            log.info("%s; artifacts are in %s", status, place)
-        else:
-            log.warning(
-                "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
-                status, folder, folder,
-            )  # fmt: skip
-        if status == "KILLED":
-            log.info("go on with: pdm run train resume=%s", folder)
-
-
 def run_name(config: Config, folder: Path) -> str:
     """Network, date and time."""
     return f"{config.model.name} {folder.parent.name} {folder.name}"
-
-
-@contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
-    """A scheduler's SIGTERM ends the run as Ctrl-C does, so that it is recorded."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread, e.g. a trial of a search run by threads
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def git_commit() -> str:
-    """Commit of the project, with ``-dirty`` when files differ from it; ``unknown`` outside a repository."""
-    command = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-
-
-def device_name(kind: str) -> str:
-    """``cpu``, or the GPU's name."""
-    if kind == "cpu":
-        return kind
-    import torch
-
-    return torch.cuda.get_device_name()

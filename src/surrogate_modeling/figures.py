@@ -45,6 +45,15 @@ class Curve:
     band: tuple[np.ndarray, np.ndarray] | None = None
 
 
+def use_fonts() -> None:
+    """Let text be of any script that the machine has a font for."""
+    import matplotlib
+    from matplotlib import font_manager
+
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    matplotlib.rcParams["font.family"] = [name for name in FONTS if name in known]
+
+
 def draw_figures(curves: Sequence[Curve], workers: int | None) -> Iterator[None]:
     """Draw every curve; yields once for each picture that is done."""
     count = min(workers or os.cpu_count() or 1, max(1, len(curves) // 8))
@@ -71,10 +80,8 @@ def _chunks(curves: Sequence[Curve], size: int) -> list[Sequence[Curve]]:
 def draw_chunk(curves: Sequence[Curve]) -> None:
     """Draw some curves in one figure that is used again and again: making axes costs more than drawing lines."""
     import matplotlib
-    from matplotlib import font_manager
 
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    matplotlib.rcParams["font.family"] = [name for name in FONTS if name in known]
+    use_fonts()
     matplotlib.rcParams["path.simplify_threshold"] = 0.5
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

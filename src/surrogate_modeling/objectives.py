@@ -14,6 +14,11 @@ from surrogate_modeling.surrogate import Surrogate
 TIMED_RUNS = 3
 
 
+def count_parameters(surrogate: Surrogate) -> int:
+    """Trained numbers of the network, of all members of an ensemble together."""
+    return sum(parameter.numel() for parameter in surrogate.network.parameters())
+
+
 class Measured:
     """A fitted surrogate, measured when a name asks for it.
 
@@ -49,7 +54,7 @@ MEASURES: dict[str, Callable[[Measured], float]] = {
     "nADE": lambda measured: measured.scores.nade,
     "nFDE": lambda measured: measured.scores.nfde,
     "prediction_seconds": lambda measured: measured.seconds(),
-    "parameters": lambda measured: float(sum(p.numel() for p in measured.surrogate.network.parameters())),
+    "parameters": lambda measured: float(count_parameters(measured.surrogate)),
 }
 
 

@@ -107,8 +107,7 @@ def _tell_excursions(
     surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable, shown: int
 ) -> int:
     """Write every excursion to the table, and the first few on the screen; returns how many are there now."""
-    scaling = surrogate.scaling
-    known = Range(surrogate.description.channels, scaling.low.cpu().numpy(), scaling.high.cpu().numpy())
+    known = Range.of(surrogate.description.channels, surrogate.scaling)
     for case, rows in zip(cases, predicted, strict=True):
         for excursion in find_excursions(case, rows, known):
             table.add(excursion)

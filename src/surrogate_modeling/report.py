@@ -18,6 +18,8 @@ from surrogate_modeling.band_report import write_bands
 from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
+from surrogate_modeling.error_analysis import ErrorAnalysis, errors_csv
+from surrogate_modeling.error_figure import draw_errors
 from surrogate_modeling.figures import Curve, draw_figures
 from surrogate_modeling.file_names import file_names
 from surrogate_modeling.metrics import skill
@@ -64,6 +66,12 @@ def write_figures(curves: Sequence[Curve], workers: int | None = None, progress_
         path.mkdir(parents=True, exist_ok=True)
     for _ in track(draw_figures(curves, workers), len(curves), "drawing figures", progress_bar):
         pass
+
+
+def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
+    """Write ``errors.png`` and ``errors.csv``: where the error comes from."""
+    write_whole(folder / "errors.csv", errors_csv(analysis).encode())
+    write_whole(folder / "errors.png", draw_errors(analysis))
 
 
 def write_predictions(

@@ -47,7 +47,7 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         case_set = load_cases(config) if asked.trial is None else load_cases_once(config)
         from surrogate_modeling.experiment import run_experiment
 
-        values = tuple(run_experiment(config, case_set, folder, flat, asked).values())
+        values = tuple(run_experiment(config, case_set, folder, flat, asked).objective.values())
         return values[0] if len(values) == 1 else values
 
 

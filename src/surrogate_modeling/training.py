@@ -25,6 +25,7 @@ from surrogate_modeling.callbacks import (
     EpochProgress,
     FreeRunValidation,
     MetricForwarding,
+    TimeBudget,
 )
 from surrogate_modeling.cases import Case
 from surrogate_modeling.checkpoints import (
@@ -65,14 +66,16 @@ class SurrogateTraining(LightningModule):
     Args:
         surrogate: with fitted scaling; its network is trained in place.
         settings: the recipe.
+        budget: of training time; None for no limit.
     """
 
     column_weight: Tensor
 
-    def __init__(self, surrogate: Surrogate, settings: SettingsConfig) -> None:
+    def __init__(self, surrogate: Surrogate, settings: SettingsConfig, budget: TimeBudget | None = None) -> None:
         super().__init__()
         self.surrogate = surrogate
         self.settings = settings
+        self.budget = budget or TimeBudget(None)
         self.criterion = CRITERIA[settings.criterion]
         channels = surrogate.description.channels
         weight = torch.full((len(channels.predicted),), settings.byproduct_weight)
@@ -124,20 +127,30 @@ class SurrogateTraining(LightningModule):
         if settings.lr_schedule is Schedule.constant and not settings.warmup:
             return optimizer
         steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_factor(step, steps, settings))
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate_factor(step, steps, settings, self.budget.share)
+        )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
-def rate_factor(step: int, steps: int, settings: SettingsConfig) -> float:
+def rate_factor(step: int, steps: int, settings: SettingsConfig, spent: float = 0.0) -> float:
     """Learning rate of a step as a share of ``lr``: linear warm-up, then constant or half a cosine down to 2 %.
 
-    The cosine is that of Loshchilov and Hutter 2017 (SGDR) without restarts.
+    The cosine is that of Loshchilov and Hutter 2017 (SGDR) without restarts. Where time ends training before the
+    steps do, it goes by the time: the averaged weights are those of a learning rate that came to its end.
+
+    Args:
+        step: done so far.
+        steps: in all.
+        settings: the recipe.
+        spent: share of the time budget.
     """
     warmup = settings.warmup * steps
-    rise = min(1.0, (step + 1) / warmup) if warmup >= 1 else 1.0
+    rise = min(1.0, max((step + 1) / warmup, spent / settings.warmup)) if warmup >= 1 else 1.0
     if settings.lr_schedule is Schedule.constant:
         return rise
-    return rise * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / max(1, steps)))))
+    course = min(1.0, max(step / max(1, steps), spent))
+    return rise * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * course)))
 
 
 def choose_device(settings: SettingsConfig) -> torch.device:
@@ -192,8 +205,10 @@ def fit(
         load_best(surrogate, folder, device)
         return fitted
     best, latest = checkpoints(folder, monitor)
+    budget = TimeBudget(settings.max_minutes)
     # Free runs come before the averaged weights are taken out again.
-    validated = [FreeRunValidation(surrogate, validation, settings.free_run_every)] if settings.free_run_every else []
+    every = settings.free_run_every
+    validated = [FreeRunValidation(surrogate, validation, every, budget)] if every else []
     averaged = [AveragedWeights(settings.ema)] if settings.ema else []
     forwarding = MetricForwarding(log_metrics)
     trainer = Trainer(
@@ -203,6 +218,7 @@ def fit(
         max_epochs=settings.epochs,
         gradient_clip_val=settings.gradient_clip,
         callbacks=[
+            budget,
             DivergenceGuard(),
             *validated,
             *averaged,
@@ -210,7 +226,7 @@ def fit(
             best,
             latest,
             forwarding,
-            EpochProgress(settings.progress_bar),
+            EpochProgress(settings.progress_bar, budget),
         ],
         plugins=[WholeFiles()],
         logger=False,
@@ -220,10 +236,10 @@ def fit(
         default_root_dir=folder,
     )
     resume_from = latest_checkpoint(folder)
-    module = SurrogateTraining(surrogate, settings)
+    module = SurrogateTraining(surrogate, settings, budget)
     with out_of_memory_named(trainer):
         trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
-    fitted = Fitted(forwarding.least, trainer.current_epoch)
+    fitted = Fitted(forwarding.least, trainer.current_epoch, budget.time_elapsed())
     write_fitted(folder, fitted)
     load_best(surrogate, folder, device)
     return fitted

@@ -17,6 +17,7 @@ import numpy as np
 
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
+from surrogate_modeling.scaling import Standardizer
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,21 @@ class Range:
     channels: Channels
     low: np.ndarray
     high: np.ndarray
+
+    @classmethod
+    def of(cls, channels: Channels, scaling: Standardizer) -> Self:
+        """What a fitted scaling knows of the training cases."""
+        return cls(channels, scaling.low.cpu().numpy(), scaling.high.cpu().numpy())
+
+    def position(self, values: np.ndarray) -> np.ndarray:
+        """Where rows (T, N) of the first N columns lie: 0 in the middle of every range, 1 at the edge of one.
+
+        A column that was constant counts as 0 where it has that value, and as infinitely far where it has not.
+        """
+        low, high = (edge[: values.shape[1]].astype(np.float64) for edge in (self.low, self.high))
+        away, half = np.abs(values - (low + high) / 2), (high - low) / 2
+        beyond = np.where(away > 1e-6 * np.maximum(np.abs(low), np.abs(high)), np.inf, 0.0)
+        return np.where(half > 0, away / np.where(half > 0, half, 1.0), beyond).max(axis=1, initial=0.0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,45 @@
+"""Train every network with every recipe on one dataset, and put them beside the baselines in one table.
+
+    pdm run compare dataset=csv dataset.path=<folder> dataset.controls=2 dataset.split=last
+    pdm run compare models=[ssm,dot] recipes=[stable] seeds=[0,1,2] minutes=10
+
+Repeated, the command goes on where it was stopped. Heavy imports happen after every pair's configuration is checked.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from surrogate_modeling.command_line import refusals, run_command
+from surrogate_modeling.comparison.pairs import compose_pairs, passed_on
+from surrogate_modeling.comparison.place import choose_output
+from surrogate_modeling.composition import register_schemas, to_comparison
+from surrogate_modeling.config import CONFIG_DIR
+
+register_schemas()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="compare")
+def main(composed: DictConfig) -> None:
+    """Train what is not trained yet, and write the table."""
+    with refusals():
+        config = to_comparison(composed)
+        typed = [str(override) for override in HydraConfig.get().overrides.task]
+        pairs = compose_pairs(config, passed_on(typed))
+        output = choose_output(config)
+        from surrogate_modeling.comparison.loop import compare
+
+        compare(config, pairs, output, typed)
+
+
+def cli() -> None:
+    """Entry point of ``pdm run compare``."""
+    sys.exit(run_command(main))
+
+
+if __name__ == "__main__":
+    cli()

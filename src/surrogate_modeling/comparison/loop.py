@@ -1,0 +1,250 @@
+"""One training after another, each a run of its own below the run of the comparison, until every pair has a result."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from surrogate_modeling.assignment import Assignment
+from surrogate_modeling.callbacks import TrainingDiverged
+from surrogate_modeling.cases import CaseSet
+from surrogate_modeling.comparison.console import logged, quiet_console
+from surrogate_modeling.comparison.pairs import Pair
+from surrogate_modeling.comparison.report import Report
+from surrogate_modeling.comparison.results import Numbers, Result, Status, read_result, write_result
+from surrogate_modeling.config import CompareConfig, UserError
+from surrogate_modeling.dataset import load_cases_once
+from surrogate_modeling.experiment import Judged, Outcome, run_experiment
+from surrogate_modeling.journal import JOURNAL, locked
+from surrogate_modeling.recording import device_name, git_commit, terminated_as_interrupt
+from surrogate_modeling.search.parent import clear_sent, run_id
+from surrogate_modeling.tracking import Run
+from surrogate_modeling.training import choose_device
+
+log = logging.getLogger(__name__)
+# Scores of pairs that differ in these are over different rows or cases.
+SAME_ROWS = ("settings.in_len", "settings.use_decimate", "settings.decimate_range", "settings.is_debug")
+
+
+def compare(config: CompareConfig, pairs: Sequence[Pair], output: Path, typed: Sequence[str]) -> None:
+    """Train every pair that has no result yet, and write the table after each.
+
+    Args:
+        config: of the command.
+        pairs: every training.
+        output: folder of the comparison.
+        typed: the command's arguments, for the record.
+
+    Raises:
+        UserError: another process is at work in the folder, or the cases cannot be used.
+        KeyboardInterrupt: stopped; the same command goes on.
+    """
+    lock = locked(output)
+    try:
+        with logged(output / "compare.log"), quiet_console():
+            _warn_of_differences(pairs)
+            Comparison(config, pairs, output, Report(config, output, typed)).run()
+    finally:
+        lock.release()
+
+
+class Comparison:
+    """The pairs, and what is known of each.
+
+    Args:
+        config: of the command.
+        pairs: every training.
+        output: folder of the comparison.
+        report: writes the table.
+    """
+
+    def __init__(self, config: CompareConfig, pairs: Sequence[Pair], output: Path, report: Report) -> None:
+        self.config, self.pairs, self.output, self.report = config, pairs, output, report
+        self.digests: dict[Pair, str] = {}
+        self.found: dict[str, Result] = {}
+        self.trained: list[float] = []
+
+    def run(self) -> None:
+        """Train what is missing."""
+        for pair in self.pairs:
+            digest = pair.digest(load_cases_once(pair.config).fingerprint)
+            if (known := read_result(self._result_file(digest))) is not None:
+                # Text of an entry does not change the result: the table calls it as this command does.
+                self.found[digest] = replace(known, model=pair.model, recipe=pair.recipe)
+            self.digests[pair] = digest
+        missing = [pair for pair in self.pairs if not self._is_known(pair)]
+        log.info("%d trainings, %d of them done; results in %s", len(self.pairs), len(self.pairs) - len(missing),
+                 self.output)  # fmt: skip
+        if not missing:
+            self._say(self.report.write(self._results()))
+            return
+        with self._recorded() as parent:
+            for i, pair in enumerate(missing):
+                self._announce(pair, i, len(missing))
+                started = time.monotonic()
+                self.found[self.digests[pair]] = result = self._train(pair, parent)
+                self.trained.append(time.monotonic() - started)
+                self.report.write(self._results())
+                _say_result(result)
+
+    def _is_known(self, pair: Pair) -> bool:
+        known = self.found.get(self.digests[pair])
+        return known is not None and known.status is not Status.failed
+
+    def _results(self) -> list[Result]:
+        return [self.found[digest] for pair in self.pairs if (digest := self.digests[pair]) in self.found]
+
+    def _result_file(self, digest: str) -> Path:
+        return self.output / "results" / f"{digest}.json"
+
+    def _announce(self, pair: Pair, done: int, count: int) -> None:
+        left = ""
+        if self.trained:
+            minutes = sum(self.trained) / len(self.trained) * (count - done) / 60
+            left = f"; about {minutes:.0f} min left" if minutes >= 1 else "; less than a minute left"
+        log.info("training %d of %d: %s%s", done + 1, count, pair, left)
+
+    @contextmanager
+    def _recorded(self) -> Iterator[str | None]:
+        """The run of the comparison in the store; yields its id, to which the trainings' runs refer."""
+        # A command that goes on with a comparison goes on with its run.
+        own = hashlib.sha256(str(self.output).encode()).hexdigest()[:10]
+        folder = self.output / ".record" / secrets.token_hex(3) / f"compare-{own}"
+        folder.mkdir(parents=True)
+        experiment = self.pairs[0].config.settings.mlflow_exp_name
+        params = {
+            "models": ", ".join(dict.fromkeys(pair.model for pair in self.pairs)),
+            "recipes": ", ".join(dict.fromkeys(pair.recipe for pair in self.pairs)),
+            "seeds": ", ".join(map(str, self.config.seeds)),
+            "minutes": str(self.config.minutes),
+        }
+        tags = {"comparison": self.output.name, "mlflow.source.name": "compare.py", "mlflow.source.type": "LOCAL"}
+        # Another selection of pairs in the same folder has other parameters, and a run cannot change those.
+        run = Run.start(folder, experiment, f"compare {self.output.name}", {**tags, **params}, {}, folder.name)
+        status = "FAILED"
+        try:
+            with terminated_as_interrupt():
+                yield run_id(folder)
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            log.warning("stopped; the same command goes on")
+            raise
+        finally:
+            table = self.report.write(self._results())
+            run.log_metrics(self.report.metrics(self._results()))
+            for path in self.report.files:
+                shutil.copy(path, folder)
+            place = run.finish(status)
+            clear_sent(folder)
+            _remove_empty(folder.parent, folder.parent.parent)
+            if place is None:
+                log.warning("the tracking store could not be reached; send the comparison with: pdm run send %s",
+                            folder)  # fmt: skip
+            self._say(table)
+
+    def _say(self, table: str) -> None:
+        files = ", ".join(path.name for path in self.report.files) or "nothing yet"
+        log.info("%s\nin %s: %s", table, self.output, files)
+
+    def _train(self, pair: Pair, parent: str | None) -> Result:
+        case_set = load_cases_once(pair.config)
+        folder = self._run_folder(pair)
+        result = Result(
+            pair.model, pair.recipe, pair.seed, Status.failed, run=folder.name, commit=git_commit(),
+            device=device_name(choose_device(pair.config.settings).type),
+        )  # fmt: skip
+        try:
+            outcome = self._run(pair, case_set, folder, parent)
+        except Exception as error:
+            # Nothing was begun: the cases or the split do not do, for this pair as for any other.
+            if isinstance(error, UserError) and not (folder / JOURNAL).exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
+            diverged = isinstance(error, TrainingDiverged)
+            said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            result = replace(result, status=Status.diverged if diverged else Status.failed, reason=said)
+        else:
+            result = _measured(result, outcome)
+        write_result(self._result_file(self.digests[pair]), result)
+        if result.status is not Status.failed:
+            clear_sent(folder)
+        return result
+
+    def _run(self, pair: Pair, case_set: CaseSet, folder: Path, parent: str | None) -> Outcome:
+        settings = pair.config.settings
+        # Thousands of figures of all trainings together are asked for by number only.
+        config = replace(pair.config, settings=replace(settings, num_figures=settings.num_figures or 0))
+        tags = {"mlflow.source.name": "compare.py", "comparison": self.output.name}
+        tags |= {"mlflow.parentRunId": parent} if parent else {}
+        asked = Assignment(("nADE",), tags, name=str(pair))
+        with logged(folder / "train.log"):
+            return run_experiment(config, case_set, folder, pair.flat, asked)
+
+    def _run_folder(self, pair: Pair) -> Path:
+        """The folder of a run that was stopped, or a new one."""
+        digest = self.digests[pair]
+        stopped = sorted((self.output / "runs").glob(f"*-{digest}-*"))
+        if stopped:
+            return stopped[0]
+        name = f"{pair.config.model.name}-{pair.seed}-{digest}-{secrets.token_hex(3)}"
+        folder = self.output / "runs" / name
+        (folder / ".hydra").mkdir(parents=True)
+        OmegaConf.save(pair.composed, folder / ".hydra" / "config.yaml")
+        return folder
+
+
+def _measured(result: Result, outcome: Outcome) -> Result:
+    return replace(
+        result,
+        status=Status.done,
+        numbers=_numbers(outcome.network),
+        validation=outcome.objective["nADE"],
+        epochs=outcome.epochs,
+        test_cases=len(outcome.network.scores.cases),
+        baselines={name: _numbers(judged) for name, judged in outcome.baselines.items()},
+    )
+
+
+def _numbers(judged: Judged) -> Numbers:
+    scores = judged.scores
+    targets = {
+        name: float(scores.column(name)[0].mean() / scores.scale[scores.channels.predicted.index(name)])
+        for name in scores.channels.targets
+    }
+    return Numbers(
+        scores.nade, scores.nfde, targets, judged.fit_seconds, judged.seconds_per_case, judged.parameters,
+        len(scores.diverged),
+    )  # fmt: skip
+
+
+def _say_result(result: Result) -> None:
+    if result.numbers is None:
+        log.warning("%s: %s", result.status.value, result.reason)
+        return
+    numbers = result.numbers
+    log.info("nADE %.4f, nFDE %.4f after %d epochs, %.0f s", numbers.nade, numbers.nfde, result.epochs,
+             numbers.fit_seconds)  # fmt: skip
+
+
+def _warn_of_differences(pairs: Sequence[Pair]) -> None:
+    flats = [pair.flat for pair in pairs]
+    keys = [key for key in flats[0] if key in SAME_ROWS or key.startswith("dataset.")]
+    differing = [key for key in keys if len({str(flat[key]) for flat in flats}) > 1]
+    if differing:
+        log.warning("the pairs differ in %s: their scores are over different rows or cases", ", ".join(differing))
+
+
+def _remove_empty(*folders: Path) -> None:
+    for folder in folders:
+        if folder.exists() and not any(folder.iterdir()):
+            folder.rmdir()

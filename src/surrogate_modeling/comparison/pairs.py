@@ -1,0 +1,149 @@
+"""Which trainings a comparison has: every model with every recipe, and each pair with every seed.
+
+An entry of ``models``, ``recipes`` or ``pairs`` is the name of a YAML, and overrides that hold for it alone; its text
+is what the table calls it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hydra import compose
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from surrogate_modeling.command_line import configuration_message
+from surrogate_modeling.composition import flatten, to_config
+from surrogate_modeling.config import CompareConfig, Config, UserError
+
+# The results of a training do not depend on these.
+NO_MATTER = {
+    "settings.workers",
+    "settings.progress_bar",
+    "settings.num_figures",
+    "settings.mlflow_exp_name",
+    "settings.is_save_model",
+    "settings.register_model",
+    "dataset.workers",
+    "resume",
+}
+OWNED = {
+    "settings": 'give the recipes as recipes=[stable,"stable settings.lr=0.001"]',
+    "settings.seed": "give seeds=[...]",
+    "settings.max_minutes": "give minutes=...",
+}
+
+
+# Each is itself only: its configuration has no hash.
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One training: a model with a recipe, and a seed.
+
+    Attributes:
+        model: entry of ``models``, as typed.
+        recipe: entry of ``recipes``.
+        seed: of the run.
+        config: checked.
+        composed: the tree it was made from.
+    """
+
+    model: str
+    recipe: str
+    seed: int
+    config: Config
+    composed: DictConfig
+
+    @property
+    def flat(self) -> dict[str, Any]:
+        """The configuration as ``group.key -> value``."""
+        return flatten(self.composed)
+
+    def __str__(self) -> str:
+        return f"{self.model}, {self.recipe}, seed {self.seed}"
+
+    def digest(self, fingerprint: str) -> str:
+        """Stands for everything the result depends on.
+
+        Args:
+            fingerprint: of the cases.
+        """
+        # Where the cases lie does not matter, which they are does.
+        content = {k: v for k, v in self.flat.items() if k not in NO_MATTER and k != "dataset.path"}
+        text = json.dumps([content, fingerprint], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def passed_on(typed: Iterable[str]) -> list[str]:
+    """Of the overrides of the command those that hold for every training: of ``dataset`` and ``settings``.
+
+    Raises:
+        UserError: one of them is chosen per training.
+    """
+    kept = []
+    for override in typed:
+        key = override.split("=", 1)[0].lstrip("+~")
+        if key in OWNED:
+            raise UserError(f"{override}: {OWNED[key]}")
+        if key.split(".")[0] in ("dataset", "settings"):
+            kept.append(override)
+    return kept
+
+
+def compose_pairs(config: CompareConfig, common: Sequence[str]) -> list[Pair]:
+    """Every training, its configuration checked, in the order of models, recipes, further pairs and seeds.
+
+    Args:
+        config: of the command.
+        common: overrides that hold for all.
+
+    Raises:
+        UserError: a pair does not compose; which, and why.
+    """
+    wanted = [(model, recipe) for model in config.models for recipe in config.recipes]
+    wanted += [_split(entry) for entry in config.pairs]
+    repeated = sorted({f"{model} with {recipe}" for model, recipe in wanted if wanted.count((model, recipe)) > 1})
+    if repeated or len(set(config.seeds)) < len(config.seeds):
+        raise UserError(f"given more than once: {', '.join(repeated) or 'seeds'}")
+    return [_compose(model, recipe, seed, config, common) for model, recipe in wanted for seed in config.seeds]
+
+
+def _compose(model: str, recipe: str, seed: int, config: CompareConfig, common: Sequence[str]) -> Pair:
+    overrides = []
+    for key, group, entry in (("models", "model", model), ("recipes", "settings", recipe)):
+        words = _words(entry)
+        if not words:
+            raise UserError(f"{key}: an empty entry; the name of a file in hydra/{group}/ is expected")
+        overrides += [f"{group}={words[0]}"]
+    # What is said of one entry comes last: it outdoes what is said of all.
+    own = [*_words(model)[1:], *_words(recipe)[1:]]
+    minutes = [] if config.minutes is None else [f"settings.max_minutes={config.minutes}"]
+    try:
+        composed = compose("config", [*overrides, *common, *minutes, f"settings.seed={seed}", *own])
+        return Pair(model, recipe, seed, to_config(composed), composed)
+    except UserError as error:
+        said = str(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        said = configuration_message(error)
+    raise UserError(f"{model} with {recipe}: {said}")
+
+
+def _split(entry: str) -> tuple[str, str]:
+    """An entry of ``pairs``: the second word that is no override is the recipe, and begins what is its own."""
+    words = _words(entry)
+    second = next((i for i, word in enumerate(words) if i and "=" not in word), 0)
+    if not second:
+        raise UserError(f"pairs: {entry!r}: a model and a recipe, each with its overrides, are expected")
+    return shlex.join(words[:second]), shlex.join(words[second:])
+
+
+def _words(entry: str) -> list[str]:
+    try:
+        return shlex.split(entry)
+    except ValueError as error:
+        raise UserError(f"{entry!r}: {error}") from None

@@ -1,0 +1,126 @@
+"""What a comparison leaves for people: Markdown, CSV and picture, and its section in a document."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from surrogate_modeling.comparison.picture import draw
+from surrogate_modeling.comparison.results import Result, Row, make_rows
+from surrogate_modeling.comparison.table import HEAD, csv_text, main_table, markdown, plain, target_table
+from surrogate_modeling.config import PROJECT_ROOT, CompareConfig, UserError
+from surrogate_modeling.whole_file import write_whole
+
+log = logging.getLogger(__name__)
+NAMES = ("compare.md", "compare.csv", "compare.png")
+
+
+class Report:
+    """Writes the files of a comparison, again after each training.
+
+    Args:
+        config: of the command.
+        output: folder of the comparison.
+        typed: the command's arguments.
+
+    Raises:
+        UserError: the document to paste into cannot be read.
+    """
+
+    def __init__(self, config: CompareConfig, output: Path, typed: Sequence[str]) -> None:
+        self.output = output
+        self.title = config.title or output.name
+        self.document = Path(config.paste).expanduser() if config.paste else None
+        own = ("paste=", "output=", "title=")
+        said = [override for override in typed if not override.startswith(own)]
+        self.command = " ".join(["pdm run compare", *(_quoted(_shortened(override)) for override in said)])
+        if self.document and not self.document.is_file():
+            raise UserError(f"paste={config.paste}: no such file; make it, with a first line, and give it again")
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that are there."""
+        return [path for name in NAMES if (path := self.output / name).exists()]
+
+    def write(self, results: Sequence[Result]) -> str:
+        """Write everything that the results so far allow.
+
+        Returns:
+            The table, for the terminal.
+        """
+        if not results:
+            return "no training has come to an end"
+        rows = make_rows(results)
+        text = self.markdown(rows, results)
+        write_whole(self.output / "compare.md", f"# {self.title}\n\n{text}".encode())
+        write_whole(self.output / "compare.csv", csv_text(results).encode())
+        write_whole(self.output / "compare.png", draw(rows))
+        if self.document:
+            old = self.document.read_text(encoding="utf-8")
+            write_whole(self.document, pasted(old, self.title, text).encode())
+        return plain([list(HEAD), *main_table(rows)])
+
+    def markdown(self, rows: Sequence[Row], results: Sequence[Result]) -> str:
+        """Command, circumstances and tables."""
+        seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
+        cases = sorted({result.test_cases for result in results if result.numbers})
+        devices = ", ".join(sorted({result.device for result in results} - {""}))
+        commits = ", ".join(sorted({_short(result.commit) for result in results} - {""}))
+        parts = [
+            f"```sh\n{self.command}\n```",
+            f"Seeds {seeds}; {', '.join(map(str, cases)) or 'no'} test cases; trained on {devices}; commit {commits}. "
+            "Mean ± standard deviation over the seeds, on the test cases; what is chosen must be chosen by the "
+            "column of the validation cases. Predictions are timed over all test cases in one call.",
+            markdown([list(HEAD), *main_table(rows)]),
+        ]
+        lost = [f"- {row.model}, {row.recipe}: {reason}" for row in rows for reason in row.lost]
+        if lost:
+            parts.append("Trainings without scores, which the means leave out:\n\n" + "\n".join(lost))
+        if targets := target_table(rows):
+            parts += ["nADE of each target:", markdown(targets)]
+        return "\n\n".join(parts) + "\n"
+
+    def metrics(self, results: Sequence[Result]) -> dict[str, float]:
+        """For the tracking store: mean nADE and nFDE of each row."""
+        return {
+            f"{metric}/{' '.join(filter(None, (row.model, row.recipe)))}": row.mean(name)
+            for row in (make_rows(results) if results else [])
+            for metric, name in (("nADE", "nade"), ("nFDE", "nfde"))
+        }
+
+
+def pasted(document: str, title: str, text: str) -> str:
+    """A document with the section of a comparison written anew, or added at its end.
+
+    Args:
+        document: Markdown.
+        title: of the section.
+        text: below the title.
+    """
+    first, last = f"<!-- compare: {title} -->", "<!-- end of compare -->"
+    section = f"{first}\n## {title}\n\n{text}\n{last}"
+    found = re.compile(f"{re.escape(first)}.*?{re.escape(last)}", re.DOTALL)
+    if found.search(document):
+        return found.sub(lambda _: section, document, count=1)
+    return f"{document.rstrip()}\n\n{section}\n"
+
+
+def _shortened(override: str) -> str:
+    """Without the place of the clone: nobody else has it there."""
+    return override.replace(f"{PROJECT_ROOT}/", "")
+
+
+def _quoted(override: str) -> str:
+    """For a shell, as a person would write it."""
+    if "'" in override and not set(override) & set('"$`\\!'):
+        return f'"{override}"'
+    return shlex.quote(override)
+
+
+def _short(commit: str) -> str:
+    """A commit as people write it, with what it says of changes."""
+    digits, _, dirty = commit.partition("-")
+    return f"{digits[:10]}{'-' + dirty if dirty else ''}"

@@ -1,0 +1,111 @@
+"""How a run is begun, taken up again and ended in the record, and what is noted of where it ran."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from surrogate_modeling.assignment import Pruned
+from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.journal import recorded_tags
+from surrogate_modeling.tracking import Run
+
+log = logging.getLogger(__name__)
+
+
+def open_run(config: Config, folder: Path, name: str, tags: dict[str, str], flat: dict[str, Any]) -> Run:
+    """A new run, or the one whose record the folder holds.
+
+    Args:
+        config: checked.
+        folder: of the run.
+        name: of a new run.
+        tags: fixed at the start.
+        flat: the configuration as ``group.key -> value``.
+
+    Raises:
+        UserError: that run was trained on other cases, or another process is at work on it.
+    """
+    before = recorded_tags(folder)
+    if before is None:
+        params = {key: str(value) for key, value in flat.items()}
+        return Run.start(folder, config.settings.mlflow_exp_name, name, tags, params)
+    if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
+        raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
+    return Run.resume(folder)
+
+
+@contextmanager
+def recorded(run: Run) -> Iterator[Run]:
+    """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
+    status, folder = "FINISHED", run.folder
+    try:
+        with terminated_as_interrupt():
+            yield run
+    # Lightning turns Ctrl-C during fitting into SystemExit.
+    except (KeyboardInterrupt, SystemExit):
+        status = "KILLED"
+        raise KeyboardInterrupt from None
+    except Pruned as pruned:
+        status = "KILLED"
+        run.set_tags({"pruned": str(pruned)})
+        raise
+    except BaseException as error:
+        status = "FAILED"
+        run.set_tags({"error": f"{type(error).__name__}: {error}"[:5000]})
+        if not isinstance(error, UserError):
+            log.exception("the run failed")
+        raise
+    finally:
+        place = run.finish(status)
+        if place:
+            log.info("%s; artifacts are in %s", status, place)
+        else:
+            log.warning(
+                "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
+                status, folder, folder,
+            )  # fmt: skip
+        if status == "KILLED":
+            log.info("go on with: pdm run train resume=%s", folder)
+
+
+@contextmanager
+def terminated_as_interrupt() -> Iterator[None]:
+    """A scheduler's SIGTERM ends the run as Ctrl-C does, so that it is recorded."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not in the main thread, e.g. a trial of a search run by threads
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def git_commit() -> str:
+    """Commit of the project, with ``-dirty`` when files differ from it; ``unknown`` outside a repository."""
+    command = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def device_name(kind: str) -> str:
+    """``cpu``, or the GPU's name."""
+    if kind == "cpu":
+        return kind
+    import torch
+
+    return torch.cuda.get_device_name()
