@@ -174,7 +174,7 @@ def stop_while_training(tmp_path: Path, signal_number: signal.Signals, *argument
         while time.monotonic() < deadline and not (journal.exists() and '"metrics"' in journal.read_text()):
             time.sleep(0.05)
         process.send_signal(signal_number)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=240)
     return process.returncode, errors
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from surrogate_modeling.assignment import Pruned
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
+from surrogate_modeling.interruption import terminated_as_interrupt
 from surrogate_modeling.journal import recorded_tags
 from surrogate_modeling.tracking import Run
 
@@ -73,24 +72,6 @@ def recorded(run: Run) -> Iterator[Run]:
             )  # fmt: skip
         if status == "KILLED":
             log.info("go on with: pdm run train resume=%s", folder)
-
-
-@contextmanager
-def terminated_as_interrupt() -> Iterator[None]:
-    """A scheduler's SIGTERM ends the run as Ctrl-C does, so that it is recorded."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread, e.g. a trial of a search run by threads
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def git_commit() -> str:

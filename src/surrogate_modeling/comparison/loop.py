@@ -24,8 +24,9 @@ from surrogate_modeling.comparison.results import Numbers, Result, Status, read_
 from surrogate_modeling.config import CompareConfig, UserError
 from surrogate_modeling.dataset import load_cases_once
 from surrogate_modeling.experiment import Judged, Outcome, run_experiment
+from surrogate_modeling.interruption import terminated_as_interrupt
 from surrogate_modeling.journal import JOURNAL, locked
-from surrogate_modeling.recording import device_name, git_commit, terminated_as_interrupt
+from surrogate_modeling.recording import device_name, git_commit
 from surrogate_modeling.search.parent import clear_sent, run_id
 from surrogate_modeling.tracking import Run
 from surrogate_modeling.training import choose_device
