@@ -7,8 +7,9 @@ import mlflow
 import pytest
 
 from surrogate_modeling import tracking
-from surrogate_modeling.journal import grouped
-from surrogate_modeling.tracking import Run, Sender, metric_name, send_later
+from surrogate_modeling.journal import JOURNAL, STATE, grouped
+from surrogate_modeling.sender import Sender, metric_name, send_later, tracking_uri
+from surrogate_modeling.tracking import Run
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def test_everything_reaches_the_store_and_the_folder_is_cleared(store: mlflow.Ml
 def test_a_dead_server_loses_nothing_and_is_sent_to_later(
     store: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alive = tracking.tracking_uri()
+    alive = tracking_uri()
     # Port 9 of this machine refuses connections.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -82,14 +83,14 @@ def test_a_start_whose_answer_was_lost_makes_no_second_run(store: mlflow.MlflowC
     run._ended.set()
     run._wake.set()
     run._thread.join()
-    (folder / tracking.STATE).unlink()
+    (folder / STATE).unlink()
     Sender(folder).send_pending()
     experiment = store.get_experiment_by_name("試験").experiment_id
     assert len(store.search_runs([experiment], "tags.run_key LIKE 'run-3 %'")) == 1
 
 
 def test_a_half_written_line_waits(tmp_path: Path) -> None:
-    journal = tmp_path / tracking.JOURNAL
+    journal = tmp_path / JOURNAL
     lines = [json.dumps({"op": op, "n": n}) + "\n" for n, op in enumerate(["metrics", "metrics", "tags"])]
     journal.write_text("".join(lines) + '{"op": "fin')
     with journal.open("rb") as file:

@@ -17,7 +17,9 @@ import pytest
 from test_tracking import start
 
 from surrogate_modeling import tracking
-from surrogate_modeling.tracking import Run, send_later
+from surrogate_modeling.journal import STATE, is_sent
+from surrogate_modeling.sender import Sender, send_later
+from surrogate_modeling.tracking import Run
 
 
 class BrokenServer:
@@ -88,12 +90,12 @@ def test_a_broken_server_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_store_that_dies_after_the_last_line_fails_no_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def gone(self: tracking.Sender) -> str:
+    def gone(self: Sender) -> str:
         raise ConnectionError("refused")
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.setattr(tracking, "SECONDS_TO_FINISH", 120.0)
-    monkeypatch.setattr(tracking.Sender, "artifact_place", gone)
+    monkeypatch.setattr(Sender, "artifact_place", gone)
     run = start(tmp_path / "run-gone", a="1")
     assert run.finish("FINISHED") is None
     assert (tmp_path / "run-gone" / "csv" / "a.csv").exists()
@@ -165,7 +167,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealServ
 
 def wait_until_sent(run: Run) -> None:
     for _ in range(600):
-        if (run.folder / tracking.STATE).exists() and tracking.is_sent(run.folder):
+        if (run.folder / STATE).exists() and is_sent(run.folder):
             return
         time.sleep(0.1)
     raise TimeoutError("not sent")

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.config import UserError
+from surrogate_modeling.whole_file import full_disk
 
 
 def run_command(main: Callable[[], Any]) -> int:
@@ -34,6 +36,10 @@ def run_command(main: Callable[[], Any]) -> int:
         return refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return refuse(configuration_message(error))
+    except OSError as error:
+        if (refusal := full_disk(error, Path.cwd())) is None:
+            raise
+        return refuse(str(refusal))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

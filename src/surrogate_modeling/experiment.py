@@ -22,10 +22,12 @@ from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, count_parameters, measure
 from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
+from surrogate_modeling.run_log import warnings_counted
 from surrogate_modeling.scores import Scores, score
+from surrogate_modeling.sender import MLFLOW_MODEL
 from surrogate_modeling.serving import save_mlflow_model
 from surrogate_modeling.surrogate import Description, Surrogate
-from surrogate_modeling.tracking import MLFLOW_MODEL, Run
+from surrogate_modeling.tracking import Run
 from surrogate_modeling.training import choose_device, seed_run
 from surrogate_modeling.trust import Range
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
@@ -88,8 +90,11 @@ def run_experiment(
     Raises:
         UserError: the split leaves nothing to train on, before a run is recorded; or training diverged.
     """
-    assignment = assignment or Assignment()
-    config = debug_size(config)
+    with warnings_counted():
+        return _run(debug_size(config), case_set, folder, flat, assignment or Assignment())
+
+
+def _run(config: Config, case_set: CaseSet, folder: Path, flat: dict[str, Any], assignment: Assignment) -> Outcome:
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
     split = split_cases(case_set.cases, config.dataset, config.settings.seed)
