@@ -40,10 +40,23 @@ def run_command(main: Callable[[], Any]) -> int:
         if (refusal := full_disk(error, Path.cwd())) is None:
             raise
         return refuse(str(refusal))
+    except (ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
+        if not _raised_by_hydra(error):
+            raise
+        return refuse(f"the command line cannot be composed: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra met something it has no error of its own for, such as ``settings=-2``."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    name = str(frame.tb_frame.f_globals.get("__name__")) if frame else ""
+    return name.split(".")[0] in ("hydra", "omegaconf", "antlr4")
 
 
 def refuse(message: str) -> int:

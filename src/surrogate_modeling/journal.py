@@ -112,9 +112,13 @@ def find_run(wanted: str, root: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    folder = Path(wanted).expanduser()
-    if (folder / JOURNAL).exists():
-        return folder
+    try:
+        folder = Path(wanted).expanduser()
+        if (folder / JOURNAL).exists():
+            return folder
+    # A user without a home, a name that is too long: no run bears such a name.
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"resume={wanted}: {getattr(error, 'strerror', None) or error}") from None
     kept = sorted((path.parent for path in root.rglob(JOURNAL)), key=lambda path: (path / JOURNAL).stat().st_mtime)
     chosen = kept[-1:] if wanted == "last" else [path for path in kept if read_state(path)["run_id"] == wanted]
     if not chosen:

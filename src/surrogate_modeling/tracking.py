@@ -107,6 +107,7 @@ class Run:
         Returns:
             Where the artifacts are now; None when the store could not be reached and they wait in the folder.
         """
+        release_reserve(self.folder)
         try:
             self._write("artifacts")
             if self._registered_name:
