@@ -6,6 +6,7 @@ With serving.py and served_model.py the only file that imports mlflow.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -97,6 +98,8 @@ class Sender:
             os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
             import mlflow
 
+            # A traceback for each failed call; what failed is said once, in a line.
+            logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
             uri = tracking_uri()
             (PROJECT_ROOT / ".cache").mkdir(exist_ok=True)
             # Two processes that create the database at once corrupt each other's migration. A server looks after its
