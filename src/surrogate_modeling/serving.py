@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -47,6 +48,8 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
         ),
         Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
     )
+    # A run that was stopped after this step, or in it, comes here again; MLflow refuses a folder that holds anything.
+    shutil.rmtree(folder, ignore_errors=True)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     # MLflow prints advice on type hints past the filters.
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
