@@ -1,5 +1,7 @@
-"""Whole runs that are really broken: processes killed at random moments, disks filled, memory refused."""
+"""Whole runs that are really broken: processes killed at random moments, free runs that diverge."""
 
+import csv
+import math
 import os
 import random
 import signal
@@ -9,11 +11,12 @@ import time
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 import torch
-from test_train import SMALL, TRAIN, recorded_run, write_plant
+from conftest import NAMES, UNITS, lag, write_table
+from test_train import SMALL, TRAIN, recorded_run, run_train, write_plant
 
-KILLS, EPOCHS = 20, 800
 # Every fourth kill may come while a process is still starting [s]; the others, once the run is under way [s].
 LONGEST_START, LONGEST_RUN = 8.0, 1.0
 
@@ -47,17 +50,18 @@ def course(folder: Path, run_id: str, metric: str) -> dict[int, float]:
     return values
 
 
-@pytest.mark.slow
-def test_a_run_killed_20_times_equals_the_uninterrupted_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kills", "epochs"), [(1, 60), pytest.param(20, 800, marks=pytest.mark.slow)])
+def test_a_killed_run_equals_the_uninterrupted_one(tmp_path: Path, kills: int, epochs: int) -> None:
     plant, chance = write_plant(tmp_path / "plant"), random.Random(20)
-    arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, f"settings.epochs={EPOCHS}"]
-    arguments += [f"settings.patience={EPOCHS}", "settings.mlflow_exp_name=killed", "settings.is_save_model=True"]
+    arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, f"settings.epochs={epochs}"]
+    arguments += [f"settings.patience={epochs}", "settings.mlflow_exp_name=killed", "settings.is_save_model=True"]
+    arguments += ["settings.num_figures=0"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
     uninterrupted = begin(whole, f"hydra.run.dir={whole}/run", *arguments)
     process = begin(killed, f"hydra.run.dir={killed}/run", *arguments)
-    for number in range(KILLS):
+    for number in range(kills):
         assert kill_at_random(process, killed / "run" / "tracking.jsonl", chance, number) == -signal.SIGKILL
         process = begin(killed, f"hydra.run.dir={killed}/new", f"resume={killed}/run")
     assert process.wait(300) == 0, (killed / "errors.txt").read_text()
@@ -66,10 +70,41 @@ def test_a_run_killed_20_times_equals_the_uninterrupted_one(tmp_path: Path) -> N
     assert run.info.status == other.info.status == "FINISHED"
     for metric in ("train_loss", "val_loss"):
         expected = course(whole, other.info.run_id, metric)
-        assert len(expected) == EPOCHS
+        assert len(expected) == epochs
         assert course(killed, run.info.run_id, metric) == expected
     resumed, weights = (
         torch.load(place / "lit_model.pth", weights_only=True)["weights"] for place in (artifacts, others)
     )
     assert resumed.keys() == weights.keys()
     assert all(torch.equal(value, weights[key]) for key, value in resumed.items())
+
+
+def test_a_diverged_free_run_is_scored_as_such(tmp_path: Path) -> None:
+    """One epoch at 300 times the usual rate: a piecewise linear network that makes what it is fed with larger."""
+    for i in range(6):
+        control = np.repeat(np.random.default_rng(i).uniform(0, 1, 300), 10)[: 60 if i < 4 else 3000]
+        state = lag(control, 9.5)
+        values = np.column_stack((control, 20 + 5 * state, 1 + state**2))
+        write_table(tmp_path / "plant" / f"case{i}.csv", np.arange(len(control)), values, NAMES[1:], UNITS[1:])
+    done = run_train(
+        tmp_path, "dataset=csv", f"dataset.path={tmp_path / 'plant'}", "dataset.controls=1", "dataset.test=2",
+        "dataset.validation=1", "dataset.split=last", "model=don", "settings.epochs=1", "settings.lr=0.3",
+        "settings.batch_size=64", "settings.num_figures=1",
+        "settings.mlflow_exp_name=diverged",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = "the free run diverged in 2 of 2 test cases: case4, case5"
+    assert done.stdout.count(said) == 2, "where it happens, and among the warnings at the end"
+    run, artifacts = recorded_run(tmp_path, "diverged")
+    assert run.info.status == "FINISHED"
+    metrics = run.data.metrics
+    assert metrics["diverged_cases"] == 2
+    # The store writes infinity as the largest number it has.
+    assert metrics["nADE"] > 1e300
+    assert metrics["T/ADE_max"] > 1e300
+    assert not [name for name, value in metrics.items() if math.isnan(value)]
+    assert metrics["nADE_persistence"] < 100
+    with (artifacts / "errors.csv").open(encoding="utf-8") as file:
+        assert {row["case"]: row["nADE"] for row in csv.DictReader(file)} == {"case4": "inf", "case5": "inf"}
+    assert said in (artifacts / "train.log").read_text()
+    assert len(list((artifacts / "csv").iterdir())) == 2

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from exported import CHANNELS, STEP, make
 
-from surrogate_modeling import tracking
 from surrogate_modeling.cases import Case
 from surrogate_modeling.export_check import check_cases
 from surrogate_modeling.loading import load_surrogate
+from surrogate_modeling.sender import MLFLOW_MODEL, tracking_uri
 from surrogate_modeling.serving import save_mlflow_model
-from surrogate_modeling.tracking import MLFLOW_MODEL, Run
+from surrogate_modeling.tracking import Run
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_a_registered_version_is_found_by_its_uri(
     run = Run.start(copy, "registered", "a run", {}, {})
     run.register_model("plant")
     assert run.finish("FINISHED") is not None
-    client = mlflow.MlflowClient(tracking.tracking_uri())
+    client = mlflow.MlflowClient(tracking_uri())
     (version,) = client.search_model_versions("name = 'plant'")
     for reference in ("models:/plant/1", "models:/plant/latest", version.run_id, f"runs:/{version.run_id}/model"):
         assert load_surrogate(reference).description == make("don").description

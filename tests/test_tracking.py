@@ -5,10 +5,18 @@ from pathlib import Path
 
 import mlflow
 import pytest
+import torch
+from conftest import composed, write_cases
 
 from surrogate_modeling import tracking
-from surrogate_modeling.journal import grouped
-from surrogate_modeling.tracking import Run, Sender, metric_name, send_later
+from surrogate_modeling.composition import flatten, to_config
+from surrogate_modeling.dataset import load_cases
+from surrogate_modeling.experiment import run_experiment
+from surrogate_modeling.journal import JOURNAL, STATE, grouped
+from surrogate_modeling.sender import Sender, metric_name, send_later, tracking_uri
+from surrogate_modeling.tracking import Run
+from surrogate_modeling.training import OutOfMemory, SurrogateTraining
+from surrogate_modeling.windows import Batch
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +64,7 @@ def test_everything_reaches_the_store_and_the_folder_is_cleared(store: mlflow.Ml
 def test_a_dead_server_loses_nothing_and_is_sent_to_later(
     store: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alive = tracking.tracking_uri()
+    alive = tracking_uri()
     # Port 9 of this machine refuses connections.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
@@ -82,14 +90,14 @@ def test_a_start_whose_answer_was_lost_makes_no_second_run(store: mlflow.MlflowC
     run._ended.set()
     run._wake.set()
     run._thread.join()
-    (folder / tracking.STATE).unlink()
+    (folder / STATE).unlink()
     Sender(folder).send_pending()
     experiment = store.get_experiment_by_name("試験").experiment_id
     assert len(store.search_runs([experiment], "tags.run_key LIKE 'run-3 %'")) == 1
 
 
 def test_a_half_written_line_waits(tmp_path: Path) -> None:
-    journal = tmp_path / tracking.JOURNAL
+    journal = tmp_path / JOURNAL
     lines = [json.dumps({"op": op, "n": n}) + "\n" for n, op in enumerate(["metrics", "metrics", "tags"])]
     journal.write_text("".join(lines) + '{"op": "fin')
     with journal.open("rb") as file:
@@ -126,3 +134,27 @@ def test_a_run_of_a_known_key_is_gone_on_with(store: mlflow.MlflowClient, tmp_pa
         places.add(run.finish("FINISHED"))
     assert len(places) == 1
     assert None not in places
+
+
+def test_memory_running_out_ends_the_run_failed_with_the_place(
+    store: mlflow.MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = SurrogateTraining.training_step
+
+    def second_batch(self: SurrogateTraining, batch: Batch, batch_index: int) -> torch.Tensor:
+        if batch_index == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return step(self, batch, batch_index)
+
+    monkeypatch.setattr(SurrogateTraining, "training_step", second_batch)
+    write_cases(tmp_path / "cases")
+    options = ["model=don", "model.width=4", "settings.batch_size=16", "settings.mlflow_exp_name=memory"]
+    tree = composed("dataset=csv", f"dataset.path={tmp_path / 'cases'}", "dataset.controls=2", *options)
+    config, folder = to_config(tree), tmp_path / "run-memory"
+    folder.mkdir()
+    with pytest.raises(OutOfMemory, match="out of memory in epoch 0, batch 1"):
+        run_experiment(config, load_cases(config), folder, flatten(tree))
+    (recorded,) = store.search_runs([store.get_experiment_by_name("memory").experiment_id])
+    assert recorded.info.status == "FAILED"
+    assert recorded.data.tags["error"].startswith("OutOfMemory: out of memory in epoch 0, batch 1 (CUDA out of memory")
+    assert "try a smaller settings.batch_size" in recorded.data.tags["error"]

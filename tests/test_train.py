@@ -193,28 +193,6 @@ def test_an_interrupted_run_ends_killed_with_its_files(tmp_path: Path, signal_nu
     assert f"resume={tmp_path}/run" in (artifacts.parent.parent.parent / "run" / "train.log").read_text()
 
 
-@pytest.mark.slow
-def test_a_run_killed_outright_goes_on_in_the_same_record(tmp_path: Path) -> None:
-    plant = write_plant(tmp_path / "plant")
-    arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, "settings.epochs=300"]
-    arguments += ["settings.patience=1000", "settings.mlflow_exp_name=resumed", "settings.is_save_model=True"]
-    code, _ = stop_while_training(tmp_path, signal.SIGKILL, *arguments)
-    assert code == -signal.SIGKILL
-    done = run_train(tmp_path, f"hydra.run.dir={tmp_path}/new", f"resume={tmp_path}/run")
-    assert done.returncode == 0, done.stderr
-    assert not (tmp_path / "run").exists()
-    assert not (tmp_path / "new").exists()
-    run, artifacts = recorded_run(tmp_path, "resumed")
-    assert run.info.status == "FINISHED"
-    client = mlflow.MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
-    assert {m.step for m in client.get_metric_history(run.info.run_id, "val_loss")} == set(range(300))
-    # The same run without interruption, to the same weights.
-    assert run_train(tmp_path, *arguments, "settings.mlflow_exp_name=whole").returncode == 0
-    _, other = recorded_run(tmp_path, "whole")
-    resumed, whole = (torch.load(place / "lit_model.pth", weights_only=True)["weights"] for place in (artifacts, other))
-    assert all(torch.equal(value, whole[key]) for key, value in resumed.items())
-
-
 def test_resuming_what_is_not_there(tmp_path: Path) -> None:
     done = run_train(tmp_path, "resume=nothing")
     assert done.returncode == 2

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,26 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import disk, fill
 
 from surrogate_modeling.case_cache import GridCase, load_entry, save_entry
 from surrogate_modeling.checkpoints import WholeFiles
-from surrogate_modeling.whole_file import STALE_AFTER, NotWritten, write_whole
+from surrogate_modeling.journal import append, drop_half_line, keep_reserve, release_reserve
+from surrogate_modeling.whole_file import STALE_AFTER, NotWritten, append_whole, write_whole
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 64 KiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("no mount command")
-    if done.returncode:
-        pytest.skip(f"may not mount a small disk: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with disk(tmp_path, "64k") as folder:
+        yield folder
 
 
 @contextmanager
@@ -69,7 +62,7 @@ def test_a_write_cut_in_the_middle_leaves_the_file_before(tmp_path: Path) -> Non
 def test_a_checkpoint_on_a_full_disk_leaves_the_one_before(small_disk: Path) -> None:
     path = small_disk / "epoch=1.ckpt"
     WholeFiles().save_checkpoint({"weights": torch.arange(10)}, path)
-    with pytest.raises(NotWritten, match="No space left on device.*go on with resume=last"):
+    with pytest.raises(NotWritten, match=r"epoch=1.ckpt: No space left on device; [\d,]+ bytes are needed"):
         WholeFiles().save_checkpoint({"weights": torch.zeros(50_000)}, path)
     assert torch.equal(torch.load(path, weights_only=True)["weights"], torch.arange(10))
     assert list(small_disk.iterdir()) == [path]
@@ -102,7 +95,8 @@ def test_parts_of_killed_processes_go_and_those_at_work_stay(tmp_path: Path) -> 
         Path.replace = replace  # type: ignore[method-assign]
     old, young = (path.parent / name for name in parts)
     os.utime(old, (0, old.stat().st_mtime - STALE_AFTER - 1))
-    write_whole(path, b"four")
+    script = f"from pathlib import Path; from surrogate_modeling.whole_file import *; write_whole(Path({str(path)!r}), b'four')"
+    subprocess.run([sys.executable, "-c", script], check=True)
     assert path.read_bytes() == b"four"
     assert not old.exists()
     assert young.exists()
@@ -113,3 +107,54 @@ def test_others_may_read_it_like_any_file(tmp_path: Path) -> None:
     plain.write_bytes(b"")
     write_whole(tmp_path / "whole", b"")
     assert (tmp_path / "whole").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Path] = []
+    glob = Path.glob
+
+    def counted(self: Path, pattern: str) -> Iterator[Path]:
+        looked.append(self)
+        return glob(self, pattern)
+
+    monkeypatch.setattr(Path, "glob", counted)
+    for number in range(5):
+        write_whole(tmp_path / "figure" / f"{number}.png", b"")
+    assert looked == [tmp_path / "figure"]
+
+
+@pytest.mark.parametrize(("durable", "flushed"), [(True, 1), (False, 0)])
+def test_the_disk_is_waited_for_only_where_it_matters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool, flushed: int
+) -> None:
+    calls: list[int] = []
+    monkeypatch.setattr(os, "fsync", calls.append)
+    write_whole(tmp_path / "a", b"", durable=durable)
+    assert len(calls) == flushed
+
+
+def test_a_line_that_does_not_fit_leaves_the_lines_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    append_whole(path, b"x" * 989 + b"\n")
+    with files_of_at_most(1000), pytest.raises(NotWritten, match=r"a.jsonl: File too large; 20 bytes are needed"):
+        append_whole(path, b"y" * 19 + b"\n")
+    append_whole(path, b"z\n")
+    assert path.read_bytes() == b"x" * 989 + b"\nz\n"
+
+
+def test_the_last_words_of_a_journal_fit_on_a_full_disk(tmp_path: Path) -> None:
+    with disk(tmp_path, "256k") as folder:
+        keep_reserve(folder)
+        append(folder, {"op": "start"})
+        fill(folder)
+        with pytest.raises(
+            NotWritten, match=r"tracking.jsonl: No space left on device; [\d,]+ bytes are needed, 0 are free"
+        ):
+            append(folder, {"op": "metrics", "values": "x" * 5000})
+        assert release_reserve(folder)
+        append(folder, {"op": "tags", "values": "x" * 5000})
+        assert not release_reserve(folder)
+        before = (folder / "tracking.jsonl").read_bytes()
+        drop_half_line(folder / "tracking.jsonl")
+        assert (folder / "tracking.jsonl").read_bytes() == before
+        assert [line[:13] for line in before.splitlines()] == [b'{"op": "start', b'{"op": "tags"']

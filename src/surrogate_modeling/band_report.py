@@ -81,7 +81,7 @@ def write_coverage(path: Path, table: Coverage) -> None:
                 f"{inside.mean():.4f}", f"{inside[worst]:.4f}", table.cases[worst], f"{table.half_width[j]:.6g}",
             )
         )  # fmt: skip
-    write_whole(path, text.getvalue().encode())
+    write_whole(path, text.getvalue().encode(), durable=False)
 
 
 def write_bands(folder: Path, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels) -> None:

@@ -18,6 +18,7 @@ from surrogate_modeling.cases import Case
 from surrogate_modeling.config import UserError
 from surrogate_modeling.scores import score
 from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.system_metrics import SystemMetrics
 
 log = logging.getLogger(__name__)
 METRICS = ("train_loss", "val_loss", "val_nADE")
@@ -127,15 +128,17 @@ class DivergenceGuard(Callback):
 class MetricForwarding(Callback):
     """Hands the metrics of each epoch to whoever keeps them, and remembers the least of each."""
 
-    def __init__(self, log_metrics: Callable[[dict[str, float], int], None]) -> None:
-        self.log_metrics = log_metrics
+    def __init__(
+        self, log_metrics: Callable[[dict[str, float], int], None], system: SystemMetrics | None = None
+    ) -> None:
+        self.log_metrics, self.system = log_metrics, system
         self.least: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Once an epoch, after validation; a metric that is not there yet is infinite and left out."""
         metrics = {name: float(trainer.callback_metrics[name]) for name in METRICS if name in trainer.callback_metrics}
         metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        self.log_metrics(metrics, trainer.current_epoch)
+        self.log_metrics({**metrics, **(self.system.latest if self.system else {})}, trainer.current_epoch)
         self.least |= {name: min(value, self.least.get(name, math.inf)) for name, value in metrics.items()}
 
     def state_dict(self) -> dict[str, float]:

@@ -17,9 +17,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from surrogate_modeling.case_text import BOM, LINE_END, encoding_problem, end_of_text, first_lines
+
 # The point is not optional beside optional digits: a long cell would be tried at every one of its places.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-LINE_END = re.compile(rb"\r\n|\n|\r")
+# Of a large file, so many bytes are parsed at a time.
+BLOCK = 2**26
 SECONDS = {"s", "sec", "second", "seconds", "秒"}
 FIRST_DATA_LINE = 3
 SHOWN_RANGES = 12
@@ -82,12 +85,12 @@ def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = N
     Raises:
         CaseFileError: with every problem found in names, units, cells and time.
     """
-    text_problems = _encoding_problems(path, body)
-    if text_problems:
-        raise CaseFileError(text_problems)
-    body = body.removeprefix(b"\xef\xbb\xbf")
-    lines = LINE_END.split(body, maxsplit=2)
-    if len(lines) < 3 or not lines[2].strip():
+    if problem := encoding_problem(body):
+        raise CaseFileError([Problem(path, problem)])
+    # The numbers stay where they are: a copy of a large file is a large copy.
+    lines, first = first_lines(body, len(BOM) if body.startswith(BOM) else 0)
+    end = end_of_text(body, first)
+    if len(lines) < 2 or end == first:
         raise CaseFileError(
             [
                 Problem(
@@ -95,16 +98,17 @@ def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = N
                 )
             ]
         )
-    names, units = (_fields(line) for line in lines[:2])
+    names, units = (_fields(line) for line in lines)
     header_problems = _header_problems(path, names, units)
     if len(names) < 2:
         raise CaseFileError(header_problems)
-    data = lines[2].rstrip()
+    data = memoryview(body)[first:end]
+    line_ends = body.count(b"\n", first, end) + body.count(b"\r", first, end) - body.count(b"\r\n", first, end)
     cell_problems: list[Problem] = []
     may_lack = [full_columns is not None and i > 0 and name not in full_columns for i, name in enumerate(names)]
-    table = _read_fast(data, may_lack)
+    table = _read_fast(data, line_ends + 1, may_lack)
     if table is None:
-        table, line_numbers, cell_problems = _read_cells(path, data, names, may_lack)
+        table, line_numbers, cell_problems = _read_cells(path, bytes(data), names, may_lack)
     else:
         line_numbers = np.arange(FIRST_DATA_LINE, FIRST_DATA_LINE + len(table))
     case = RawCase(
@@ -114,34 +118,6 @@ def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = N
     if problems:
         raise CaseFileError(problems, None if header_problems else case)
     return case
-
-
-def _encoding_problems(path: Path, body: bytes) -> list[Problem]:
-    if not body.strip():
-        return [Problem(path, "the file is empty")]
-    if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return [Problem(path, "the file is UTF-16; save it as UTF-8")]
-    try:
-        body.decode("utf-8")
-    except UnicodeDecodeError as error:
-        cause = "it looks like Shift-JIS" if _is_shift_jis(body) else "it may be a binary file or another encoding"
-        return [Problem(path, f"{_place(body, error.start)}: not UTF-8; {cause}; save the file as UTF-8")]
-    nul = body.find(b"\x00")
-    if nul >= 0:
-        return [Problem(path, f"{_place(body, nul)}: NUL bytes; the file is not text, or UTF-16; save it as UTF-8")]
-    return []
-
-
-def _is_shift_jis(body: bytes) -> bool:
-    try:
-        return "\x00" not in body.decode("cp932")
-    except UnicodeDecodeError:
-        return False
-
-
-def _place(body: bytes, at: int) -> str:
-    lines = LINE_END.split(body[:at])
-    return f"line {len(lines)}, column {lines[-1].count(b',') + 1}"
 
 
 def _fields(line: bytes) -> list[str]:
@@ -184,26 +160,26 @@ def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Pro
     return problems
 
 
-def _read_fast(data: bytes, may_lack: list[bool]) -> np.ndarray | None:
+def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray | None:
     """All cells as float64 (T, columns), or None when a cell is not a finite number or a row is not one line.
 
     Args:
         data: the lines of numbers.
+        rows: how many lines these are.
         may_lack: whether a column may hold empty cells or NaN.
     """
     keys = [str(i) for i in range(len(may_lack))]
     nulls = MISSING if any(may_lack) else []
     try:
         table = pa_csv.read_csv(
-            pa.BufferReader(data),
-            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=min(len(data) + 1, 2**30)),
+            pa.BufferReader(pa.py_buffer(data)),
+            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=min(len(data) + 1, BLOCK)),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls),
         )
     except pa.ArrowInvalid:
         return None
-    line_ends = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
-    if table.num_rows != line_ends + 1:
+    if table.num_rows != rows:
         return None
     values = np.empty((table.num_rows, len(may_lack)))
     for i, column in enumerate(table.columns):

@@ -40,4 +40,4 @@ def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values:
     content = io.BytesIO()
     content.write(head.getvalue().encode())
     pa_csv.write_csv(table, content, pa_csv.WriteOptions(include_header=False))
-    write_whole(path, content.getbuffer())
+    write_whole(path, content.getbuffer(), durable=False)

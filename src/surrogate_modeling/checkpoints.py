@@ -13,7 +13,7 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from surrogate_modeling.whole_file import NotWritten, write_whole
+from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 BEST_FILE, FITTED_FILE = "best.ckpt", "fitted.json"
@@ -31,10 +31,7 @@ class WholeFiles(TorchCheckpointIO):
         """
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        try:
-            write_whole(Path(path), buffer.getbuffer())
-        except NotWritten as error:
-            raise NotWritten(f"{error}: free some space and go on with resume=last") from None
+        write_whole(Path(path), buffer.getbuffer())
 
 
 @dataclass(frozen=True)

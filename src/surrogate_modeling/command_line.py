@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.config import UserError
+from surrogate_modeling.whole_file import full_disk
 
 
 def run_command(main: Callable[[], Any]) -> int:
@@ -34,10 +36,27 @@ def run_command(main: Callable[[], Any]) -> int:
         return refuse(str(error))
     except (HydraException, OmegaConfBaseException) as error:
         return refuse(configuration_message(error))
+    except OSError as error:
+        if (refusal := full_disk(error, Path.cwd())) is None:
+            raise
+        return refuse(str(refusal))
+    except (ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
+        if not _raised_by_hydra(error):
+            raise
+        return refuse(f"the command line cannot be composed: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra met something it has no error of its own for, such as ``settings=-2``."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    name = str(frame.tb_frame.f_globals.get("__name__")) if frame else ""
+    return name.split(".")[0] in ("hydra", "omegaconf", "antlr4")
 
 
 def refuse(message: str) -> int:

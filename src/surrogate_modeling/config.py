@@ -166,6 +166,7 @@ class SettingsConfig(Checked):
     progress_bar: bool = True
     num_figures: int | None = ranged(None, low=0)
     workers: int | None = ranged(None, low=1)
+    system_metrics: bool = False
 
     def group(self) -> str:
         return "settings"

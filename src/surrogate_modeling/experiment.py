@@ -15,18 +15,20 @@ from surrogate_modeling.band_report import Coverage, coverage_table, write_cover
 from surrogate_modeling.baselines import BASELINES, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.checkpoints import Fitted
-from surrogate_modeling.config import Config, SettingsConfig
+from surrogate_modeling.config import Config, SettingsConfig, UserError
 from surrogate_modeling.ensembles import add_band, fit_members
 from surrogate_modeling.error_analysis import analyse, worst_table
 from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, count_parameters, measure
 from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
+from surrogate_modeling.run_log import warnings_counted
 from surrogate_modeling.scores import Scores, score
+from surrogate_modeling.sender import MLFLOW_MODEL
 from surrogate_modeling.serving import save_mlflow_model
 from surrogate_modeling.surrogate import Description, Surrogate
-from surrogate_modeling.tracking import MLFLOW_MODEL, Run
-from surrogate_modeling.training import choose_device, seed_run
+from surrogate_modeling.tracking import Run
+from surrogate_modeling.training import choose_device, is_of_memory, seed_run
 from surrogate_modeling.trust import Range
 from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
 
@@ -88,8 +90,11 @@ def run_experiment(
     Raises:
         UserError: the split leaves nothing to train on, before a run is recorded; or training diverged.
     """
-    assignment = assignment or Assignment()
-    config = debug_size(config)
+    with warnings_counted():
+        return _run(debug_size(config), case_set, folder, flat, assignment or Assignment())
+
+
+def _run(config: Config, case_set: CaseSet, folder: Path, flat: dict[str, Any], assignment: Assignment) -> Outcome:
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
     split = split_cases(case_set.cases, config.dataset, config.settings.seed)
@@ -196,20 +201,29 @@ def debug_size(config: Config) -> Config:
 
 
 def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surrogate:
-    """A fresh network with scaling fitted on the training cases; names the columns that are constant there."""
+    """A fresh network with scaling fitted on the training cases; names the columns that are constant there.
+
+    Raises:
+        UserError: no memory holds a network of these sizes.
+    """
     settings = config.settings
-    surrogate = Surrogate(
-        Description(
-            config.model,
-            case_set.channels,
-            settings.in_len,
-            settings.out_len,
-            case_set.step,
-            settings.output,
-            settings.feedback,
-            settings.ensemble,
-        )
+    description = Description(
+        config.model,
+        case_set.channels,
+        settings.in_len,
+        settings.out_len,
+        case_set.step,
+        settings.output,
+        settings.feedback,
+        settings.ensemble,
     )
+    try:
+        surrogate = Surrogate(description)
+    except (MemoryError, RuntimeError, TypeError, ValueError) as error:
+        if not is_of_memory(error):
+            raise
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"model: a network of these sizes does not fit the memory ({said}); use smaller ones") from None
     constant = surrogate.scaling.fit(case.values for case in split.training)
     if constant:
         columns = (*case_set.channels.controls, *case_set.channels.predicted)

@@ -114,7 +114,7 @@ def draw_chunk(curves: Sequence[Curve]) -> None:
         title.set_text(f"{curve.case}: {curve.column}{'' if np.isnan(curve.ade) else scored}{note}")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 3})
-        write_whole(curve.path, buffer.getbuffer())
+        write_whole(curve.path, buffer.getbuffer(), durable=False)
 
 
 def _outline(time: np.ndarray, band: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:

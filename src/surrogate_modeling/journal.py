@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,39 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from surrogate_modeling.config import UserError
+from surrogate_modeling.whole_file import append_whole, write_whole
 
-JOURNAL, STATE, LOCK = "tracking.jsonl", "tracking.state.json", "run.lock"
+JOURNAL, STATE, LOCK, RESERVE = "tracking.jsonl", "tracking.state.json", "run.lock", "tracking.reserve"
+# The last lines of a run that a full disk ended, and where they were sent to.
+RESERVED_BYTES = 64 * 1024
+
+
+def append(folder: Path, entry: dict[str, Any]) -> None:
+    """Add one line, on the disk before a checkpoint that counts on it.
+
+    Raises:
+        NotWritten: the journal is as it was.
+    """
+    append_whole(folder / JOURNAL, (json.dumps(entry) + "\n").encode())
+
+
+def keep_reserve(folder: Path) -> None:
+    """Take room on the disk that :func:`release_reserve` gives back.
+
+    Raises:
+        NotWritten: there is none; better now than in the middle of the run.
+    """
+    if not (folder / RESERVE).exists():
+        write_whole(folder / RESERVE, os.urandom(RESERVED_BYTES))
+
+
+def release_reserve(folder: Path) -> bool:
+    """Make room for the last lines; whether there was a reserve."""
+    try:
+        (folder / RESERVE).unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -80,9 +112,13 @@ def find_run(wanted: str, root: Path) -> Path:
     Raises:
         UserError: there is none.
     """
-    folder = Path(wanted).expanduser()
-    if (folder / JOURNAL).exists():
-        return folder
+    try:
+        folder = Path(wanted).expanduser()
+        if (folder / JOURNAL).exists():
+            return folder
+    # A user without a home, a name that is too long: no run bears such a name.
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"resume={wanted}: {getattr(error, 'strerror', None) or error}") from None
     kept = sorted((path.parent for path in root.rglob(JOURNAL)), key=lambda path: (path / JOURNAL).stat().st_mtime)
     chosen = kept[-1:] if wanted == "last" else [path for path in kept if read_state(path)["run_id"] == wanted]
     if not chosen:

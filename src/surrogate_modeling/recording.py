@@ -13,7 +13,9 @@ from surrogate_modeling.assignment import Pruned
 from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
 from surrogate_modeling.interruption import terminated_as_interrupt
 from surrogate_modeling.journal import recorded_tags
+from surrogate_modeling.run_log import say_full_disk_once, warnings_counted
 from surrogate_modeling.tracking import Run
+from surrogate_modeling.whole_file import NotWritten, full_disk
 
 log = logging.getLogger(__name__)
 
@@ -43,35 +45,53 @@ def open_run(config: Config, folder: Path, name: str, tags: dict[str, str], flat
 @contextmanager
 def recorded(run: Run) -> Iterator[Run]:
     """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
-    status, folder = "FINISHED", run.folder
+    status, can_go_on = "FINISHED", False
+    say_full_disk_once()
+    with warnings_counted() as warned:
+        try:
+            with terminated_as_interrupt():
+                yield run
+        # Lightning turns Ctrl-C during fitting into SystemExit.
+        except (KeyboardInterrupt, SystemExit):
+            status, can_go_on = "KILLED", True
+            raise KeyboardInterrupt from None
+        except Pruned as pruned:
+            status = "KILLED"
+            run.set_tags({"pruned": str(pruned)})
+            raise
+        except BaseException as error:
+            refusal = full_disk(error, run.folder) if isinstance(error, OSError) else None
+            status, can_go_on = "FAILED", isinstance(refusal or error, NotWritten)
+            _note_error(run, refusal or error)
+            if refusal:
+                raise refusal from None
+            raise
+        finally:
+            if warned.counts:
+                log.info("warnings of this run:\n%s", warned.summary())
+            _end(run, status, can_go_on)
+
+
+def _end(run: Run, status: str, can_go_on: bool) -> None:
+    place, folder = run.finish(status), run.folder
+    if place:
+        log.info("%s; artifacts are in %s", status, place)
+    else:
+        log.warning(
+            "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
+            status, folder, folder,
+        )  # fmt: skip
+    if can_go_on:
+        log.info("go on with: pdm run train resume=%s", folder)
+
+
+def _note_error(run: Run, error: BaseException) -> None:
     try:
-        with terminated_as_interrupt():
-            yield run
-    # Lightning turns Ctrl-C during fitting into SystemExit.
-    except (KeyboardInterrupt, SystemExit):
-        status = "KILLED"
-        raise KeyboardInterrupt from None
-    except Pruned as pruned:
-        status = "KILLED"
-        run.set_tags({"pruned": str(pruned)})
-        raise
-    except BaseException as error:
-        status = "FAILED"
         run.set_tags({"error": f"{type(error).__name__}: {error}"[:5000]})
-        if not isinstance(error, UserError):
-            log.exception("the run failed")
-        raise
-    finally:
-        place = run.finish(status)
-        if place:
-            log.info("%s; artifacts are in %s", status, place)
-        else:
-            log.warning(
-                "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
-                status, folder, folder,
-            )  # fmt: skip
-        if status == "KILLED":
-            log.info("go on with: pdm run train resume=%s", folder)
+    except NotWritten:
+        log.warning("the error is not in the run's record: the disk is full")
+    if not isinstance(error, UserError):
+        log.exception("the run failed")
 
 
 def git_commit() -> str:

@@ -70,8 +70,8 @@ def write_figures(curves: Sequence[Curve], workers: int | None = None, progress_
 
 def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
     """Write ``errors.png`` and ``errors.csv``: where the error comes from."""
-    write_whole(folder / "errors.csv", errors_csv(analysis).encode())
-    write_whole(folder / "errors.png", draw_errors(analysis))
+    write_whole(folder / "errors.csv", errors_csv(analysis).encode(), durable=False)
+    write_whole(folder / "errors.png", draw_errors(analysis), durable=False)
 
 
 def write_predictions(
@@ -108,7 +108,7 @@ def write_losses(folder: Path, scores: Scores) -> None:
             writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
             order = np.argsort(errors, kind="stable")
             writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
-            write_whole(folder / f"loss_{safe}_{metric}.csv", text.getvalue().encode())
+            write_whole(folder / f"loss_{safe}_{metric}.csv", text.getvalue().encode(), durable=False)
 
 
 def case_curves(
@@ -162,7 +162,7 @@ def write_case_tables(folder: Path, scores: Scores) -> None:
             for j, column in enumerate(channels.predicted)
         ]
         path = folder / safe / "loss.txt"
-        write_whole(path, ("\n".join(lines) + "\n").encode())
+        write_whole(path, ("\n".join(lines) + "\n").encode(), durable=False)
 
 
 def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:

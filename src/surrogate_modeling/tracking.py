@@ -1,178 +1,31 @@
-"""The record of a run in MLflow; with serving.py and served_model.py the only file that imports mlflow.
+"""The record of a run in MLflow.
 
 Whatever is to be recorded is first appended to a journal in the run's folder; a thread sends the journal to the
-tracking store. So training never waits for a server, and what could not be sent waits on disk:
+tracking store (sender.py). So training never waits for a server, and what could not be sent waits on disk:
 ``pdm run send <run folder>`` sends it later.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
-import shutil
 import subprocess
 import sys
 import threading
 import time
 import uuid
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
-from surrogate_modeling.config import PROJECT_ROOT, UserError
-from surrogate_modeling.journal import JOURNAL, LOCK, STATE, drop_half_line, grouped, is_sent, locked, read_state
-from surrogate_modeling.whole_file import write_whole
+from surrogate_modeling.journal import JOURNAL, append, drop_half_line, is_sent, keep_reserve, locked, release_reserve
+from surrogate_modeling.sender import Sender, clear_folder, first_line, metric_name, send_later, tracking_uri
+from surrogate_modeling.whole_file import NotWritten
 
 log = logging.getLogger(__name__)
-SQLITE = "sqlite:///"
-# Needed to send or to go on, and of no use beside the record.
-NOT_ARTIFACTS = {JOURNAL, STATE, LOCK, "checkpoints"}
-MLFLOW_MODEL = "model"
-METRICS_PER_CALL = 900
 LONGEST_PARAMETER = 6000
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 SECONDS_TO_FINISH, SECONDS_OF_ONE_CALL = 120.0, 30.0
-
-
-def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI`` where set, else a database under the project root, wherever the command is run."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{PROJECT_ROOT / 'mlflow.db'}"
-
-
-def _artifact_root(uri: str) -> str | None:
-    """Beside a local database; a server has a place of its own."""
-    if not uri.startswith(SQLITE):
-        return None
-    return (Path(uri.removeprefix(SQLITE)).resolve().parent / "mlruns").as_uri()
-
-
-class Sender:
-    """Sends the journal of one run folder from where it was left; everything it knows is on disk."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._client: Any = None
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """How far the journal was sent, and the run's id once it has one."""
-        return read_state(self.folder)
-
-    def send_pending(self) -> None:
-        """Send all whole lines that are not sent yet; raises whatever the store raises, having kept its place."""
-        state = self.state
-        with (self.folder / JOURNAL).open("rb") as journal:
-            journal.seek(state["sent"])
-            for operation, entries, end in grouped(journal, state["sent"]):
-                state["run_id"] = self._apply(operation, entries, state["run_id"])
-                state["sent"] = end
-                self._keep(state)
-
-    def _keep(self, state: dict[str, Any]) -> None:
-        write_whole(self.folder / STATE, json.dumps(state).encode())
-
-    def _apply(self, operation: str, entries: list[dict[str, Any]], run_id: str | None) -> str:
-        from mlflow.entities import Metric, Param, RunTag
-
-        if operation == "start":
-            return self._start(entries[-1])
-        assert run_id is not None, "the first line of a journal is its start"
-        client = self._connect()
-        if operation == "metrics":
-            metrics = [Metric(k, v, e["time"], e["step"]) for e in entries for k, v in e["values"].items()]
-            for i in range(0, len(metrics), METRICS_PER_CALL):
-                client.log_batch(run_id, metrics=metrics[i : i + METRICS_PER_CALL])
-        elif operation == "params":
-            pairs = [Param(key, value) for e in entries for key, value in e["values"].items()]
-            for i in range(0, len(pairs), 90):
-                client.log_batch(run_id, params=pairs[i : i + 90])
-        elif operation == "tags":
-            client.log_batch(run_id, tags=[RunTag(key, value) for e in entries for key, value in e["values"].items()])
-        elif operation == "artifacts":
-            self._send_artifacts(run_id)
-        elif operation == "resume":
-            client.update_run(run_id, status="RUNNING")
-        elif operation == "register":
-            self._register(run_id, entries[-1]["name"])
-        elif operation == "finish":
-            client.set_terminated(run_id, entries[-1]["status"], entries[-1]["time"])
-        return run_id
-
-    def _connect(self) -> Any:
-        if self._client is None:
-            # The journal waits instead: MLflow's own patience is minutes per call.
-            os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-            os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-            import mlflow
-
-            uri = tracking_uri()
-            (PROJECT_ROOT / ".cache").mkdir(exist_ok=True)
-            # Two processes that create the database at once corrupt each other's migration. A server looks after its
-            # own, and one that hangs must not keep the senders of other runs waiting for the lock.
-            lock = FileLock(PROJECT_ROOT / ".cache" / "mlflow.lock", timeout=120) if uri.startswith(SQLITE) else None
-            with lock or nullcontext():
-                client = mlflow.MlflowClient(uri)
-                client.search_experiments(max_results=1)
-            self._client = client
-        return self._client
-
-    def _start(self, entry: dict[str, Any]) -> str:
-        client = self._connect()
-        experiment = self._experiment(entry["experiment"])
-        key = entry["tags"]["run_key"]
-        # A start that reached the store but whose answer was lost must not make a second run.
-        known = client.search_runs([experiment], filter_string=f"tags.run_key = '{key}'", max_results=1)
-        if known:
-            return known[0].info.run_id
-        run = client.create_run(experiment, start_time=entry["time"], tags=entry["tags"], run_name=entry["name"])
-        return run.info.run_id
-
-    def _experiment(self, name: str) -> str:
-        from mlflow.exceptions import MlflowException
-
-        client = self._connect()
-        found = client.get_experiment_by_name(name)
-        if found is None:
-            try:
-                return client.create_experiment(name, _artifact_root(tracking_uri()))
-            except MlflowException:
-                found = client.get_experiment_by_name(name)
-                if found is None:
-                    raise
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return found.experiment_id
-
-    def _send_artifacts(self, run_id: str) -> None:
-        client = self._connect()
-        for path in sorted(self.folder.iterdir()):
-            if path.name in NOT_ARTIFACTS or path.suffix == ".part":
-                continue
-            if path.is_dir():
-                client.log_artifacts(run_id, str(path), path.name)
-            else:
-                client.log_artifact(run_id, str(path))
-
-    def _register(self, run_id: str, name: str) -> None:
-        from mlflow.exceptions import MlflowException
-
-        client = self._connect()
-        try:
-            client.create_registered_model(name)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-        # A registration whose answer was lost must not make a second version.
-        if not client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
-            source = f"{client.get_run(run_id).info.artifact_uri}/{MLFLOW_MODEL}"
-            client.create_model_version(name, source, run_id, await_creation_for=0)
-
-    def artifact_place(self) -> str:
-        """Where the store keeps the run's files: a folder, or an address."""
-        return self._connect().get_run(self.state["run_id"]).info.artifact_uri.removeprefix("file://")
+# What says how a run ended; for it there is room on a full disk too.
+LAST_WORDS = {"tags", "artifacts", "register", "finish"}
 
 
 class Run:
@@ -215,6 +68,7 @@ class Run:
         """
         run = cls(folder)
         own = key or f"{folder.name} {uuid.uuid4().hex[:12]}"
+        keep_reserve(folder)
         run._write("start", experiment=experiment, name=name, tags={**tags, "run_key": own})
         run._write("params", values={key: _cut(key, value) for key, value in params.items()})
         run._thread.start()
@@ -225,6 +79,7 @@ class Run:
         """Take up a run that was stopped; it is RUNNING again in the store."""
         run = cls(folder)
         drop_half_line(folder / JOURNAL)
+        keep_reserve(folder)
         run._write("resume")
         run._thread.start()
         return run
@@ -252,10 +107,14 @@ class Run:
         Returns:
             Where the artifacts are now; None when the store could not be reached and they wait in the folder.
         """
-        self._write("artifacts")
-        if self._registered_name:
-            self._write("register", name=self._registered_name)
-        self._write("finish", status=status)
+        release_reserve(self.folder)
+        try:
+            self._write("artifacts")
+            if self._registered_name:
+                self._write("register", name=self._registered_name)
+            self._write("finish", status=status)
+        except NotWritten as error:
+            log.error("the end of this run is not in its record: %s", error)
         self._ended.set()
         self._wake.set()
         self._thread.join(SECONDS_TO_FINISH)
@@ -270,14 +129,18 @@ class Run:
         except Exception as error:
             # All was sent, and the store went away since: asking where it lies must not fail the run.
             log.warning(
-                "tracking store %s: %s; all was sent, and the folder is kept", tracking_uri(), _first_line(error)
+                "tracking store %s: %s; all was sent, and the folder is kept", tracking_uri(), first_line(error)
             )
             return None
 
     def _write(self, operation: str, **content: Any) -> None:
         entry = {"op": operation, "time": int(time.time() * 1000), **content}
-        with (self.folder / JOURNAL).open("a", encoding="utf-8") as journal:
-            journal.write(json.dumps(entry) + "\n")
+        try:
+            append(self.folder, entry)
+        except NotWritten:
+            if operation not in LAST_WORDS or not release_reserve(self.folder):
+                raise
+            append(self.folder, entry)
         self._wake.set()
 
     def _send(self) -> None:
@@ -292,7 +155,7 @@ class Run:
             except Exception as error:
                 if pause == FIRST_PAUSE:
                     log.warning(
-                        "tracking store %s: %s; the record waits in %s", tracking_uri(), _first_line(error), self.folder
+                        "tracking store %s: %s; the record waits in %s", tracking_uri(), first_line(error), self.folder
                     )
                 (self._given_up if ended else self._ended).wait(pause)
                 if self._given_up.is_set():
@@ -304,79 +167,12 @@ class Run:
                 return
 
 
-def clear_folder(sender: Sender) -> str:
-    """Delete a run folder whose files are safely in the store; returns where they are there."""
-    place = sender.artifact_place()
-    shutil.rmtree(sender.folder, ignore_errors=True)
-    parent = sender.folder.parent
-    if parent.parent.name == "hydra_experiment" and not any(parent.iterdir()):
-        parent.rmdir()
-    return place
-
-
-def metric_name(name: str) -> str:
-    """A name the store accepts: letters, digits and ``_-./: ``; anything else becomes an underscore."""
-    return "".join(letter if letter.isalnum() or letter in "_-./: " else "_" for letter in name)
-
-
 def _cut(key: str, value: str) -> str:
     if len(value) > LONGEST_PARAMETER:
         log.warning(
             "parameter %s is cut at %d characters in MLflow; .hydra/config.yaml has all", key, LONGEST_PARAMETER
         )
     return value[:LONGEST_PARAMETER]
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
-
-
-def send_later(folders: list[Path]) -> int:
-    """Send run folders that had to wait; returns the exit code."""
-    for folder in folders:
-        if not (folder / JOURNAL).exists():
-            print(f"{folder}: no {JOURNAL} here; give the folder of a run", file=sys.stderr)
-            return 2
-        sender = Sender(folder)
-        try:
-            with locked(folder):
-                sender.send_pending()
-            finished = '"status": "FINISHED"' in (folder / JOURNAL).read_text(encoding="utf-8").splitlines()[-1]
-            place = clear_folder(sender) if finished else sender.artifact_place()
-        except Exception as error:
-            print(f"{folder}: {tracking_uri()}: {_first_line(error)}", file=sys.stderr)
-            return 1
-        print(f"{folder}: sent; artifacts are in {place}")
-    return 0
-
-
-def fetch(reference: str, name: str, folder: Path) -> Path:
-    """Copy one file of a run or of a registered model here.
-
-    Args:
-        reference: run id, ``runs:/`` or ``models:/`` URI.
-        name: of the file, wherever it lies in there.
-        folder: to put it in.
-
-    Raises:
-        UserError: the store has no such thing, or cannot be reached.
-    """
-    store = tracking_uri()
-    if store.startswith(SQLITE) and not Path(store.removeprefix(SQLITE)).exists():
-        raise UserError(f"{reference}: there is no tracking store {store} to look in")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-
-    mlflow.set_tracking_uri(store)
-    uri = reference if ":/" in reference else f"runs:/{reference}/{name}"
-    try:
-        fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
-    except Exception as error:
-        raise UserError(f"{reference}: not found in {store} ({_first_line(error)})") from None
-    found = [fetched] if fetched.is_file() else sorted(fetched.rglob(name))
-    if not found:
-        raise UserError(f"{reference}: holds no {name}; it is saved by settings.is_save_model=True")
-    return found[0]
 
 
 def open_ui(arguments: list[str]) -> int:

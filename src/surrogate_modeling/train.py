@@ -24,6 +24,7 @@ from omegaconf import DictConfig
 from surrogate_modeling.command_line import refusals, run_command
 from surrogate_modeling.composition import flatten, register_schemas, reload_config, to_config
 from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT, Config, UserError
+from surrogate_modeling.run_log import warnings_counted
 from surrogate_modeling.search.trial import assignment, prepare_trial
 
 register_schemas()
@@ -35,7 +36,7 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
     # A trial may run in a process that has not loaded this file.
     register_schemas()
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with refusals(), no_trace_of_a_refusal(folder):
+    with refusals(), warnings_counted(), no_trace_of_a_refusal(folder):
         config, flat = to_config(composed), flatten(composed)
         if config.resume is not None:
             folder, (config, flat) = reopen(config.resume, folder)

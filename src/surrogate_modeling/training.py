@@ -39,6 +39,7 @@ from surrogate_modeling.checkpoints import (
 )
 from surrogate_modeling.config import Criterion, Precision, Schedule, SettingsConfig, UserError
 from surrogate_modeling.surrogate import Surrogate, pick_device, roll_out
+from surrogate_modeling.system_metrics import SystemMetrics
 from surrogate_modeling.windows import Batch, WindowData, epoch_seed
 
 log = logging.getLogger(__name__)
@@ -210,7 +211,8 @@ def fit(
     every = settings.free_run_every
     validated = [FreeRunValidation(surrogate, validation, every, budget)] if every else []
     averaged = [AveragedWeights(settings.ema)] if settings.ema else []
-    forwarding = MetricForwarding(log_metrics)
+    system = SystemMetrics() if settings.system_metrics else None
+    forwarding = MetricForwarding(log_metrics, system)
     trainer = Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
@@ -220,6 +222,7 @@ def fit(
         callbacks=[
             budget,
             DivergenceGuard(),
+            *([system] if system else []),
             *validated,
             *averaged,
             EarlyStopping(monitor, patience=settings.patience, check_finite=False),
@@ -251,15 +254,24 @@ def out_of_memory_named(trainer: Trainer) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # torch has a class for the GPU only; what its CPU allocator says is matched by the allocator's name.
-        of_memory = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
-        if not of_memory:
+        if not is_of_memory(error):
             raise
         said = (str(error).splitlines() or [type(error).__name__])[0]
         raise OutOfMemory(
             f"out of memory in epoch {trainer.current_epoch}, batch {trainer.fit_loop.batch_idx} ({said}); try a "
             "smaller settings.batch_size or settings.horizon, or settings.precision=bf16"
         ) from None
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Whether there was too little memory, or more was asked for than any machine could have."""
+    # torch has a class for the GPU only; what its CPU allocator says is matched by its words.
+    said = str(error)
+    return (
+        isinstance(error, (MemoryError, torch.OutOfMemoryError))
+        or "DefaultCPUAllocator" in said
+        or "overflow" in said.lower()
+    )
 
 
 def load_best(surrogate: Surrogate, folder: Path, device: torch.device) -> None:

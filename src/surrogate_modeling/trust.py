@@ -9,6 +9,7 @@ Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -18,6 +19,7 @@ import numpy as np
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.scaling import Standardizer
+from surrogate_modeling.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def find_excursions(case: Case, predicted: np.ndarray, known: Range) -> list[Exc
 
 
 class ExcursionTable:
-    """A CSV with a line per excursion, written as they come; it has its header even when none comes.
+    """A CSV with a line per excursion, written at the end, however it comes; it has its header even without any.
 
     Args:
         path: of the file.
@@ -128,15 +130,15 @@ class ExcursionTable:
     def __init__(self, path: Path) -> None:
         self.count = 0
         self.cases: dict[str, set[str]] = {"control": set(), "initial": set(), "predicted": set()}
-        self._file = path.open("w", newline="", encoding="utf-8")
-        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._path, self._text = path, io.StringIO()
+        self._writer = csv.writer(self._text, lineterminator="\n")
         self._writer.writerow([field.name for field in fields(Excursion)])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        write_whole(self._path, self._text.getvalue().encode(), durable=False)
 
     @property
     def input_cases(self) -> set[str]:
@@ -144,7 +146,7 @@ class ExcursionTable:
         return self.cases["control"] | self.cases["initial"]
 
     def add(self, excursion: Excursion) -> None:
-        """Write one line."""
+        """Add one line."""
         self.count += 1
         self.cases[excursion.what].add(excursion.case)
         cells = astuple(excursion)

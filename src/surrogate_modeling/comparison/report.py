@@ -51,9 +51,9 @@ class Report:
             return "no training has come to an end"
         rows = make_rows(results)
         text = self.markdown(rows, results)
-        write_whole(self.output / "compare.md", f"# {self.title}\n\n{text}".encode())
-        write_whole(self.output / "compare.csv", csv_text(results).encode())
-        write_whole(self.output / "compare.png", draw(rows))
+        write_whole(self.output / "compare.md", f"# {self.title}\n\n{text}".encode(), durable=False)
+        write_whole(self.output / "compare.csv", csv_text(results).encode(), durable=False)
+        write_whole(self.output / "compare.png", draw(rows), durable=False)
         if self.document:
             old = self.document.read_text(encoding="utf-8")
             write_whole(self.document, pasted(old, self.title, text).encode())

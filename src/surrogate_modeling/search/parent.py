@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 
 from surrogate_modeling.journal import JOURNAL, is_sent
-from surrogate_modeling.tracking import Sender, clear_folder, send_later
+from surrogate_modeling.sender import Sender, clear_folder, send_later
+from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 # The first connection may have to make the database.
@@ -60,6 +61,6 @@ def end_interrupted(folder: Path, reason: str) -> None:
         {"op": "artifacts", "time": now},
         {"op": "finish", "time": now, "status": "KILLED"},
     ]
-    journal.write_bytes(whole + end + b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
+    write_whole(journal, whole + end + b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
     send_later([folder])
     clear_sent(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from typing import Any
 
 from optuna.study import Study
 from optuna.trial import TrialState
+
+from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)
 # Trees of the importance need a few trials, or they fit noise.
@@ -68,7 +71,9 @@ def _save(path: Path, draw: Callable[[], Any]) -> Path | None:
         figure = (axes.flat[0] if hasattr(axes, "flat") else axes).get_figure()
         width, height = figure.get_size_inches()
         figure.set_size_inches(max(width, 8), max(height, 5))
-        figure.savefig(path, dpi=110, bbox_inches="tight")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+        write_whole(path, buffer.getbuffer(), durable=False)
     except Exception as error:
         # A picture that cannot be drawn must not cost the results of the search.
         log.warning("%s was not drawn: %s: %s", path.name, type(error).__name__, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from surrogate_modeling.search.space import Space, to_overrides
+from surrogate_modeling.whole_file import write_whole
 
 BEST_ROWS = 5
 GROUPS = ("dataset", "model", "settings")
@@ -20,21 +22,22 @@ GROUPS = ("dataset", "model", "settings")
 def write_table(path: Path, trials: Sequence[FrozenTrial], space: Space, objective: Sequence[str]) -> None:
     """Write all trials as CSV: number, state, objective, parameters, seconds, reason."""
     keys = list(dict.fromkeys([*space.searched, *(key for trial in trials for key in trial.params)]))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["trial", "state", *objective, *keys, "seconds", "reason"])
-        for trial in trials:
-            values = trial.values if trial.values and trial.state is TrialState.COMPLETE else [""] * len(objective)
-            writer.writerow(
-                [
-                    trial.number,
-                    trial.state.name,
-                    *(f"{value:.8g}" if value != "" else "" for value in values),
-                    *(trial.params.get(key, "") for key in keys),
-                    f"{trial.duration.total_seconds():.2f}" if trial.duration else "",
-                    trial.user_attrs.get("reason", ""),
-                ]
-            )
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["trial", "state", *objective, *keys, "seconds", "reason"])
+    for trial in trials:
+        values = trial.values if trial.values and trial.state is TrialState.COMPLETE else [""] * len(objective)
+        writer.writerow(
+            [
+                trial.number,
+                trial.state.name,
+                *(f"{value:.8g}" if value != "" else "" for value in values),
+                *(trial.params.get(key, "") for key in keys),
+                f"{trial.duration.total_seconds():.2f}" if trial.duration else "",
+                trial.user_attrs.get("reason", ""),
+            ]
+        )
+    write_whole(path, text.getvalue().encode(), durable=False)
 
 
 def best_table(best: Sequence[FrozenTrial], space: Space, objective: Sequence[str]) -> str:
@@ -83,4 +86,4 @@ def write_best(path: Path, composed: DictConfig, head: Sequence[str]) -> None:
     ]
     # Interpolations stay as they are: a resolved path of this machine would be of no use on another.
     body = OmegaConf.to_yaml(OmegaConf.create(task), resolve=False)
-    path.write_text("\n".join(lines) + "\n" + body, encoding="utf-8")
+    write_whole(path, ("\n".join(lines) + "\n" + body).encode())
