@@ -31,6 +31,11 @@ CONTROLS = 2
 TRAIN = PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that start whole commands come first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "run_command"))
+
+
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The case cache of this test alone; nothing is left in the project."""

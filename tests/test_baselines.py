@@ -83,7 +83,7 @@ def test_linear_is_the_ridge_regression_it_says_it_is() -> None:
     centre, spread = x.mean(axis=0), x.std(axis=0)
     z = (x - centre) / spread
     # Ridge as least squares with extra rows (mean squared error + penalty * |w|^2).
-    rows = np.concatenate((z, np.sqrt(baseline.ridge * len(z)) * np.eye(z.shape[1])))
+    rows = np.concatenate((z, np.sqrt(baseline.penalty * len(z)) * np.eye(z.shape[1])))
     weights = np.linalg.lstsq(rows, np.concatenate((y - y.mean(axis=0), np.zeros((z.shape[1], 2)))), rcond=None)[0]
     expected = ((slow_features(test[0], scaling, constants) - centre) / spread) @ weights + y.mean(axis=0)
     np.testing.assert_allclose(
@@ -173,7 +173,7 @@ def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
     y = np.concatenate([((case.values - mean) / scale)[IN_LEN:, CONTROLS:] for case in training])
     centre, spread = x.mean(axis=0), x.std(axis=0)
     z = (x - centre) / spread
-    rows = np.concatenate((z, np.sqrt(baseline.ridge * len(z)) * np.eye(z.shape[1])))
+    rows = np.concatenate((z, np.sqrt(baseline.penalty * len(z)) * np.eye(z.shape[1])))
     weights = np.linalg.lstsq(rows, np.concatenate((y - y.mean(axis=0), np.zeros((z.shape[1], 2)))), rcond=None)[0]
     expected = ((features(test) - centre) / spread) @ weights + y.mean(axis=0)
     np.testing.assert_allclose(

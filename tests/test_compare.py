@@ -102,6 +102,7 @@ def test_repeated_it_trains_only_what_is_new(finished: tuple[Path, subprocess.Co
     assert len({run.data.tags["mlflow.parentRunId"] for run in runs if "mlflow.parentRunId" in run.data.tags}) == 1
 
 
+@pytest.mark.slow
 def test_stopped_it_goes_on_in_the_same_run(tmp_path: Path) -> None:
     write_plant(tmp_path / "plant")
     own = [f'models=["{DON}"]', "recipes=[default]", "seeds=[1]", "settings.epochs=400", "settings.patience=400"]
@@ -132,7 +133,7 @@ def test_stopped_it_goes_on_in_the_same_run(tmp_path: Path) -> None:
         (['models=["don model.widht=3"]'], "don model.widht=3 with default: model.widht: no such key"),
         (["settings=stable"], "settings=stable: give the recipes as recipes="),
         (["dataset.path=nowhere"], "dataset.path=nowhere: No such file or directory"),
-        (["dataset.test=99"], "test"),
+        pytest.param(["dataset.test=99"], "dataset.test=99: ", marks=pytest.mark.slow),
         (["paste=nowhere.md"], "paste=nowhere.md: no such file"),
     ],
 )

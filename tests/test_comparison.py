@@ -14,6 +14,7 @@ from matplotlib.image import imread
 
 from surrogate_modeling.comparison.pairs import Pair, compose_pairs, passed_on
 from surrogate_modeling.comparison.picture import draw
+from surrogate_modeling.comparison.place import find_document
 from surrogate_modeling.comparison.report import Report, pasted
 from surrogate_modeling.comparison.results import Numbers, Result, Status, make_rows, read_result, write_result
 from surrogate_modeling.comparison.table import csv_text, main_table, markdown, target_table, with_spread
@@ -229,6 +230,7 @@ def test_report_says_command_and_circumstances(tmp_path: Path) -> None:
     report = Report(
         CompareConfig(models=["don"], recipes=["default"], seeds=[1], paste=str(document), title="Plant"),
         tmp_path,
+        document,
         typed,
     )
     for nade in (0.4, 0.3):
@@ -259,7 +261,7 @@ def test_sections_are_written_anew_one_by_one() -> None:
 def test_a_document_that_is_not_there_is_refused(tmp_path: Path) -> None:
     config = CompareConfig(models=["don"], recipes=["default"], seeds=[1], paste=str(tmp_path / "nowhere.md"))
     with pytest.raises(UserError, match="nowhere.md: no such file"):
-        Report(config, tmp_path, [])
+        find_document(config)
 
 
 def test_the_shipped_yaml_compares_every_network() -> None:

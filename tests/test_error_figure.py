@@ -14,7 +14,9 @@ from surrogate_modeling.scores import score
 from surrogate_modeling.trust import Range
 
 
-def analysis(cases: int, columns: int, targets: int, spoil: float | None = None) -> ErrorAnalysis:
+def analysis(
+    cases: int, columns: int, targets: int, spoil: float | None = None, spoilt: slice = slice(None)
+) -> ErrorAnalysis:
     rng = np.random.default_rng(0)
     names = tuple(f"column ${j}" if j else "_圧力" for j in range(columns))
     channels = Channels(("u",), names, names[:targets], dict.fromkeys(("u", *names), "-"))
@@ -24,7 +26,7 @@ def analysis(cases: int, columns: int, targets: int, spoil: float | None = None)
     ]
     predicted = [case.values[5:, 1:] * 0.9 for case in plant]
     if spoil is not None:
-        for rows in predicted:
+        for rows in predicted[spoilt]:
             rows[3:] = spoil
     scale = np.full(columns, 0.3)
     known = Range(channels, np.zeros(1 + columns), np.full(1 + columns, 0.9))
@@ -44,9 +46,10 @@ def test_any_number_of_cases_and_columns(cases: int, columns: int, targets: int)
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("spoilt", [slice(None), slice(2, 3)], ids=["all", "the longest"])
 @pytest.mark.parametrize("spoil", [np.nan, np.inf, 3e38, 0.0])
-def test_a_model_that_diverged_everywhere_is_drawn_too(spoil: float) -> None:
-    picture = imread(io.BytesIO(draw_errors(analysis(4, 3, 2, spoil))), format="png")
+def test_cases_that_diverged_are_drawn_too(spoil: float, spoilt: slice) -> None:
+    picture = imread(io.BytesIO(draw_errors(analysis(4, 3, 2, spoil, spoilt))), format="png")
     black = (picture[..., :3].max(axis=2) < 0.01).mean()
     # Cells of the map are black where, and only where, a case diverged.
     assert (black > 0.02) == (not np.isfinite(spoil))

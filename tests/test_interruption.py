@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,17 @@ from surrogate_modeling.interruption import terminated_as_interrupt
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+def interrupted(action: Callable[..., object], *arguments: object) -> None:
+    """An action that sends this process a signal, and the time in which the interrupt must come."""
+    action(*arguments)
+    threading.Event().wait(10)
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_both_signals_interrupt_and_the_handlers_are_put_back(number: signal.Signals) -> None:
     before = [signal.getsignal(each) for each in SIGNALS]
     with pytest.raises(KeyboardInterrupt), terminated_as_interrupt():
-        os.kill(os.getpid(), number)
-        threading.Event().wait(10)
+        interrupted(os.kill, os.getpid(), number)
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
@@ -41,8 +47,7 @@ def test_a_record_being_logged_is_logged_before_the_interrupt() -> None:
     logger, handler = logging.Logger("interrupted"), Interrupting()
     logger.addHandler(handler)
     with pytest.raises(KeyboardInterrupt), terminated_as_interrupt():
-        logger.warning("a line")
-        threading.Event().wait(10)
+        interrupted(logger.warning, "a line")
     assert handler.done
     free: list[bool] = []
     other = threading.Thread(target=lambda: free.append(bool(handler.lock and handler.lock.acquire(timeout=5))))
@@ -59,8 +64,7 @@ def test_a_module_being_imported_is_imported_before_the_interrupt(
     )
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(KeyboardInterrupt), terminated_as_interrupt():
-        __import__("half_imported")
-        threading.Event().wait(10)
+        interrupted(__import__, "half_imported")
     assert sys.modules.pop("half_imported").complete
 
 
@@ -75,9 +79,11 @@ def test_an_event_being_set_is_set_before_the_interrupt() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return trace
 
-    with pytest.raises(KeyboardInterrupt), terminated_as_interrupt():
+    def traced() -> None:
         sys.settrace(trace)
         event.set()
-        threading.Event().wait(10)
+
+    with pytest.raises(KeyboardInterrupt), terminated_as_interrupt():
+        interrupted(traced)
     assert event.is_set()
     event.clear()

@@ -149,7 +149,7 @@ generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_is_finished_by_running_it_again(tmp_path: Path, made: Path, kind: signal.Signals) -> None:
-    plan = replace(PLAN, cases=40)
+    plan = replace(PLAN, cases=400)
     arguments = [sys.executable, "-c", SCRIPT, str(tmp_path), generation.plan_to_json(plan)]
     process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60.0
@@ -159,7 +159,7 @@ def test_an_interrupted_run_is_finished_by_running_it_again(tmp_path: Path, made
     process.wait(timeout=20.0)
     time.sleep(0.5)  # orphaned workers end with the case they are in
     count = len(list(tmp_path.glob("case*.csv")))
-    assert 3 <= count < 40
+    assert 3 <= count < 400
     time.sleep(0.5)
     assert len(list(tmp_path.glob("case*.csv"))) == count
     result = generate_cases(tmp_path, replace(plan, cases=count + 1), workers=1)

@@ -221,6 +221,7 @@ def test_resuming_what_is_not_there(tmp_path: Path) -> None:
     assert "resume=nothing: no such run in" in done.stderr
 
 
+@pytest.mark.slow
 def test_members_of_an_ensemble_are_the_runs_of_their_seeds(
     finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:

@@ -8,18 +8,18 @@ Shape letters: T rows of a case, H = T - in_len predicted rows, C control, P pre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.signal import lfilter
 
 from surrogate_modeling.cases import Case
 from surrogate_modeling.metrics import ade
+from surrogate_modeling.ridge import Moments, ridge
 from surrogate_modeling.scaling import Standardizer
 
 TIME_CONSTANTS = (2.0, 5.0, 15.0, 50.0, 150.0, 500.0, 1500.0)
 SHORTEST_RANGE = 3
-RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
 FITTED_ROWS = 200_000
 # Averages whose products the quadratic baseline tries: none, medium, spread, and all.
@@ -31,16 +31,6 @@ MOST_PRODUCTS = 1000
 def persistence(cases: Sequence[Case], in_len: int, controls: int) -> list[np.ndarray]:
     """The last given row held to the end, (H, P) per case in physical units."""
     return [np.repeat(case.values[in_len - 1 : in_len, controls:], len(case.values) - in_len, axis=0) for case in cases]
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Means over rows from which a ridge regression with any penalty and any subset of features is solved."""
-
-    covariance: np.ndarray
-    cross: np.ndarray
-    mean: np.ndarray
-    mean_outputs: np.ndarray
 
 
 class FilterRidge:
@@ -61,7 +51,7 @@ class FilterRidge:
         self.scale = scaling.scale.cpu().numpy().astype(np.float64)
         self.in_len, self.controls = in_len, controls
         self.time_constants: tuple[float, ...] = TIME_CONSTANTS
-        self.ridge = RIDGES[0]
+        self.penalty = PENALTIES[0]
         self._used = np.array([], dtype=int)
         self._weights = np.zeros((0, 0))
         self._offset = np.zeros(0)
@@ -95,7 +85,9 @@ class FilterRidge:
             Which choice was kept, and its error.
         """
         moments = self._moments(training)
-        candidates = [(i, ridge, *_solve(moments, used, ridge)) for i, used in enumerate(choices) for ridge in RIDGES]
+        candidates = [
+            (i, penalty, *ridge(moments, penalty, used)) for i, used in enumerate(choices) for penalty in PENALTIES
+        ]
         # Case by case: the features of one are larger than its rows by an order of magnitude.
         errors = np.zeros(len(candidates))
         for case in validation:
@@ -104,7 +96,7 @@ class FilterRidge:
             for k, (i, _, weights, offset) in enumerate(candidates):
                 errors[k] += ade(features[:, choices[i]] @ weights + offset, truth)[list(targets)].mean()
         best = int(np.argmin(errors))
-        kept, self.ridge, self._weights, self._offset = candidates[best]
+        kept, self.penalty, self._weights, self._offset = candidates[best]
         self._used = choices[kept]
         return kept, float(errors[best])
 
@@ -138,16 +130,13 @@ class FilterRidge:
 
     def _moments(self, cases: Sequence[Case]) -> Moments:
         stride = max(1, sum(len(case.values) for case in cases) // FITTED_ROWS)
-        products: list[np.ndarray] = []
-        rows = 0
+        known: Moments | None = None
         for case in cases:
             features = self._features(case)[::stride]
-            outputs = self._standardised(case)[self.in_len :, self.controls :][::stride]
-            parts = [features.T @ features, features.T @ outputs, features.sum(axis=0), outputs.sum(axis=0)]
-            products = [a + b for a, b in zip(products, parts, strict=True)] if products else parts
-            rows += len(features)
-        gram, cross, mean, mean_outputs = (product / rows for product in products)
-        return Moments(gram - np.outer(mean, mean), cross - np.outer(mean, mean_outputs), mean, mean_outputs)
+            part = Moments.of(features, self._standardised(case)[self.in_len :, self.controls :][::stride])
+            known = part if known is None else known + part
+        assert known is not None, "a split leaves training cases"
+        return known
 
 
 class LinearBaseline(FilterRidge):
@@ -193,9 +182,9 @@ class QuadraticBaseline(FilterRidge):
             self.multiplied, self._pairs = constants, pairs
             used = np.concatenate((plain, np.arange(every, every + pairs.shape[1])))
             _, error = self._choose(training, validation, targets, [used])
-            fits.append((error, constants, pairs, used, self.ridge, self._weights, self._offset))
+            fits.append((error, constants, pairs, used, self.penalty, self._weights, self._offset))
         best = min(fits, key=lambda fit: fit[0])
-        _, self.multiplied, self._pairs, self._used, self.ridge, self._weights, self._offset = best
+        _, self.multiplied, self._pairs, self._used, self.penalty, self._weights, self._offset = best
         return self
 
     def _features(self, case: Case) -> np.ndarray:
@@ -235,13 +224,3 @@ def _ranges(constants: tuple[float, ...]) -> list[tuple[float, ...]]:
     """All runs of neighbouring time constants of some length."""
     count = len(constants)
     return [constants[i:j] for i in range(count) for j in range(i + SHORTEST_RANGE, count + 1)]
-
-
-def _solve(moments: Moments, used: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (N, P) and offset (P,) of the ridge regression on standardised features."""
-    spread = np.sqrt(np.clip(np.diag(moments.covariance)[used], 0.0, None))
-    scale = np.where(spread > 1e-8, spread, np.inf)
-    covariance = moments.covariance[np.ix_(used, used)] / scale / scale[:, None]
-    cross = moments.cross[used] / scale[:, None]
-    weights = np.linalg.solve(covariance + ridge * np.eye(len(used)), cross) / scale[:, None]
-    return weights, moments.mean_outputs - moments.mean[used] @ weights

@@ -3,7 +3,8 @@
     pdm run compare dataset=csv dataset.path=<folder> dataset.controls=2 dataset.split=last
     pdm run compare models=[ssm,dot] recipes=[stable] seeds=[0,1,2] minutes=10
 
-Repeated, the command goes on where it was stopped. Heavy imports happen after every pair's configuration is checked.
+Repeated, the command goes on where it was stopped. Heavy imports happen after the cases and
+every pair's configuration are checked.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.command_line import refusals, run_command
 from surrogate_modeling.comparison.pairs import compose_pairs, passed_on
-from surrogate_modeling.comparison.place import choose_output
+from surrogate_modeling.comparison.place import choose_output, find_document
 from surrogate_modeling.composition import register_schemas, to_comparison
 from surrogate_modeling.config import CONFIG_DIR
 
@@ -30,10 +31,15 @@ def main(composed: DictConfig) -> None:
         config = to_comparison(composed)
         typed = [str(override) for override in HydraConfig.get().overrides.task]
         pairs = compose_pairs(config, passed_on(typed))
-        output = choose_output(config)
+        document, output = find_document(config), choose_output(config)
+        from surrogate_modeling.comparison.console import logged
+        from surrogate_modeling.dataset import load_cases_once
+
+        with logged(output / "compare.log"):
+            load_cases_once(pairs[0].config)
         from surrogate_modeling.comparison.loop import compare
 
-        compare(config, pairs, output, typed)
+        compare(config, pairs, output, document, typed)
 
 
 def cli() -> None:

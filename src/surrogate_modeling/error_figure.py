@@ -113,18 +113,21 @@ def _draw_growth(axes: Any, analysis: ErrorAnalysis) -> None:
     if not kept.any():
         return
     by_case = analysis.over_targets[kept]
+    # The longest case may be one that diverged.
+    rows = int((~np.isnan(by_case)).any(axis=0).sum())
+    time, by_case = analysis.time[:rows], by_case[:, :rows]
     low, high = np.nanquantile(by_case, (0.05, 0.95), axis=0)
-    axes.fill_between(analysis.time, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the cases")
+    axes.fill_between(time, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the cases")
     if 1 < len(scores.channels.targets) <= MOST_LINES:
         for j, name in zip(scores.channels.target_indices, scores.channels.targets, strict=True):
-            mean = np.nanmean(analysis.growth[kept, :, j], axis=0, dtype=np.float64)
-            axes.plot(analysis.time, mean, linewidth=0.9, label=_literal(name))
-    axes.plot(analysis.time, np.nanmean(by_case, axis=0, dtype=np.float64), "k", linewidth=1.8, label="mean of targets")
+            mean = np.nanmean(analysis.growth[kept, :rows, j], axis=0, dtype=np.float64)
+            axes.plot(time, mean, linewidth=0.9, label=_literal(name))
+    axes.plot(time, np.nanmean(by_case, axis=0, dtype=np.float64), "k", linewidth=1.8, label="mean of targets")
     ended = np.isnan(by_case[:, -1]).any()
     if ended:
         axes.set_xlabel("time since the last given row [s], of the cases that are that long")
     axes.set_ylim(bottom=0)
-    axes.set_xlim(0, analysis.time[-1])
+    axes.set_xlim(0, time[-1])
     axes.legend(fontsize=7, ncols=2)
 
 

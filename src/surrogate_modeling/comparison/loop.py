@@ -36,13 +36,16 @@ log = logging.getLogger(__name__)
 SAME_ROWS = ("settings.in_len", "settings.use_decimate", "settings.decimate_range", "settings.is_debug")
 
 
-def compare(config: CompareConfig, pairs: Sequence[Pair], output: Path, typed: Sequence[str]) -> None:
+def compare(
+    config: CompareConfig, pairs: Sequence[Pair], output: Path, document: Path | None, typed: Sequence[str]
+) -> None:
     """Train every pair that has no result yet, and write the table after each.
 
     Args:
         config: of the command.
         pairs: every training.
         output: folder of the comparison.
+        document: to paste the table into, if any.
         typed: the command's arguments, for the record.
 
     Raises:
@@ -53,7 +56,7 @@ def compare(config: CompareConfig, pairs: Sequence[Pair], output: Path, typed: S
     try:
         with logged(output / "compare.log"), quiet_console():
             _warn_of_differences(pairs)
-            Comparison(config, pairs, output, Report(config, output, typed)).run()
+            Comparison(config, pairs, output, Report(config, output, document, typed)).run()
     finally:
         lock.release()
 

@@ -1,4 +1,4 @@
-"""Where a comparison is kept, so that the same command finds it again."""
+"""Where a comparison is kept, so that the same command finds it again, and the document it goes into."""
 
 from __future__ import annotations
 
@@ -20,3 +20,17 @@ def choose_output(config: CompareConfig) -> Path:
     except OSError as error:
         raise UserError(f"output={folder}: {error.strerror}; give a folder that can be written") from None
     return folder.absolute()
+
+
+def find_document(config: CompareConfig) -> Path | None:
+    """The document to paste into, if any.
+
+    Raises:
+        UserError: it is not there.
+    """
+    if config.paste is None:
+        return None
+    document = Path(config.paste).expanduser()
+    if not document.is_file():
+        raise UserError(f"paste={config.paste}: no such file; make it, with a first line, and give it again")
+    return document

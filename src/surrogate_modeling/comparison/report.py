@@ -11,7 +11,7 @@ from pathlib import Path
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
 from surrogate_modeling.comparison.table import HEAD, csv_text, main_table, markdown, plain, target_table
-from surrogate_modeling.config import PROJECT_ROOT, CompareConfig, UserError
+from surrogate_modeling.config import PROJECT_ROOT, CompareConfig
 from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)
@@ -24,21 +24,17 @@ class Report:
     Args:
         config: of the command.
         output: folder of the comparison.
+        document: to paste a section into, if any.
         typed: the command's arguments.
-
-    Raises:
-        UserError: the document to paste into cannot be read.
     """
 
-    def __init__(self, config: CompareConfig, output: Path, typed: Sequence[str]) -> None:
+    def __init__(self, config: CompareConfig, output: Path, document: Path | None, typed: Sequence[str]) -> None:
         self.output = output
         self.title = config.title or output.name
-        self.document = Path(config.paste).expanduser() if config.paste else None
+        self.document = document
         own = ("paste=", "output=", "title=")
         said = [override for override in typed if not override.startswith(own)]
         self.command = " ".join(["pdm run compare", *(_quoted(_shortened(override)) for override in said)])
-        if self.document and not self.document.is_file():
-            raise UserError(f"paste={config.paste}: no such file; make it, with a first line, and give it again")
 
     @property
     def files(self) -> list[Path]:

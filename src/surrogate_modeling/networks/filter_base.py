@@ -5,47 +5,19 @@ Shape letters: R rows, N features of :class:`~surrogate_modeling.networks.filter
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import numpy as np
 import torch
 from torch import Tensor
 
 from surrogate_modeling.model_config import Base
 from surrogate_modeling.networks.filters import Filters
+from surrogate_modeling.ridge import Moments, ridge
 
 # Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
 FITTED_ROWS = 100_000
 PENALTY = 1e-3
 PENALTIES = (1e-3, 1e-2, 1e-1)
 FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Moments:
-    """Sums over rows, from which a ridge regression with any penalty on any subset of features is solved."""
-
-    gram: Tensor
-    cross: Tensor
-    rows: int
-
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(self.gram - other.gram, self.cross - other.cross, self.rows - other.rows)
-
-
-def moments(features: Tensor, outputs: Tensor) -> Moments:
-    """Of features (R, N) and outputs (R, P)."""
-    return Moments(features.T @ features, features.T @ outputs, len(features))
-
-
-def ridge(known: Moments, penalty: float) -> Tensor:
-    """Weights (N, P) of the ridge regression (Hoerl and Kennard 1970).
-
-    The penalty is relative to the mean square of each feature.
-    """
-    gram, cross = known.gram / known.rows, known.cross / known.rows
-    scale = gram.diagonal().sqrt().clamp_min(1e-3)
-    gram = gram / scale / scale[:, None]
-    return torch.linalg.solve(gram + penalty * torch.eye(len(gram)).to(gram), cross / scale[:, None]) / scale[:, None]
 
 
 def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, case: Tensor) -> Tensor:
@@ -62,16 +34,20 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
     if base is Base.none:
         return level
     stride = -(-len(features) // FITTED_ROWS)
-    features, outputs, case = features[::stride].double(), outputs[::stride].double(), case[::stride]
+    rows, wanted = (part[::stride].double().cpu().numpy() for part in (features, outputs))
     if base in (Base.linear, Base.quadratic):
-        return ridge(moments(features, outputs), PENALTY).to(level)
+        weights, offset = ridge(Moments.of(rows, wanted), PENALTY)
+        weights[filters.constant_at] += offset
+        return torch.from_numpy(weights).to(level)
     level[filters.level_at, filters.level_of] = 1.0
     if base is Base.auto:
-        level *= level_helps(features[:, : filters.of_controls], outputs, features @ level.double(), case)
+        levels = rows @ level.double().cpu().numpy()
+        helps = level_helps(rows[:, : filters.of_controls], wanted, levels, case[::stride].cpu().numpy())
+        level *= torch.from_numpy(helps).to(level)
     return level
 
 
-def level_helps(controls: Tensor, outputs: Tensor, level: Tensor, case: Tensor) -> Tensor:
+def level_helps(controls: np.ndarray, outputs: np.ndarray, level: np.ndarray, case: np.ndarray) -> np.ndarray:
     """Whether each column is better predicted as a departure from its level (P,).
 
     What a network will make of a column is not known before it is trained. A ridge regression on the filtered
@@ -85,18 +61,17 @@ def level_helps(controls: Tensor, outputs: Tensor, level: Tensor, case: Tensor) 
         level: (R, P), the level of every column.
         case: (R,).
     """
-    controls = torch.cat((controls, torch.ones_like(controls[:, :1])), dim=1)
-    both = torch.cat((outputs, outputs - level), dim=1)
+    both = np.concatenate((outputs, outputs - level), axis=1)
     fold = case * FOLDS // (int(case.max()) + 1)
-    parts = {k: moments(controls[fold == k], both[fold == k]) for k in sorted(set(fold.tolist()))}
-    total = moments(controls, both)
+    parts = {k: Moments.of(controls[fold == k], both[fold == k]) for k in np.unique(fold)}
+    total = Moments.of(controls, both)
     errors = []
     for penalty in PENALTIES:
-        error = torch.zeros_like(both[0])
+        error = np.zeros(both.shape[1])
         for k, part in parts.items():
             # With one case there is nothing to leave out.
-            weights = ridge(total - part if len(parts) > 1 else total, penalty)
-            error += (controls[fold == k] @ weights - both[fold == k]).abs().sum(dim=0)
+            weights, offset = ridge(total - part if len(parts) > 1 else total, penalty)
+            error += np.abs(controls[fold == k] @ weights + offset - both[fold == k]).sum(axis=0)
         errors.append(error)
-    without, departure = torch.stack(errors).amin(dim=0).chunk(2)
+    without, departure = np.split(np.min(errors, axis=0), 2)
     return departure < without

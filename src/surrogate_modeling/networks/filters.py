@@ -43,6 +43,7 @@ class Filters(nn.Module):
         self.linear = self.of_controls + (sizes.fed_back + 1) * (1 + len(time_constants))
         # Feature level_at[i] is the level of predicted column level_of[i].
         self.level_at = list(range(self.of_controls, self.of_controls + sizes.fed_back))
+        self.constant_at = self.of_controls + sizes.fed_back
         self.level_of = list(range(sizes.fed_back) if sizes.fed_back_at is None else sizes.fed_back_at)
         signals = _multiplied(sizes.controls, len(time_constants)) if products else torch.zeros(0, dtype=torch.long)
         left, right = torch.triu_indices(len(signals), len(signals))
