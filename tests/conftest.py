@@ -16,10 +16,11 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from surrogate_modeling import cases
-from surrogate_modeling.cases import Case, CaseSet, Grid, read_cases
+from surrogate_modeling.cases import Case, CaseSet, read_cases
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.composition import register_schemas
-from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT
+from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT, UserError
+from surrogate_modeling.grid import Grid
 
 # Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -100,6 +101,13 @@ def read(folder: Path, controls: int | Sequence[str] = CONTROLS, min_rows: int =
     """The cases of a folder on a grid of one second."""
     arguments = {"targets": None, "grid": Grid(1.0, 5.0), "workers": 2, "progress_bar": False, **options}
     return read_cases(folder, controls, min_rows=min_rows, **arguments)  # type: ignore[arg-type]
+
+
+def refused(folder: Path, **options: object) -> str:
+    """What is said about a folder of cases that cannot be read."""
+    with pytest.raises(UserError) as caught:
+        read(folder, **options)
+    return str(caught.value)
 
 
 def composed(*overrides: str) -> DictConfig:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from conftest import make_case, make_channels
 
+from surrogate_modeling.band import Banded
 from surrogate_modeling.band_report import Coverage, coverage_table, write_bands, write_coverage
-from surrogate_modeling.surrogate import Banded
 
 
 def test_coverage_per_column_and_over_targets(tmp_path: Path) -> None:

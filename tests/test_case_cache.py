@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from surrogate_modeling import cases
 from surrogate_modeling.case_cache import GridCase, load_entry, save_entry
-from surrogate_modeling.cases import CaseSet, Grid
+from surrogate_modeling.cases import CaseSet
+from surrogate_modeling.grid import Grid
 
 
 def entries(folder: Path) -> list[Path]:

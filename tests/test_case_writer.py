@@ -7,7 +7,7 @@ import pytest
 from conftest import NAMES, UNITS, make_case, read
 
 from surrogate_modeling.case_writer import write_case
-from surrogate_modeling.cases import Grid
+from surrogate_modeling.grid import Grid
 
 
 def test_names_that_mean_something_to_csv(tmp_path: Path) -> None:

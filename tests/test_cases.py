@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NAMES, UNITS, read, smooth_values, write_cases, write_table
+from conftest import NAMES, UNITS, read, refused, smooth_values, write_cases, write_table
 
-from surrogate_modeling.cases import Grid, list_case_files, natural_order
-from surrogate_modeling.channels import assign_roles
+from surrogate_modeling.cases import list_case_files, natural_order
 from surrogate_modeling.config import UserError
 
 ROWS = 30
@@ -133,12 +132,6 @@ def test_a_file_with_a_bad_cell_is_still_compared_with_the_others(tmp_path: Path
     assert "bad2.csv: line 2, column 4 ('T'): unit 'K', good1.csv and others have 'degC'" in message
 
 
-def refused(folder: Path, **options: object) -> str:
-    with pytest.raises(UserError) as caught:
-        read(folder, **options)
-    return str(caught.value)
-
-
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
 def test_unreadable_file(tmp_path: Path) -> None:
     write_cases(tmp_path, 2)
@@ -246,45 +239,6 @@ def test_controls_by_name_come_first_in_the_order_of_the_file(tmp_path: Path) ->
     np.testing.assert_array_equal(case_set.cases[1].values, smooth_values(45, 1)[:, [1, 2, 0, 3]].astype(np.float32))
 
 
-def test_decimation_and_rows_as_they_are(tmp_path: Path) -> None:
-    write_cases(tmp_path, 2, rows=41, step=0.5)
-    by_grid = read(tmp_path)
-    assert by_grid.step == 1.0
-    np.testing.assert_array_equal(by_grid.cases[0].time, np.arange(21.0))
-    np.testing.assert_array_equal(by_grid.cases[0].values, smooth_values(41)[::2].astype(np.float32))
-    as_is = read(tmp_path, grid=Grid(None, 5.0))
-    assert as_is.step == 0.5
-    np.testing.assert_array_equal(as_is.cases[0].values, smooth_values(41).astype(np.float32))
-    assert as_is.fingerprint == by_grid.fingerprint
-
-
-def test_without_decimation_steps_must_be_even_within_and_among_files(tmp_path: Path) -> None:
-    uneven = np.arange(20.0)
-    uneven[7] += 0.25
-    write_table(tmp_path / "uneven" / "a.csv", uneven, smooth_values(20))
-    message = refused(tmp_path / "uneven", grid=Grid(None, 5.0))
-    assert "a.csv: lines 10-11, column 1 ('time'): the step differs from the usual 1 s" in message
-    for name, step in (("a", 1.0), ("b", 2.0), ("c", 1.0), ("d", 4.0)):
-        write_table(tmp_path / "mixed" / f"{name}.csv", step * np.arange(20), smooth_values(20))
-    message = refused(tmp_path / "mixed", grid=Grid(None, 5.0))
-    assert "b.csv" in message
-    assert "d.csv" in message
-    assert "settings.use_decimate=True" in message
-    assert read(tmp_path / "mixed", min_rows=2).step == 1.0
-
-
-@pytest.mark.parametrize("step", [1.0, None])
-def test_a_gap_is_allowed_on_request_only(tmp_path: Path, step: float | None) -> None:
-    time = np.r_[0:10, 15:25.0]
-    write_table(tmp_path / "a.csv", time, smooth_values(20))
-    assert "gap in time" in refused(tmp_path, grid=Grid(step, 5.0))
-    if step:
-        assert len(read(tmp_path, grid=Grid(step, 6.0)).cases[0].time) == 25
-        assert len(read(tmp_path, grid=Grid(step, None)).cases[0].time) == 25
-    else:
-        assert "line 13, column 1 ('time'): the step differs" in refused(tmp_path, grid=Grid(step, None))
-
-
 def test_limit_reads_the_first_in_natural_order(tmp_path: Path) -> None:
     write_cases(tmp_path, 12)
     names = [case.name for case in read(tmp_path).cases]
@@ -307,24 +261,6 @@ def test_fingerprint_follows_names_and_content(tmp_path: Path) -> None:
     with (tmp_path / "a" / "case0.csv").open("a") as file:
         file.write("40,1,5,20,1\n")
     assert read(tmp_path / "a").fingerprint != before
-
-
-@pytest.mark.parametrize(
-    ("controls", "targets", "said"),
-    [
-        (4, None, "dataset.controls=4: the files have 4 columns after time"),
-        (99, None, "dataset.controls=99"),
-        (["valve", "x", "y"], None, "dataset.controls: 'x', 'y' not among the columns: valve, load, T, p"),
-        (["valve", "valve"], None, "dataset.controls: valve named twice"),
-        (list(NAMES), None, "dataset.controls: names every column"),
-        (2, ["load"], "dataset.targets: 'load' not among the predicted columns: T, p"),
-        (2, ["T", "T"], "dataset.targets: T named twice"),
-    ],
-)
-def test_roles_that_do_not_fit(controls: int | list[str], targets: list[str] | None, said: str) -> None:
-    with pytest.raises(UserError) as caught:
-        assign_roles(NAMES, UNITS, controls, targets)
-    assert str(caught.value).startswith(said)
 
 
 def test_thousands_of_columns(tmp_path: Path) -> None:

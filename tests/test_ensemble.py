@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from surrogate_modeling.band import Band
+from surrogate_modeling import batching
+from surrogate_modeling.band import Band, Banded
+from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Feedback, Output, UserError
 from surrogate_modeling.fmu.export import export_fmu
@@ -111,6 +113,35 @@ def test_the_band_of_one_network_grows_as_calibrated() -> None:
     np.testing.assert_allclose(mean, single.free_run(initial[0], controls[0]), rtol=1e-6)
     np.testing.assert_allclose((upper - lower)[[0, 5, 9]] / 2, [[2, 2], [6, 4], [6, 4]], rtol=1e-4)
     np.testing.assert_allclose(upper + lower, 2 * mean, rtol=1e-6)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_bands_in_batches_are_those_of_one_case_at_a_time(members: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cases of five lengths; a batch holds 60 rows, those filled up counted, so that memory is bounded."""
+    ensemble = make(SSM, members=members)
+    ensemble.band = Band(np.array([0.0, 5.0]), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([2.0, 1.0]), 12)
+    rng = np.random.default_rng(2)
+    lengths = [20, 7, 30, 7, 12, 59, 20, 8]
+    values = [rng.normal([0, 300, 5], [1, 20, 2], (length, 3)).astype(np.float32) for length in lengths]
+    cases = [Case(f"c{i}", np.arange(len(rows), dtype=float), rows) for i, rows in enumerate(values)]
+    whole = [ensemble.free_run_band(rows[:IN_LEN, 1:], rows[:, :1]) for rows in values]
+    sizes, plain = [], Surrogate.free_run_band
+
+    def watched(self: Surrogate, initial: np.ndarray, controls: np.ndarray) -> Banded:
+        """Batches come as arrays; within, the method calls itself with tensors."""
+        if isinstance(controls, np.ndarray):
+            sizes.append(controls.shape[0] * controls.shape[1])
+        return plain(self, initial, controls)
+
+    monkeypatch.setattr(batching, "ROWS_PER_BATCH", 60)
+    monkeypatch.setattr(Surrogate, "free_run_band", watched)
+    batched = ensemble.predict_band(cases)
+    assert len(sizes) == 4
+    assert max(sizes) <= 60
+    for case, one, other in zip(cases, batched, whole, strict=True):
+        assert one.mean.shape == (len(case.values) - IN_LEN, 2)
+        for edge, expected in zip(one, other, strict=True):
+            np.testing.assert_allclose(edge, expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("model", [DON, SSM])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import mlflow
@@ -66,9 +67,40 @@ def test_a_killed_run_equals_the_uninterrupted_one(tmp_path: Path, kills: int, e
         process = begin(killed, f"hydra.run.dir={killed}/new", f"resume={killed}/run")
     assert process.wait(300) == 0, (killed / "errors.txt").read_text()
     assert uninterrupted.wait(300) == 0
+    assert_equal_runs(killed, whole, ("train_loss", "val_loss"), epochs)
+
+
+@pytest.mark.slow
+def test_an_ensemble_killed_in_its_second_member_equals_the_uninterrupted_one(tmp_path: Path) -> None:
+    plant, epochs = write_plant(tmp_path / "plant"), 60
+    arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, f"settings.epochs={epochs}"]
+    arguments += [f"settings.patience={epochs}", "settings.mlflow_exp_name=killed", "settings.is_save_model=True"]
+    arguments += ["settings.ensemble=2"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    uninterrupted = begin(whole, f"hydra.run.dir={whole}/run", *arguments)
+    process, journal = begin(killed, f"hydra.run.dir={killed}/run", *arguments), killed / "run" / "tracking.jsonl"
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and not (journal.exists() and journal.read_text().count("member1/val_loss") > 5):
+        assert process.poll() is None, "the run ended by itself"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    stopped = journal.read_text().count("member1/val_loss")
+    process = begin(killed, f"hydra.run.dir={killed}/new", f"resume={killed}/run")
+    assert process.wait(300) == 0, (killed / "errors.txt").read_text()
+    assert uninterrupted.wait(300) == 0
+    assert 0 < stopped < epochs
+    metrics = [f"{prefix}{name}" for prefix in ("", "member1/") for name in ("train_loss", "val_loss")]
+    assert_equal_runs(killed, whole, metrics, epochs)
+
+
+def assert_equal_runs(killed: Path, whole: Path, metrics: Sequence[str], epochs: int) -> None:
+    """The same course of every metric, and the same weights, bit for bit."""
     (run, artifacts), (other, others) = recorded_run(killed, "killed"), recorded_run(whole, "killed")
     assert run.info.status == other.info.status == "FINISHED"
-    for metric in ("train_loss", "val_loss"):
+    for metric in metrics:
         expected = course(whole, other.info.run_id, metric)
         assert len(expected) == epochs
         assert course(killed, run.info.run_id, metric) == expected

@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 import torch
 
+from surrogate_modeling import prediction
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import PROJECT_ROOT
 from surrogate_modeling.model_config import DonConfig
+from surrogate_modeling.prediction import predict_files
 from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.use_config import PredictConfig
 
 PREDICT = PROJECT_ROOT / "src" / "surrogate_modeling" / "predict.py"
 CHANNELS = Channels(("u",), ("T/out", "圧力.a"), ("T/out",), {"u": "-", "T/out": "degC", "圧力.a": "bar"})
@@ -79,10 +82,35 @@ def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_pa
     assert name == "c0"
     expected = np.abs(made.predict(cases(1))[0][:, 0] - cases(1)[0].values[IN_LEN:, 1]).mean()
     assert float(ade) == pytest.approx(expected, rel=1e-4)
+    ((head, *_), (errors_of, nade, *_)) = list(csv.reader((out / "errors.csv").open()))
+    assert (head, errors_of) == ("case", "c0")
+    assert float(nade) == pytest.approx(expected / made.predicted_scale[0], rel=1e-4)
+    assert (out / "errors.png").read_bytes().startswith(b"\x89PNG")
     beyond = [row for row in csv.DictReader((out / "range.csv").open()) if row["what"] == "control"]
     assert [(row["case"], row["column"], row["first_time"], row["rows"]) for row in beyond] == [("c2", "u", "30", "1")]
     assert "c2: control 'u' above the training range" in done.stdout
     assert "times faster than real time" in done.stdout
+
+
+def test_errors_are_analysed_of_the_first_cases_that_there_is_room_for(
+    surrogate: tuple[Surrogate, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Room for two and a half of four cases; the second file has no truth and takes none."""
+    monkeypatch.setattr(prediction, "MOST_ANALYSED", 5 * (ROWS * 3 + (ROWS - IN_LEN) * 2) // 2)
+    for i, case in enumerate(cases(5)):
+        write(tmp_path / "in", case, truth=i != 1)
+    (tmp_path / "out").mkdir()
+    config = PredictConfig(
+        str(path := surrogate[1]), str(tmp_path / "in"), str(tmp_path / "out"), num_figures=0, workers=1
+    )
+    assert path.exists()
+    with caplog.at_level("INFO"):
+        predict_files(surrogate[0], sorted((tmp_path / "in").iterdir()), tmp_path / "out", config)
+    rows = list(csv.DictReader((tmp_path / "out" / "errors.csv").open()))
+    assert {row["case"] for row in rows} == {"c0", "c2"}
+    losses = list(csv.reader(next((tmp_path / "out" / "loss").glob("loss_T_out*_ADE.csv")).open()))[1:]
+    assert {name for name, _ in losses} == {"c0", "c2", "c3", "c4"}
+    assert "of the first 2 of 4 schedules that hold the truth" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pytest
 from conftest import make_case, make_channels, read
 from matplotlib.image import imread
 
-from surrogate_modeling.cases import Case, Grid
+from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
+from surrogate_modeling.grid import Grid
 from surrogate_modeling.report import group_table, summary_table, write_losses, write_report
 from surrogate_modeling.scores import Scores, score
 

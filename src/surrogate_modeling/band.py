@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -28,6 +28,14 @@ import torch
 LEVEL = 0.9
 # Least g(t), in training standard deviations: a column predicted without error has a band all the same.
 FLOOR = 1e-4
+
+
+class Banded(NamedTuple):
+    """Trajectories and the 90 % band around them, each (B, H, P) or (H, P), physical units."""
+
+    mean: Any
+    lower: Any
+    upper: Any
 
 
 @dataclass(frozen=True)

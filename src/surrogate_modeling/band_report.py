@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.band import coverage
+from surrogate_modeling.band import Banded, coverage
 from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.file_names import file_names
-from surrogate_modeling.surrogate import Banded
 from surrogate_modeling.whole_file import write_whole
 
 

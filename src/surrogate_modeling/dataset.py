@@ -11,9 +11,10 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from surrogate_modeling.cases import CaseSet, Grid, read_cases
+from surrogate_modeling.cases import CaseSet, read_cases
 from surrogate_modeling.config import Config, UserError
 from surrogate_modeling.dataset_config import DatasetConfig, RefrigerantConfig, Split
+from surrogate_modeling.grid import Grid
 from surrogate_modeling.refrigerant.generation import CasePlan, GenerationResult, PlanError, generate_cases
 
 log = logging.getLogger(__name__)

@@ -130,6 +130,7 @@ def _train_and_test(
     windows = make_windows(config, surrogate, split)
 
     def watched(metrics: dict[str, float], epoch: int) -> None:
+        """To the record, and to whoever asked for the run."""
         run.log_metrics(metrics, epoch)
         if assignment.watch:
             assignment.watch(metrics, epoch)
@@ -142,6 +143,7 @@ def _train_and_test(
     add_band(surrogate, split)
 
     def scored(rows: list[np.ndarray]) -> Scores:
+        """Of predictions for the test cases."""
         return score(split.test, rows, surrogate.description.channels, surrogate.predicted_scale)
 
     network = Judged.of(prediction, scored(prediction.rows))

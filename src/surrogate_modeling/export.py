@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from surrogate_modeling.surrogate import Surrogate
 
 log = logging.getLogger(__name__)
-REAL_CASES = 3
 register_schemas()
 
 
@@ -51,7 +50,7 @@ def main(composed: DictConfig) -> None:
             return
         from surrogate_modeling.fmu.export import export_fmu
 
-        compared = export_fmu(surrogate, output, real)
+        compared = export_fmu(surrogate, output, real, config.fmi_version)
         log.info("%s: largest difference from the surrogate %s", output, compared or "not measured")
 
 
@@ -72,27 +71,21 @@ def check_output(config: ExportConfig) -> Path:
     return output
 
 
-def real_cases(surrogate: Surrogate, config: ExportConfig) -> Trajectories | None:
-    """Initial rows (B, in_len, P) and controls (B, T, C) of the first cases given, as long as the shortest.
+def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[Trajectories]:
+    """Initial rows (1, in_len, P) and controls (1, T, C) of each of the first cases given.
 
     Raises:
         UserError: the cases do not fit the surrogate.
     """
-    import numpy as np
-
     if config.cases is None:
-        return None
+        return []
     description, controls = surrogate.description, surrogate.description.sizes.controls
     demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
-    results = [read_schedule(file, demands) for file in case_files(config.cases)[:REAL_CASES]]
+    results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
     if problems := [problem for result in results if isinstance(result, list) for problem in result]:
         raise file_refusal(config.cases, problems, 0)
-    values = [result.case.values for result in results if isinstance(result, Schedule)]
-    rows = min(map(len, values))
-    return (
-        np.stack([array[: description.in_len, controls:] for array in values]),
-        np.stack([array[:rows, :controls] for array in values]),
-    )
+    values = [result.case.values[None] for result in results if isinstance(result, Schedule)]
+    return [(rows[:, : description.in_len, controls:], rows[:, :, :controls]) for rows in values]
 
 
 def case_files(place: str) -> list[Path]:

@@ -5,7 +5,7 @@ Shape letters: B case, T rows, H = T - in_len predicted rows, C controls, P pred
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,21 +69,21 @@ def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> T
 
 
 def largest_difference(
-    surrogate: Surrogate, run: Callable[[np.ndarray, np.ndarray], np.ndarray], real: Trajectories | None, what: str
+    surrogate: Surrogate, run: Callable[[np.ndarray, np.ndarray], np.ndarray], real: Sequence[Trajectories], what: str
 ) -> Difference:
     """Run random and real cases through an exported model and through the surrogate.
 
     Args:
         surrogate: the reference.
         run: initial (B, in_len, P) and controls (B, T, C) -> (B, H, P) by the exported model.
-        real: cases beside the random ones.
+        real: cases beside the random ones, each batch of a length of its own.
         what: was exported, for the message.
 
     Raises:
         UserError: the difference is more than rounding, or one of the two diverges.
     """
     found = []
-    for initial, controls in filter(None, (check_cases(surrogate), real)):
+    for initial, controls in (check_cases(surrogate), *real):
         found.append(measure(surrogate, run(initial, controls), surrogate.free_run(initial, controls)))
         if not found[-1].relative <= TOLERANCE:
             raise UserError(f"{what} differs from the surrogate by {found[-1]}; it was not written")

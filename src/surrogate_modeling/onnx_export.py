@@ -46,7 +46,7 @@ class Graph:
 
 
 def export_onnx(
-    surrogate: Surrogate, path: Path, form: Form, real: Trajectories | None = None
+    surrogate: Surrogate, path: Path, form: Form, real: Sequence[Trajectories] = ()
 ) -> tuple[list[Path], Difference]:
     """Write the file or files, after a comparison with the surrogate.
 

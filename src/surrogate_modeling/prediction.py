@@ -1,6 +1,7 @@
 """Control schedules -> predicted trajectories, a chunk of files at a time.
 
-Memory does not grow with the number of schedules: what is kept of a predicted case are its scores.
+Memory does not grow with the number of schedules: what is kept of a predicted case are its scores, and of the first
+cases that hold the truth their trajectories, for the picture of the errors.
 
 Shape letters: T rows of a case, H predicted rows, P predicted columns.
 """
@@ -15,27 +16,32 @@ from pathlib import Path
 
 import numpy as np
 
+from surrogate_modeling.band import Banded
 from surrogate_modeling.band_report import write_bands
 from surrogate_modeling.case_file import Problem
 from surrogate_modeling.cases import Case
+from surrogate_modeling.error_analysis import analyse, worst_table
 from surrogate_modeling.progress import track
 from surrogate_modeling.report import (
     case_curves,
     summary_table,
     write_case_tables,
+    write_errors,
     write_figures,
     write_losses,
     write_predictions,
 )
 from surrogate_modeling.schedules import Demands, Schedule, file_refusal, read_chunks
 from surrogate_modeling.scores import Scores, joined, score
-from surrogate_modeling.surrogate import Banded, Surrogate
+from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.trust import ExcursionTable, Range, find_excursions
 from surrogate_modeling.use_config import PredictConfig
 
 log = logging.getLogger(__name__)
 # More lines about the range on the screen than this are no help; the table has all.
 SHOWN_EXCURSIONS = 10
+# Numbers of all cases together whose errors are analysed: some 100 MB, twice while the picture is drawn.
+MOST_ANALYSED = 30_000_000
 
 
 @dataclass
@@ -44,6 +50,8 @@ class Tally:
 
     problems: list[Problem] = field(default_factory=list)
     scored: list[Scores] = field(default_factory=list)
+    analysed: list[tuple[Case, np.ndarray]] = field(default_factory=list)
+    analysed_values: int = 0
     diverged: list[str] = field(default_factory=list)
     predicted: int = 0
     figures: int = 0
@@ -100,7 +108,9 @@ def _predict_chunks(
             _write_chunk(surrogate, schedules, predicted, bands, output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
     if tally.scored:
-        write_losses(output / "loss", joined(tally.scored))
+        scores = joined(tally.scored)
+        write_losses(output / "loss", scores)
+        _write_errors(surrogate, scores, tally, output)
 
 
 def _tell_excursions(
@@ -143,6 +153,33 @@ def _write_chunk(
     if known.any():
         tally.scored.append(scores.subset(known))
         write_case_tables(output / "figure", tally.scored[-1])
+        _keep(tally, [(cases[i], predicted[i]) for i in np.flatnonzero(known).tolist()])
+
+
+def _keep(tally: Tally, pairs: Sequence[tuple[Case, np.ndarray]]) -> None:
+    """Keep cases and predictions for the analysis of the errors, while there is room; at least one."""
+    for case, rows in pairs:
+        size = case.values.size + rows.size
+        if tally.analysed and tally.analysed_values + size > MOST_ANALYSED:
+            tally.analysed_values = MOST_ANALYSED  # Those that are kept are the first ones, with no gap.
+            return
+        tally.analysed.append((case, rows))
+        tally.analysed_values += size
+
+
+def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Path) -> None:
+    """``errors.png`` and ``errors.csv`` of the cases that were kept, and the worst of them on the screen."""
+    count = len(tally.analysed)
+    first = scores.subset(np.arange(len(scores.cases)) < count)
+    cases, predicted = zip(*tally.analysed, strict=True)
+    analysis = analyse(cases, predicted, first, Range.of(scores.channels, surrogate.scaling))
+    write_errors(output, analysis)
+    log.info("worst cases:\n%s", worst_table(analysis))
+    if count < len(scores.cases):
+        log.warning(
+            "errors.png, errors.csv and the worst cases are of the first %d of %d schedules that hold the truth; "
+            "loss/ has all", count, len(scores.cases),
+        )  # fmt: skip
 
 
 def _say_end(tally: Tally, table: ExcursionTable, output: Path) -> None:

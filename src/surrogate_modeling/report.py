@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from surrogate_modeling.band import Banded
 from surrogate_modeling.band_report import write_bands
 from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
@@ -25,7 +26,6 @@ from surrogate_modeling.file_names import file_names
 from surrogate_modeling.metrics import skill
 from surrogate_modeling.progress import track
 from surrogate_modeling.scores import Scores
-from surrogate_modeling.surrogate import Banded
 from surrogate_modeling.whole_file import write_whole
 
 
@@ -88,6 +88,7 @@ def write_predictions(
     units = {name: channels.units[name] for name in (*channels.controls, *channels.predicted)}
 
     def write(job: tuple[Case, np.ndarray]) -> None:
+        """The file of one case."""
         case, rows = job
         given = case.values[-len(rows) :, : len(channels.controls)]
         write_case(folder / f"{names[case.name]}.csv", units, case.time[-len(rows) :], np.hstack((given, rows)))

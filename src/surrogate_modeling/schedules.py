@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.case_file import CaseFileError, Problem, RawCase, parse_case
-from surrogate_modeling.cases import STEP_TOLERANCE, Case, Grid, grid_problems, list_case_files
+from surrogate_modeling.cases import Case, list_case_files
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import UserError
 from surrogate_modeling.decimation import decimate
+from surrogate_modeling.grid import STEP_TOLERANCE, Grid, grid_problems
 
 # Files are read in chunks of at most so many bytes and files, so that memory does not grow with their number.
 CHUNK_BYTES, CHUNK_FILES = 32_000_000, 512

@@ -18,9 +18,9 @@ from filelock import FileLock
 
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 from surrogate_modeling.journal import JOURNAL, LOCK, RESERVE, STATE, grouped, locked, read_state
+from surrogate_modeling.tracking_database import SQLITE, create_database
 from surrogate_modeling.whole_file import write_whole
 
-SQLITE = "sqlite:///"
 # Needed to send or to go on, and of no use beside the record.
 NOT_ARTIFACTS = {JOURNAL, STATE, LOCK, RESERVE, "checkpoints"}
 MLFLOW_MODEL = "model"
@@ -106,6 +106,7 @@ class Sender:
             # own, and one that hangs must not keep the senders of other runs waiting for the lock.
             lock = FileLock(PROJECT_ROOT / ".cache" / "mlflow.lock", timeout=120) if uri.startswith(SQLITE) else None
             with lock or nullcontext():
+                create_database(uri, _artifact_root(uri))
                 client = mlflow.MlflowClient(uri)
                 client.search_experiments(max_results=1)
             self._client = client

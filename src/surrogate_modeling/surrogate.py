@@ -12,14 +12,14 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.band import Band
-from surrogate_modeling.batching import batches, held
+from surrogate_modeling.band import Band, Banded
+from surrogate_modeling.batching import run_batches
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Device, Feedback, Output, UserError
@@ -73,14 +73,6 @@ def make_network(description: Description) -> Network:
         kept = [*range(sizes.controls), *(sizes.controls + i for i in description.fed_back)]
         network = select_feedback(network, kept)
     return increment_output(network, sizes.predicted) if description.output is Output.increment else network
-
-
-class Banded(NamedTuple):
-    """Trajectories and the 90 % band around them, each (B, H, P) or (H, P), physical units; see ``band.py``."""
-
-    mean: Any
-    lower: Any
-    upper: Any
 
 
 class Surrogate(nn.Module):
@@ -221,6 +213,7 @@ class Surrogate(nn.Module):
         """As :meth:`predict`: mean and standard deviation of the members' trajectories."""
 
         def run(initial: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, ...]:
+            """Of one batch."""
             with torch.no_grad():
                 both = self.free_run_spread(self._tensor(initial), self._tensor(controls))
             return tuple(rows.cpu().numpy() for rows in both)
@@ -230,18 +223,8 @@ class Surrogate(nn.Module):
     def _batched(
         self, cases: Sequence[Case], run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
     ) -> list[tuple[np.ndarray, ...]]:
-        """What ``run`` gives (B, H, P) of batches of bounded size, per case (T - in_len, P) in the order given."""
         sizes = self.description.sizes
-        order = sorted(range(len(cases)), key=lambda i: len(cases[i].values))
-        done: dict[int, tuple[np.ndarray, ...]] = {}
-        for batch in batches(order, [len(case.values) for case in cases]):
-            longest = len(cases[batch[-1]].values)
-            controls = np.stack([held(cases[i].values[:, : sizes.controls], longest) for i in batch])
-            initial = np.stack([cases[i].values[: sizes.in_len, sizes.controls :] for i in batch])
-            results = run(initial, controls)
-            for place, i in enumerate(batch):
-                done[i] = tuple(rows[place, : len(cases[i].values) - sizes.in_len] for rows in results)
-        return [done[i] for i in range(len(cases))]
+        return run_batches(cases, sizes.in_len, sizes.controls, run)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(values, np.float32), device=self.device)

@@ -17,6 +17,10 @@ class Format(Enum):
     fmu = "fmu"
 
 
+# Of the FMUs that can be written.
+FMI_VERSIONS = (2.0, 3.0)
+
+
 class Form(Enum):
     """What one call of an ONNX file predicts: the next rows, or a whole trajectory."""
 
@@ -54,7 +58,18 @@ class ExportConfig(UseConfig):
 
     format: Format = MISSING
     form: Form = Form.step
+    fmi_version: float = FMI_VERSIONS[0]
     output: str | None = None
     overwrite: bool = False
     cases: str | None = None
+    num_cases: int = ranged(3, low=1)
     max_gap: float | None = ranged(5.0, low=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fmi_version not in FMI_VERSIONS:
+            self.refuse("fmi_version", f"must be {' or '.join(map(str, FMI_VERSIONS))}")
+        if self.format is Format.fmu and self.form is Form.trajectory:
+            self.refuse("form", "only for format=onnx; an FMU goes step by step")
+        if self.format is Format.onnx and self.fmi_version != FMI_VERSIONS[0]:
+            self.refuse("fmi_version", "only for format=fmu")

@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from surrogate_modeling.cases import CACHE_FOLDER, Grid, read_cases
+from surrogate_modeling.cases import CACHE_FOLDER, read_cases
 from surrogate_modeling.config import PROJECT_ROOT, SettingsConfig
 from surrogate_modeling.decimation import decimate
 from surrogate_modeling.figures import Curve, draw_figures
+from surrogate_modeling.grid import Grid
 from surrogate_modeling.model_config import DolConfig, DonConfig, DotConfig, ModelConfig
 from surrogate_modeling.report import write_predictions
 from surrogate_modeling.scaling import Standardizer

@@ -52,6 +52,7 @@ def find_controls(
     ahead = len(controls) - in_len
 
     def trajectory(levels: Tensor) -> tuple[Tensor, Tensor]:
+        """Controls of all rows, and the target in the predicted ones."""
         # The sigmoid keeps every level inside the training range.
         held_rows = (low + (high - low) * torch.sigmoid(levels)).repeat_interleave(held, dim=0)[:ahead]
         whole = torch.cat((controls[:in_len], held_rows))

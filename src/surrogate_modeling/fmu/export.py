@@ -6,7 +6,8 @@ products per step; written in C (:mod:`surrogate_modeling.c_code`) it needs the 
 platform from the sources inside, and is as fast.
 
 Time 0 is the last given row. One communication step is one row, or a whole number of rows; other steps are refused.
-The control of a row is the input during the step that ends at it.
+The control of a row is the input during the step that ends at it. FMI 2.0 and 3.0 share all but their outermost
+functions; FMI 3.0 has no input derivatives, so that inputs are held over a step of several rows.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.config import UserError
 from surrogate_modeling.export_check import Difference, Trajectories, largest_difference
-from surrogate_modeling.fmu.description import initial_name, write_description
-from surrogate_modeling.fmu.sources import MAIN_SOURCE, write_sources
+from surrogate_modeling.fmu.description import initial_name, write_build_description, write_description
+from surrogate_modeling.fmu.sources import main_source, write_sources
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.whole_file import write_whole
 
@@ -40,7 +42,9 @@ SUFFIXES = {"linux": ".so", "darwin": ".dylib", "win": ".dll"}
 FLAGS = ("-O3", "-std=c99", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
 
 
-def export_fmu(surrogate: Surrogate, path: Path, real: Trajectories | None = None) -> Difference | None:
+def export_fmu(
+    surrogate: Surrogate, path: Path, real: Sequence[Trajectories] = (), version: float = 2.0
+) -> Difference | None:
     """Write the FMU, after a comparison of it with the surrogate.
 
     Args:
@@ -48,6 +52,7 @@ def export_fmu(surrogate: Surrogate, path: Path, real: Trajectories | None = Non
         path: of the FMU; it appears there only when the comparison has passed.
         real: cases to compare beside random ones; the first rows of the first are the start values, which else are the
             training mean.
+        version: of FMI, 2.0 or 3.0.
 
     Returns:
         The largest difference found; None when FMPy is not installed and nothing was compared.
@@ -64,14 +69,16 @@ def export_fmu(surrogate: Surrogate, path: Path, real: Trajectories | None = Non
     name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
     name = name if name[:1].isalpha() else f"model_{name}"
     start = _start_values(surrogate, real)
-    guid = f"{{{_fingerprint(surrogate, start)}}}"
-    sources = write_sources(surrogate, start, guid)
-    binary = compile_sources(sources, name)
+    token = f"{{{_fingerprint(surrogate, start)}}}"
+    main = main_source(version)
+    sources = write_sources(surrogate, start, token, version)
     content = {
-        "modelDescription.xml": write_description(surrogate.description, start, guid, name, MAIN_SOURCE),
-        f"binaries/{_platform()}/{name}{_suffix()}": binary,
+        "modelDescription.xml": write_description(surrogate.description, start, token, name, main, version),
+        f"binaries/{_platform(version)}/{name}{_suffix()}": compile_sources(sources, main, name),
         **{f"sources/{file}": text.encode() for file, text in sources.items()},
     }
+    if version >= 3:
+        content["sources/buildDescription.xml"] = write_build_description(name, main)
     part = path.with_name(f"{path.stem}.part.fmu")
     try:
         write_whole(part, _zipped(content))
@@ -82,8 +89,13 @@ def export_fmu(surrogate: Surrogate, path: Path, real: Trajectories | None = Non
     return difference
 
 
-def compile_sources(sources: dict[str, str], name: str) -> bytes:
+def compile_sources(sources: dict[str, str], main: str, name: str) -> bytes:
     """The shared library for this platform.
+
+    Args:
+        sources: file name -> text.
+        main: the one to compile.
+        name: of the library.
 
     Raises:
         UserError: no C compiler, or it failed.
@@ -98,14 +110,14 @@ def compile_sources(sources: dict[str, str], name: str) -> bytes:
         for file, text in sources.items():
             (Path(folder) / file).write_text(text)
         output = Path(folder) / f"{name}{_suffix()}"
-        call = [*command, *FLAGS, "-o", str(output), str(Path(folder) / MAIN_SOURCE), "-lm"]
+        call = [*command, *FLAGS, "-o", str(output), str(Path(folder) / main), "-lm"]
         done = subprocess.run(call, capture_output=True, text=True)
         if done.returncode:
             raise UserError(f"format=fmu: {command[0]} failed: {done.stderr.strip()[:500]}")
         return output.read_bytes()
 
 
-def compare(surrogate: Surrogate, path: Path, real: Trajectories | None) -> Difference | None:
+def compare(surrogate: Surrogate, path: Path, real: Sequence[Trajectories]) -> Difference | None:
     """Run the FMU over whole cases with FMPy, where it is installed.
 
     Raises:
@@ -121,17 +133,19 @@ def compare(surrogate: Surrogate, path: Path, real: Trajectories | None) -> Diff
         raise UserError(f"format=fmu: the FMU is not valid: {'; '.join(problems)}")
 
     def run(initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Of a batch, one case after another."""
         return np.stack([run_fmu(surrogate, path, *case) for case in zip(initial, controls, strict=True)])
 
     return largest_difference(surrogate, run, real, "the FMU")
 
 
-def _start_values(surrogate: Surrogate, real: Trajectories | None) -> np.ndarray:
+def _start_values(surrogate: Surrogate, real: Sequence[Trajectories]) -> np.ndarray:
     """Initial rows (in_len, F)."""
     in_len = surrogate.description.in_len
-    if real is None:
+    if not real:
         return np.tile(surrogate.scaling.mean.numpy(), (in_len, 1))
-    return np.hstack((real[1][0, :in_len], real[0][0]))
+    initial, controls = real[0]
+    return np.hstack((controls[0, :in_len], initial[0]))
 
 
 def run_fmu(surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
@@ -180,7 +194,10 @@ def _suffix() -> str:
     return SUFFIXES[_system()]
 
 
-def _platform() -> str:
-    """FMI's name of this platform, e.g. ``linux64``; FMI 2.0 has none for other processors than x86."""
+def _platform(version: float) -> str:
+    """FMI's name of this platform, e.g. ``linux64`` or ``x86_64-linux``; FMI 2.0 has none but for x86."""
     machine = platform.machine().lower()
-    return f"{_system()}64" if machine in ("x86_64", "amd64") else f"{machine}-{_system()}"
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    if version < 3 and machine == "x86_64":
+        return f"{_system()}64"
+    return f"{machine}-{'windows' if _system() == 'win' else _system()}"

@@ -1,23 +1,6 @@
-/* FMI 2.0 co-simulation slave of a surrogate model. Needs the C library only.
+/* A surrogate model as an FMI 2.0 co-simulation slave. */
 
-   model.h (generated) holds sizes, scaling, start values, weights, and the network as C functions.
-
-   Time starts at the last given row. The rows up to there are the parameters "initial[i].<column>"; every step of
-   STEP seconds gives the next row. The control of that row is the input set before the step, carried on by its first
-   derivative where the environment gives one. */
-
-#include <math.h>
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "model.h"
-
-#if defined(_WIN32)
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
+#include "slave.h"
 
 typedef void *fmi2Component, *fmi2ComponentEnvironment, *fmi2FMUstate;
 typedef unsigned int fmi2ValueReference;
@@ -37,27 +20,10 @@ typedef struct {
     fmi2ComponentEnvironment componentEnvironment;
 } fmi2CallbackFunctions;
 
-#define COLUMNS (CONTROLS + PREDICTED)
-#define FIRST_OUTPUT CONTROLS
-#define FIRST_INITIAL COLUMNS
-#define VARIABLES (COLUMNS + IN_LEN * COLUMNS)
-#define STEP_TOLERANCE 1e-6
-
-typedef enum { INSTANTIATED, INITIALIZING, STEPPING, TERMINATED } Phase;
-
-/* Everything that changes during a simulation: saving and restoring it is one copy. */
 typedef struct {
-    Phase phase;
-    double start, time;
-    double controls[CONTROLS], derivatives[CONTROLS], predicted[PREDICTED], initial[IN_LEN * COLUMNS];
-    float memory[MEMORY]; /* the past window (IN_LEN, COLUMNS), or the state of the network; standardised */
-} State;
-
-typedef struct {
-    State state;
+    Slave slave;
     fmi2CallbackFunctions callbacks;
     char *name;
-    float work[WORKSPACE];
 } Instance;
 
 static fmi2Status say(Instance *m, fmi2Status status, const char *category, const char *message)
@@ -67,60 +33,10 @@ static fmi2Status say(Instance *m, fmi2Status status, const char *category, cons
     return status;
 }
 
-static void set_start_values(Instance *m)
+/* Tell what is wrong, if anything is. */
+static fmi2Status result(Instance *m, const char *wrong)
 {
-    memset(&m->state, 0, sizeof m->state);
-    for (int i = 0; i < IN_LEN * COLUMNS; i++)
-        m->state.initial[i] = start_values[i];
-    for (int i = 0; i < CONTROLS; i++)
-        m->state.controls[i] = start_values[(IN_LEN - 1) * COLUMNS + i];
-}
-
-static float standardised(double value, int column)
-{
-    return ((float)value - mean[column]) / scale[column];
-}
-
-/* Standardised output of the network -> the outputs of the slave. */
-static void restore(State *s, const float *row)
-{
-    for (int j = 0; j < PREDICTED; j++)
-        s->predicted[j] = row[j] * scale[CONTROLS + j] + mean[CONTROLS + j];
-}
-
-static void begin(Instance *m)
-{
-    State *s = &m->state;
-    float past[IN_LEN * COLUMNS];
-    for (int i = 0; i < IN_LEN * COLUMNS; i++)
-        past[i] = standardised(s->initial[i], i % COLUMNS);
-#ifdef WINDOW_NETWORK
-    memcpy(s->memory, past, sizeof past);
-#else
-    network_encode(past, s->memory, m->work);
-#endif
-    for (int j = 0; j < PREDICTED; j++)
-        s->predicted[j] = s->initial[(IN_LEN - 1) * COLUMNS + CONTROLS + j];
-}
-
-static void advance(Instance *m, const double *controls)
-{
-    State *s = &m->state;
-    float control[CONTROLS], row[PREDICTED];
-    for (int i = 0; i < CONTROLS; i++)
-        control[i] = standardised(controls[i], i);
-#ifdef WINDOW_NETWORK
-    network_step(s->memory, control, row, m->work);
-    memmove(s->memory, s->memory + COLUMNS, (IN_LEN - 1) * COLUMNS * sizeof(float));
-    memcpy(s->memory + (IN_LEN - 1) * COLUMNS, control, sizeof control);
-    memcpy(s->memory + (IN_LEN - 1) * COLUMNS + CONTROLS, row, sizeof row);
-#else
-    static const size_t bytes = sizeof s->memory;
-    float next[MEMORY];
-    network_advance(s->memory, control, next, row, m->work);
-    memcpy(s->memory, next, bytes);
-#endif
-    restore(s, row);
+    return wrong ? say(m, fmi2Error, "logStatusError", wrong) : fmi2OK;
 }
 
 EXPORT const char *fmi2GetTypesPlatform(void) { return "default"; }
@@ -136,18 +52,16 @@ EXPORT fmi2Component fmi2Instantiate(fmi2String name, fmi2Type type, fmi2String 
         return NULL;
     }
     m->callbacks = *callbacks;
-    m->name = calloc(strlen(name) + 1, 1);
-    if (m->name)
-        strcpy(m->name, name);
+    m->name = copy_text(name);
     const char *wrong = !m->name ? "no memory" : type != fmi2CoSimulation ? "only co-simulation is supported" :
-        !guid || strcmp(guid, MODEL_GUID) ? "the GUID is not that of modelDescription.xml" : NULL;
+        !guid || strcmp(guid, MODEL_TOKEN) ? "the GUID is not that of modelDescription.xml" : NULL;
     if (wrong) {
-        say(m, fmi2Error, "logStatusError", wrong);
+        result(m, wrong);
         free(m->name);
         free(m);
         return NULL;
     }
-    set_start_values(m);
+    set_start_values(&m->slave.state);
     return m;
 }
 
@@ -168,72 +82,51 @@ EXPORT fmi2Status fmi2SetDebugLogging(fmi2Component c, fmi2Boolean on, size_t n,
 EXPORT fmi2Status fmi2SetupExperiment(fmi2Component c, fmi2Boolean tolerance_given, fmi2Real tolerance, fmi2Real start,
                                       fmi2Boolean stop_given, fmi2Real stop)
 {
-    Instance *m = c;
+    State *s = &((Instance *)c)->slave.state;
     (void)tolerance_given; (void)tolerance; (void)stop_given; (void)stop;
-    m->state.start = m->state.time = start;
+    s->time = start;
     return fmi2OK;
 }
 
 EXPORT fmi2Status fmi2EnterInitializationMode(fmi2Component c)
 {
-    ((Instance *)c)->state.phase = INITIALIZING;
+    ((Instance *)c)->slave.state.phase = INITIALIZING;
     return fmi2OK;
 }
 
 EXPORT fmi2Status fmi2ExitInitializationMode(fmi2Component c)
 {
-    Instance *m = c;
-    if (m->state.phase != INITIALIZING)
-        return say(m, fmi2Error, "logStatusError", "fmi2ExitInitializationMode without fmi2EnterInitializationMode");
-    begin(m);
-    m->state.phase = STEPPING;
-    return fmi2OK;
+    return result(c, end_initialization(&((Instance *)c)->slave));
 }
 
 EXPORT fmi2Status fmi2Terminate(fmi2Component c)
 {
-    ((Instance *)c)->state.phase = TERMINATED;
+    ((Instance *)c)->slave.state.phase = TERMINATED;
     return fmi2OK;
 }
 
 EXPORT fmi2Status fmi2Reset(fmi2Component c)
 {
-    set_start_values(c);
+    set_start_values(&((Instance *)c)->slave.state);
     return fmi2OK;
 }
 
 EXPORT fmi2Status fmi2GetReal(fmi2Component c, const fmi2ValueReference vr[], size_t n, fmi2Real value[])
 {
     Instance *m = c;
-    State *s = &m->state;
-    for (size_t i = 0; i < n; i++) {
-        if (vr[i] < FIRST_OUTPUT)
-            value[i] = s->controls[vr[i]];
-        else if (vr[i] < FIRST_INITIAL)
-            /* Before the first step the outputs are the last given row. */
-            value[i] = s->phase < STEPPING ? s->initial[(IN_LEN - 1) * COLUMNS + vr[i]] : s->predicted[vr[i] - CONTROLS];
-        else if (vr[i] < VARIABLES)
-            value[i] = s->initial[vr[i] - FIRST_INITIAL];
-        else
-            return say(m, fmi2Error, "logStatusError", "fmi2GetReal: no variable of this value reference");
-    }
-    return fmi2OK;
+    const char *wrong = NULL;
+    for (size_t i = 0; i < n && !wrong; i++)
+        wrong = get_value(&m->slave.state, vr[i], &value[i]);
+    return result(m, wrong);
 }
 
 EXPORT fmi2Status fmi2SetReal(fmi2Component c, const fmi2ValueReference vr[], size_t n, const fmi2Real value[])
 {
     Instance *m = c;
-    State *s = &m->state;
-    for (size_t i = 0; i < n; i++) {
-        if (vr[i] < FIRST_OUTPUT)
-            s->controls[vr[i]] = value[i];
-        else if (vr[i] >= FIRST_INITIAL && vr[i] < VARIABLES && s->phase < STEPPING)
-            s->initial[vr[i] - FIRST_INITIAL] = value[i];
-        else
-            return say(m, fmi2Error, "logStatusError",
-                       "fmi2SetReal: only inputs, and before the end of the initialization the initial rows, can be set");
-    }
-    return fmi2OK;
+    const char *wrong = NULL;
+    for (size_t i = 0; i < n && !wrong; i++)
+        wrong = set_value(&m->slave.state, vr[i], value[i]);
+    return result(m, wrong);
 }
 
 EXPORT fmi2Status fmi2SetRealInputDerivatives(fmi2Component c, const fmi2ValueReference vr[], size_t n,
@@ -242,47 +135,26 @@ EXPORT fmi2Status fmi2SetRealInputDerivatives(fmi2Component c, const fmi2ValueRe
     Instance *m = c;
     for (size_t i = 0; i < n; i++) {
         if (vr[i] >= CONTROLS || order[i] != 1)
-            return say(m, fmi2Error, "logStatusError", "fmi2SetRealInputDerivatives: first derivatives of inputs only");
-        m->state.derivatives[vr[i]] = value[i];
+            return result(m, "fmi2SetRealInputDerivatives: first derivatives of inputs only");
+        m->slave.state.derivatives[vr[i]] = value[i];
     }
     return fmi2OK;
 }
 
 EXPORT fmi2Status fmi2DoStep(fmi2Component c, fmi2Real time, fmi2Real step, fmi2Boolean no_rewind)
 {
-    Instance *m = c;
-    State *s = &m->state;
     (void)no_rewind;
-    if (s->phase != STEPPING)
-        return say(m, fmi2Error, "logStatusError", "fmi2DoStep before the end of the initialization");
-    if (fabs(time - s->time) > STEP_TOLERANCE * STEP + 1e-12 * fabs(time))
-        return say(m, fmi2Error, "logStatusError", "fmi2DoStep: not the time that the last step ended at");
-    const double count = floor(step / STEP + 0.5);
-    if (count < 1 || fabs(step - count * STEP) > STEP_TOLERANCE * STEP)
-        return say(m, fmi2Error, "logStatusError",
-                   "fmi2DoStep: the step must be a whole number of steps of " STEP_TEXT " s");
-    for (int i = 1; i <= (int)count; i++) {
-        double controls[CONTROLS];
-        for (int j = 0; j < CONTROLS; j++)
-            controls[j] = s->controls[j] + i * STEP * s->derivatives[j];
-        advance(m, controls);
-    }
-    s->time = time + step;
-    memset(s->derivatives, 0, sizeof s->derivatives);
-    return fmi2OK;
+    return result(c, do_step(&((Instance *)c)->slave, time, step));
 }
 
 EXPORT fmi2Status fmi2GetFMUstate(fmi2Component c, fmi2FMUstate *state)
 {
-    if (!*state && !(*state = malloc(sizeof(State))))
-        return fmi2Error;
-    memcpy(*state, &((Instance *)c)->state, sizeof(State));
-    return fmi2OK;
+    return result(c, copy_state(&((Instance *)c)->slave.state, state));
 }
 
 EXPORT fmi2Status fmi2SetFMUstate(fmi2Component c, fmi2FMUstate state)
 {
-    memcpy(&((Instance *)c)->state, state, sizeof(State));
+    memcpy(&((Instance *)c)->slave.state, state, sizeof(State));
     return fmi2OK;
 }
 
@@ -303,21 +175,16 @@ EXPORT fmi2Status fmi2SerializedFMUstateSize(fmi2Component c, fmi2FMUstate state
 
 EXPORT fmi2Status fmi2SerializeFMUstate(fmi2Component c, fmi2FMUstate state, fmi2Byte bytes[], size_t size)
 {
-    (void)c;
     if (size < sizeof(State))
-        return fmi2Error;
+        return result(c, "fmi2SerializeFMUstate: too little room");
     memcpy(bytes, state, sizeof(State));
     return fmi2OK;
 }
 
 EXPORT fmi2Status fmi2DeSerializeFMUstate(fmi2Component c, const fmi2Byte bytes[], size_t size, fmi2FMUstate *state)
 {
-    if (size != sizeof(State))
-        return say(c, fmi2Error, "logStatusError", "fmi2DeSerializeFMUstate: not a state of this model");
-    if (!*state && !(*state = malloc(sizeof(State))))
-        return fmi2Error;
-    memcpy(*state, bytes, sizeof(State));
-    return fmi2OK;
+    return result(c, size != sizeof(State) ? "fmi2DeSerializeFMUstate: not a state of this model"
+                                           : copy_state(bytes, state));
 }
 
 /* What the standard asks for and this slave has no use for. */
@@ -326,13 +193,13 @@ EXPORT fmi2Status fmi2DeSerializeFMUstate(fmi2Component c, const fmi2Byte bytes[
     EXPORT fmi2Status fmi2Get##TYPE(fmi2Component c, const fmi2ValueReference vr[], size_t n, fmi2##TYPE value[])     \
     {                                                                                                                 \
         (void)vr; (void)value;                                                                                        \
-        return n ? say(c, fmi2Error, "logStatusError", "there are no variables of type " #TYPE) : fmi2OK;             \
+        return result(c, n ? "there are no variables of type " #TYPE : NULL);                                         \
     }                                                                                                                 \
     EXPORT fmi2Status fmi2Set##TYPE(fmi2Component c, const fmi2ValueReference vr[], size_t n,                         \
                                     const fmi2##TYPE value[])                                                         \
     {                                                                                                                 \
         (void)vr; (void)value;                                                                                        \
-        return n ? say(c, fmi2Error, "logStatusError", "there are no variables of type " #TYPE) : fmi2OK;             \
+        return result(c, n ? "there are no variables of type " #TYPE : NULL);                                         \
     }
 
 NOTHING_OF(Integer)
@@ -344,19 +211,19 @@ EXPORT fmi2Status fmi2GetDirectionalDerivative(fmi2Component c, const fmi2ValueR
                                                fmi2Real dz[])
 {
     (void)u; (void)n; (void)k; (void)m; (void)dv; (void)dz;
-    return say(c, fmi2Error, "logStatusError", "directional derivatives are not provided");
+    return result(c, "directional derivatives are not provided");
 }
 
 EXPORT fmi2Status fmi2GetRealOutputDerivatives(fmi2Component c, const fmi2ValueReference vr[], size_t n,
                                                const fmi2Integer order[], fmi2Real value[])
 {
     (void)vr; (void)n; (void)order; (void)value;
-    return say(c, fmi2Error, "logStatusError", "output derivatives are not provided");
+    return result(c, "output derivatives are not provided");
 }
 
 EXPORT fmi2Status fmi2CancelStep(fmi2Component c)
 {
-    return say(c, fmi2Error, "logStatusError", "steps are not asynchronous");
+    return result(c, "steps are not asynchronous");
 }
 
 EXPORT fmi2Status fmi2GetStatus(fmi2Component c, const fmi2StatusKind kind, fmi2Status *value)
@@ -369,7 +236,7 @@ EXPORT fmi2Status fmi2GetRealStatus(fmi2Component c, const fmi2StatusKind kind, 
 {
     if (kind != fmi2LastSuccessfulTime)
         return fmi2Discard;
-    *value = ((Instance *)c)->state.time;
+    *value = ((Instance *)c)->slave.state.time;
     return fmi2OK;
 }
 

@@ -13,30 +13,35 @@ from surrogate_modeling.config import UserError
 from surrogate_modeling.stepping import Advance, Encode
 from surrogate_modeling.surrogate import Surrogate
 
-MAIN_SOURCE = "fmi2_slave.c"
+
+def main_source(version: float) -> str:
+    """The file to compile for a version of FMI."""
+    return f"fmi{version:.0f}_slave.c"
 
 
-def write_sources(surrogate: Surrogate, start: np.ndarray, guid: str) -> dict[str, str]:
-    """File name -> text; compiling ``MAIN_SOURCE`` gives the slave.
+def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: float) -> dict[str, str]:
+    """File name -> text; compiling :func:`main_source` gives the slave.
 
     Args:
         surrogate: on the CPU, in evaluation mode.
         start: (in_len, F) start values of the initial rows.
-        guid: of the model description.
+        token: of the model description.
+        version: of FMI.
 
     Raises:
         UserError: the network cannot be stepped, or has an operation that cannot be written in C.
     """
     routines = resources.files("surrogate_modeling.c_code").joinpath("routines.h").read_text()
-    slave = resources.files("surrogate_modeling.fmu").joinpath(MAIN_SOURCE).read_text()
+    own = resources.files("surrogate_modeling.fmu")
+    slave = {name: own.joinpath(name).read_text() for name in (main_source(version), "slave.h")}
     try:
-        model = _model_header(surrogate, start, guid)
+        model = _model_header(surrogate, start, token)
     except CTranslationError as error:
         raise UserError(f"format=fmu: {error}; use format=onnx, or add it to c_code/operators.py") from None
-    return {MAIN_SOURCE: slave, "routines.h": routines, "model.h": model}
+    return {**slave, "routines.h": routines, "model.h": model}
 
 
-def _model_header(surrogate: Surrogate, start: np.ndarray, guid: str) -> str:
+def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
     description = surrogate.description
     sizes = description.sizes
     columns = sizes.controls + sizes.predicted
@@ -67,7 +72,8 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, guid: str) -> str:
             '#include "routines.h"',
             kind,
             "\n".join(f"#define {name} {value}" for name, value in numbers.items()),
-            f'#define MODEL_GUID "{guid}"\n#define STEP {description.step!r}\n#define STEP_TEXT "{description.step:g}"',
+            f'#define MODEL_TOKEN "{token}"',
+            f'#define STEP {description.step!r}\n#define STEP_TEXT "{description.step:g}"',
             c_array("mean", surrogate.scaling.mean),
             c_array("scale", surrogate.scaling.scale),
             f"static const double start_values[{start.size}] = {{\n{_doubles(torch.from_numpy(start))}\n}};",

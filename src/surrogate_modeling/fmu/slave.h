@@ -1,0 +1,169 @@
+/* A surrogate model as a slave, whatever the version of FMI: its variables, and a step. Needs the C library only.
+
+   model.h (generated) holds sizes, scaling, start values, weights, and the network as C functions.
+
+   Time starts at the last given row. The rows up to there are the parameters "initial[i].<column>"; every step of
+   STEP seconds gives the next row. The control of that row is the input set before the step, carried on by its first
+   derivative where the environment gives one.
+
+   Functions that can fail return what is wrong, or NULL. */
+
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#define COLUMNS (CONTROLS + PREDICTED)
+/* Value references: inputs, outputs, initial rows, time. */
+#define FIRST_OUTPUT CONTROLS
+#define FIRST_INITIAL COLUMNS
+#define TIME_REFERENCE (COLUMNS + IN_LEN * COLUMNS)
+#define STEP_TOLERANCE 1e-6
+#define MOST_STEPS 1e9
+
+typedef enum { INSTANTIATED, INITIALIZING, STEPPING, TERMINATED } Phase;
+
+/* Everything that changes during a simulation: saving and restoring it is one copy. */
+typedef struct {
+    Phase phase;
+    double time;
+    double controls[CONTROLS], derivatives[CONTROLS], predicted[PREDICTED], initial[IN_LEN * COLUMNS];
+    float memory[MEMORY]; /* the past window (IN_LEN, COLUMNS), or the state of the network; standardised */
+} State;
+
+typedef struct {
+    State state;
+    float work[WORKSPACE];
+} Slave;
+
+static void set_start_values(State *s)
+{
+    memset(s, 0, sizeof *s);
+    for (int i = 0; i < IN_LEN * COLUMNS; i++)
+        s->initial[i] = start_values[i];
+    for (int i = 0; i < CONTROLS; i++)
+        s->controls[i] = start_values[(IN_LEN - 1) * COLUMNS + i];
+}
+
+static float standardised(double value, int column)
+{
+    return ((float)value - mean[column]) / scale[column];
+}
+
+/* Standardised output of the network -> the outputs of the slave. */
+static void restore(State *s, const float *row)
+{
+    for (int j = 0; j < PREDICTED; j++)
+        s->predicted[j] = row[j] * scale[CONTROLS + j] + mean[CONTROLS + j];
+}
+
+static const char *end_initialization(Slave *m)
+{
+    State *s = &m->state;
+    float past[IN_LEN * COLUMNS];
+    if (s->phase != INITIALIZING)
+        return "the end of an initialization that was not begun";
+    for (int i = 0; i < IN_LEN * COLUMNS; i++)
+        past[i] = standardised(s->initial[i], i % COLUMNS);
+#ifdef WINDOW_NETWORK
+    memcpy(s->memory, past, sizeof past);
+#else
+    network_encode(past, s->memory, m->work);
+#endif
+    for (int j = 0; j < PREDICTED; j++)
+        s->predicted[j] = s->initial[(IN_LEN - 1) * COLUMNS + CONTROLS + j];
+    s->phase = STEPPING;
+    return NULL;
+}
+
+static void advance(Slave *m, const double *controls)
+{
+    State *s = &m->state;
+    float control[CONTROLS], row[PREDICTED];
+    for (int i = 0; i < CONTROLS; i++)
+        control[i] = standardised(controls[i], i);
+#ifdef WINDOW_NETWORK
+    network_step(s->memory, control, row, m->work);
+    memmove(s->memory, s->memory + COLUMNS, (IN_LEN - 1) * COLUMNS * sizeof(float));
+    memcpy(s->memory + (IN_LEN - 1) * COLUMNS, control, sizeof control);
+    memcpy(s->memory + (IN_LEN - 1) * COLUMNS + CONTROLS, row, sizeof row);
+#else
+    float next[MEMORY];
+    network_advance(s->memory, control, next, row, m->work);
+    memcpy(s->memory, next, sizeof next);
+#endif
+    restore(s, row);
+}
+
+static const char *do_step(Slave *m, double time, double step)
+{
+    State *s = &m->state;
+    const double count = floor(step / STEP + 0.5);
+    if (s->phase != STEPPING)
+        return "a step before the end of the initialization, or after the end of the simulation";
+    /* Written so that NaN is refused too. */
+    if (!(fabs(time - s->time) <= STEP_TOLERANCE * STEP + 1e-12 * fabs(time)))
+        return "the step does not begin at the time that the last one ended at";
+    if (!(count >= 1 && count <= MOST_STEPS && fabs(step - count * STEP) <= STEP_TOLERANCE * STEP))
+        return "the step must be a whole number of steps of " STEP_TEXT " s";
+    for (int i = 1; i <= (int)count; i++) {
+        double controls[CONTROLS];
+        for (int j = 0; j < CONTROLS; j++)
+            controls[j] = s->controls[j] + i * STEP * s->derivatives[j];
+        advance(m, controls);
+    }
+    s->time = time + step;
+    memset(s->derivatives, 0, sizeof s->derivatives);
+    return NULL;
+}
+
+static const char *get_value(const State *s, unsigned reference, double *value)
+{
+    if (reference < FIRST_OUTPUT)
+        *value = s->controls[reference];
+    else if (reference < FIRST_INITIAL)
+        /* Before the first step the outputs are the last given row. */
+        *value = s->phase < STEPPING ? s->initial[(IN_LEN - 1) * COLUMNS + reference]
+                                     : s->predicted[reference - FIRST_OUTPUT];
+    else if (reference < TIME_REFERENCE)
+        *value = s->initial[reference - FIRST_INITIAL];
+    else if (reference == TIME_REFERENCE)
+        *value = s->time;
+    else
+        return "there is no variable of this value reference";
+    return NULL;
+}
+
+static const char *set_value(State *s, unsigned reference, double value)
+{
+    if (reference < FIRST_OUTPUT)
+        s->controls[reference] = value;
+    else if (reference >= FIRST_INITIAL && reference < TIME_REFERENCE && s->phase < STEPPING)
+        s->initial[reference - FIRST_INITIAL] = value;
+    else
+        return "only inputs, and before the end of the initialization the initial rows, can be set";
+    return NULL;
+}
+
+static char *copy_text(const char *text)
+{
+    char *copy = text ? malloc(strlen(text) + 1) : NULL;
+    return copy ? strcpy(copy, text) : NULL;
+}
+
+/* A copy of the state in memory of its own, or in that of an earlier copy. */
+static const char *copy_state(const void *from, void **to)
+{
+    if (!*to && !(*to = malloc(sizeof(State))))
+        return "no memory";
+    memcpy(*to, from, sizeof(State));
+    return NULL;
+}
