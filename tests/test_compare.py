@@ -86,6 +86,7 @@ def test_runs_hang_below_the_comparison(finished: tuple[Path, subprocess.Complet
     assert {"nADE", "nADE_quadratic", "training_seconds", "parameters"} <= set(own[0].data.metrics)
 
 
+@pytest.mark.slow
 def test_repeated_it_trains_only_what_is_new(finished: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
     tmp_path, _ = finished
     before = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "results").iterdir()}

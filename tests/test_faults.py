@@ -111,6 +111,7 @@ def assert_equal_runs(killed: Path, whole: Path, metrics: Sequence[str], epochs:
     assert all(torch.equal(value, weights[key]) for key, value in resumed.items())
 
 
+@pytest.mark.slow
 def test_a_diverged_free_run_is_scored_as_such(tmp_path: Path) -> None:
     """One epoch at 300 times the usual rate: a piecewise linear network that makes what it is fed with larger."""
     for i in range(6):

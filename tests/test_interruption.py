@@ -23,10 +23,22 @@ def interrupted(action: Callable[..., object], *arguments: object) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_both_signals_interrupt_and_the_handlers_are_put_back(number: signal.Signals) -> None:
+    outer = signal.signal(number, signal.default_int_handler)
     before = [signal.getsignal(each) for each in SIGNALS]
     with pytest.raises(KeyboardInterrupt), terminated_as_interrupt():
         interrupted(os.kill, os.getpid(), number)
     assert [signal.getsignal(each) for each in SIGNALS] == before
+    signal.signal(number, outer)
+
+
+def test_what_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with terminated_as_interrupt():
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(0.1)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Interrupting(logging.Handler):

@@ -138,9 +138,11 @@ def test_workers_that_cannot_start_are_an_error_not_a_wait(tmp_path: Path, monke
         generate_cases(tmp_path, PLAN, workers=2)
 
 
+# Ctrl-C is ignored by what a shell starts in the background, these tests perhaps among it.
 SCRIPT = """
-import json, sys
+import json, signal, sys
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from surrogate_modeling.refrigerant.generation import CasePlan, generate_cases
 generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2)
 """

@@ -21,6 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 from surrogate_modeling.config import UserError
 from surrogate_modeling.whole_file import full_disk
 
+# What a user can mend: of ours, and what Hydra and OmegaConf say of a configuration.
+REFUSALS = (UserError, HydraException, OmegaConfBaseException)
+
 
 def run_command(main: Callable[[], Any]) -> int:
     """Run a Hydra command and turn how it ended into an exit code.
@@ -32,10 +35,8 @@ def run_command(main: Callable[[], Any]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         main()
-    except UserError as error:
-        return refuse(str(error))
-    except (HydraException, OmegaConfBaseException) as error:
-        return refuse(configuration_message(error))
+    except REFUSALS as error:
+        return refuse(_message(error))
     except OSError as error:
         if (refusal := full_disk(error, Path.cwd())) is None:
             raise
@@ -70,11 +71,15 @@ def refusals() -> Iterator[None]:
     """Say a refusal inside a Hydra task at once; in a search it is passed on, and fails the trial only."""
     try:
         yield
-    except UserError as error:
+    except REFUSALS as error:
         if HydraConfig.get().mode is RunMode.RUN:
             # Hydra would put a line of its own before the message of an exception.
-            sys.exit(refuse(str(error)))
+            sys.exit(refuse(_message(error)))
         raise
+
+
+def _message(error: BaseException) -> str:
+    return str(error) if isinstance(error, UserError) else configuration_message(error)
 
 
 def configuration_message(error: BaseException) -> str:

@@ -22,7 +22,8 @@ def terminated_as_interrupt() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: one of them came.
     """
-    handlers = {signal.SIGINT: interrupt, signal.SIGTERM: interrupt}
+    # A shell lets what it starts in the background ignore Ctrl-C: that stays so.
+    handlers = {n: interrupt for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN}
     if hasattr(signal, "SIGALRM"):
         handlers[signal.SIGALRM] = interrupt
     try:

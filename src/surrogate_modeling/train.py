@@ -21,9 +21,9 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from surrogate_modeling.command_line import refusals, run_command
+from surrogate_modeling.command_line import REFUSALS, refusals, run_command
 from surrogate_modeling.composition import flatten, register_schemas, reload_config, to_config
-from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT, Config, UserError
+from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT, Config
 from surrogate_modeling.run_log import warnings_counted
 from surrogate_modeling.search.trial import assignment, prepare_trial
 
@@ -74,7 +74,7 @@ def no_trace_of_a_refusal(folder: Path) -> Iterator[None]:
     """Remove the run's folder when the input was refused before anything was recorded: it holds no result."""
     try:
         yield
-    except UserError:
+    except REFUSALS:
         if not (folder / "tracking.jsonl").exists():
             shutil.rmtree(folder, ignore_errors=True)
         raise
