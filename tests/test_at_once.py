@@ -24,9 +24,9 @@ def begin(place: Path, plant: Path, *arguments: str) -> subprocess.Popen[str]:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{place / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
     folder = f"{place}/runs/${{now:%Y-%m-%d}}/${{now:%H-%M-%S}}-${{unique:}}"
     command = [
-        sys.executable, "-c", SAME_SECOND, f"hydra.run.dir='{folder}'", f"hydra.sweep.dir='{folder}-multirun'",
+        sys.executable, "-c", SAME_SECOND, *arguments, f"hydra.run.dir='{folder}'", f"hydra.sweep.dir='{folder}-multirun'",
         "dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, "settings.num_figures=2",
-        "settings.is_save_model=True", *arguments,
+        "settings.is_save_model=True",
     ]  # fmt: skip
     return subprocess.Popen(
         command, cwd=place, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
