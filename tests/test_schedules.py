@@ -7,7 +7,8 @@ import pytest
 
 from surrogate_modeling import schedules
 from surrogate_modeling.channels import Channels
-from surrogate_modeling.schedules import Demands, Schedule, file_refusal, read_chunks, read_schedule
+from surrogate_modeling.config import UserError
+from surrogate_modeling.schedules import Demands, Schedule, file_refusal, read_chunks, read_schedule, schedule_files
 
 CHANNELS = Channels(("u",), ("p", "q"), ("p",), {"u": "-", "p": "bar", "q": "°C"})
 DEMANDS = Demands(CHANNELS, 1.0, 2, 5.0)
@@ -29,6 +30,20 @@ def problems(path: Path, demands: Demands = DEMANDS) -> str:
     result = read_schedule(path, demands)
     assert isinstance(result, list)
     return "\n".join(map(str, result))
+
+
+def test_a_file_a_folder_or_the_files_that_match(tmp_path: Path) -> None:
+    for name in ("case10.csv", "case2.csv", "families.csv", "plan.json"):
+        write(tmp_path, "x", name=name)
+
+    def names(place: Path) -> list[str]:
+        return [path.name for path in schedule_files(place)]
+
+    assert names(tmp_path) == ["case2.csv", "case10.csv", "families.csv"]
+    assert names(tmp_path / "case*.csv") == ["case2.csv", "case10.csv"]
+    assert names(tmp_path / "case2.csv") == ["case2.csv"]
+    with pytest.raises(UserError, match=r"cases=.*: no file b\*.csv in this folder"):
+        names(tmp_path / "b*.csv")
 
 
 def test_columns_are_found_by_name_and_others_left_aside(tmp_path: Path) -> None:

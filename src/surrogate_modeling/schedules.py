@@ -49,13 +49,15 @@ class Schedule:
 
 
 def schedule_files(place: Path) -> list[Path]:
-    """The file itself, or the ``*.csv`` of a folder in natural name order.
+    """The file itself, the ``*.csv`` of a folder, or the files whose names match (``folder/case*.csv``), in name order.
 
     Raises:
         UserError: nothing there.
     """
     if place.is_file():
         return [place]
+    if "*" in place.name and not place.is_dir():
+        return list_case_files(place.parent, place.name, key="cases")
     return list_case_files(place, key="cases")
 
 
