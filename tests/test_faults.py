@@ -51,15 +51,20 @@ def course(folder: Path, run_id: str, metric: str) -> dict[int, float]:
     return values
 
 
-@pytest.mark.parametrize(("kills", "epochs"), [(1, 60), pytest.param(20, 800, marks=pytest.mark.slow)])
-def test_a_killed_run_equals_the_uninterrupted_one(tmp_path: Path, kills: int, epochs: int) -> None:
-    plant, chance = write_plant(tmp_path / "plant"), random.Random(20)
+def prepare(tmp_path: Path, epochs: int, *more: str) -> tuple[Path, Path, list[str]]:
+    """Folders for a run that is left alone and for one that is killed, and the arguments of both."""
+    plant = write_plant(tmp_path / "plant")
+    for folder in (whole := tmp_path / "whole", killed := tmp_path / "killed"):
+        folder.mkdir()
     arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, f"settings.epochs={epochs}"]
     arguments += [f"settings.patience={epochs}", "settings.mlflow_exp_name=killed", "settings.is_save_model=True"]
-    arguments += ["settings.num_figures=0"]
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    killed.mkdir()
+    return whole, killed, [*arguments, *more]
+
+
+@pytest.mark.parametrize(("kills", "epochs"), [(1, 60), pytest.param(20, 800, marks=pytest.mark.slow)])
+def test_a_killed_run_equals_the_uninterrupted_one(tmp_path: Path, kills: int, epochs: int) -> None:
+    chance = random.Random(20)
+    whole, killed, arguments = prepare(tmp_path, epochs, "settings.num_figures=0")
     uninterrupted = begin(whole, f"hydra.run.dir={whole}/run", *arguments)
     process = begin(killed, f"hydra.run.dir={killed}/run", *arguments)
     for number in range(kills):
@@ -72,13 +77,8 @@ def test_a_killed_run_equals_the_uninterrupted_one(tmp_path: Path, kills: int, e
 
 @pytest.mark.slow
 def test_an_ensemble_killed_in_its_second_member_equals_the_uninterrupted_one(tmp_path: Path) -> None:
-    plant, epochs = write_plant(tmp_path / "plant"), 60
-    arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, f"settings.epochs={epochs}"]
-    arguments += [f"settings.patience={epochs}", "settings.mlflow_exp_name=killed", "settings.is_save_model=True"]
-    arguments += ["settings.ensemble=2"]
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    whole.mkdir()
-    killed.mkdir()
+    epochs = 60
+    whole, killed, arguments = prepare(tmp_path, epochs, "settings.ensemble=2")
     uninterrupted = begin(whole, f"hydra.run.dir={whole}/run", *arguments)
     process, journal = begin(killed, f"hydra.run.dir={killed}/run", *arguments), killed / "run" / "tracking.jsonl"
     deadline = time.monotonic() + 900

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from surrogate_modeling.interruption import terminated_as_interrupt
+from surrogate_modeling.interruption import interrupt, terminated_as_interrupt
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -37,6 +37,8 @@ def test_what_is_ignored_stays_so() -> None:
         with terminated_as_interrupt():
             os.kill(os.getpid(), signal.SIGINT)
             threading.Event().wait(0.1)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is interrupt
     finally:
         signal.signal(signal.SIGINT, before)
 

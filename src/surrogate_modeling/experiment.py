@@ -22,7 +22,7 @@ from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, count_parameters, measure
 from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
-from surrogate_modeling.run_log import warnings_counted
+from surrogate_modeling.run_log import first_line, warnings_counted
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.sender import MLFLOW_MODEL
 from surrogate_modeling.serving import save_mlflow_model
@@ -222,10 +222,12 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
     try:
         surrogate = Surrogate(description)
     except (MemoryError, RuntimeError, TypeError, ValueError) as error:
-        if not is_of_memory(error):
+        # Of more than any machine could have, the number of bytes overflows.
+        if not is_of_memory(error) and "overflow" not in str(error).lower():
             raise
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"model: a network of these sizes does not fit the memory ({said}); use smaller ones") from None
+        raise UserError(
+            f"model: a network of these sizes does not fit the memory ({first_line(error)}); use smaller ones"
+        ) from None
     constant = surrogate.scaling.fit(case.values for case in split.training)
     if constant:
         columns = (*case_set.channels.controls, *case_set.channels.predicted)

@@ -77,7 +77,11 @@ def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, con
         finished = _predict_chunks(surrogate, files, output, config, table, tally)
         for _ in track(finished, len(files), "predicting", config.progress_bar):
             pass
-    _say_end(tally, table, output)
+    scores = joined(tally.scored) if tally.scored else None
+    if scores:
+        write_losses(output / "loss", scores)
+        _write_errors(surrogate, scores, tally, output)
+    _say_end(tally, scores, table, output)
     if tally.problems:
         raise file_refusal(config.cases, tally.problems, tally.predicted)
 
@@ -107,10 +111,6 @@ def _predict_chunks(
             tally.shown = _tell_excursions(surrogate, cases, predicted, table, tally.shown)
             _write_chunk(surrogate, schedules, predicted, bands, output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
-    if tally.scored:
-        scores = joined(tally.scored)
-        write_losses(output / "loss", scores)
-        _write_errors(surrogate, scores, tally, output)
 
 
 def _tell_excursions(
@@ -182,7 +182,7 @@ def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Pa
         )  # fmt: skip
 
 
-def _say_end(tally: Tally, table: ExcursionTable, output: Path) -> None:
+def _say_end(tally: Tally, scores: Scores | None, table: ExcursionTable, output: Path) -> None:
     if table.input_cases:
         log.warning(
             "the inputs of %d of %d schedules leave the range of the training cases; every column, time and amount "
@@ -197,8 +197,7 @@ def _say_end(tally: Tally, table: ExcursionTable, output: Path) -> None:
         )  # fmt: skip
     if tally.diverged:
         log.warning("the free run diverged in %d schedules: %s", len(tally.diverged), ", ".join(tally.diverged[:20]))
-    if tally.scored:
-        scores = joined(tally.scored)
+    if scores:
         log.info("against the truth, which %d of them hold:\n%s", len(scores.cases), summary_table(scores, {}))
     if tally.predicted:
         log.info(

@@ -1,4 +1,4 @@
-"""What a run says: its warnings counted for the last summary, and a full disk said once instead of at every line."""
+"""What a run says: errors in a line, warnings counted for the last summary, a full disk once instead of at each line."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from contextlib import contextmanager
 # They say where the record waits, which the last message does too.
 NOT_COUNTED = ("surrogate_modeling.tracking", "surrogate_modeling.sender")
 SHOWN = 30
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says of an error is often pages long."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class Warnings(logging.Handler):

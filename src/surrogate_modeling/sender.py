@@ -1,6 +1,6 @@
 """The tracking store: sending the journals of run folders to it, and getting files out of it.
 
-With serving.py and served_model.py the only file that imports mlflow.
+MLflow is imported here, by tracking_database.py, and by serving.py and served_model.py for the MLflow model.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 from surrogate_modeling.journal import JOURNAL, LOCK, RESERVE, STATE, grouped, locked, read_state
+from surrogate_modeling.run_log import first_line
 from surrogate_modeling.tracking_database import SQLITE, create_database
 from surrogate_modeling.whole_file import write_whole
 
@@ -183,9 +184,9 @@ def metric_name(name: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "_-./: " else "_" for letter in name)
 
 
-def first_line(error: Exception) -> str:
-    """What a store says is pages long."""
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+def said_by_store(error: Exception) -> str:
+    """The first line, cut where it is a page by itself."""
+    return first_line(error)[:300]
 
 
 def send_later(folders: list[Path]) -> int:
@@ -201,7 +202,7 @@ def send_later(folders: list[Path]) -> int:
             finished = '"status": "FINISHED"' in (folder / JOURNAL).read_text(encoding="utf-8").splitlines()[-1]
             place = clear_folder(sender) if finished else sender.artifact_place()
         except Exception as error:
-            print(f"{folder}: {tracking_uri()}: {first_line(error)}", file=sys.stderr)
+            print(f"{folder}: {tracking_uri()}: {said_by_store(error)}", file=sys.stderr)
             return 1
         print(f"{folder}: sent; artifacts are in {place}")
     return 0
@@ -229,7 +230,7 @@ def fetch(reference: str, name: str, folder: Path) -> Path:
     try:
         fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
     except Exception as error:
-        raise UserError(f"{reference}: not found in {store} ({first_line(error)})") from None
+        raise UserError(f"{reference}: not found in {store} ({said_by_store(error)})") from None
     found = [fetched] if fetched.is_file() else sorted(fetched.rglob(name))
     if not found:
         raise UserError(f"{reference}: holds no {name}; it is saved by settings.is_save_model=True")

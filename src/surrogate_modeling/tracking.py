@@ -17,15 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_modeling.journal import JOURNAL, append, drop_half_line, is_sent, keep_reserve, locked, release_reserve
-from surrogate_modeling.sender import Sender, clear_folder, first_line, metric_name, send_later, tracking_uri
+from surrogate_modeling.sender import Sender, clear_folder, metric_name, said_by_store, send_later, tracking_uri
 from surrogate_modeling.whole_file import NotWritten
 
 log = logging.getLogger(__name__)
 LONGEST_PARAMETER = 6000
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 SECONDS_TO_FINISH, SECONDS_OF_ONE_CALL = 120.0, 30.0
-# What says how a run ended; for it there is room on a full disk too.
-LAST_WORDS = {"tags", "artifacts", "register", "finish"}
 
 
 class Run:
@@ -89,8 +87,13 @@ class Run:
         self._write("metrics", values={metric_name(key): float(value) for key, value in values.items()}, step=step)
 
     def set_tags(self, values: dict[str, str]) -> None:
-        """Record texts."""
-        self._write("tags", values=values)
+        """Record texts, among them why a run ended, for which there is room on a full disk too."""
+        try:
+            self._write("tags", values=values)
+        except NotWritten:
+            if not release_reserve(self.folder):
+                raise
+            self._write("tags", values=values)
 
     def register_model(self, name: str) -> None:
         """Make the MLflow model in the folder a version of a registered one, once its files are sent."""
@@ -129,18 +132,13 @@ class Run:
         except Exception as error:
             # All was sent, and the store went away since: asking where it lies must not fail the run.
             log.warning(
-                "tracking store %s: %s; all was sent, and the folder is kept", tracking_uri(), first_line(error)
+                "tracking store %s: %s; all was sent, and the folder is kept", tracking_uri(), said_by_store(error)
             )
             return None
 
     def _write(self, operation: str, **content: Any) -> None:
         entry = {"op": operation, "time": int(time.time() * 1000), **content}
-        try:
-            append(self.folder, entry)
-        except NotWritten:
-            if operation not in LAST_WORDS or not release_reserve(self.folder):
-                raise
-            append(self.folder, entry)
+        append(self.folder, entry)
         self._wake.set()
 
     def _send(self) -> None:
@@ -155,7 +153,10 @@ class Run:
             except Exception as error:
                 if pause == FIRST_PAUSE:
                     log.warning(
-                        "tracking store %s: %s; the record waits in %s", tracking_uri(), first_line(error), self.folder
+                        "tracking store %s: %s; the record waits in %s",
+                        tracking_uri(),
+                        said_by_store(error),
+                        self.folder,
                     )
                 (self._given_up if ended else self._ended).wait(pause)
                 if self._given_up.is_set():

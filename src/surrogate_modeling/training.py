@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pytorch_lightning import LightningModule, Trainer, seed_everything
+from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
 from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor
 from torch.nn import functional as fn
@@ -38,6 +38,7 @@ from surrogate_modeling.checkpoints import (
     write_fitted,
 )
 from surrogate_modeling.config import Criterion, Precision, Schedule, SettingsConfig, UserError
+from surrogate_modeling.run_log import first_line
 from surrogate_modeling.surrogate import Surrogate, pick_device, roll_out
 from surrogate_modeling.system_metrics import SystemMetrics
 from surrogate_modeling.windows import Batch, WindowData, epoch_seed
@@ -213,31 +214,19 @@ def fit(
     averaged = [AveragedWeights(settings.ema)] if settings.ema else []
     system = SystemMetrics() if settings.system_metrics else None
     forwarding = MetricForwarding(log_metrics, system)
-    trainer = Trainer(
-        accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=1,
-        precision=LIGHTNING_PRECISION[settings.precision],
-        max_epochs=settings.epochs,
-        gradient_clip_val=settings.gradient_clip,
-        callbacks=[
-            budget,
-            DivergenceGuard(),
-            *([system] if system else []),
-            *validated,
-            *averaged,
-            EarlyStopping(monitor, patience=settings.patience, check_finite=False),
-            best,
-            latest,
-            forwarding,
-            EpochProgress(settings.progress_bar, budget),
-        ],
-        plugins=[WholeFiles()],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        default_root_dir=folder,
-    )
+    callbacks = [
+        budget,
+        DivergenceGuard(),
+        *([system] if system else []),
+        *validated,
+        *averaged,
+        EarlyStopping(monitor, patience=settings.patience, check_finite=False),
+        best,
+        latest,
+        forwarding,
+        EpochProgress(settings.progress_bar, budget),
+    ]
+    trainer = _make_trainer(settings, device, folder, callbacks)
     resume_from = latest_checkpoint(folder)
     module = SurrogateTraining(surrogate, settings, budget)
     with out_of_memory_named(trainer):
@@ -248,6 +237,23 @@ def fit(
     return fitted
 
 
+def _make_trainer(settings: SettingsConfig, device: torch.device, folder: Path, callbacks: list[Callback]) -> Trainer:
+    return Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision=LIGHTNING_PRECISION[settings.precision],
+        max_epochs=settings.epochs,
+        gradient_clip_val=settings.gradient_clip,
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+    )
+
+
 @contextmanager
 def out_of_memory_named(trainer: Trainer) -> Iterator[None]:
     """Turn memory running out while fitting into a refusal with the place and what to try."""
@@ -256,22 +262,17 @@ def out_of_memory_named(trainer: Trainer) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_of_memory(error):
             raise
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        where = f"epoch {trainer.current_epoch}, batch {trainer.fit_loop.batch_idx}"
         raise OutOfMemory(
-            f"out of memory in epoch {trainer.current_epoch}, batch {trainer.fit_loop.batch_idx} ({said}); try a "
-            "smaller settings.batch_size or settings.horizon, or settings.precision=bf16"
+            f"out of memory in {where} ({first_line(error)}); try a smaller "
+            "settings.batch_size or settings.horizon, or settings.precision=bf16"
         ) from None
 
 
 def is_of_memory(error: Exception) -> bool:
-    """Whether there was too little memory, or more was asked for than any machine could have."""
-    # torch has a class for the GPU only; what its CPU allocator says is matched by its words.
-    said = str(error)
-    return (
-        isinstance(error, (MemoryError, torch.OutOfMemoryError))
-        or "DefaultCPUAllocator" in said
-        or "overflow" in said.lower()
-    )
+    """Whether there was too little memory."""
+    # torch has a class for the GPU only; what its CPU allocator says is matched by the allocator's name.
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
 
 
 def load_best(surrogate: Surrogate, folder: Path, device: torch.device) -> None:

@@ -24,6 +24,7 @@ def _binary(expression: str) -> Callable[..., Array]:
     """``$x`` and ``$y`` stand for the elements; either operand may be a number."""
 
     def apply(b: Builder, x: Operand, y: Operand, alpha: float = 1) -> Array:
+        """Element by element; ``alpha`` times the second operand."""
         arrays = [operand for operand in (x, y) if isinstance(operand, Array)]
 
         def filled(*elements: str) -> str:
@@ -89,6 +90,7 @@ def _reduce(start: str, step: str, mean: bool = False) -> Callable[..., Array]:
     """``$a`` is the result so far, ``$x`` the next element."""
 
     def apply(b: Builder, x: Array, dims: Any = None, keepdim: bool = False) -> Array:
+        """Over some dimensions, or all."""
         rank = len(x.shape)
         asked = range(rank) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
         gone = {d % rank for d in asked}
@@ -205,6 +207,7 @@ def _recurrent(gates: int) -> Callable[..., tuple[Array, ...]]:
         b: Builder, x: Array, initial: Any, weights: Sequence[torch.Tensor], has_bias: bool, layers: int,
         _dropout: float, _train: bool, bidirectional: bool, batch_first: bool,
     ) -> tuple[Array, ...]:  # fmt: skip
+        """Outputs of all rows, and the last states."""
         per_layer = 4 if has_bias else 2
         if bidirectional or len(weights) != layers * per_layer or x.shape[0 if batch_first else 1] != 1:
             raise CTranslationError("a recurrent layer with two directions or a projection")

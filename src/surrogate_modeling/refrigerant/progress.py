@@ -48,6 +48,7 @@ def _lines(total: int, done: int) -> Callable[[], None]:
     )
 
     def advance() -> None:
+        """One more is done: a line, when the last was long ago."""
         nonlocal began, finished, last
         finished += 1
         now = time.monotonic()
