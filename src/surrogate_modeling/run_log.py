@@ -1,4 +1,4 @@
-"""What a run says: errors in a line, warnings counted for the last summary, a full disk once instead of at each line."""
+"""What a run says: errors in a line, warnings counted for the summary, a full disk once instead of at each line."""
 
 from __future__ import annotations
 
