@@ -16,7 +16,10 @@ from surrogate_modeling.model_config import (
     ModelConfig,
     SsmConfig,
 )
-from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks.stack import FilterRegression
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate_description import Description
 
 CHANNELS = Channels(
     ("u", "v/2"),
@@ -35,13 +38,21 @@ SMALL: dict[str, ModelConfig] = {
     "ssm-blind": SsmConfig("ssm", width=8, states=4, depth=1, base=Base.level, encoder=False),
     "ssm-gru": SsmConfig("ssm", width=8, states=4, depth=1, core=Core.gru, base=Base.quadratic, filters=[3.0, 30.0]),
 }
+# Of a window network and of one with a state.
+STACKED = ("don-stacked", "ssm-stacked")
 IN_LEN, STEP = 4, 0.5
 
 
 def make(name: str, out_len: int = 1, increment: bool = False) -> Surrogate:
-    """With random weights; ``increment`` also feeds back the targets only."""
+    """With random weights; ``increment`` also feeds back the targets only; ``<name>-stacked`` is half a regression."""
     torch.manual_seed(1)
+    name, stacked = name.removesuffix("-stacked"), name.endswith("-stacked")
     recipe = (Output.increment, Feedback.targets) if increment else (Output.absolute, Feedback.all)
     surrogate = Surrogate(Description(SMALL[name], CHANNELS, IN_LEN, out_len, STEP, *recipe)).eval()
     surrogate.scaling.fit([np.random.default_rng(0).normal(MEAN, SPREAD, (50, 5)).astype(np.float32)])
+    if stacked:
+        regression = FilterRegression(surrogate.description.sizes, TIME_CONSTANTS, products=2)
+        regression.weight.normal_(std=0.1)
+        regression.filters.right += 1
+        surrogate.stack(regression, np.array([0.3, 1.0, 0.0]))
     return surrogate

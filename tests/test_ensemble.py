@@ -17,7 +17,8 @@ from surrogate_modeling.model_config import DonConfig, ModelConfig, SsmConfig
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.onnx_export import export_onnx
 from surrogate_modeling.stepping import StateStart, StateStep
-from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.use_config import Form
 
 CHANNELS = Channels(("u",), ("a", "b"), ("a",), {"u": "-", "a": "K", "b": "bar"})

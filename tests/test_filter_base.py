@@ -6,7 +6,7 @@ import torch
 from surrogate_modeling.model_config import Base
 from surrogate_modeling.networks import Sizes
 from surrogate_modeling.networks.filter_base import PENALTY, fit_base, level_helps
-from surrogate_modeling.networks.filters import MOST_PRODUCTS, Filters
+from surrogate_modeling.networks.filters import MOST_PRODUCTS, Filters, spread_products
 from surrogate_modeling.ridge import Moments, ridge
 
 
@@ -28,7 +28,7 @@ def test_the_level_is_used_where_a_column_stays_near_it() -> None:
 
 def test_each_form_of_base() -> None:
     control, outputs, level, case = cases()
-    filters = Filters(Sizes(1, 2, 5, 1, 2), [4.0], products=True)
+    filters = Filters(Sizes(1, 2, 5, 1, 2), [4.0], spread_products(1, 1))
     ones = torch.ones_like(control)
     # Control, its average, levels and 1, their decays, and the products control x control, control x average, ...
     features = torch.cat((control, 0 * control, level, ones, 0 * level, 0 * ones, control**2, ones, ones), dim=1)
@@ -47,7 +47,7 @@ def test_each_form_of_base() -> None:
 
 
 def test_products_are_of_the_controls_and_their_averages() -> None:
-    filters = Filters(Sizes(2, 1, 3, 1, 1), [4.0], products=True).double()
+    filters = Filters(Sizes(2, 1, 3, 1, 1), [4.0], spread_products(2, 1)).double()
     control = torch.tensor([[1.0, -2.0], [0.5, 3.0]]).double()
     past = torch.tensor([[[1.0, 0.0, 7.0]] * 3]).double()
     keep = np.exp(-1 / 4.0)
@@ -62,5 +62,4 @@ def test_products_are_of_the_controls_and_their_averages() -> None:
 
 def test_the_number_of_products_is_bounded() -> None:
     for controls in (1, 9, 30, 41, 42, 300):
-        filters = Filters(Sizes(controls, 1, 3, 1, 1), [2.0, 6.0, 20.0, 60.0, 200.0, 600.0, 2000.0], products=True)
-        assert filters.features - filters.linear <= MOST_PRODUCTS
+        assert spread_products(controls, 7).shape[1] <= MOST_PRODUCTS

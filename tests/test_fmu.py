@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 fmpy = pytest.importorskip("fmpy")
-from exported import CHANNELS, IN_LEN, SMALL, STEP, make  # noqa: E402
+from exported import CHANNELS, IN_LEN, SMALL, STACKED, STEP, make  # noqa: E402
 from fmpy.fmi2 import FMU2Slave  # noqa: E402
 from fmpy.fmi3 import FMU3Slave  # noqa: E402
 from fmpy.model_description import read_build_description  # noqa: E402
@@ -33,10 +33,11 @@ QUICK = {
     ("ssm", True, 2.0),
     ("lstm", True, 3.0),
     ("ssm", False, 3.0),
+    ("don-stacked", False, 2.0),
 }
 ALL = [
     pytest.param(name, increment, version, marks=() if (name, increment, version) in QUICK else pytest.mark.slow)
-    for name in SMALL
+    for name in (*SMALL, *STACKED)
     for increment in (False, True)
     for version in (2.0, 3.0)
 ]

@@ -38,7 +38,13 @@ def test_one_step_of_a_window_network(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["don", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ssm", "ssm-blind", "ssm-gru")), *SLOW]
+    "name",
+    [
+        "don",
+        "ssm-stacked",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("ssm", "ssm-blind", "ssm-gru", "don-stacked")),
+        *SLOW,
+    ],
 )
 def test_whole_trajectory_of_any_length(tmp_path: Path, name: str) -> None:
     surrogate = make(name, increment=name.startswith("ssm"))

@@ -16,7 +16,8 @@ from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import PROJECT_ROOT
 from surrogate_modeling.model_config import DonConfig
 from surrogate_modeling.prediction import predict_files
-from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.use_config import PredictConfig
 
 PREDICT = PROJECT_ROOT / "src" / "surrogate_modeling" / "predict.py"

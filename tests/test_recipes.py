@@ -16,7 +16,8 @@ from test_networks import SMALL, small
 
 from surrogate_modeling.config import Criterion, Feedback, Monitor, Output, Precision, Schedule, SettingsConfig
 from surrogate_modeling.ensembles import fit_members
-from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.training import seed_run
 from surrogate_modeling.windows import WindowData, WindowDataset
 

@@ -12,7 +12,8 @@ from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Feedback, Output, UserError
 from surrogate_modeling.model_config import MODEL_SCHEMAS, Base, DonConfig, LstmConfig, ModelConfig
-from surrogate_modeling.surrogate import Description, Surrogate, roll_out
+from surrogate_modeling.surrogate import Surrogate, roll_out
+from surrogate_modeling.surrogate_description import Description
 
 CHANNELS = Channels(
     ("u1", "u2"), ("p 1", "p/2", "p.3"), ("p/2",), {"u1": "-", "u2": "K", "p 1": "bar", "p/2": "kW", "p.3": "°C"}

@@ -11,7 +11,8 @@ from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Criterion, Monitor, Schedule, SettingsConfig
 from surrogate_modeling.model_config import DonConfig
-from surrogate_modeling.surrogate import Description, Surrogate, roll_out
+from surrogate_modeling.surrogate import Surrogate, roll_out
+from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.training import OutOfMemory, SurrogateTraining, fit, rate_factor, seed_run
 from surrogate_modeling.windows import Batch, WindowData, WindowDataset
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from scipy.signal import lfilter
 
 from surrogate_modeling.cases import Case
 from surrogate_modeling.metrics import ade
+from surrogate_modeling.networks import Sizes
+from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks.stack import FilterRegression
 from surrogate_modeling.ridge import Moments, ridge
 from surrogate_modeling.scaling import Standardizer
 
-TIME_CONSTANTS = (2.0, 5.0, 15.0, 50.0, 150.0, 500.0, 1500.0)
 SHORTEST_RANGE = 3
 PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
@@ -52,6 +55,8 @@ class FilterRidge:
         self.in_len, self.controls = in_len, controls
         self.time_constants: tuple[float, ...] = TIME_CONSTANTS
         self.penalty = PENALTIES[0]
+        # Positions of the features that are multiplied, and of those that the fit uses.
+        self._pairs = np.zeros((2, 0), dtype=int)
         self._used = np.array([], dtype=int)
         self._weights = np.zeros((0, 0))
         self._offset = np.zeros(0)
@@ -60,6 +65,19 @@ class FilterRidge:
     def parameters(self) -> int:
         """Fitted numbers."""
         return self._weights.size + self._offset.size
+
+    def network(self) -> FilterRegression:
+        """The same as a network, in float32 and standardised units."""
+        predicted = len(self.mean) - self.controls
+        sizes = Sizes(self.controls, predicted, self.in_len, 1, predicted)
+        made = FilterRegression(sizes, TIME_CONSTANTS, self._pairs.shape[1])
+        weight = np.zeros(made.weight.shape)
+        weight[self._used] = self._weights
+        weight[made.filters.constant_at] += self._offset
+        made.weight.copy_(torch.from_numpy(weight))
+        made.filters.left.copy_(torch.from_numpy(self._pairs[0]))
+        made.filters.right.copy_(torch.from_numpy(self._pairs[1]))
+        return made
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
         """(H, P) per case in physical units."""
@@ -104,29 +122,38 @@ class FilterRidge:
         return (case.values - self.mean) / self.scale
 
     def _features(self, case: Case) -> np.ndarray:
-        """(H, N): controls, then per time constant their averages, the decayed initial means, and the decay."""
+        """(H, N): those of :class:`~surrogate_modeling.networks.filters.Filters`, in its order."""
         values = self._standardised(case)
-        controls, level = values[:, : self.controls], values[: self.in_len, self.controls :].mean(axis=0)
-        rows = len(values) - self.in_len
-        since = np.arange(1, rows + 1)[:, None]
-        parts = [controls[self.in_len :], np.broadcast_to(level, (rows, len(level)))]
-        for constant in TIME_CONSTANTS:
-            keep = np.exp(-1.0 / constant)
-            averages = lfilter([1.0 - keep], [1.0, -keep], controls, axis=0, zi=keep * controls[:1])[0]
-            decay = np.exp(-since / constant)
-            parts += [averages[self.in_len :], decay * level, decay]
-        return np.concatenate(parts, axis=1)
+        given, driven = values[: self.in_len].mean(axis=0), values[self.in_len :, : self.controls]
+        level = np.append(given[self.controls :], 1.0)
+        decay = np.exp(-np.arange(1, len(driven) + 1)[:, None] / np.array(TIME_CONSTANTS))
+        averages, start = [], given[None, : self.controls]
+        for keep in np.exp(-1.0 / np.array(TIME_CONSTANTS)):
+            averages.append(lfilter([1.0 - keep], [1.0, -keep], driven, axis=0, zi=keep * start)[0])
+        decayed = (decay[:, :, None] * level).reshape(len(driven), -1)
+        return np.concatenate((driven, *averages, np.broadcast_to(level, (len(driven), len(level))), decayed), axis=1)
+
+    @property
+    def _averages(self) -> int:
+        """Columns of the controls and of all their averages."""
+        return self.controls * (1 + len(TIME_CONSTANTS))
 
     def _columns_of(self, constants: Sequence[float]) -> np.ndarray:
         """Feature columns that belong to some time constants, and those that belong to none."""
-        plain = len(self.mean)
-        block = plain + 1
-        blocks = [
-            np.arange(plain + i * block, plain + (i + 1) * block)
-            for i, tau in enumerate(TIME_CONSTANTS)
-            if tau in constants
-        ]
-        return np.concatenate((np.arange(plain), *blocks))
+        predicted, levels = len(self.mean) - self.controls, len(self.mean) - self.controls + 1
+        decays = self._averages + levels
+        kept = [TIME_CONSTANTS.index(tau) for tau in constants]
+        # Not the constant: the offset is fitted beside the weights.
+        return np.concatenate((
+            self._signals(constants),
+            np.arange(self._averages, self._averages + predicted),
+            *(np.arange(decays + i * levels, decays + (i + 1) * levels) for i in kept),
+        ))  # fmt: skip
+
+    def _signals(self, constants: Sequence[float]) -> np.ndarray:
+        """Feature columns of the controls and of their averages over some time constants."""
+        blocks = [0, *(1 + TIME_CONSTANTS.index(tau) for tau in constants)]
+        return np.concatenate([np.arange(i * self.controls, (i + 1) * self.controls) for i in blocks])
 
     def _moments(self, cases: Sequence[Case]) -> Moments:
         stride = max(1, sum(len(case.values) for case in cases) // FITTED_ROWS)
@@ -143,8 +170,7 @@ class LinearBaseline(FilterRidge):
     """Ridge regression on filters of the controls and on the first rows.
 
     Features of a row: its controls; their exponential averages over a range of time constants tau (in rows), started
-    at the first control row; the mean of the first in_len rows of every predicted column, and its decays
-    exp(-t / tau).
+    at the mean of the first in_len rows; that mean of every predicted column, and its decays exp(-t / tau).
     """
 
     def fit(self, training: Sequence[Case], validation: Sequence[Case], targets: Sequence[int]) -> LinearBaseline:
@@ -166,7 +192,6 @@ class QuadraticBaseline(FilterRidge):
     def __init__(self, scaling: Standardizer, in_len: int, controls: int) -> None:
         super().__init__(scaling, in_len, controls)
         self.multiplied: tuple[float, ...] = ()
-        self._pairs = np.zeros((2, 0), dtype=int)
 
     def fit(self, training: Sequence[Case], validation: Sequence[Case], targets: Sequence[int]) -> QuadraticBaseline:
         """Fit on the training cases; products and penalty are those of the least validation error.
@@ -176,7 +201,7 @@ class QuadraticBaseline(FilterRidge):
         linear = LinearBaseline(self.scaling, self.in_len, self.controls).fit(training, validation, targets)
         self.time_constants = linear.time_constants
         plain = self._columns_of(self.time_constants)
-        every = len(self._columns_of(TIME_CONSTANTS))
+        every = len(self._columns_of(TIME_CONSTANTS)) + 1
         fits = []
         for constants, pairs in self._products():
             self.multiplied, self._pairs = constants, pairs
@@ -205,12 +230,6 @@ class QuadraticBaseline(FilterRidge):
             columns = self._signals(())[:MOST_PRODUCTS]
             sets.append(((), np.stack((columns, columns))))
         return sets
-
-    def _signals(self, constants: Sequence[float]) -> np.ndarray:
-        """Feature columns of the controls and of their averages over some time constants."""
-        plain = len(self.mean)
-        starts = [plain + TIME_CONSTANTS.index(tau) * (plain + 1) for tau in constants]
-        return np.concatenate([np.arange(start, start + self.controls) for start in (0, *starts)])
 
 
 # Beside persistence, which has nothing to fit.

@@ -161,6 +161,7 @@ class SettingsConfig(Checked):
     weight_decay: float = ranged(0.0, low=0.0)
     gradient_clip: float | None = None
     ema: float | None = ranged(None, low=0.0, below=1.0)
+    stack: bool = False
     device: Device = Device.auto
     precision: Precision = Precision.fp32
     progress_bar: bool = True

@@ -12,7 +12,6 @@ import numpy as np
 
 from surrogate_modeling.assignment import Assignment
 from surrogate_modeling.band_report import Coverage, coverage_table, write_coverage
-from surrogate_modeling.baselines import BASELINES, persistence
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.checkpoints import Fitted
 from surrogate_modeling.config import Config, SettingsConfig, UserError
@@ -21,12 +20,15 @@ from surrogate_modeling.error_analysis import analyse, worst_table
 from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.objectives import Measured, count_parameters, measure
 from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
+from surrogate_modeling.references import Prediction, fit_baselines, predict_baselines
 from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
 from surrogate_modeling.run_log import first_line, warnings_counted
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.sender import MLFLOW_MODEL
 from surrogate_modeling.serving import save_mlflow_model
-from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.stacking import stack
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.tracking import Run
 from surrogate_modeling.training import choose_device, is_of_memory, seed_run
 from surrogate_modeling.trust import Range
@@ -34,16 +36,6 @@ from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, spl
 
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Test cases predicted, (H, P) per case, and what it cost: seconds in all for fitting and for predicting."""
-
-    rows: list[np.ndarray]
-    fit_seconds: float
-    seconds: float
-    parameters: int
 
 
 @dataclass(frozen=True)
@@ -138,8 +130,15 @@ def _train_and_test(
     fitted = fit_members(surrogate, windows, split.validation, settings, run.folder / "checkpoints", watched)
     if fitted.epochs < settings.epochs:
         log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
+    regressions = fit_baselines(surrogate, split)
+    seconds = fitted.seconds
+    if settings.stack:
+        quadratic = regressions["quadratic"]
+        shares = stack(surrogate, quadratic.baseline, split.validation)
+        run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
+        seconds += quadratic.seconds
     objective = measure(assignment.objective, Measured(surrogate, split.validation, fitted.least))
-    prediction = predict_test(surrogate, split, fitted.seconds)
+    prediction = predict_test(surrogate, split, seconds)
     add_band(surrogate, split)
 
     def scored(rows: list[np.ndarray]) -> Scores:
@@ -147,7 +146,7 @@ def _train_and_test(
         return score(split.test, rows, surrogate.description.channels, surrogate.predicted_scale)
 
     network = Judged.of(prediction, scored(prediction.rows))
-    references = predict_baselines(surrogate, split)
+    references = predict_baselines(surrogate, split, regressions)
     judged = {name: Judged.of(reference, scored(reference.rows)) for name, reference in references.items()}
     scores, baselines = network.scores, {name: other.scores for name, other in judged.items()}
     record_scores(run, network, judged, prediction, surrogate.description.step)
@@ -250,23 +249,6 @@ def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> 
     started = time.perf_counter()
     rows = surrogate.predict(split.test)
     return Prediction(rows, fit_seconds, time.perf_counter() - started, count_parameters(surrogate))
-
-
-def predict_baselines(surrogate: Surrogate, split: CaseSplit) -> dict[str, Prediction]:
-    """The baselines, fitted on the same split, over the test cases."""
-    description = surrogate.description
-    controls, targets = len(description.channels.controls), description.channels.target_indices
-    started = time.perf_counter()
-    held = persistence(split.test, description.in_len, controls)
-    predictions = {"persistence": Prediction(held, 0.0, time.perf_counter() - started, 0)}
-    for name, kind in BASELINES.items():
-        started = time.perf_counter()
-        baseline = kind(surrogate.scaling, description.in_len, controls)
-        baseline.fit(split.training, split.validation, targets)
-        fitted = time.perf_counter()
-        rows = baseline.predict(split.test)
-        predictions[name] = Prediction(rows, fitted - started, time.perf_counter() - fitted, baseline.parameters)
-    return predictions
 
 
 def record_scores(run: Run, network: Judged, baselines: dict[str, Judged], prediction: Prediction, step: float) -> None:

@@ -120,7 +120,7 @@ class SsmConfig(ModelConfig):
     longest_time: float = ranged(1000.0, low=1.0)
     dropout: float = ranged(0.1, low=0.0, below=1.0)
     core: Core = Core.diagonal
-    base: Base = Base.none
+    base: Base = Base.auto
     encoder: bool = True
     filters: list[float] = field(default_factory=lambda: [2.0, 6.0, 20.0, 60.0, 200.0, 600.0, 2000.0])
 

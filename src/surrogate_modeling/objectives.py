@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from surrogate_modeling.cases import Case
+from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.scores import Scores, score
 from surrogate_modeling.surrogate import Surrogate
 
@@ -15,8 +16,10 @@ TIMED_RUNS = 3
 
 
 def count_parameters(surrogate: Surrogate) -> int:
-    """Trained numbers of the network, of all members of an ensemble together."""
-    return sum(parameter.numel() for parameter in surrogate.network.parameters())
+    """Fitted numbers: of all members of an ensemble, and of the regression that a network is stacked with."""
+    trained = sum(parameter.numel() for parameter in surrogate.network.parameters())
+    network = surrogate.network
+    return trained + (int(network.regression.weight.count_nonzero()) if isinstance(network, StackedNetwork) else 0)
 
 
 class Measured:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
@@ -21,58 +21,14 @@ from torch import Tensor, nn
 from surrogate_modeling.band import Band, Banded
 from surrogate_modeling.batching import run_batches
 from surrogate_modeling.cases import Case
-from surrogate_modeling.channels import Channels
-from surrogate_modeling.config import Device, Feedback, Output, UserError
-from surrogate_modeling.model_config import ModelConfig, model_from_dict, model_to_dict
-from surrogate_modeling.networks import Network, Sizes, build_network, increment_output, select_feedback
-from surrogate_modeling.networks.ensemble import EnsembleNetwork
-from surrogate_modeling.networks.rollout import roll_out as roll_out
+from surrogate_modeling.config import Device, UserError
+from surrogate_modeling.networks.base import roll_out as roll_out
+from surrogate_modeling.networks.stack import FilterRegression, StackedNetwork
 from surrogate_modeling.scaling import Standardizer
+from surrogate_modeling.surrogate_description import Description, make_network
 from surrogate_modeling.whole_file import write_whole
 
-FORMAT = "surrogate-2"
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a surrogate is, beside its weights: enough to build it again and to use it."""
-
-    model: ModelConfig
-    channels: Channels
-    in_len: int
-    out_len: int
-    step: float
-    output: Output = Output.absolute
-    feedback: Feedback = Feedback.all
-    members: int = 1
-
-    @property
-    def fed_back(self) -> list[int]:
-        """Positions of the predicted columns that the past window holds."""
-        everything = list(range(len(self.channels.predicted)))
-        return everything if self.feedback is Feedback.all else sorted(self.channels.target_indices)
-
-    @property
-    def sizes(self) -> Sizes:
-        """Sizes of the network."""
-        channels = self.channels
-        fed_back = tuple(self.fed_back)
-        return Sizes(
-            len(channels.controls), len(channels.predicted), self.in_len, self.out_len, len(fed_back), fed_back
-        )
-
-
-def make_network(description: Description) -> Network:
-    """The network of a description, with fresh weights."""
-    if description.members > 1:
-        single = replace(description, members=1)
-        return EnsembleNetwork([make_network(single) for _ in range(description.members)], description.in_len)
-    sizes = description.sizes
-    network = build_network(description.model, sizes)
-    if description.feedback is Feedback.targets:
-        kept = [*range(sizes.controls), *(sizes.controls + i for i in description.fed_back)]
-        network = select_feedback(network, kept)
-    return increment_output(network, sizes.predicted) if description.output is Output.increment else network
+FORMAT = "surrogate-3"
 
 
 class Surrogate(nn.Module):
@@ -133,16 +89,13 @@ class Surrogate(nn.Module):
             ValueError: shapes that do not fit this surrogate.
         """
         start = self._start(initial, controls)
-        if not isinstance(self.network, EnsembleNetwork):
-            mean = self.scaling.restore(roll_out(self.network, *start), self._predicted_columns)
-            return mean, torch.zeros_like(mean)
         # All members' trajectories at once would cost their number in memory: Welford's running moments.
-        mean, squares = torch.zeros(()), torch.zeros(())
+        count, mean, squares = 0, torch.zeros(()), torch.zeros(())
         for count, rows in enumerate(self.network.trajectories(*start), start=1):
             departure = rows - mean
             mean = mean + departure / count
             squares = squares + departure * (rows - mean)
-        spread = (squares / (self.network.count - 1)).sqrt() * self.scaling.scale[self._predicted_columns]
+        spread = (squares / max(1, count - 1)).sqrt() * self.scaling.scale[self._predicted_columns]
         return self.scaling.restore(mean, self._predicted_columns), spread
 
     def free_run_band(self, initial: Any, controls: Any) -> Banded:
@@ -220,6 +173,18 @@ class Surrogate(nn.Module):
 
         return [(mean, spread) for mean, spread in self._batched(cases, run)]
 
+    def stack(self, regression: FilterRegression, share: np.ndarray) -> None:
+        """Predict from now on a mix of the network and a regression.
+
+        Args:
+            regression: in standardised units, of all predicted columns.
+            share: of the network, (P,), 0 to 1.
+        """
+        stacked = StackedNetwork(self.network, regression, self.description.in_len)
+        stacked.share.copy_(torch.from_numpy(share))
+        self.network = stacked.to(self.device).eval()
+        self.description = replace(self.description, products=regression.products)
+
     def _batched(
         self, cases: Sequence[Case], run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
     ) -> list[tuple[np.ndarray, ...]]:
@@ -231,18 +196,11 @@ class Surrogate(nn.Module):
 
     def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
         """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
-        description, buffer = self.description, io.BytesIO()
+        buffer = io.BytesIO()
         torch.save(
             {
                 "format": FORMAT,
-                "model": model_to_dict(description.model),
-                "channels": asdict(description.channels),
-                "in_len": description.in_len,
-                "out_len": description.out_len,
-                "step": description.step,
-                "output": description.output.value,
-                "feedback": description.feedback.value,
-                "members": description.members,
+                "description": self.description.to_dict(),
                 "band": None if self.band is None else self.band.to_dict(),
                 "weights": {key: value.cpu() for key, value in self.state_dict().items()},
                 "config": config or {},
@@ -266,17 +224,7 @@ class Surrogate(nn.Module):
             raise UserError(f"{path}: not a saved surrogate, or damaged ({str(error).splitlines()[0]})") from None
         if not isinstance(saved, dict) or saved.get("format") != FORMAT:
             raise UserError(f"{path}: not a surrogate of format {FORMAT}")
-        description = Description(
-            model_from_dict(saved["model"]),
-            Channels(**saved["channels"]),
-            saved["in_len"],
-            saved["out_len"],
-            saved["step"],
-            Output(saved["output"]),
-            Feedback(saved["feedback"]),
-            saved["members"],
-        )
-        surrogate = cls(description)
+        surrogate = cls(Description.from_dict(saved["description"]))
         surrogate.load_state_dict(saved["weights"])
         surrogate.band = None if saved["band"] is None else Band.from_dict(saved["band"])
         return surrogate.to(device).eval()

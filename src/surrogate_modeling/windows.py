@@ -27,6 +27,7 @@ from surrogate_modeling.scaling import Standardizer
 
 log = logging.getLogger(__name__)
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+NUMBERS_AT_ONCE = 65_536
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class WindowDataset(Dataset[Batch]):
         self.first_windows = torch.tensor([0, *(len(part) for part in starts[:-1])]).cumsum(0)
         self.starts, self.ends = torch.cat(starts), torch.cat(ends)
         self._offsets = torch.arange(in_len + horizon)
+        self.complete = bool((self.starts + len(self._offsets) <= self.ends).all())
 
     def to(self, rows: Tensor) -> None:
         """Go to where these rows, a copy of the dataset's own, are; batches are then gathered there."""
@@ -146,7 +148,8 @@ class WindowDataset(Dataset[Batch]):
     def __getitems__(self, indices: list[int]) -> Batch:
         """Past (B, in_len, F), controls (B, H, C), truth (B, H, P), standardised, and weight (B, H) of some windows."""
         # By way of numpy, which reads a list of numbers three times as fast as torch.
-        return self._gather(torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device), self._offsets)
+        windows = torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device)
+        return self._gather_complete(windows) if self.complete else self._gather(windows, self._offsets)
 
     def whole_cases(self, most_rows: int) -> Batch:
         """Every case from its first row to the end of the longest, or to ``most_rows`` of all cases together."""
@@ -160,8 +163,18 @@ class WindowDataset(Dataset[Batch]):
         ends = self.ends[windows, None]
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
         block = self.rows.index_select(0, torch.minimum(wanted, ends - 1).flatten()).unflatten(0, wanted.shape)
+        return self._standardised(block, (wanted < ends)[:, self.in_len :].float())
+
+    def _gather_complete(self, windows: Tensor) -> Batch:
+        """The same of windows with all their rows, each copied as one piece: a quarter less time."""
+        length, features = len(self._offsets), self.rows.shape[1]
+        pieces = self.rows.as_strided((len(self.rows) - length + 1, length * features), (features, 1))
+        block = pieces.index_select(0, self.starts[windows]).unflatten(1, (length, features))
+        return self._standardised(block, torch.ones((), device=block.device).expand(len(windows), self.horizon))
+
+    def _standardised(self, block: Tensor, weight: Tensor) -> Batch:
         block.sub_(self.mean).div_(self.scale)
-        future, weight = block[:, self.in_len :], (wanted < ends)[:, self.in_len :].float()
+        future = block[:, self.in_len :]
         return block[:, : self.in_len], future[..., : self.controls], future[..., self.controls :], weight
 
 
@@ -204,7 +217,9 @@ class WindowSampler(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
         if self.whole:
-            return iter(torch.randperm(self.count, generator=random).tolist())
+            order = torch.randperm(self.count, generator=random)
+            # Python's numbers take several times the memory of the tensor's.
+            return (index for part in order.split(NUMBERS_AT_ONCE) for index in part.tolist())
         firsts = self.windows.first_windows
         anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
         at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]

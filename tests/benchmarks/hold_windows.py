@@ -63,7 +63,8 @@ def train_epoch(cases: list[Case], data: WindowData, settings: SettingsConfig) -
     import tempfile
 
     from surrogate_modeling.model_config import DonConfig
-    from surrogate_modeling.surrogate import Description, Surrogate
+    from surrogate_modeling.surrogate import Surrogate
+    from surrogate_modeling.surrogate_description import Description
     from surrogate_modeling.training import fit
 
     surrogate = Surrogate(Description(DonConfig("don"), make_channels(), IN_LEN, 1, 1.0))

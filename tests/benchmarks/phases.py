@@ -25,7 +25,8 @@ from surrogate_modeling.grid import Grid
 from surrogate_modeling.model_config import DolConfig, DonConfig, DotConfig, ModelConfig
 from surrogate_modeling.report import write_predictions
 from surrogate_modeling.scaling import Standardizer
-from surrogate_modeling.surrogate import Description, Surrogate
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.training import SurrogateTraining
 from surrogate_modeling.windows import WindowData, WindowDataset
 

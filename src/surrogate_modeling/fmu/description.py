@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from surrogate_modeling.surrogate import Description
+from surrogate_modeling.surrogate_description import Description
 
 NO_UNIT = {"", "-", "1"}
 

@@ -1,11 +1,12 @@
-"""What every network is, as the rest of the product sees it.
+"""What every network is, as the rest of the product sees it, and its free run in standardised units.
 
-Shape letters: B batch, T time, F feature (C control, then P predicted).
+Shape letters: B batch, T time, H predicted rows, F feature (C control, then P predicted), S state.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -49,6 +50,15 @@ class Network(nn.Module, ABC):
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See the class."""
 
+    def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
+        """Free run (B, H, P) of each member; a network that has no members is its only one.
+
+        Args:
+            past: (B, in_len, F).
+            control: (B, H, C), the rows that follow.
+        """
+        yield roll_out(self, past, control)
+
     def calibrate(self, whole: Windows, spread: Windows) -> None:
         """Take from the training cases, before training, what needs no gradient; most networks need nothing.
 
@@ -56,6 +66,37 @@ class Network(nn.Module, ABC):
             whole: one window per case, in their order, from its first rows to its end.
             spread: training windows, spread over all cases.
         """
+
+
+def roll_out(network: Network, past: Tensor, control: Tensor, cut_gradients: bool = False) -> Tensor:
+    """Free run in standardised units: the network feeds on its own outputs to the end.
+
+    Every row fed back carries the controls of its own row. When the last call would reach past the end, the last
+    control row is repeated and what is predicted beyond the end is dropped. Differentiable.
+
+    Args:
+        network: as :class:`Network`.
+        past: (B, in_len, F).
+        control: (B, H, C), the rows that follow.
+        cut_gradients: rows that are fed back carry no gradient.
+
+    Returns:
+        (B, H, P).
+    """
+    horizon, rows = control.shape[1], network.rows_per_call
+    if rows is None or rows == horizon:
+        return network(past, control)
+    surplus = -horizon % rows
+    if surplus:
+        control = torch.cat((control, control[:, -1:].expand(-1, surplus, -1)), dim=1)
+    predicted = []
+    for start in range(0, horizon, rows):
+        block = control[:, start : start + rows]
+        rows_out = network(past, block)
+        predicted.append(rows_out)
+        fed_back = rows_out.detach() if cut_gradients else rows_out
+        past = torch.cat((past[:, rows:], torch.cat((block, fed_back), dim=-1)), dim=1)
+    return torch.cat(predicted, dim=1)[:, :horizon]
 
 
 class StateNetwork(Network):

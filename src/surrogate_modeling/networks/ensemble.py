@@ -14,9 +14,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.config import UserError
-from surrogate_modeling.networks.base import Network, StateNetwork
-from surrogate_modeling.networks.rollout import roll_out
+from surrogate_modeling.networks.base import Network, StateNetwork, roll_out
+from surrogate_modeling.networks.carrying import first_state, next_state
 
 
 class EnsembleNetwork(StateNetwork):
@@ -31,12 +30,6 @@ class EnsembleNetwork(StateNetwork):
         super().__init__()
         self.members = nn.ModuleList(members)
         self.in_len = in_len
-        self.member_rows = members[0].rows_per_call
-
-    @property
-    def count(self) -> int:
-        """Number of members."""
-        return len(self.members)
 
     @property
     def networks(self) -> list[Network]:
@@ -44,7 +37,7 @@ class EnsembleNetwork(StateNetwork):
         return [cast(Network, member) for member in self.members]
 
     def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
-        """Each member's rows (B, H, P) after a past window (B, in_len, F), given the controls (B, H, C)."""
+        """See :class:`Network`."""
         for member in self.networks:
             yield roll_out(member, past, control)
 
@@ -56,37 +49,19 @@ class EnsembleNetwork(StateNetwork):
         """The members' states side by side.
 
         Raises:
-            UserError: the members predict several rows at once, from the controls of all of them.
+            UserError: the members predict several rows at once.
         """
-        if self.member_rows is not None and self.member_rows > 1:
-            raise UserError(
-                f"an ensemble of networks that predict settings.out_len={self.member_rows} rows at once cannot be "
-                "exported row by row; train it with settings.out_len=1, or export a surrogate with settings.ensemble=1"
-            )
-        if self.member_rows is None:
-            return torch.cat([cast(StateNetwork, member).encode(past) for member in self.networks], dim=-1)
-        return past.reshape(past.shape[0], past.shape[1] * past.shape[2]).repeat(1, self.count)
+        return torch.cat([first_state(member, past) for member in self.networks], dim=-1)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`StateNetwork`."""
-        size = state.shape[1] // self.count
+        size = state.shape[1] // len(self.members)
         states, rows = [], []
         for i, member in enumerate(self.networks):
-            own = state[:, i * size : (i + 1) * size]
-            own, row = (
-                cast(StateNetwork, member).advance(own, control)
-                if self.member_rows is None
-                else self._slide(member, own, control)
-            )
+            own, row = next_state(member, state[:, i * size : (i + 1) * size], control, self.in_len)
             states.append(own)
             rows.append(row)
         return torch.cat(states, dim=-1), _mean(rows)
-
-    def _slide(self, member: Network, window: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """The next row of a window network, and its window (B, in_len * F) one row on."""
-        features = window.shape[1] // self.in_len
-        row = member(window.reshape(window.shape[0], self.in_len, features), control[:, None])[:, 0]
-        return torch.cat((window[:, features:], control, row), dim=-1), row
 
 
 def _mean(values: list[Tensor]) -> Tensor:

@@ -14,6 +14,8 @@ from surrogate_modeling.networks.base import Sizes
 from surrogate_modeling.networks.scan import linear_scan
 
 State = list[Tensor]
+# Of the linear and quadratic regressions, in rows.
+TIME_CONSTANTS = (2.0, 5.0, 15.0, 50.0, 150.0, 500.0, 1500.0)
 # At most so many products of two signals; with more controls, averages over fewer time constants are multiplied.
 MOST_PRODUCTS = 900
 
@@ -22,20 +24,20 @@ class Filters(nn.Module):
     """Exponential averages of the controls over fixed time constants, and the decaying level of the past window.
 
     Features of a row, side by side: the controls and their averages (``of_controls`` of them); the level, that is the
-    mean of the past window and a 1, and its decays exp(-t / tau); with ``products``, all products of two signals
-    among the controls and some of their averages.
+    mean of the past window and a 1, and its decays exp(-t / tau); products of two signals among the controls and
+    their averages.
 
     Args:
         sizes: of the network.
         time_constants: in rows.
-        products: whether the products are wanted.
+        products: positions (2, Q) of the signals that are multiplied; None for no products.
     """
 
     rate: Tensor
     left: Tensor
     right: Tensor
 
-    def __init__(self, sizes: Sizes, time_constants: list[float], products: bool = False) -> None:
+    def __init__(self, sizes: Sizes, time_constants: list[float], products: Tensor | None = None) -> None:
         super().__init__()
         self.controls, self.fed_back = sizes.controls, sizes.fed_back
         self.register_buffer("rate", 1.0 / torch.tensor(time_constants))
@@ -45,10 +47,9 @@ class Filters(nn.Module):
         self.level_at = list(range(self.of_controls, self.of_controls + sizes.fed_back))
         self.constant_at = self.of_controls + sizes.fed_back
         self.level_of = list(range(sizes.fed_back) if sizes.fed_back_at is None else sizes.fed_back_at)
-        signals = _multiplied(sizes.controls, len(time_constants)) if products else torch.zeros(0, dtype=torch.long)
-        left, right = torch.triu_indices(len(signals), len(signals))
-        self.register_buffer("left", signals[left], persistent=False)
-        self.register_buffer("right", signals[right], persistent=False)
+        left, right = torch.zeros(2, 0, dtype=torch.long) if products is None else products
+        self.register_buffer("left", left.clone())
+        self.register_buffer("right", right.clone())
         self.features = self.linear + len(left)
 
     @property
@@ -77,8 +78,18 @@ class Filters(nn.Module):
         return features, [averages[-1], level, decayed[-1]]
 
 
-def _multiplied(controls: int, time_constants: int) -> Tensor:
-    """Positions of the signals that are multiplied: the controls, and averages over spread time constants."""
+def spread_products(controls: int, time_constants: int) -> Tensor:
+    """All products (2, Q) of two signals among the controls and averages over spread time constants; see MOST_PRODUCTS.
+
+    Args:
+        controls: C.
+        time_constants: how many.
+    """
+    signals = _spread_signals(controls, time_constants)
+    return signals[torch.triu_indices(len(signals), len(signals))]
+
+
+def _spread_signals(controls: int, time_constants: int) -> Tensor:
     kept = time_constants
     while kept and _pairs(controls * (1 + kept)) > MOST_PRODUCTS:
         kept -= 1

@@ -26,7 +26,7 @@ from torch.nn import functional as fn
 from surrogate_modeling.model_config import Base, Core, SsmConfig
 from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows
 from surrogate_modeling.networks.filter_base import fit_base
-from surrogate_modeling.networks.filters import Filters, State
+from surrogate_modeling.networks.filters import Filters, State, spread_products
 from surrogate_modeling.networks.scan import linear_scan
 
 # Smallest spread of the first windows of the cases that counts, in training standard deviations.
@@ -158,7 +158,9 @@ class StateSpace(StateNetwork):
         super().__init__()
         self.config, self.sizes = config, sizes
         width = config.width
-        self.filters = Filters(sizes, config.filters, products=config.base is Base.quadratic)
+        quadratic = config.base is Base.quadratic
+        products = spread_products(sizes.controls, len(config.filters)) if quadratic else None
+        self.filters = Filters(sizes, config.filters, products)
         self.register_buffer("base_weight", torch.zeros(self.filters.features, sizes.predicted))
         self.encoder = PastEncoder(config, sizes.features) if config.encoder else None
         self.input = nn.Linear(self.filters.of_controls, width)

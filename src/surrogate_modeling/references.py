@@ -1,0 +1,58 @@
+"""What stands beside the network in a run: the baselines, fitted on the same split."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from surrogate_modeling.baselines import BASELINES, FilterRidge, persistence
+from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.windows import CaseSplit
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Test cases predicted, (H, P) per case, and what it cost: seconds in all for fitting and for predicting."""
+
+    rows: list[np.ndarray]
+    fit_seconds: float
+    seconds: float
+    parameters: int
+
+
+class FittedBaseline(NamedTuple):
+    """A baseline, and the seconds its fit took."""
+
+    baseline: FilterRidge
+    seconds: float
+
+
+def fit_baselines(surrogate: Surrogate, split: CaseSplit) -> dict[str, FittedBaseline]:
+    """The linear and the quadratic baseline, fitted on the same split."""
+    description = surrogate.description
+    targets = description.channels.target_indices
+    fitted = {}
+    for name, kind in BASELINES.items():
+        started = time.perf_counter()
+        baseline = kind(surrogate.scaling, description.in_len, description.sizes.controls)
+        baseline.fit(split.training, split.validation, targets)
+        fitted[name] = FittedBaseline(baseline, time.perf_counter() - started)
+    return fitted
+
+
+def predict_baselines(
+    surrogate: Surrogate, split: CaseSplit, regressions: dict[str, FittedBaseline]
+) -> dict[str, Prediction]:
+    """Persistence and the fitted baselines over the test cases."""
+    description = surrogate.description
+    started = time.perf_counter()
+    held = persistence(split.test, description.in_len, description.sizes.controls)
+    predictions = {"persistence": Prediction(held, 0.0, time.perf_counter() - started, 0)}
+    for name, (baseline, seconds) in regressions.items():
+        started = time.perf_counter()
+        rows = baseline.predict(split.test)
+        predictions[name] = Prediction(rows, seconds, time.perf_counter() - started, baseline.parameters)
+    return predictions
