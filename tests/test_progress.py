@@ -36,8 +36,23 @@ def test_plain_lines_every_few_seconds(monkeypatch: pytest.MonkeyPatch, caplog: 
     monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
     with caplog.at_level(logging.INFO):
         assert len(list(track(range(6), 6, "reading cases"))) == 6
-    # Items end at 2, 4, 6 s: a line at 6 s, after which the clock is asked once more.
-    assert caplog.messages[0] == "reading cases: 3 of 6"
+    # Items end at 2, 4, 6 s: a line at 6 s. After the first, two took 4 s, so three more take 6 s.
+    assert caplog.messages[0] == "reading cases: 3 of 6, about 6 s left"
+
+
+def test_what_was_done_before_counts_but_takes_no_time(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr(sys, "stderr", screen)
+    assert len(list(track(range(2), 9, "simulating", done=7))) == 2
+    assert "9/9" in screen.getvalue()
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    clock = count(step=6.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with caplog.at_level(logging.INFO):
+        assert len(list(track(range(2), 9, "simulating", done=7))) == 2
+    assert caplog.messages == ["simulating: 9 of 9, about 0 s left"]
 
 
 def test_nothing_is_taken_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

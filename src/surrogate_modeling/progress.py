@@ -13,14 +13,15 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def track(items: Iterable[Item], total: int, description: str, bar: bool = True) -> Iterator[Item]:
-    """Pass items through and show how many of ``total`` are done.
+def track(items: Iterable[Item], total: int, description: str, bar: bool = True, done: int = 0) -> Iterator[Item]:
+    """Pass items through and show how many of ``total`` are done, and the time left.
 
     Args:
         items: what is worked on, in any order.
         total: how many there will be.
         description: what is being done, e.g. ``reading cases``.
         bar: draw a bar when the output is a terminal.
+        done: how many of ``total`` were done before.
     """
     if bar and sys.stderr.isatty():
         from rich.console import Console
@@ -28,11 +29,19 @@ def track(items: Iterable[Item], total: int, description: str, bar: bool = True)
 
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as progress:
-            yield from progress.track(items, total=total, description=description)
+            task = progress.add_task(description, total=total, completed=done)
+            for item in items:
+                yield item
+                progress.advance(task)
         return
-    said = time.monotonic()
-    for done, item in enumerate(items, start=1):
+    said = began = time.monotonic()
+    for finished, item in enumerate(items, start=1):
         yield item
-        if time.monotonic() - said > SECONDS_BETWEEN_LINES:
-            said = time.monotonic()
-            log.info("%s: %d of %d", description, done, total)
+        now = time.monotonic()
+        if finished == 1:
+            # What came before was the start, not the work.
+            began = now
+        elif now - said > SECONDS_BETWEEN_LINES:
+            said = now
+            left = (total - done - finished) * (now - began) / (finished - 1)
+            log.info("%s: %d of %d, about %.0f s left", description, done + finished, total, left)

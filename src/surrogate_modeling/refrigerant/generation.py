@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from surrogate_modeling.progress import track
 from surrogate_modeling.refrigerant.columns import MODEL_VERSION
 from surrogate_modeling.whole_file import write_whole
 
+log = logging.getLogger(__name__)
 FAMILY_NAMES = ("random_steps", "pi_control", "thermostat", "engine")
 REFRIGERANT_NAMES = ("R134a", "R1234yf")
 CONTROL_STEP = 0.1  # s
@@ -102,7 +105,6 @@ def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResu
         PlanError: the folder holds cases of another plan, or files that are no plan's.
         KeyboardInterrupt: passed on after the workers are stopped; finished cases stay.
     """
-    from surrogate_modeling.refrigerant.progress import progress
     from surrogate_modeling.refrigerant.workers import run_workers
 
     if workers < 1:
@@ -116,13 +118,13 @@ def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResu
     written: list[int] = []
     failed: list[FailedCase] = []
     if missing:
-        with progress(len(numbers), len(present)) as advance:
-            for number, failure in run_workers(folder, plan, missing, workers):
-                if failure is None:
-                    written.append(number)
-                else:
-                    failed.append(failure)
-                advance()
+        log.info("%d of %d circuit cases to simulate", len(missing), len(numbers))
+        finished = run_workers(folder, plan, missing, workers)
+        for number, failure in track(finished, len(numbers), "simulating cases", done=len(present)):
+            if failure is None:
+                written.append(number)
+            else:
+                failed.append(failure)
     return GenerationResult(sorted(written), present, sorted(failed, key=lambda f: f.number), time.monotonic() - began)
 
 
