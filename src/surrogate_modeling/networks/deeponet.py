@@ -41,9 +41,10 @@ class DeepONet(Network):
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F), control (B, out_len, C) -> (B, out_len, P)."""
-        trunk = torch.relu(self.head(self.trunk(past)))
-        product = trunk * self.branch(control)
-        return product.unflatten(-1, (-1, self.width)).sum(dim=-1) + self.bias
+        # Unflattened before the product: the gradient of a sum over its view would be copied.
+        trunk = torch.relu(self.head(self.trunk(past))).unflatten(-1, (-1, self.width))
+        branch = self.branch(control).unflatten(-1, (-1, self.width))
+        return (trunk * branch).sum(dim=-1) + self.bias
 
 
 class TransformerTrunk(nn.Module):
