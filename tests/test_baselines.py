@@ -55,16 +55,17 @@ def slow_features(case: Case, scaling: Standardizer, constants: tuple[float, ...
     """The documented features, one row and one number at a time."""
     values = (case.values.astype(np.float64) - scaling.mean.double().numpy()) / scaling.scale.double().numpy()
     level = values[:IN_LEN, CONTROLS:].mean(axis=0)
-    averages = {tau: values[:IN_LEN, :CONTROLS].mean(axis=0) for tau in constants}
+    averages = {tau: values[0, :CONTROLS].copy() for tau in constants}
     rows = []
-    for t, row in enumerate(values[IN_LEN:], start=1):
-        for tau in constants:
+    for t, row in enumerate(values):
+        for tau in constants if t else ():
             keep = np.exp(-1 / tau)
             averages[tau] = keep * averages[tau] + (1 - keep) * row[:CONTROLS]
-        decays = {tau: np.exp(-t / tau) for tau in constants}
-        rows.append(
-            [*row[:CONTROLS], *level, *(x for tau in constants for x in (*averages[tau], *decays[tau] * level, decays[tau]))]
-        )  # fmt: skip
+        if t >= IN_LEN:
+            decays = {tau: np.exp(-(t - IN_LEN + 1) / tau) for tau in constants}
+            rows.append(
+                [*row[:CONTROLS], *level, *(x for tau in constants for x in (*averages[tau], *decays[tau] * level, decays[tau]))]
+            )  # fmt: skip
     return np.array(rows)
 
 

@@ -122,16 +122,20 @@ class FilterRidge:
         return (case.values - self.mean) / self.scale
 
     def _features(self, case: Case) -> np.ndarray:
-        """(H, N): those of :class:`~surrogate_modeling.networks.filters.Filters`, in its order."""
+        """(H, N): as :class:`~surrogate_modeling.networks.stack.FilterRegression` computes them, in its order."""
         values = self._standardised(case)
-        given, driven = values[: self.in_len].mean(axis=0), values[self.in_len :, : self.controls]
-        level = np.append(given[self.controls :], 1.0)
-        decay = np.exp(-np.arange(1, len(driven) + 1)[:, None] / np.array(TIME_CONSTANTS))
-        averages, start = [], given[None, : self.controls]
-        for keep in np.exp(-1.0 / np.array(TIME_CONSTANTS)):
-            averages.append(lfilter([1.0 - keep], [1.0, -keep], driven, axis=0, zi=keep * start)[0])
-        decayed = (decay[:, :, None] * level).reshape(len(driven), -1)
-        return np.concatenate((driven, *averages, np.broadcast_to(level, (len(driven), len(level))), decayed), axis=1)
+        controls, rows = values[:, : self.controls], len(values) - self.in_len
+        level = np.append(values[: self.in_len, self.controls :].mean(axis=0), 1.0)
+        constants = np.array(TIME_CONSTANTS)
+        averages = [
+            lfilter([1.0 - keep], [1.0, -keep], controls, axis=0, zi=keep * controls[:1])[0][self.in_len :]
+            for keep in np.exp(-1.0 / constants)
+        ]
+        decay = np.exp(-np.arange(1, rows + 1)[:, None] / constants)
+        decayed = (decay[:, :, None] * level).reshape(rows, -1)
+        return np.concatenate(
+            (controls[self.in_len :], *averages, np.broadcast_to(level, (rows, len(level))), decayed), axis=1
+        )
 
     @property
     def _averages(self) -> int:
@@ -170,7 +174,8 @@ class LinearBaseline(FilterRidge):
     """Ridge regression on filters of the controls and on the first rows.
 
     Features of a row: its controls; their exponential averages over a range of time constants tau (in rows), started
-    at the mean of the first in_len rows; that mean of every predicted column, and its decays exp(-t / tau).
+    at the first control row; the mean of the first in_len rows of every predicted column, and its decays
+    exp(-t / tau).
     """
 
     def fit(self, training: Sequence[Case], validation: Sequence[Case], targets: Sequence[int]) -> LinearBaseline:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, roll_out
 from surrogate_modeling.networks.carrying import first_state, next_state
-from surrogate_modeling.networks.filters import Filters
+from surrogate_modeling.networks.filters import Filters, State
 
 
 class FilterRegression(StateNetwork):
@@ -38,17 +38,23 @@ class FilterRegression(StateNetwork):
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
-        features, _ = self.filters(control.transpose(0, 1), self.filters.start(past))
+        features, _ = self.filters(control.transpose(0, 1), self._start(past))
         return (features @ self.weight).transpose(0, 1)
 
     def encode(self, past: Tensor) -> Tensor:
         """See :class:`StateNetwork`."""
-        return torch.cat(self.filters.start(past), dim=-1)
+        return torch.cat(self._start(past), dim=-1)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`StateNetwork`."""
         features, after = self.filters(control[None], list(state.split(self.filters.state_sizes, dim=-1)))
         return torch.cat(after, dim=-1), (features @ self.weight)[0]
+
+    def _start(self, past: Tensor) -> State:
+        """The averages follow the controls from the first row: before that, the plant is taken to be at rest."""
+        filters = self.filters
+        _, (averages, _, _) = filters(past[..., : filters.controls].transpose(0, 1), filters.start(past[:, :1]))
+        return [averages, *filters.start(past)[1:]]
 
 
 class StackedNetwork(StateNetwork):
