@@ -26,6 +26,14 @@ def test_the_level_is_used_where_a_column_stays_near_it() -> None:
     assert level_helps(control, outputs, level, one).tolist() == [True, False]
 
 
+def test_the_level_has_to_help_clearly() -> None:
+    """A share a of the level stays: its departure is (1 - a) / a times as large, here 0.25, 0.67 and 0.92 times."""
+    control, _, level, case = (part.numpy() for part in cases())
+    shares = np.array([0.8, 0.6, 0.52])
+    level = level[:, :1].repeat(3, axis=1)
+    assert level_helps(control, shares * level, level, case).tolist() == [True, True, False]
+
+
 def test_each_form_of_base() -> None:
     control, outputs, level, case = cases()
     filters = Filters(Sizes(1, 2, 5, 1, 2), [4.0], spread_products(1, 1))

@@ -55,8 +55,8 @@ def level_helps(controls: np.ndarray, outputs: np.ndarray, level: np.ndarray, ca
 
     What a network will make of a column is not known before it is trained. A ridge regression on the filtered
     controls stands for it: the column as it is and its departure from the level are both predicted for cases left
-    out, and the level is taken where it makes the mean absolute error clearly smaller. Neighbouring cases are left out together, because they are
-    often of one kind (a vehicle, a cell, a season).
+    out, and the level is taken where it makes the mean absolute error clearly smaller. Neighbouring cases are left out
+    together, because they are often of one kind (a vehicle, a cell, a season).
 
     Args:
         controls: (R, N) filtered controls.
