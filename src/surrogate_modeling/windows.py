@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -163,17 +164,19 @@ class WindowDataset(Dataset[Batch]):
         ends = self.ends[windows, None]
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
         block = self.rows.index_select(0, torch.minimum(wanted, ends - 1).flatten()).unflatten(0, wanted.shape)
-        return self._standardised(block, (wanted < ends)[:, self.in_len :].float())
+        block.sub_(self.mean).div_(self.scale)
+        return self._parts(block, (wanted < ends)[:, self.in_len :].float())
 
     def _gather_complete(self, windows: Tensor) -> Batch:
         """The same of windows with all their rows, each copied as one piece: a quarter less time."""
         length, features = len(self._offsets), self.rows.shape[1]
         pieces = self.rows.as_strided((len(self.rows) - length + 1, length * features), (features, 1))
-        block = pieces.index_select(0, self.starts[windows]).unflatten(1, (length, features))
-        return self._standardised(block, torch.ones((), device=block.device).expand(len(windows), self.horizon))
+        block = pieces.index_select(0, self.starts[windows])
+        block.sub_(self.mean.repeat(length)).div_(self.scale.repeat(length))
+        weight = torch.ones((), device=block.device).expand(len(windows), self.horizon)
+        return self._parts(block.unflatten(1, (length, features)), weight)
 
-    def _standardised(self, block: Tensor, weight: Tensor) -> Batch:
-        block.sub_(self.mean).div_(self.scale)
+    def _parts(self, block: Tensor, weight: Tensor) -> Batch:
         future = block[:, self.in_len :]
         return block[:, : self.in_len], future[..., : self.controls], future[..., self.controls :], weight
 
@@ -219,7 +222,7 @@ class WindowSampler(Sampler[int]):
         if self.whole:
             order = torch.randperm(self.count, generator=random)
             # Python's numbers take several times the memory of the tensor's.
-            return (index for part in order.split(NUMBERS_AT_ONCE) for index in part.tolist())
+            return chain.from_iterable(part.tolist() for part in order.split(NUMBERS_AT_ONCE))
         firsts = self.windows.first_windows
         anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
         at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
