@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import lag, make_case
 
+from surrogate_modeling import baselines
 from surrogate_modeling.baselines import (
     MOST_PRODUCTS,
     TIME_CONSTANTS,
@@ -180,6 +181,25 @@ def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
         baseline.predict([test])[0], expected * scale[CONTROLS:] + mean[CONTROLS:], rtol=1e-4, atol=1e-4
     )
     assert baseline.parameters == 2 * (z.shape[1] + 1)
+
+
+@pytest.mark.parametrize("kind", [LinearBaseline, QuadraticBaseline])
+def test_of_many_rows_some_are_enough(
+    kind: type[LinearBaseline] | type[QuadraticBaseline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every third row of a system of its own class tells all about it; the filters still run over every row."""
+    training = [linear_case(f"t{i}", i) for i in range(8)]
+    monkeypatch.setattr(baselines, "FITTED_ROWS", 800)
+    asked = []
+    monkeypatch.setattr(
+        baselines.Moments, "of", lambda x, y, of=baselines.Moments.of: asked.append(x[:, :2]) or of(x, y)
+    )
+    baseline = kind(scaled(training), IN_LEN, CONTROLS).fit(training, [linear_case("v", 50)], [0, 1])
+    standard = (training[0].values - baseline.mean) / baseline.scale
+    np.testing.assert_allclose(asked[0], standard[IN_LEN::3, :CONTROLS])
+    test = linear_case("a", 60)
+    truth = test.values[IN_LEN:, CONTROLS:]
+    assert (np.abs(baseline.predict([test])[0] - truth).max(axis=0) / truth.std(axis=0)).max() < 2e-3
 
 
 @pytest.mark.parametrize("controls", [20, 45, 1100])

@@ -24,7 +24,7 @@ from surrogate_modeling.scaling import Standardizer
 SHORTEST_RANGE = 3
 PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
-FITTED_ROWS = 200_000
+FITTED_ROWS = 100_000
 # Averages whose products the quadratic baseline tries: none, medium, spread, and all.
 MULTIPLIED: tuple[tuple[float, ...], ...] = ((), (15.0, 150.0), (5.0, 50.0, 500.0), TIME_CONSTANTS)
 # More take minutes to solve, and are more than the rows of a small dataset can tell apart.
@@ -102,15 +102,16 @@ class FilterRidge:
         Returns:
             Which choice was kept, and its error.
         """
-        moments = self._moments(training)
+        # Case by case: the features of one are larger than its rows by an order of magnitude.
+        stride = max(1, sum(len(case.values) for case in training) // FITTED_ROWS)
+        moments = self._moments(training, stride)
         candidates = [
             (i, penalty, *ridge(moments, penalty, used)) for i, used in enumerate(choices) for penalty in PENALTIES
         ]
-        # Case by case: the features of one are larger than its rows by an order of magnitude.
         errors = np.zeros(len(candidates))
         for case in validation:
-            features = self._features(case)
-            truth = self._standardised(case)[self.in_len :, self.controls :]
+            features = self._features(case, stride)
+            truth = self._standardised(case)[self.in_len :: stride, self.controls :]
             for k, (i, _, weights, offset) in enumerate(candidates):
                 errors[k] += ade(features[:, choices[i]] @ weights + offset, truth)[list(targets)].mean()
         best = int(np.argmin(errors))
@@ -121,21 +122,20 @@ class FilterRidge:
     def _standardised(self, case: Case) -> np.ndarray:
         return (case.values - self.mean) / self.scale
 
-    def _features(self, case: Case) -> np.ndarray:
-        """(H, N): as :class:`~surrogate_modeling.networks.stack.FilterRegression` computes them, in its order."""
+    def _features(self, case: Case, stride: int = 1) -> np.ndarray:
+        """Of every ``stride``-th predicted row, (H, N): as ``FilterRegression`` computes them, in its order."""
         values = self._standardised(case)
-        controls, rows = values[:, : self.controls], len(values) - self.in_len
+        controls, chosen = values[:, : self.controls], slice(self.in_len, None, stride)
         level = np.append(values[: self.in_len, self.controls :].mean(axis=0), 1.0)
         constants = np.array(TIME_CONSTANTS)
         averages = [
-            lfilter([1.0 - keep], [1.0, -keep], controls, axis=0, zi=keep * controls[:1])[0][self.in_len :]
+            lfilter([1.0 - keep], [1.0, -keep], controls, axis=0, zi=keep * controls[:1])[0][chosen]
             for keep in np.exp(-1.0 / constants)
         ]
-        decay = np.exp(-np.arange(1, rows + 1)[:, None] / constants)
-        decayed = (decay[:, :, None] * level).reshape(rows, -1)
-        return np.concatenate(
-            (controls[self.in_len :], *averages, np.broadcast_to(level, (rows, len(level))), decayed), axis=1
-        )
+        decay = np.exp(-np.arange(1, len(values) - self.in_len + 1, stride)[:, None] / constants)
+        decayed = (decay[:, :, None] * level).reshape(len(decay), -1)
+        levels = np.broadcast_to(level, (len(decay), len(level)))
+        return np.concatenate((controls[chosen], *averages, levels, decayed), axis=1)
 
     @property
     def _averages(self) -> int:
@@ -159,12 +159,11 @@ class FilterRidge:
         blocks = [0, *(1 + TIME_CONSTANTS.index(tau) for tau in constants)]
         return np.concatenate([np.arange(i * self.controls, (i + 1) * self.controls) for i in blocks])
 
-    def _moments(self, cases: Sequence[Case]) -> Moments:
-        stride = max(1, sum(len(case.values) for case in cases) // FITTED_ROWS)
+    def _moments(self, cases: Sequence[Case], stride: int) -> Moments:
         known: Moments | None = None
         for case in cases:
-            features = self._features(case)[::stride]
-            part = Moments.of(features, self._standardised(case)[self.in_len :, self.controls :][::stride])
+            outputs = self._standardised(case)[self.in_len :: stride, self.controls :]
+            part = Moments.of(self._features(case, stride), outputs)
             known = part if known is None else known + part
         assert known is not None, "a split leaves training cases"
         return known
@@ -217,9 +216,9 @@ class QuadraticBaseline(FilterRidge):
         _, self.multiplied, self._pairs, self._used, self.penalty, self._weights, self._offset = best
         return self
 
-    def _features(self, case: Case) -> np.ndarray:
-        """(H, N): the linear features, then the products."""
-        features = super()._features(case)
+    def _features(self, case: Case, stride: int = 1) -> np.ndarray:
+        """The linear features, then the products."""
+        features = super()._features(case, stride)
         left, right = self._pairs
         return np.concatenate((features, features[:, left] * features[:, right]), axis=1)
 
