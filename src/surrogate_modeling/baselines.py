@@ -80,9 +80,10 @@ class FilterRidge:
         return made
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
-        """(H, P) per case in physical units."""
+        """(H, P) per case in physical units, float32."""
         scale, mean = self.scale[self.controls :], self.mean[self.controls :]
-        return [(self._features(case)[:, self._used] @ self._weights + self._offset) * scale + mean for case in cases]
+        standard = (self._features(case)[:, self._used] @ self._weights + self._offset for case in cases)
+        return [(rows * scale + mean).astype(np.float32) for rows in standard]
 
     def _choose(
         self,

@@ -147,7 +147,7 @@ def _train_and_test(
 
     network = Judged.of(prediction, scored(prediction.rows))
     references = predict_baselines(surrogate, split, regressions)
-    judged = {name: Judged.of(reference, scored(reference.rows)) for name, reference in references.items()}
+    judged = {name: Judged.of(reference, scored(reference.rows)) for name, reference in references}
     scores, baselines = network.scores, {name: other.scores for name, other in judged.items()}
     record_scores(run, network, judged, prediction, surrogate.description.step)
     run.log_metrics({"best_val_loss": fitted.val_loss})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,14 +46,13 @@ def fit_baselines(surrogate: Surrogate, split: CaseSplit) -> dict[str, FittedBas
 
 def predict_baselines(
     surrogate: Surrogate, split: CaseSplit, regressions: dict[str, FittedBaseline]
-) -> dict[str, Prediction]:
-    """Persistence and the fitted baselines over the test cases."""
+) -> Iterator[tuple[str, Prediction]]:
+    """Persistence and the fitted baselines over the test cases, one after another: all at once may not fit."""
     description = surrogate.description
     started = time.perf_counter()
     held = persistence(split.test, description.in_len, description.sizes.controls)
-    predictions = {"persistence": Prediction(held, 0.0, time.perf_counter() - started, 0)}
+    yield "persistence", Prediction(held, 0.0, time.perf_counter() - started, 0)
     for name, (baseline, seconds) in regressions.items():
         started = time.perf_counter()
         rows = baseline.predict(split.test)
-        predictions[name] = Prediction(rows, seconds, time.perf_counter() - started, baseline.parameters)
-    return predictions
+        yield name, Prediction(rows, seconds, time.perf_counter() - started, baseline.parameters)
