@@ -18,6 +18,7 @@ from surrogate_modeling.config import Config, SettingsConfig, UserError
 from surrogate_modeling.ensembles import add_band, fit_members
 from surrogate_modeling.error_analysis import analyse, worst_table
 from surrogate_modeling.loading import MODEL_FILE
+from surrogate_modeling.memory import give_back_freed_memory
 from surrogate_modeling.objectives import Measured, count_parameters, measure
 from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.references import Prediction, fit_baselines, predict_baselines
@@ -149,6 +150,7 @@ def _train_and_test(
     references = predict_baselines(surrogate, split, regressions)
     judged = {name: Judged.of(reference, scored(reference.rows)) for name, reference in references}
     scores, baselines = network.scores, {name: other.scores for name, other in judged.items()}
+    give_back_freed_memory()
     record_scores(run, network, judged, prediction, surrogate.description.step)
     run.log_metrics({"best_val_loss": fitted.val_loss})
     if assignment.trial is not None:
