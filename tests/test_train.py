@@ -65,7 +65,7 @@ def test_a_run_leaves_every_artifact(finished: tuple[Path, subprocess.CompletedP
     assert len(list((artifacts / "figure").rglob("loss.txt"))) == 2
     assert len(list((artifacts / "loss").iterdir())) == 2 * 3
     saved = torch.load(artifacts / "lit_model.pth", weights_only=True, map_location="cpu")
-    assert saved["channels"]["predicted"] == ("T/out", "圧力.a", "fixed")
+    assert saved["description"]["channels"]["predicted"] == ("T/out", "圧力.a", "fixed")
     assert saved["config"]["settings.batch_size"] == 64
     assert {"train.log", "errors.png"} <= {path.name for path in artifacts.iterdir()}
     with (artifacts / "errors.csv").open(encoding="utf-8") as file:
