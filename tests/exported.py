@@ -18,6 +18,7 @@ from surrogate_modeling.model_config import (
 )
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.stack import FilterRegression
+from surrogate_modeling.stepping import StateStart, StateStep
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.surrogate_description import Description
 
@@ -56,3 +57,14 @@ def make(name: str, out_len: int = 1, increment: bool = False) -> Surrogate:
         regression.filters.right += 1
         surrogate.stack(regression, np.array([0.3, 1.0, 0.0]))
     return surrogate
+
+
+def row_by_row(surrogate: Surrogate, initial: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
+    """What ONNX and the FMU run: a state set by the first rows and moved by each control, (B, H, P)."""
+    with torch.no_grad():
+        state = StateStart(surrogate)(torch.cat((controls[:, : initial.shape[1]], initial), dim=-1))
+        step, rows = StateStep(surrogate), []
+        for t in range(initial.shape[1], controls.shape[1]):
+            state, row = step(state, controls[:, t])
+            rows.append(row)
+    return torch.stack(rows, dim=1)

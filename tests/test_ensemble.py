@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from exported import row_by_row
 
 from surrogate_modeling import batching
 from surrogate_modeling.band import Band, Banded
@@ -16,7 +17,6 @@ from surrogate_modeling.fmu.export import export_fmu
 from surrogate_modeling.model_config import DonConfig, ModelConfig, SsmConfig
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.onnx_export import export_onnx
-from surrogate_modeling.stepping import StateStart, StateStep
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.use_config import Form
@@ -76,12 +76,8 @@ def test_row_by_row_equals_the_whole_trajectory(model: ModelConfig, output: Outp
     ensemble = make(model, output=output)
     initial, controls = map(torch.tensor, inputs())
     with torch.no_grad():
-        state = StateStart(ensemble)(torch.cat((controls[:, :IN_LEN], initial), dim=-1))
-        step, rows = StateStep(ensemble), []
-        for t in range(IN_LEN, controls.shape[1]):
-            state, row = step(state, controls[:, t])
-            rows.append(row)
-        np.testing.assert_allclose(torch.stack(rows, dim=1), ensemble.free_run(initial, controls), rtol=1e-5)
+        whole = ensemble.free_run(initial, controls)
+    np.testing.assert_allclose(row_by_row(ensemble, initial, controls), whole, rtol=1e-5)
 
 
 def test_several_rows_at_once_run_free_but_are_not_stepped() -> None:

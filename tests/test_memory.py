@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from surrogate_modeling import memory
 from surrogate_modeling.memory import give_back_freed_memory
 
 
@@ -25,6 +26,10 @@ def test_what_lies_below_a_block_in_use_is_given_back() -> None:
     assert len(last) == 100_000
 
 
-def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "win32")
-    give_back_freed_memory()
+def test_elsewhere_the_c_library_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(memory.ctypes, "CDLL", asked.append)
+    for platform, expected in (("win32", 0), ("darwin", 0), ("linux", 1)):
+        monkeypatch.setattr(sys, "platform", platform)
+        give_back_freed_memory()
+        assert len(asked) == expected

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_case
-from exported import IN_LEN, STACKED, make
+from exported import IN_LEN, STACKED, make, row_by_row
 
 from surrogate_modeling.baselines import LinearBaseline, QuadraticBaseline
 from surrogate_modeling.cases import Case
@@ -18,7 +18,6 @@ from surrogate_modeling.model_config import ModelConfig, SsmConfig
 from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.objectives import count_parameters
 from surrogate_modeling.stacking import LEAST_GAIN, choose_shares, stack
-from surrogate_modeling.stepping import StateStart, StateStep
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.surrogate_description import Description
 
@@ -89,12 +88,8 @@ def test_row_by_row_equals_the_whole_trajectory(name: str, increment: bool) -> N
     surrogate = make(name, increment=increment)
     initial, controls = map(torch.tensor, check_cases(surrogate, 2, 30))
     with torch.no_grad():
-        state = StateStart(surrogate)(torch.cat((controls[:, :IN_LEN], initial), dim=-1))
-        step, rows = StateStep(surrogate), []
-        for t in range(IN_LEN, controls.shape[1]):
-            state, row = step(state, controls[:, t])
-            rows.append(row)
-        np.testing.assert_allclose(torch.stack(rows, dim=1), surrogate.free_run(initial, controls), rtol=1e-4)
+        whole = surrogate.free_run(initial, controls)
+    np.testing.assert_allclose(row_by_row(surrogate, initial, controls), whole, rtol=1e-4)
 
 
 def test_several_rows_at_once_run_free_but_are_not_stepped() -> None:

@@ -165,6 +165,21 @@ def _train_and_test(
         save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, split.test[0])
         if settings.register_model:
             run.register_model(settings.register_model)
+    _report(settings, group_of, split, surrogate, run, prediction, scores, baselines)
+    return Outcome(objective, network, judged, fitted.epochs)
+
+
+def _report(
+    settings: SettingsConfig,
+    group_of: dict[str, str],
+    split: CaseSplit,
+    surrogate: Surrogate,
+    run: Run,
+    prediction: Prediction,
+    scores: Scores,
+    baselines: dict[str, Scores],
+) -> None:
+    """Files of the run folder, and the tables of the log."""
     bands = surrogate.predict_band(split.test) if surrogate.band else None
     write_report(
         run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar,
@@ -183,7 +198,6 @@ def _train_and_test(
     if groups := scores.groups(group_of):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
-    return Outcome(objective, network, judged, fitted.epochs)
 
 
 def why_stopped(settings: SettingsConfig, fitted: Fitted) -> str:
