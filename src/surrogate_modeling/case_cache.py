@@ -51,7 +51,8 @@ def load_entry(path: Path) -> GridCase | None:
         head, body = content.split(b"\n", maxsplit=1)
         header = json.loads(head)
         rows, columns = header["rows"], len(header["names"])
-        time = np.frombuffer(body, np.float64, rows)
+        # Copied, else it would keep the whole content in memory when the values are no longer needed.
+        time = np.frombuffer(body, np.float64, rows).copy()
         values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
         return GridCase(tuple(header["names"]), tuple(header["units"]), time, values, header["digest"])
     except FileNotFoundError:

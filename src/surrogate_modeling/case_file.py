@@ -21,8 +21,8 @@ from surrogate_modeling.case_text import BOM, LINE_END, encoding_problem, end_of
 
 # The point is not optional beside optional digits: a long cell would be tried at every one of its places.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-# Of a large file, so many bytes are parsed at a time.
-BLOCK = 2**26
+# So many bytes are parsed at a time: Arrow's copy of a case stays small, and in the processor's cache.
+BLOCK = 2**20
 SECONDS = {"s", "sec", "second", "seconds", "秒"}
 FIRST_DATA_LINE = 3
 SHOWN_RANGES = 12
@@ -170,22 +170,26 @@ def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray 
     """
     keys = [str(i) for i in range(len(may_lack))]
     nulls = MISSING if any(may_lack) else []
+    values, filled = np.empty((rows, len(may_lack))), 0
     try:
-        table = pa_csv.read_csv(
+        blocks = pa_csv.open_csv(
             pa.BufferReader(pa.py_buffer(data)),
-            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=min(len(data) + 1, BLOCK)),
+            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=BLOCK),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls),
         )
+        for block in blocks:
+            part = values[filled : filled + block.num_rows]
+            filled += block.num_rows
+            if filled > rows:
+                return None
+            for i, column in enumerate(block.columns):
+                part[:, i] = column.to_numpy(zero_copy_only=False)
+            if not (np.isfinite(part) | (np.isnan(part) & np.array(may_lack))).all():
+                return None
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != rows:
-        return None
-    values = np.empty((table.num_rows, len(may_lack)))
-    for i, column in enumerate(table.columns):
-        values[:, i] = column.to_numpy()
-    good = np.isfinite(values) | (np.isnan(values) & np.array(may_lack))
-    return values if good.all() else None
+    return values if filled == rows else None
 
 
 def _read_cells(

@@ -11,10 +11,10 @@ import logging
 import os
 import re
 import stat
-from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -22,14 +22,18 @@ import numpy as np
 
 from surrogate_modeling.case_cache import GridCase, entry_path, load_entry, save_entry
 from surrogate_modeling.case_file import CaseFileError, Problem, parse_case
+from surrogate_modeling.case_rows import Rows
 from surrogate_modeling.channels import Channels, assign_roles
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 from surrogate_modeling.decimation import decimate
 from surrogate_modeling.grid import Grid, common_step, grid_problems
+from surrogate_modeling.memory import give_back_freed_memory
 from surrogate_modeling.progress import track
 
 log = logging.getLogger(__name__)
 CACHE_FOLDER = PROJECT_ROOT / ".cache" / "cases"
+# Per thread: so many read files may wait for the one before them.
+FILES_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,17 @@ def read_cases(
     problems = _same_names(files)
     read: list[tuple[Path, GridCase]] = []
     headers: list[Header] = []
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        results = pool.map(lambda file: _read_case(file, grid), files)
-        for file, result in zip(files, track(results, len(files), "reading cases", progress_bar), strict=True):
-            if isinstance(result, GridCase):
-                read.append((file, result))
-                headers.append(Header(file, result.names, result.units))
-            else:
-                problems += result.problems
-                headers += [result.header] if result.header else []
+    rows = Rows(len(files))
+    results = _read_in_order(files, grid, workers or os.cpu_count() or 1)
+    for file, result in zip(files, track(results, len(files), "reading cases", progress_bar), strict=True):
+        if isinstance(result, GridCase):
+            rows.add(result.values)
+            # The values are kept once only, in the array of all rows.
+            read.append((file, replace(result, values=result.values[:0].copy())))
+            headers.append(Header(file, result.names, result.units))
+        else:
+            problems += result.problems
+            headers += [result.header] if result.header else []
     step, uneven = (grid.step, []) if grid.step is not None or not read else common_step(read)
     problems += [*_disagreements(headers), *_too_short(read, min_rows), *uneven]
     if problems or step is None:
@@ -100,25 +106,22 @@ def read_cases(
     channels = assign_roles(read[0][1].names, read[0][1].units, controls, targets)
     digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
     order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
-    return CaseSet(_in_one_array(read, order), channels, step, digest[:16])
+    give_back_freed_memory()
+    parts = rows.parts(order)
+    cases = [Case(file.stem, case.time, values) for (file, case), values in zip(read, parts, strict=True)]
+    return CaseSet(cases, channels, step, digest[:16])
 
 
-def _in_one_array(read: list[tuple[Path, GridCase]], order: list[int]) -> list[Case]:
-    """Cases whose values are views of one array, which windows are gathered from without a copy.
-
-    ``read`` is emptied on the way, so that no two copies of a large dataset are in memory at once.
-    """
-    rows = np.empty((sum(len(case.time) for _, case in read), len(order)), np.float32)
-    in_order, first, cases = order == sorted(order), 0, []
-    read.reverse()
-    while read:
-        file, case = read.pop()
-        values = rows[first : first + len(case.time)]
-        values[...] = case.values if in_order else case.values[:, order]
-        values.flags.writeable = False
-        cases.append(Case(file.stem, case.time, values))
-        first += len(values)
-    return cases
+def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[GridCase | Refusal]:
+    """What each file gave, read by all threads, but few files ahead: results would pile up in memory."""
+    ahead: deque[Future[GridCase | Refusal]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for file in files:
+            ahead.append(pool.submit(_read_case, file, grid))
+            if len(ahead) > FILES_AHEAD * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
 def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:

@@ -121,23 +121,32 @@ class WindowDataset(Dataset[Batch]):
         self.in_len, self.horizon, self.controls = in_len, horizon, controls
         self.mean, self.scale = scaling.mean.clone(), scaling.scale.clone()
         self.rows, firsts = rows_of(cases)
-        starts, ends = [], []
+        starts = []
         for case, first in zip(cases, firsts, strict=True):
-            length = len(case.values)
-            count = max(1, length - in_len - (horizon + 1) // 2 + 1)
+            count = max(1, len(case.values) - in_len - (horizon + 1) // 2 + 1)
             starts.append(torch.arange(first, first + count, stride))
-            ends.append(torch.full_like(starts[-1], first + length))
         self.first_windows = torch.tensor([0, *(len(part) for part in starts[:-1])]).cumsum(0)
-        self.starts, self.ends = torch.cat(starts), torch.cat(ends)
-        self._offsets = torch.arange(in_len + horizon)
-        self.complete = bool((self.starts + len(self._offsets) <= self.ends).all())
+        # One number per window, and what is said of a case once per case: a run has millions of windows.
+        self.starts = torch.cat(starts)
+        self.case_ends = torch.tensor([first + len(case.values) for case, first in zip(cases, firsts, strict=True)])
+        last_starts = torch.stack([part[-1] for part in starts])
+        self.complete = bool((last_starts + in_len + horizon <= self.case_ends).all())
+        self._place_pieces()
 
     def to(self, rows: Tensor) -> None:
         """Go to where these rows, a copy of the dataset's own, are; batches are then gathered there."""
         self.rows = rows
-        self.starts, self.ends, self._offsets, self.mean, self.scale = (
-            part.to(rows.device) for part in (self.starts, self.ends, self._offsets, self.mean, self.scale)
+        self.starts, self.first_windows, self.case_ends, self.mean, self.scale = (
+            part.to(rows.device) for part in (self.starts, self.first_windows, self.case_ends, self.mean, self.scale)
         )
+        self._place_pieces()
+
+    def _place_pieces(self) -> None:
+        """The rows seen as all complete windows (N - T + 1, T F), which overlap, and their scaling."""
+        length, features = self.in_len + self.horizon, self.rows.shape[1]
+        pieces = max(0, len(self.rows) - length + 1)
+        self._pieces = self.rows.as_strided((pieces, length * features), (features, 1))
+        self._mean_of_piece, self._scale_of_piece = self.mean.repeat(length), self.scale.repeat(length)
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -150,18 +159,17 @@ class WindowDataset(Dataset[Batch]):
         """Past (B, in_len, F), controls (B, H, C), truth (B, H, P), standardised, and weight (B, H) of some windows."""
         # By way of numpy, which reads a list of numbers three times as fast as torch.
         windows = torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device)
-        return self._gather_complete(windows) if self.complete else self._gather(windows, self._offsets)
+        return self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
 
     def whole_cases(self, most_rows: int) -> Batch:
         """Every case from its first row to the end of the longest, or to ``most_rows`` of all cases together."""
-        first = self.first_windows.to(self.starts.device)
-        longest = int((self.ends[first] - self.starts[first]).max())
-        rows = max(self.in_len + 1, min(longest, most_rows // len(first)))
-        return self._gather(first, torch.arange(rows, device=self.starts.device))
+        longest = int((self.case_ends - self.starts[self.first_windows]).max())
+        rows = max(self.in_len + 1, min(longest, most_rows // len(self.first_windows)))
+        return self._gather(self.first_windows, rows)
 
-    def _gather(self, windows: Tensor, offsets: Tensor) -> Batch:
-        wanted = self.starts[windows, None] + offsets
-        ends = self.ends[windows, None]
+    def _gather(self, windows: Tensor, rows: int) -> Batch:
+        wanted = self.starts[windows, None] + torch.arange(rows, device=self.starts.device)
+        ends = self.case_ends[torch.bucketize(windows, self.first_windows, right=True) - 1, None]
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
         block = self.rows.index_select(0, torch.minimum(wanted, ends - 1).flatten()).unflatten(0, wanted.shape)
         block.sub_(self.mean).div_(self.scale)
@@ -169,12 +177,10 @@ class WindowDataset(Dataset[Batch]):
 
     def _gather_complete(self, windows: Tensor) -> Batch:
         """The same of windows with all their rows, each copied as one piece: a quarter less time."""
-        length, features = len(self._offsets), self.rows.shape[1]
-        pieces = self.rows.as_strided((len(self.rows) - length + 1, length * features), (features, 1))
-        block = pieces.index_select(0, self.starts[windows])
-        block.sub_(self.mean.repeat(length)).div_(self.scale.repeat(length))
+        block = self._pieces.index_select(0, self.starts[windows])
+        block.sub_(self._mean_of_piece).div_(self._scale_of_piece)
         weight = torch.ones((), device=block.device).expand(len(windows), self.horizon)
-        return self._parts(block.unflatten(1, (length, features)), weight)
+        return self._parts(block.view(len(block), -1, self.rows.shape[1]), weight)
 
     def _parts(self, block: Tensor, weight: Tensor) -> Batch:
         future = block[:, self.in_len :]
@@ -223,7 +229,7 @@ class WindowSampler(Sampler[int]):
             order = torch.randperm(self.count, generator=random)
             # Python's numbers take several times the memory of the tensor's.
             return chain.from_iterable(part.tolist() for part in order.split(NUMBERS_AT_ONCE))
-        firsts = self.windows.first_windows
+        firsts = self.windows.first_windows.cpu()
         anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
         at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
         first = torch.rand(self.count, generator=random) < self.settings.first_share

@@ -31,6 +31,8 @@ from surrogate_modeling.training import SurrogateTraining
 from surrogate_modeling.windows import WindowData, WindowDataset
 
 IN_LEN, STEP_BATCH, LOADER_BATCH = 10, 128, 1024
+# Seconds of calls in a row where one call is too short to be timed alone.
+SPELL = 0.5
 MODELS: dict[str, ModelConfig] = {
     "dot": DotConfig("dot", emb_dropout=0.0),
     "don": DonConfig("don"),
@@ -119,7 +121,7 @@ class Bench:
         settings = SettingsConfig(in_len=IN_LEN, batch_size=LOADER_BATCH)
         slow = DataLoader(items, LOADER_BATCH, shuffle=True, num_workers=os.cpu_count() or 1)
         fast = WindowData(windows, windows, settings).train_dataloader()
-        times = in_turn(lambda: exhaust(slow), lambda: exhaust(fast), self.rounds)
+        times = in_turn(lambda: exhaust(slow), lambda: exhaust(fast), self.rounds, spell=SPELL)
         count = len(windows)
         self.notes.append(f"batches of {LOADER_BATCH}: {count / times[0]:,.0f} and {count / times[1]:,.0f} windows/s")
         yield Row("batches of 1,024 windows", "window", *(t / count for t in times), 300_000 / 7_000)
@@ -135,7 +137,7 @@ class Bench:
             np.testing.assert_allclose(slow().item(), fast().item(), rtol=1e-4)
             with FlopCounterMode(display=False) as counter:
                 fast()
-            times = in_turn(self.synchronised(slow), self.synchronised(fast), self.rounds)
+            times = in_turn(self.synchronised(slow), self.synchronised(fast), self.rounds, spell=SPELL)
             rate = counter.get_total_flops() / times[1]
             self.notes.append(f"{name} step: {rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of that product")
             yield Row(f"`{name}` training step", f"{STEP_BATCH} windows", *times, wanted)

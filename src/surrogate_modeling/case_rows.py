@@ -1,0 +1,52 @@
+"""The rows of all cases in one array, filled while they are read.
+
+Shape letters: N all rows, T rows of a case, F feature.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+# Room made beyond what is needed when cases turn out longer than was guessed.
+GROWTH = 1.1
+
+
+class Rows:
+    """Rows of cases, one case after another in one array, which windows are gathered from without a copy.
+
+    The array grows in place as cases come: no two copies of a large dataset are in memory at once.
+
+    Args:
+        expected: cases; only a guess of how much there will be.
+    """
+
+    def __init__(self, expected: int) -> None:
+        self._expected = expected
+        self._array = np.empty((0, 0), np.float32)
+        self._ends = [0]
+
+    def add(self, values: np.ndarray) -> None:
+        """Append a case (T, F); one with another number of columns than the first is left out, its file is refused."""
+        if len(self._ends) == 1:
+            # Memory that is never written to costs nothing.
+            self._array = np.empty((self._expected * len(values), values.shape[1]), np.float32)
+        if values.shape[1] != self._array.shape[1]:
+            return
+        end = self._ends[-1] + len(values)
+        if end > len(self._array):
+            # Moves pages where the C library can (glibc), not bytes.
+            self._array.resize((int(GROWTH * end), values.shape[1]), refcheck=False)
+        self._array[self._ends[-1] : end] = values
+        self._ends.append(end)
+
+    def parts(self, order: list[int]) -> list[np.ndarray]:
+        """Each case as a read-only view, its columns put in this order; no case can be added after that."""
+        self._array.resize((self._ends[-1], self._array.shape[1]), refcheck=False)
+        parts = [self._array[first:end] for first, end in pairwise(self._ends)]
+        for part in parts:
+            if order != sorted(order):
+                part[...] = part[:, order]
+            part.flags.writeable = False
+        return parts
