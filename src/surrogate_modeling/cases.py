@@ -27,7 +27,6 @@ from surrogate_modeling.channels import Channels, assign_roles
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 from surrogate_modeling.decimation import decimate
 from surrogate_modeling.grid import Grid, common_step, grid_problems
-from surrogate_modeling.memory import give_back_freed_memory
 from surrogate_modeling.progress import track
 
 log = logging.getLogger(__name__)
@@ -106,7 +105,6 @@ def read_cases(
     channels = assign_roles(read[0][1].names, read[0][1].units, controls, targets)
     digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
     order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
-    give_back_freed_memory()
     parts = rows.parts(order)
     cases = [Case(file.stem, case.time, values) for (file, case), values in zip(read, parts, strict=True)]
     return CaseSet(cases, channels, step, digest[:16])

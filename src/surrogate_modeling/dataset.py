@@ -15,6 +15,7 @@ from surrogate_modeling.cases import CaseSet, read_cases
 from surrogate_modeling.config import Config, UserError
 from surrogate_modeling.dataset_config import DatasetConfig, RefrigerantConfig, Split
 from surrogate_modeling.grid import Grid
+from surrogate_modeling.memory import give_back_freed_memory
 from surrogate_modeling.refrigerant.generation import CasePlan, GenerationResult, PlanError, generate_cases
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ def load_cases(config: Config) -> CaseSet:
         settings.progress_bar,
         dataset.pattern,
     )
+    # What reading hundreds of raw files took is not needed to train.
+    give_back_freed_memory()
     case_set = replace(case_set, groups=read_groups(dataset, case_set))
     if not settings.is_debug:
         return case_set

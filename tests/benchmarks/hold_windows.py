@@ -1,67 +1,87 @@
-"""Memory of a process that holds the windows of so many cases, as JSON: ``hold_windows.py plain|ours CASES [--epoch]``.
+"""Memory of a process that reads so many raw case files and holds their windows, as JSON.
 
-With ``--epoch`` also the seconds of gathering every window once and of one training epoch of ``don``.
+    python tests/benchmarks/hold_windows.py plain|ours CASES [--epoch]
+
+Both forms start from the same files of 33,000 rows. With ``--epoch`` also the seconds of gathering every window once
+and of one training epoch of ``don``.
 """
 
 import json
+import os
 import re
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
-import plain
-from plant import CONTROLS, PREDICTED, ROWS, fitted, make_cases, make_channels, smooth_values
+from plant import CONTROLS, fitted, make_channels, write_raw_case
 
+from surrogate_modeling import cases
 from surrogate_modeling.cases import Case
 from surrogate_modeling.config import SettingsConfig
+from surrogate_modeling.grid import Grid
 from surrogate_modeling.windows import WindowData, WindowDataset
 
-IN_LEN = 10
+IN_LEN, STEP = 10, 1.0
+# The other names are links to these: half a gigabyte of files, and each is read and decimated for itself all the same.
+WRITTEN = 25
 
 
 def main(form: str, count: int, epoch: bool) -> None:
     """Make them and say what it took."""
-    result: dict[str, float] = {}
-    if form == "plain":
-        cases = make_cases(count)
-        scaling = fitted(cases)
-        mean, scale = (part.double().numpy() for part in (scaling.mean, scaling.scale))
-        parts = [plain.make_windows(case.values, mean, scale, IN_LEN, CONTROLS) for case in cases]
-        windows = plain.WindowPerItem(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        result["windows"] = len(windows)
-    else:
-        result |= ours(count, epoch)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "raw"
+        folder.mkdir()
+        for i in range(count):
+            path = folder / f"case{i}.csv"
+            if i < WRITTEN:
+                write_raw_case(path, i)
+            else:
+                os.link(folder / f"case{i % WRITTEN}.csv", path)
+        # Nothing is known of these files yet, and nothing stays.
+        cases.CACHE_FOLDER = Path(place) / "cache"
+        result = plain_windows(folder) if form == "plain" else our_windows(folder, epoch)
     # Not getrusage: what a process inherits from the one that started it counts there.
     (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
     print(json.dumps({"peak_gib": int(peak) / 2**20, **result}))
 
 
-def ours(count: int, epoch: bool) -> dict[str, float]:
-    """Cases in one array, as they are read to, and their windows."""
-    rows = np.empty((count * ROWS, CONTROLS + PREDICTED), np.float32)
-    for i in range(count):
-        rows[i * ROWS : (i + 1) * ROWS] = smooth_values(ROWS, i)
-    time_axis = np.arange(ROWS, dtype=np.float64)
-    cases = [Case(f"case{i}", time_axis, rows[i * ROWS : (i + 1) * ROWS]) for i in range(count)]
+def plain_windows(folder: Path) -> dict[str, float]:
+    """All tables, then all of them decimated, then all windows."""
+    # Here, so that their memory is not counted as ours.
+    import pandas as pd
+    import plain
+
+    tables = [pd.read_csv(path, skiprows=[1]) for path in sorted(folder.iterdir())]
+    decimated = [plain.decimate(table, STEP).to_numpy()[:, 1:] for table in tables]
+    rows = np.concatenate(decimated)
+    mean, scale = rows.mean(axis=0), rows.std(axis=0)
+    parts = [plain.make_windows(values, mean, scale, IN_LEN, CONTROLS) for values in decimated]
+    windows = plain.WindowPerItem(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+    return {"windows": len(windows)}
+
+
+def our_windows(folder: Path, epoch: bool) -> dict[str, float]:
+    """As a run reads them."""
     settings = SettingsConfig(in_len=IN_LEN, epochs=1, progress_bar=False)
-    windows = WindowDataset(cases, fitted(cases), IN_LEN, 1, CONTROLS)
-    data = WindowData(windows, WindowDataset(cases[:1], fitted(cases[:1]), IN_LEN, 1, CONTROLS), settings)
+    read = cases.read_cases(folder, CONTROLS, None, Grid(STEP, 5.0), IN_LEN + 1, progress_bar=False).cases
+    scaling = fitted(read)
+    windows = WindowDataset(read, scaling, IN_LEN, 1, CONTROLS)
+    data = WindowData(windows, WindowDataset(read[:1], scaling, IN_LEN, 1, CONTROLS), settings)
     began = time.perf_counter()
     for _ in data.train_dataloader():
         pass
     result = {"windows": len(windows), "gather_seconds": time.perf_counter() - began}
     if epoch:
-        result["epoch_seconds"] = train_epoch(cases, data, settings)
+        result["epoch_seconds"] = train_epoch(read, data, settings)
     return result
 
 
 def train_epoch(cases: list[Case], data: WindowData, settings: SettingsConfig) -> float:
     """Seconds of one epoch of ``don`` with Lightning."""
-    import tempfile
-
     from surrogate_modeling.model_config import DonConfig
     from surrogate_modeling.surrogate import Surrogate
     from surrogate_modeling.surrogate_description import Description

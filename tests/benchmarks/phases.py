@@ -191,7 +191,7 @@ class Bench:
     def start(self) -> Iterator[Row]:
         script = str(PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py")
         eager = (
-            "import sys, runpy, pandas, matplotlib.pyplot, surrogate_modeling.experiment\n"
+            "import sys, runpy, mlflow, optuna, pandas, matplotlib.pyplot, surrogate_modeling.experiment\n"
             f"sys.argv = ['train.py', '--cfg', 'job']\nrunpy.run_path({script!r}, run_name='__main__')"
         )
         times = in_turn(
@@ -204,7 +204,7 @@ class Bench:
         slow = {count: peak_memory("plain", count) for count in (few, 2 * few)}
         at_many = slow[few] + (slow[2 * few] - slow[few]) / few * (many - few)
         self.notes.append(f"memory of the plain form: measured at {few} and {2 * few} cases, and extended to {many}")
-        yield Row(f"peak memory of the data at {many} cases", "GiB", at_many, peak_memory("ours", many), 27)
+        yield Row(f"peak memory from {many} files to windows", "GiB", at_many, peak_memory("ours", many), 27)
 
     @property
     def scaling(self) -> Standardizer:
