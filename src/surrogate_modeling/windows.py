@@ -121,15 +121,15 @@ class WindowDataset(Dataset[Batch]):
         self.in_len, self.horizon, self.controls = in_len, horizon, controls
         self.mean, self.scale = scaling.mean.clone(), scaling.scale.clone()
         self.rows, firsts = rows_of(cases)
-        starts = []
-        for case, first in zip(cases, firsts, strict=True):
-            count = max(1, len(case.values) - in_len - (horizon + 1) // 2 + 1)
-            starts.append(torch.arange(first, first + count, stride))
-        self.first_windows = torch.tensor([0, *(len(part) for part in starts[:-1])]).cumsum(0)
+        lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]
+        counts = [last // stride + 1 for last in lasts]
         # One number per window, and what is said of a case once per case: a run has millions of windows.
-        self.starts = torch.cat(starts)
+        self.starts = torch.empty(sum(counts), dtype=torch.int64)
+        for part, first in zip(self.starts.split(counts), firsts, strict=True):
+            torch.arange(first, first + stride * len(part), stride, out=part)
+        self.first_windows = torch.tensor([0, *counts[:-1]]).cumsum(0)
         self.case_ends = torch.tensor([first + len(case.values) for case, first in zip(cases, firsts, strict=True)])
-        last_starts = torch.stack([part[-1] for part in starts])
+        last_starts = self.starts[self.first_windows + torch.tensor(counts) - 1]
         self.complete = bool((last_starts + in_len + horizon <= self.case_ends).all())
         self._place_pieces()
 

@@ -1,13 +1,18 @@
 """Made-up cases of a size that a refrigerant circuit has: smooth, random, quick to make."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
-from surrogate_modeling.scaling import Standardizer
+
+if TYPE_CHECKING:
+    from surrogate_modeling.scaling import Standardizer
 
 CONTROLS, PREDICTED = 10, 52
 ROWS, RAW_STEPS = 3300, 10
@@ -44,6 +49,9 @@ def write_raw_case(path: Path, seed: int, rows: int = ROWS * RAW_STEPS, step: fl
 
 def fitted(cases: list[Case]) -> Standardizer:
     """Scaling of some cases."""
+    # Here, so that who measures the memory of reading cases has no torch yet.
+    from surrogate_modeling.scaling import Standardizer
+
     scaling = Standardizer(cases[0].values.shape[1])
     scaling.fit(case.values for case in cases)
     return scaling

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from filelock import FileLock, Timeout
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
@@ -19,6 +18,7 @@ from surrogate_modeling.assignment import Assignment, Pruned
 from surrogate_modeling.config import PROJECT_ROOT, Config, SettingsConfig, UserError
 
 if TYPE_CHECKING:
+    from filelock import FileLock
     from optuna.study import Study
 
 log = logging.getLogger(__name__)
@@ -160,6 +160,8 @@ def take_gpu(folder: Path) -> str | None:
     visible = visible_gpus()
     if _GPU or len(visible) < 2:
         return None
+    from filelock import FileLock, Timeout
+
     folder.mkdir(parents=True, exist_ok=True)
     for gpu in visible:
         lock = FileLock(folder / f"gpu-{os.uname().nodename}-{gpu.replace('/', '_')}.lock")
