@@ -1,4 +1,4 @@
-"""Splits by case, and windows against plain slices of each case."""
+"""Windows against plain slices of each case."""
 
 from collections.abc import Sequence
 
@@ -6,82 +6,15 @@ import numpy as np
 import pytest
 import torch
 from conftest import CONTROLS, make_case
-from hypothesis import given
-from hypothesis import strategies as st
+from lightning_fabric.utilities.distributed import DistributedSamplerWrapper
+from torch.utils.data import DataLoader
 
 from surrogate_modeling.cases import Case
-from surrogate_modeling.config import SettingsConfig, UserError
-from surrogate_modeling.dataset_config import DatasetConfig, Split
+from surrogate_modeling.config import SettingsConfig
 from surrogate_modeling.scaling import Standardizer
-from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, WindowSampler, split_cases
+from surrogate_modeling.windows import WindowData, WindowDataset, WindowLoader, WindowSampler
 
 CASES = [make_case(f"c{i}", 12, i) for i in range(10)]
-
-
-def names(split: CaseSplit) -> tuple[list[str], list[str], list[str]]:
-    training, validation, test = (
-        [case.name for case in part] for part in (split.training, split.validation, split.test)
-    )
-    return training, validation, test
-
-
-def config(**options: object) -> DatasetConfig:
-    return DatasetConfig(path="x", controls=2, **options)  # type: ignore[arg-type]
-
-
-def test_last_cases_by_count() -> None:
-    split = split_cases(CASES, config(split=Split.last, validation=2, test=3), seed=0)
-    assert names(split) == (["c0", "c1", "c2", "c3", "c4"], ["c5", "c6"], ["c7", "c8", "c9"])
-
-
-def test_fractions_are_rounded_and_at_least_one_case() -> None:
-    split = split_cases(CASES, config(split=Split.last, validation=0.26, test=0.01), seed=0)
-    assert names(split) == ([f"c{i}" for i in range(6)], ["c6", "c7", "c8"], ["c9"])
-
-
-@given(st.integers(3, 40), st.integers(0, 2**32 - 1), st.floats(0.01, 0.3), st.integers(1, 3))
-def test_a_random_split_deals_every_case_once(count: int, seed: int, validation: float, test: int) -> None:
-    cases = [make_case(f"c{i}", 11) for i in range(count)]
-    sizes = config(validation=validation, test=test)
-    wanted = max(1, round(validation * count))
-    if wanted + test >= count:
-        with pytest.raises(UserError, match="leave none to train on"):
-            split_cases(cases, sizes, seed)
-        return
-    split = names(split_cases(cases, sizes, seed))
-    assert [len(part) for part in split] == [count - wanted - test, wanted, test]
-    assert sorted(name for part in split for name in part) == sorted(case.name for case in cases)
-    assert split == names(split_cases(cases, sizes, seed))
-
-
-def test_the_seed_decides() -> None:
-    splits = [names(split_cases(CASES, config(validation=2, test=2), seed)) for seed in range(5)]
-    assert len({str(split) for split in splits}) > 1
-    # In each part the cases keep the order of their names.
-    assert all(part == sorted(part) for split in splits for part in split)
-
-
-def test_named_cases_in_the_order_given() -> None:
-    options = {"split": Split.named, "validation_cases": ["c3"], "test_cases": ["c9", "c0"]}
-    split = names(split_cases(CASES, config(**options), seed=0))
-    assert split == (["c1", "c2", "c4", "c5", "c6", "c7", "c8"], ["c3"], ["c9", "c0"])
-
-
-@pytest.mark.parametrize(
-    ("validation", "test", "said"),
-    [
-        (["c1", "x"], ["y"], "dataset.validation_cases: no such case: x"),
-        (["c1"], ["c2.csv"], "dataset.test_cases: no such case: c2.csv"),
-        (["c1", "c2"], ["c2"], "both name c2"),
-        (["c1", "c1"], ["c2"], "dataset.validation_cases: c1 named twice"),
-        (["c1"], ["c2", "c3", "c2"], "dataset.test_cases: c2 named twice"),
-        ([f"c{i}" for i in range(9)], ["c9"], "none is left to train on"),
-    ],
-)
-def test_named_splits_that_cannot_be(validation: list[str], test: list[str], said: str) -> None:
-    with pytest.raises(UserError) as caught:
-        split_cases(CASES, config(split=Split.named, validation_cases=validation, test_cases=test), seed=0)
-    assert said in str(caught.value)
 
 
 def fitted(cases: Sequence[Case]) -> Standardizer:
@@ -190,6 +123,32 @@ def test_every_window_once_in_an_order_that_follows_from_seed_and_epoch() -> Non
     assert order(1, 4) == order(1, 4)
     assert order(1, 4) != order(1, 5)
     assert order(1, 4) != order(2, 4)
+
+
+@pytest.mark.parametrize("options", [{}, {"windows_per_epoch": 50, "first_share": 0.5}])
+def test_the_loader_gives_what_pytorchs_own_gives(options: dict[str, float]) -> None:
+    windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
+    settings = SettingsConfig(**options)  # type: ignore[arg-type]
+    ours = WindowLoader(windows, 32, WindowSampler(windows, settings))
+    plain = DataLoader(windows, 32, sampler=WindowSampler(windows, settings), collate_fn=lambda batch: batch)
+    assert len(ours) == len(plain)
+    for batch, wanted in zip(ours, plain, strict=True):
+        for part, other in zip(batch, wanted, strict=True):
+            torch.testing.assert_close(part, other, rtol=0, atol=0)
+
+
+def test_two_processes_of_a_distributed_strategy_share_the_windows() -> None:
+    windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
+    loader = WindowData(windows, windows, SettingsConfig(batch_size=16)).train_dataloader()
+    seen = []
+    for rank in range(2):
+        # What Lightning puts around a sampler when it runs on several devices.
+        sampler = DistributedSamplerWrapper(loader.sampler, num_replicas=2, rank=rank, shuffle=False)
+        share = list(WindowLoader(windows, 16, sampler))
+        assert [len(batch[0]) for batch in share] == [16, 16, 8]
+        seen += [past for batch in share for past in batch[0]]
+    whole = windows.gather(torch.arange(len(windows)))[0]
+    torch.testing.assert_close(torch.stack(seen).flatten(1).sort(0).values, whole.flatten(1).sort(0).values)
 
 
 def test_stride_leaves_out_starts_but_never_a_case() -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.band import LEVEL, calibrate_band
+from surrogate_modeling.case_split import CaseSplit
 from surrogate_modeling.cases import Case
 from surrogate_modeling.checkpoints import Fitted
 from surrogate_modeling.config import SettingsConfig
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.training import choose_device, fit, seed_run
-from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset
+from surrogate_modeling.windows import WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
 CALIBRATION_WINDOWS = 256

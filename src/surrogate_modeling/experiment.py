@@ -12,6 +12,7 @@ import numpy as np
 
 from surrogate_modeling.assignment import Assignment
 from surrogate_modeling.band_report import Coverage, coverage_table, write_coverage
+from surrogate_modeling.case_split import CaseSplit, split_cases
 from surrogate_modeling.cases import CaseSet
 from surrogate_modeling.checkpoints import Fitted
 from surrogate_modeling.config import Config, SettingsConfig, UserError
@@ -33,7 +34,7 @@ from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.tracking import Run
 from surrogate_modeling.training import choose_device, is_of_memory, seed_run
 from surrogate_modeling.trust import Range
-from surrogate_modeling.windows import CaseSplit, WindowData, WindowDataset, split_cases
+from surrogate_modeling.windows import WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
 DEBUG_EPOCHS, DEBUG_FIGURES = 3, 24

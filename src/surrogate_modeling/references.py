@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from surrogate_modeling.baselines import BASELINES, FilterRidge, persistence
+from surrogate_modeling.case_split import CaseSplit
 from surrogate_modeling.surrogate import Surrogate
-from surrogate_modeling.windows import CaseSplit
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 Work = Callable[[], object]
@@ -29,13 +30,19 @@ class Row:
 
 
 def seconds(work: Work) -> float:
-    """Wall seconds of one call, garbage collection kept out of it as timeit does."""
+    """Wall seconds of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+@contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """Keep it out of what is timed, as timeit does."""
     gc.collect()
     gc.disable()
     try:
-        began = time.perf_counter()
-        work()
-        return time.perf_counter() - began
+        yield
     finally:
         gc.enable()
 
@@ -48,8 +55,8 @@ def in_turn(plain: Work, ours: Work, rounds: int, warm_up: bool = True, spell: f
         ours: of the product.
         rounds: how often both are timed.
         warm_up: call each once first.
-        spell: seconds that a form is called again and again in its turn, as in an epoch: what the other form left in
-            the processor's caches and in the allocator is gone by then.
+        spell: seconds that a form is called again and again in its turn, as in an epoch: what the other form, or the
+            garbage collector, left in the processor's caches and in the allocator is gone by then.
     """
     if warm_up:
         plain()
@@ -57,10 +64,11 @@ def in_turn(plain: Work, ours: Work, rounds: int, warm_up: bool = True, spell: f
     times: dict[Work, list[float]] = {plain: [], ours: []}
     for _ in range(rounds):
         for form, taken in times.items():
-            began = len(taken)
-            taken.append(seconds(form))
-            while sum(taken[began:]) < spell:
+            with no_garbage_collection():
+                began = len(taken)
                 taken.append(seconds(form))
+                while sum(taken[began:]) < spell:
+                    taken.append(seconds(form))
     return min(times[plain]), min(times[ours])
 
 

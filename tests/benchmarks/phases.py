@@ -90,6 +90,7 @@ class Bench:
             lambda: plain.make_windows(case.values, mean, scale, IN_LEN, CONTROLS),
             lambda: WindowDataset([case], scaling, IN_LEN, 1, CONTROLS),
             self.rounds,
+            spell=SPELL,
         )
         yield Row("windows and standardisation", "case", *times, 144 / 3)
 
