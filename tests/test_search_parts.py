@@ -9,10 +9,12 @@ from pathlib import Path
 import optuna
 import pytest
 from filelock import FileLock
+from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
+from surrogate_modeling.config import CONFIG_DIR, UserError
 from surrogate_modeling.search import trial as trial_side
 from surrogate_modeling.search.samplers import SAMPLERS, make_sampler
 from surrogate_modeling.search.space import parse_space, quoted, to_overrides
@@ -56,7 +58,8 @@ def test_quoted_texts_survive_the_grammar(text: str) -> None:
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_no_point_twice_in_a_small_space(name: str) -> None:
     space = parse_space(["a=choice(x,y)", "b=range(1,3)"], {})
-    sampler = make_sampler(name, space, 1)
+    shipped = OmegaConf.load(CONFIG_DIR / "hydra" / "sweeper" / "sampler" / f"{name}.yaml")
+    sampler = make_sampler(shipped, space, 1)
     study = optuna.create_study(sampler=sampler)
     points = set()
     while sampler.has_free(study.trials):
@@ -64,6 +67,13 @@ def test_no_point_twice_in_a_small_space(name: str) -> None:
         points.add(space.key(trial.params))
         study.tell(trial, float(trial.params["b"]))
     assert len(points) == len(study.trials) == 6
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_an_argument_a_sampler_has_not_is_refused(name: str) -> None:
+    given = OmegaConf.create({"_target_": f"optuna.samplers.{SAMPLERS[name]}", "startup": 3})
+    with pytest.raises(UserError, match=rf"hydra.sweeper.sampler.startup=3: no argument of Optuna's {SAMPLERS[name]}"):
+        make_sampler(given, parse_space(["a=choice(1,2)"], {}), 1)
 
 
 def test_a_trial_draws_the_same_whoever_runs_it() -> None:

@@ -55,32 +55,30 @@ def make_sampler(given: Any, space: Space, objectives: int) -> SearchSampler:
         UserError: no such sampler, or one that cannot search this.
     """
     config = _configuration(given)
-    name = str(config.get("_target_", "")).rsplit(".", 1)[-1]
-    if name == "GridSampler":
+    name = str(config.pop("_target_", "")).rsplit(".", 1)[-1]
+    kind = getattr(optuna.samplers, name, None)
+    if kind is None:
+        refuse("sampler", name, f"not in this version of Optuna; known: {', '.join(SAMPLERS)}")
+    known = inspect.signature(kind).parameters
+    for key in config.keys() - known.keys():
+        refuse(f"sampler.{key}", config[key], f"no argument of Optuna's {name}; known: {', '.join(known)}")
+    if kind is optuna.samplers.GridSampler:
         if space.size > LARGEST_ENUMERATION:
             refuse(
                 "sampler", "grid", f"takes choice(...) and range(...) with at most {LARGEST_ENUMERATION} combinations"
             )
         return SearchSampler(None, config.get("seed"), space)
-    kind = getattr(optuna.samplers, name, None)
-    if kind is None:
-        refuse("sampler", name, f"not in this version of Optuna; known: {', '.join(SAMPLERS)}")
     if objectives > 1 and name in SINGLE_OBJECTIVE:
         refuse("sampler", "cmaes", "searches for one objective; for several use tpe, nsgaii, gp, random or grid")
-    # Hydra's plugin was written for an older Optuna: some of its keys are gone.
-    known = inspect.signature(kind.__init__).parameters
-    arguments = {key: value for key, value in config.items() if key in known and not key.startswith("consider_")}
     if "constant_liar" in known:
         # Trials that are running count as bad ones, so that several at once do not crowd one place.
-        arguments.setdefault("constant_liar", True)
-    seed = arguments.pop("seed", None)
+        config.setdefault("constant_liar", True)
+    seed = config.pop("seed", None)
 
     def make(number: int) -> BaseSampler:
         with warnings.catch_warnings():
-            # The plugin's configuration names every key, and so some that are about to go.
-            warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return instantiate({"_target_": f"optuna.samplers.{name}", **arguments, "seed": number})
+            return instantiate({"_target_": f"optuna.samplers.{name}", **config, "seed": number})
 
     return SearchSampler(make, seed, space)
 
