@@ -196,7 +196,9 @@ class Bench:
             f"sys.argv = ['train.py', '--cfg', 'job']\nrunpy.run_path({script!r}, run_name='__main__')"
         )
         times = in_turn(
-            lambda: command(sys.executable, "-c", eager), lambda: command(sys.executable, script, "--cfg", "job"), 3
+            lambda: command(sys.executable, "-c", eager),
+            lambda: command(sys.executable, script, "--cfg", "job"),
+            self.rounds,
         )
         yield Row("`train.py --cfg job`", "start", *times, 12.4 / 0.44)
 
