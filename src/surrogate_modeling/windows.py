@@ -200,10 +200,14 @@ class WindowLoader(DataLoader[Batch]):
         super().__init__(windows, batch_size, sampler=sampler, collate_fn=_whole)
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        windows, sampler, batch_size = self.dataset, self.sampler, self.batch_size
-        if not isinstance(windows, WindowDataset) or not isinstance(sampler, WindowSampler) or batch_size is None:
-            return super().__iter__()
-        return map(windows.gather, sampler.order().to(windows.starts.device).split(batch_size))
+        if isinstance(self.dataset, WindowDataset) and isinstance(self.sampler, WindowSampler):
+            return self._batches(self.dataset, self.sampler)
+        return super().__iter__()
+
+    def _batches(self, windows: WindowDataset, sampler: WindowSampler) -> Iterator[Batch]:
+        # A generator: Lightning says which epoch it is after it has taken the iterator.
+        for part in sampler.order().to(windows.starts.device).split(self.batch_size or len(sampler)):
+            yield windows.gather(part)
 
 
 class WindowData(LightningDataModule):
