@@ -158,6 +158,8 @@ def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
     linear = LinearBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0])
     constants = baseline.time_constants
     assert constants == linear.time_constants
+    given = QuadraticBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0], linear)
+    np.testing.assert_array_equal(given.predict([test])[0], baseline.predict([test])[0])
 
     def features(case: Case) -> np.ndarray:
         plain = slow_features(case, scaling, constants)

@@ -1,11 +1,12 @@
 """The base of a state-space network, against closed forms written another way."""
 
 import numpy as np
+import pytest
 import torch
 
 from surrogate_modeling.model_config import Base
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.filter_base import PENALTY, fit_base, level_helps
+from surrogate_modeling.networks.filter_base import PENALTY, fit_base, fitted_rows, level_helps
 from surrogate_modeling.networks.filters import MOST_PRODUCTS, Filters, spread_products
 from surrogate_modeling.ridge import Moments, ridge
 
@@ -52,6 +53,14 @@ def test_each_form_of_base() -> None:
     np.testing.assert_allclose(
         (features @ got[Base.quadratic]).numpy(), features.numpy() @ weights + offset, rtol=1e-9, atol=1e-9
     )
+
+
+def test_of_many_rows_every_second_or_third_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Rows of two cases by turns; the second ends after two.
+    used = torch.tensor([[True, True], [True, True], [True, False], [True, False]])
+    assert fitted_rows(used).tolist() == [0, 1, 2, 3, 4, 6]
+    monkeypatch.setattr("surrogate_modeling.networks.filter_base.FITTED_ROWS", 2)
+    assert fitted_rows(used).tolist() == [0, 3]
 
 
 def test_products_are_of_the_controls_and_their_averages() -> None:

@@ -38,6 +38,20 @@ def test_row_by_row_equals_the_whole_horizon(base: Base, core: Core) -> None:
     torch.testing.assert_close(roll_out(network, past, control), whole)
 
 
+def test_blocks_of_rows_equal_the_whole_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = make(Base.quadratic)
+    past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 23, 2).double()
+    calibrate(network, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
+    monkeypatch.setattr("surrogate_modeling.networks.base.ROWS_AT_ONCE", 4 * 5 + 3)
+    run, lengths = network._run, []
+    monkeypatch.setattr(network, "_run", lambda state, part: lengths.append(part.shape[1]) or run(state, part))
+    whole = roll_out(network, past, control)
+    assert lengths == [23]
+    with torch.no_grad():
+        torch.testing.assert_close(roll_out(network, past, control), whole)
+    assert lengths[1:] == [5, 5, 5, 5, 3]
+
+
 def test_later_controls_do_not_change_earlier_rows() -> None:
     network = make()
     past, control = torch.randn(1, 5, 5).double(), torch.randn(1, 12, 2).double()

@@ -118,6 +118,17 @@ def test_free_run_is_differentiable_with_respect_to_the_controls() -> None:
     assert float(gradient[6, 0]) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)
 
 
+@pytest.mark.parametrize("out_len", [1, 3])
+def test_free_run_without_gradients_is_the_same(out_len: int) -> None:
+    surrogate = make(in_len=4, out_len=out_len)
+    past, control = torch.randn(2, 4, 5), torch.randn(2, 7, 2)
+    with_gradients = roll_out(surrogate.network, past, control)
+    with torch.no_grad():
+        rows = roll_out(surrogate.network, past, control)
+    assert rows.shape == (2, 7, 3)
+    torch.testing.assert_close(rows, with_gradients)
+
+
 def test_cut_gradients_keep_the_values() -> None:
     surrogate = make(in_len=4)
     past, control = torch.randn(2, 4, 5), torch.randn(2, 6, 2, requires_grad=True)

@@ -198,12 +198,19 @@ class QuadraticBaseline(FilterRidge):
         super().__init__(scaling, in_len, controls)
         self.multiplied: tuple[float, ...] = ()
 
-    def fit(self, training: Sequence[Case], validation: Sequence[Case], targets: Sequence[int]) -> QuadraticBaseline:
+    def fit(
+        self,
+        training: Sequence[Case],
+        validation: Sequence[Case],
+        targets: Sequence[int],
+        linear: LinearBaseline | None = None,
+    ) -> QuadraticBaseline:
         """Fit on the training cases; products and penalty are those of the least validation error.
 
-        The range of time constants is that of the linear baseline.
+        The range of time constants is that of the linear baseline: of ``linear``, fitted on the same cases, or of one
+        that is fitted here.
         """
-        linear = LinearBaseline(self.scaling, self.in_len, self.controls).fit(training, validation, targets)
+        linear = linear or LinearBaseline(self.scaling, self.in_len, self.controls).fit(training, validation, targets)
         self.time_constants = linear.time_constants
         plain = self._columns_of(self.time_constants)
         every = len(self._columns_of(TIME_CONSTANTS)) + 1
@@ -235,13 +242,6 @@ class QuadraticBaseline(FilterRidge):
             columns = self._signals(())[:MOST_PRODUCTS]
             sets.append(((), np.stack((columns, columns))))
         return sets
-
-
-# Beside persistence, which has nothing to fit.
-BASELINES: dict[str, type[LinearBaseline] | type[QuadraticBaseline]] = {
-    "linear": LinearBaseline,
-    "quadratic": QuadraticBaseline,
-}
 
 
 def _ranges(constants: tuple[float, ...]) -> list[tuple[float, ...]]:

@@ -23,6 +23,12 @@ FOLDS = 5
 LEAST_GAIN = 0.2
 
 
+def fitted_rows(used: Tensor) -> Tensor:
+    """Positions (R,) of the rows that are fitted: those that ``used`` (T, B) is true for, or every k-th of them."""
+    positions = used.flatten().nonzero()[:, 0]
+    return positions[:: max(1, -(-len(positions) // FITTED_ROWS))]
+
+
 def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, case: Tensor) -> Tensor:
     """Weights (N, P) of the base.
 
@@ -36,16 +42,15 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
     level = torch.zeros(features.shape[1], outputs.shape[1]).to(features)
     if base is Base.none:
         return level
-    stride = -(-len(features) // FITTED_ROWS)
-    rows, wanted = (part[::stride].double().cpu().numpy() for part in (features, outputs))
+    wanted = outputs.double().cpu().numpy()
     if base in (Base.linear, Base.quadratic):
-        weights, offset = ridge(Moments.of(rows, wanted), PENALTY)
+        weights, offset = ridge(Moments.of(features.double().cpu().numpy(), wanted), PENALTY)
         weights[filters.constant_at] += offset
         return torch.from_numpy(weights).to(level)
     level[filters.level_at, filters.level_of] = 1.0
     if base is Base.auto:
-        levels = rows @ level.double().cpu().numpy()
-        helps = level_helps(rows[:, : filters.of_controls], wanted, levels, case[::stride].cpu().numpy())
+        controls, levels = features[:, : filters.of_controls].double(), (features @ level).double()
+        helps = level_helps(controls.cpu().numpy(), wanted, levels.cpu().numpy(), case.cpu().numpy())
         level *= torch.from_numpy(helps).to(level)
     return level
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, roll_out
+from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, roll_out, run_in_blocks
 from surrogate_modeling.networks.carrying import first_state, next_state
 from surrogate_modeling.networks.filters import Filters, State
 
@@ -38,8 +38,7 @@ class FilterRegression(StateNetwork):
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
-        features, _ = self.filters(control.transpose(0, 1), self._start(past))
-        return (features @ self.weight).transpose(0, 1)
+        return run_in_blocks(self._run, self._start(past), control)
 
     def encode(self, past: Tensor) -> Tensor:
         """See :class:`StateNetwork`."""
@@ -47,8 +46,13 @@ class FilterRegression(StateNetwork):
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`StateNetwork`."""
-        features, after = self.filters(control[None], list(state.split(self.filters.state_sizes, dim=-1)))
-        return torch.cat(after, dim=-1), (features @ self.weight)[0]
+        rows, after = self._run(list(state.split(self.filters.state_sizes, dim=-1)), control[:, None])
+        return torch.cat(after, dim=-1), rows[:, 0]
+
+    def _run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
+        """Rows (B, T, P) under control (B, T, C), and the state after the last."""
+        features, after = self.filters(control.transpose(0, 1), state)
+        return (features @ self.weight).transpose(0, 1), after
 
     def _start(self, past: Tensor) -> State:
         """The averages follow the controls from the first row: before that, the plant is taken to be at rest."""

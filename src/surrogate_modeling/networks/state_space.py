@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.model_config import Base, Core, SsmConfig
-from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows
-from surrogate_modeling.networks.filter_base import fit_base
+from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows, run_in_blocks
+from surrogate_modeling.networks.filter_base import fit_base, fitted_rows
 from surrogate_modeling.networks.filters import Filters, State, spread_products
 from surrogate_modeling.networks.scan import linear_scan
 
@@ -173,7 +173,7 @@ class StateSpace(StateNetwork):
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F), control (B, H, C) -> (B, H, P), any H."""
-        return self._run(self._start(past), control)[0]
+        return run_in_blocks(self._run, self._start(past), control)
 
     def encode(self, past: Tensor) -> Tensor:
         """State (B, S) after a past window (B, in_len, F)."""
@@ -216,7 +216,7 @@ class StateSpace(StateNetwork):
             return
         # A free run starts at the first rows: whether a level helps is judged on that.
         past, control, future, weight = whole if self.config.base is Base.auto else spread
-        used = weight.T > 0
-        features = self.filters(control.transpose(0, 1), self.filters.start(past))[0][used]
-        case = torch.arange(len(past), device=past.device).expand(control.shape[1], -1)[used]
-        self.base_weight.copy_(fit_base(self.config.base, self.filters, features, future.transpose(0, 1)[used], case))
+        rows = fitted_rows(weight.T > 0)
+        features = self.filters(control.transpose(0, 1), self.filters.start(past))[0].flatten(0, 1)[rows]
+        outputs = future.transpose(0, 1).flatten(0, 1)[rows]
+        self.base_weight.copy_(fit_base(self.config.base, self.filters, features, outputs, rows % len(past)))
