@@ -3,26 +3,31 @@
 import pytest
 import torch
 
-from surrogate_modeling.networks.scan import linear_scan
+from surrogate_modeling.networks.scan import leaky_scan
 
 
-def loop(keep: torch.Tensor, add: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
+def loop(move: torch.Tensor, value: torch.Tensor, start: torch.Tensor) -> torch.Tensor:
     states, state = [], start
-    for k, a in zip(keep, add, strict=True):
-        state = k * state + a
+    for z, v in zip(move, value, strict=True):
+        state = (1 - z) * state + z * v
         states.append(state)
     return torch.stack(states)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 7, 16, 50])
-def test_scan_equals_a_loop(rows: int) -> None:
+def test_scan_equals_a_loop_and_leaves_its_inputs_alone(rows: int) -> None:
     torch.manual_seed(rows)
-    keep, add, start = torch.rand(rows, 2, 3).double(), torch.randn(rows, 2, 3).double(), torch.randn(2, 3).double()
-    torch.testing.assert_close(linear_scan(keep, add, start), loop(keep, add, start))
+    inputs = [torch.rand(rows, 2, 3).double(), torch.randn(rows, 2, 3).double(), torch.randn(2, 3).double()]
+    before = [part.clone() for part in inputs]
+    torch.testing.assert_close(leaky_scan(*inputs), loop(*inputs))
+    assert all(map(torch.equal, inputs, before))
+    # One move for all cases, as the filters have it.
+    inputs[0] = inputs[0][:, :1].expand(-1, 2, -1)
+    torch.testing.assert_close(leaky_scan(*inputs), loop(*inputs))
 
 
-@pytest.mark.parametrize("rows", [1, 5, 9])
+@pytest.mark.parametrize("rows", [1, 2, 5, 9])
 def test_gradient(rows: int) -> None:
     torch.manual_seed(0)
     inputs = [torch.rand(rows, 2, 2).double(), torch.randn(rows, 2, 2).double(), torch.randn(2, 2).double()]
-    assert torch.autograd.gradcheck(linear_scan, [part.requires_grad_() for part in inputs])
+    assert torch.autograd.gradcheck(leaky_scan, [part.requires_grad_() for part in inputs])

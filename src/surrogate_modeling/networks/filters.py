@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.networks.base import Sizes
-from surrogate_modeling.networks.scan import linear_scan
+from surrogate_modeling.networks.scan import leaky_scan
 
 State = list[Tensor]
 # Of the linear and quadratic regressions, in rows.
@@ -66,16 +66,24 @@ class Filters(nn.Module):
 
     def forward(self, control: Tensor, state: State) -> tuple[Tensor, State]:
         """Control (T, B, C) -> features (T, B, N) and the state after the last row."""
-        average, level, decaying = state
+        signals, after = self.signals(control, state)
+        _, level, decaying = state
         rows, levels = len(control), level.shape[1]
-        move = (1.0 - torch.exp(-self.rate)).repeat_interleave(self.controls).expand(rows, average.shape[0], -1)
-        averages = linear_scan(1.0 - move, move * control.repeat(1, 1, len(self.rate)), average)
         since = torch.arange(1, rows + 1, dtype=control.dtype, device=control.device)[:, None]
         decayed = torch.exp(-since * self.rate).repeat_interleave(levels, dim=-1)[:, None] * decaying
-        features = torch.cat((control, averages, level.expand(rows, -1, -1), decayed), dim=-1)
+        features = torch.cat((signals, level.expand(rows, -1, -1), decayed), dim=-1)
         if len(self.left):
             features = torch.cat((features, features[..., self.left] * features[..., self.right]), dim=-1)
-        return features, [averages[-1], level, decayed[-1]]
+        return features, after
+
+    def signals(self, control: Tensor, state: State) -> tuple[Tensor, State]:
+        """Control (T, B, C) -> controls and averages (T, B, of_controls), and the state after the last row."""
+        average, level, decaying = state
+        rows = len(control)
+        move = (1.0 - torch.exp(-self.rate)).repeat_interleave(self.controls).expand(rows, average.shape[0], -1)
+        averages = leaky_scan(move, control.repeat(1, 1, len(self.rate)), average)
+        decay = torch.exp(-rows * self.rate).repeat_interleave(level.shape[1])
+        return torch.cat((control, averages), dim=-1), [averages[-1], level, decay * decaying]
 
 
 def spread_products(controls: int, time_constants: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Linear recurrences over time, exactly, without a step per row.
+"""Leaky averages over time, exactly, without a step per row.
 
 Shape letters: T rows (first axis), B batch, N states.
 """
@@ -6,66 +6,79 @@ Shape letters: T rows (first axis), B batch, N states.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def linear_scan(keep: Tensor, add: Tensor, start: Tensor) -> Tensor:
-    """x_t = keep_t x_(t-1) + add_t.
+def leaky_scan(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
+    """x_t = (1 - move_t) x_(t-1) + move_t value_t.
 
     Args:
-        keep: (T, B, N).
-        add: (T, B, N).
+        move: (T, B, N).
+        value: (T, B, N).
         start: (B, N), the state before the first row.
 
     Returns:
         States (T, B, N).
     """
-    if torch.is_grad_enabled() and (keep.requires_grad or add.requires_grad or start.requires_grad):
-        return _Scan.apply(keep, add, start)
-    return _chunked(keep, add, start)
+    if len(move) == 1:
+        return torch.addcmul(move * value, 1.0 - move, start)
+    if torch.is_grad_enabled() and (move.requires_grad or value.requires_grad or start.requires_grad):
+        return _Scan.apply(move, value, start)
+    if torch.compiler.is_exporting():
+        return _row_by_row(move, value, start)
+    return _scan(1.0 - move, move * value, start)
 
 
-def _chunked(keep: Tensor, add: Tensor, start: Tensor) -> Tensor:
-    """About 2 sqrt(T) steps: chunks are scanned side by side from zero, then the carries between them."""
+def _row_by_row(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
+    """In operations that every export knows."""
+    states = [start]
+    for t in range(len(move)):
+        states.append(torch.addcmul(move[t] * value[t], 1.0 - move[t], states[-1]))
+    return torch.stack(states[1:])
+
+
+def _scan(keep: Tensor, add: Tensor, start: Tensor, step: int = 1) -> Tensor:
+    """x = keep x_before + add, from the first row on or (step -1) from the last; overwrites keep and add.
+
+    About 2 sqrt(T) steps: chunks are scanned side by side from zero, then the carries between them.
+    """
     rows = len(add)
-    if rows == 1:
-        return torch.addcmul(add, keep, start)
     length = math.isqrt(rows - 1) + 1
     chunks = -(-rows // length)
     if surplus := chunks * length - rows:
         empty = keep.new_zeros(surplus, *keep.shape[1:])
         keep, add = torch.cat((keep, empty)), torch.cat((add, empty))
     keep, add = (part.unflatten(0, (chunks, length)) for part in (keep, add))
-    state, product = add[:, 0], keep[:, 0]
-    local, decay = [state], [product]
-    for j in range(1, length):
-        state = torch.addcmul(add[:, j], keep[:, j], state)
-        product = product * keep[:, j]
-        local.append(state)
-        decay.append(product)
-    carries = [start]
-    for k in range(chunks - 1):
-        carries.append(torch.addcmul(state[k], product[k], carries[-1]))
-    states = torch.addcmul(torch.stack(local, 1), torch.stack(decay, 1), torch.stack(carries)[:, None])
-    return states.flatten(0, 1)[:rows]
+    inner, outer = range(length)[::step], range(chunks)[::step]
+    for before, now in pairwise(inner):
+        add[:, now].addcmul_(keep[:, now], add[:, before])
+        keep[:, now].mul_(keep[:, before])
+    carry = torch.empty_like(add[:, 0])
+    carry[outer[0]] = start
+    for before, now in pairwise(outer):
+        torch.addcmul(add[before, inner[-1]], keep[before, inner[-1]], carry[before], out=carry[now])
+    return add.addcmul_(keep, carry[:, None]).flatten(0, 1)[:rows]
 
 
 class _Scan(torch.autograd.Function):
-    """The gradient is the same scan backwards in time, which costs less than differentiating the chunks."""
+    """The gradient is a scan backwards in time, which costs less than differentiating the chunks."""
 
     @staticmethod
-    def forward(ctx: Any, keep: Tensor, add: Tensor, start: Tensor) -> Tensor:
-        states = _chunked(keep, add, start)
-        ctx.save_for_backward(keep, states, start)
+    def forward(ctx: Any, move: Tensor, value: Tensor, start: Tensor) -> Tensor:
+        states = _scan(1.0 - move, move * value, start)
+        ctx.save_for_backward(move, value, start, states)
         return states
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        keep, states, start = ctx.saved_tensors
-        later = torch.cat((keep[1:], torch.zeros_like(keep[:1]))).flip(0)
-        grad_add = _chunked(later, grad.flip(0), torch.zeros_like(start)).flip(0)
-        before = torch.cat((start[None], states[:-1]))
-        return grad_add * before, grad_add, keep[0] * grad_add[0]
+        move, value, start, states = ctx.saved_tensors
+        later = torch.cat((1.0 - move[1:], torch.zeros_like(move[:1])))
+        total = _scan(later, grad.clone(), torch.zeros_like(start), step=-1)
+        departure = torch.empty_like(value)
+        torch.sub(value[0], start, out=departure[0])
+        torch.sub(value[1:], states[:-1], out=departure[1:])
+        return departure.mul_(total), total * move, (1.0 - move[0]) * total[0]

@@ -27,7 +27,7 @@ from surrogate_modeling.model_config import Base, Core, SsmConfig
 from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows, run_in_blocks
 from surrogate_modeling.networks.filter_base import fit_base, fitted_rows
 from surrogate_modeling.networks.filters import Filters, State, spread_products
-from surrogate_modeling.networks.scan import linear_scan
+from surrogate_modeling.networks.scan import leaky_scan
 
 # Smallest spread of the first windows of the cases that counts, in training standard deviations.
 LEAST_SPREAD = 1e-4
@@ -62,8 +62,7 @@ class LeakyAverages(nn.Module):
 
     def forward(self, features: Tensor, state: Tensor) -> Tensor:
         """Features (T, B, D) and state (B, N) -> states (T, B, N)."""
-        move = torch.sigmoid(self.gate(features))
-        return linear_scan(1.0 - move, move * self.value(features), state)
+        return leaky_scan(torch.sigmoid(self.gate(features)), self.value(features), state)
 
 
 class GatedRecurrentUnits(nn.Module):
@@ -197,15 +196,26 @@ class StateSpace(StateNetwork):
         """Outputs (B, T, P) under control (B, T, C), and the state after the last row."""
         depth = len(self.layers)
         context, layer_states = state[0], state[1 : 1 + depth]
-        filtered, filter_state = self.filters(control.transpose(0, 1), state[1 + depth :])
-        features = self.input(filtered[..., : self.filters.of_controls]) + self.context(context)
+        signals, base, filter_state = self._filtered(control.transpose(0, 1), state[1 + depth :])
+        features = self.input(signals) + self.context(context)
         features = features + self.static(features)
         after = []
         for layer, layer_state in zip(self.layers, layer_states, strict=True):
             features, last = layer(features, layer_state)
             after.append(last)
-        predicted = self.head(self.norm(features)) + filtered @ self.base_weight
+        predicted = self.head(self.norm(features)) + base
         return predicted.transpose(0, 1), [context, *after, *filter_state]
+
+    def _filtered(self, control: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """Controls and averages (T, B, of_controls), the base of the output, and the state after the last row."""
+        filters = self.filters
+        if self.config.base in (Base.linear, Base.quadratic):
+            features, after = filters(control, state)
+            return features[..., : filters.of_controls], features @ self.base_weight, after
+        # Of the other features the base weighs none; most of a row's features are these.
+        signals, after = filters.signals(control, state)
+        level = state[1]
+        return signals, level @ self.base_weight[filters.of_controls : filters.of_controls + level.shape[1]], after
 
     @torch.no_grad()
     def calibrate(self, whole: Windows, spread: Windows) -> None:
