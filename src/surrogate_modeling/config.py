@@ -164,6 +164,7 @@ class SettingsConfig(Checked):
     stack: bool = False
     device: Device = Device.auto
     precision: Precision = Precision.fp32
+    compile: bool = False
     progress_bar: bool = True
     num_figures: int | None = ranged(None, low=0)
     workers: int | None = ranged(None, low=1)

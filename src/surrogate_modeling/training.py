@@ -37,6 +37,7 @@ from surrogate_modeling.checkpoints import (
     read_fitted,
     write_fitted,
 )
+from surrogate_modeling.compiled_network import compile_network
 from surrogate_modeling.config import Criterion, Precision, Schedule, SettingsConfig, UserError
 from surrogate_modeling.run_log import first_line
 from surrogate_modeling.surrogate import Surrogate, pick_device, roll_out
@@ -229,6 +230,8 @@ def fit(
     trainer = _make_trainer(settings, device, folder, callbacks)
     resume_from = latest_checkpoint(folder)
     module = SurrogateTraining(surrogate, settings, budget)
+    if settings.compile:
+        compile_network(surrogate.network, device)
     with out_of_memory_named(trainer):
         trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
     fitted = Fitted(forwarding.least, trainer.current_epoch, budget.time_elapsed())

@@ -35,7 +35,7 @@ def main() -> None:
     torch.set_float32_matmul_precision("highest")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options.device, options.quick, Path(folder))
+        bench = Bench(options.device, options.quick, Path(folder), options.only or "")
         for name, phase in bench.phases().items():
             if not options.only or options.only in name:
                 print(f"... {name}", file=sys.stderr)

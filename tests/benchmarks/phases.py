@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
 from surrogate_modeling.cases import CACHE_FOLDER, read_cases
+from surrogate_modeling.compiled_network import compile_network
 from surrogate_modeling.config import PROJECT_ROOT, SettingsConfig
 from surrogate_modeling.decimation import decimate
 from surrogate_modeling.figures import Curve, draw_figures
@@ -47,10 +48,11 @@ class Bench:
         device: of training step and free run.
         quick: fewer rounds and cases, to see that everything works.
         folder: scratch.
+        only: the phases named by the user, if any.
     """
 
-    def __init__(self, device: str, quick: bool, folder: Path) -> None:
-        self.device, self.quick, self.folder = torch.device(device), quick, folder
+    def __init__(self, device: str, quick: bool, folder: Path, only: str = "") -> None:
+        self.device, self.quick, self.folder, self.only = torch.device(device), quick, folder, only
         self.rounds = 2 if quick else 5
         self.notes: list[str] = []
 
@@ -62,6 +64,7 @@ class Bench:
             "cached": self.cached,
             "batches": self.batches,
             "step": self.steps,
+            "compiled": self.compiled,
             "free run": self.free_runs,
             "figures": self.figures,
             "csv": self.csvs,
@@ -142,6 +145,23 @@ class Bench:
             rate = counter.get_total_flops() / times[1]
             self.notes.append(f"{name} step: {rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of that product")
             yield Row(f"`{name}` training step", f"{STEP_BATCH} windows", *times, wanted)
+
+    def compiled(self) -> Iterator[Row]:
+        """Notes only: nothing was asked of it on a CPU."""
+        cases, batch = make_cases(20, 100 + IN_LEN), self.batch(STEP_BATCH)
+        for name in MODELS if self.device.type == "cuda" or self.only else ():
+            both = self.surrogate(name), self.surrogate(name)
+            compile_network(both[1].network, self.device)
+            steps = [self.synchronised(self.training_step(each, batch)) for each in both]
+            runs = [lambda each=each: each.eval().predict(cases) for each in both]
+            took = seconds(steps[1])
+            ratios = [
+                slow / fast for slow, fast in (in_turn(*pair, self.rounds, spell=SPELL) for pair in (steps, runs))
+            ]
+            self.notes.append(
+                f"{name} compiled in {took:.0f} s: a step is {ratios[0]:.2f} times as fast, a free run {ratios[1]:.2f}"
+            )
+        yield from ()
 
     def free_runs(self) -> Iterator[Row]:
         count, rows = (20, 60) if self.quick else (100, 200)

@@ -91,6 +91,9 @@ def roll_out(network: Network, past: Tensor, control: Tensor, cut_gradients: boo
         (B, H, P).
     """
     horizon, rows = control.shape[1], network.rows_per_call
+    if rows is None and not torch.is_grad_enabled():
+        # Not through a compiled call: its graph would be as long as the horizon, and new for each.
+        return network.forward(past, control)
     if rows is None or rows == horizon:
         return network(past, control)
     surplus = -horizon % rows
