@@ -82,7 +82,7 @@ class FilterRidge:
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
         """(H, P) per case in physical units, float32."""
         scale, mean = self.scale[self.controls :], self.mean[self.controls :]
-        standard = (self._features(case)[:, self._used] @ self._weights + self._offset for case in cases)
+        standard = (np.take(self._features(case), self._used, axis=1) @ self._weights + self._offset for case in cases)
         return [(rows * scale + mean).astype(np.float32) for rows in standard]
 
     def _choose(
@@ -106,19 +106,21 @@ class FilterRidge:
         # Case by case: the features of one are larger than its rows by an order of magnitude.
         stride = max(1, sum(len(case.values) for case in training) // FITTED_ROWS)
         moments = self._moments(training, stride)
-        candidates = [
-            (i, penalty, *ridge(moments, penalty, used)) for i, used in enumerate(choices) for penalty in PENALTIES
-        ]
-        errors = np.zeros(len(candidates))
+        fits = [[ridge(moments, penalty, used) for penalty in PENALTIES] for used in choices]
+        # Side by side: one product for all penalties.
+        weights = [np.hstack([weight for weight, _ in row]) for row in fits]
+        offsets = [np.hstack([offset for _, offset in row]) for row in fits]
+        errors = np.zeros((len(choices), len(PENALTIES)))
         for case in validation:
             features = self._features(case, stride)
-            truth = self._standardised(case)[self.in_len :: stride, self.controls :]
-            for k, (i, _, weights, offset) in enumerate(candidates):
-                errors[k] += ade(features[:, choices[i]] @ weights + offset, truth)[list(targets)].mean()
-        best = int(np.argmin(errors))
-        kept, self.penalty, self._weights, self._offset = candidates[best]
+            truth = np.tile(self._standardised(case)[self.in_len :: stride, self.controls :], len(PENALTIES))
+            for i, used in enumerate(choices):
+                error = ade(np.take(features, used, axis=1) @ weights[i] + offsets[i], truth)
+                errors[i] += error.reshape(len(PENALTIES), -1)[:, list(targets)].mean(axis=1)
+        kept, k = divmod(int(np.argmin(errors)), len(PENALTIES))
+        self.penalty, (self._weights, self._offset) = PENALTIES[k], fits[kept][k]
         self._used = choices[kept]
-        return kept, float(errors[best])
+        return kept, float(errors[kept, k])
 
     def _standardised(self, case: Case) -> np.ndarray:
         return (case.values - self.mean) / self.scale
@@ -228,7 +230,7 @@ class QuadraticBaseline(FilterRidge):
         """The linear features, then the products."""
         features = super()._features(case, stride)
         left, right = self._pairs
-        return np.concatenate((features, features[:, left] * features[:, right]), axis=1)
+        return np.concatenate((features, np.take(features, left, axis=1) * np.take(features, right, axis=1)), axis=1)
 
     def _products(self) -> list[tuple[tuple[float, ...], np.ndarray]]:
         """Sets of time constants, and the pairs (2, N) of features that are multiplied with each."""
