@@ -8,7 +8,7 @@ import pytest
 from conftest import make_case, make_channels
 
 from surrogate_modeling.band import Banded
-from surrogate_modeling.band_report import Coverage, coverage_table, write_bands, write_coverage
+from surrogate_modeling.band_report import Coverage, coverage_table, write_coverage
 
 
 def test_coverage_per_column_and_over_targets(tmp_path: Path) -> None:
@@ -31,9 +31,3 @@ def test_coverage_per_column_and_over_targets(tmp_path: Path) -> None:
     assert rows[2][:4] == ["p", "bar", "byproduct", "0.0000"]
     assert coverage_table(table).splitlines()[1].split() == ["T", "degC", "75.0%", "50.0%", "1.625"]
     assert coverage_table(table).splitlines()[2].split() == ["all", "targets", "75.0%"]
-    write_bands(tmp_path / "band", cases, bands, make_channels())
-    lines = (tmp_path / "band" / "x.csv").read_text().splitlines()
-    assert lines[:2] == ["time,lower T,upper T,lower p,upper p", "s,degC,degC,bar,bar"]
-    np.testing.assert_allclose(
-        [float(x) for x in lines[2].split(",")][1:3], [bands[0].lower[0, 0], bands[0].upper[0, 0]]
-    )

@@ -8,10 +8,11 @@ import pytest
 from conftest import make_case, make_channels, read
 from matplotlib.image import imread
 
+from surrogate_modeling.band import Banded
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.grid import Grid
-from surrogate_modeling.report import group_table, summary_table, write_losses, write_report
+from surrogate_modeling.report import group_table, summary_table, write_bands, write_losses, write_report
 from surrogate_modeling.scores import Scores, score
 
 SCALE = np.array([1.0, 1.0])
@@ -66,6 +67,20 @@ def test_predicted_csv_reads_back_bit_for_bit_as_cases(tmp_path: Path) -> None:
         assert found.values[:, :2].tobytes() == case.values[10:, :2].tobytes()
         assert found.values[:, 2:].tobytes() == predicted.tobytes()
     assert (tmp_path / "csv" / "a.csv").read_text(encoding="utf-8").splitlines()[4].startswith("1.2,")
+
+
+def test_bands_hold_both_edges_of_every_column(tmp_path: Path) -> None:
+    cases = [make_case(name, rows, i) for i, (name, rows) in enumerate((("x", 30), ("y", 14)))]
+    bands = [Banded(rows, rows - 1, rows + 2) for rows in free_runs(cases, [0.0, 0.0])]
+    write_bands(tmp_path, cases, bands, make_channels(), progress_bar=False)
+    for case, band in zip(cases, bands, strict=True):
+        names, units, *rows = lines(tmp_path / f"{case.name}.csv")
+        assert names == ["time", "lower T", "upper T", "lower p", "upper p"]
+        assert units == ["s", "degC", "degC", "bar", "bar"]
+        numbers = np.array(rows, dtype=float)
+        np.testing.assert_array_equal(numbers[:, 0], case.time[10:])
+        np.testing.assert_allclose(numbers[:, 1::2], band.mean - 1, rtol=1e-6)
+        np.testing.assert_allclose(numbers[:, 2::2], band.mean + 2, rtol=1e-6)
 
 
 def test_loss_tables_hold_every_case_worst_last(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a run and a prediction say about the 90 % band: its edges as CSVs, and its coverage on cases with the truth.
+"""What a run says about the 90 % band: its coverage on cases with the truth.
 
 Shape letters: B cases, H predicted rows, P predicted columns.
 """
@@ -14,10 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.band import Banded, coverage
-from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
-from surrogate_modeling.file_names import file_names
 from surrogate_modeling.whole_file import write_whole
 
 
@@ -81,14 +79,3 @@ def write_coverage(path: Path, table: Coverage) -> None:
             )
         )  # fmt: skip
     write_whole(path, text.getvalue().encode(), durable=False)
-
-
-def write_bands(folder: Path, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels) -> None:
-    """Write ``<case>.csv``: time, then lower and upper edge of each predicted column; names and units as in a case."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = file_names(case.name for case in cases)
-    units = {f"{edge} {name}": channels.units[name] for name in channels.predicted for edge in ("lower", "upper")}
-    for case, band in zip(cases, bands, strict=True):
-        rows, columns = band.mean.shape
-        edges = np.stack((band.lower, band.upper), axis=-1).reshape(rows, 2 * columns)
-        write_case(folder / f"{names[case.name]}.csv", units, case.time[-rows:], edges)

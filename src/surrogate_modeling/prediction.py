@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.band import Banded
-from surrogate_modeling.band_report import write_bands
 from surrogate_modeling.case_file import Problem
 from surrogate_modeling.cases import Case
 from surrogate_modeling.error_analysis import analyse, worst_table
@@ -25,6 +24,7 @@ from surrogate_modeling.progress import track
 from surrogate_modeling.report import (
     case_curves,
     summary_table,
+    write_bands,
     write_case_tables,
     write_errors,
     write_figures,
@@ -142,7 +142,7 @@ def _write_chunk(
     cases = [schedule.case for schedule in schedules]
     write_predictions(output / "csv", cases, predicted, channels, config.workers, progress_bar=False)
     if bands:
-        write_bands(output / "band", cases, bands, channels)
+        write_bands(output / "band", cases, bands, channels, config.workers, progress_bar=False)
     scores = score(cases, predicted, channels, surrogate.predicted_scale)
     known = np.array([schedule.has_truth for schedule in schedules])
     scores.ade[~known] = scores.fde[~known] = np.nan

@@ -8,14 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.band import Banded
-from surrogate_modeling.band_report import write_bands
 from surrogate_modeling.case_writer import write_case
 from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
@@ -52,7 +51,7 @@ def write_report(
         bands: of the same cases.
     """
     if bands:
-        write_bands(folder / "band", cases, bands, scores.channels)
+        write_bands(folder / "band", cases, bands, scores.channels, workers, progress_bar)
     write_predictions(folder / "csv", cases, predicted, scores.channels, workers, progress_bar)
     write_losses(folder / "loss", scores)
     curves = case_curves(folder / "figure", cases, predicted, scores, bands)[:num_figures]
@@ -83,19 +82,55 @@ def write_predictions(
     progress_bar: bool = True,
 ) -> None:
     """Write the predicted rows of each case to ``<case>.csv``, in the case format: a prediction reads as a case."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = file_names(case.name for case in cases)
     units = {name: channels.units[name] for name in (*channels.controls, *channels.predicted)}
 
-    def write(job: tuple[Case, np.ndarray]) -> None:
-        """The file of one case."""
-        case, rows = job
-        given = case.values[-len(rows) :, : len(channels.controls)]
-        write_case(folder / f"{names[case.name]}.csv", units, case.time[-len(rows) :], np.hstack((given, rows)))
+    def values(case: int) -> np.ndarray:
+        """(H, F)."""
+        rows = predicted[case]
+        return np.hstack((cases[case].values[-len(rows) :, : len(channels.controls)], rows))
 
-    jobs = list(zip(cases, predicted, strict=True))
+    _write_cases(folder, units, cases, values, "writing predicted CSVs", workers, progress_bar)
+
+
+def write_bands(
+    folder: Path,
+    cases: Sequence[Case],
+    bands: Sequence[Banded],
+    channels: Channels,
+    workers: int | None = None,
+    progress_bar: bool = True,
+) -> None:
+    """Write ``<case>.csv``: time, then lower and upper edge of each predicted column; names and units as in a case."""
+    units = {f"{edge} {name}": channels.units[name] for name in channels.predicted for edge in ("lower", "upper")}
+
+    def values(case: int) -> np.ndarray:
+        """(H, 2 P)."""
+        band = bands[case]
+        return np.stack((band.lower, band.upper), axis=-1).reshape(len(band.mean), -1)
+
+    _write_cases(folder, units, cases, values, "writing bands", workers, progress_bar)
+
+
+def _write_cases(
+    folder: Path,
+    units: dict[str, str],
+    cases: Sequence[Case],
+    values: Callable[[int], np.ndarray],
+    description: str,
+    workers: int | None,
+    progress_bar: bool,
+) -> None:
+    """A file of each case by all cores, with values of its last rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = file_names(case.name for case in cases)
+
+    def write(i: int) -> None:
+        """The file of one case."""
+        rows = values(i)
+        write_case(folder / f"{names[cases[i].name]}.csv", units, cases[i].time[-len(rows) :], rows)
+
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for _ in track(pool.map(write, jobs), len(jobs), "writing predicted CSVs", progress_bar):
+        for _ in track(pool.map(write, range(len(cases))), len(cases), description, progress_bar):
             pass
 
 
