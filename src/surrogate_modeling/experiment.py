@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.assignment import Assignment
+from surrogate_modeling.band import Banded
 from surrogate_modeling.band_report import Coverage, coverage_table, write_coverage
 from surrogate_modeling.case_split import CaseSplit, split_cases
 from surrogate_modeling.cases import CaseSet
@@ -140,8 +141,8 @@ def _train_and_test(
         run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
         seconds += quadratic.seconds
     objective = measure(assignment.objective, Measured(surrogate, split.validation, fitted.least))
-    prediction = predict_test(surrogate, split, seconds)
     add_band(surrogate, split)
+    prediction, bands = predict_test(surrogate, split, seconds)
 
     def scored(rows: list[np.ndarray]) -> Scores:
         """Of predictions for the test cases."""
@@ -166,7 +167,7 @@ def _train_and_test(
         save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, split.test[0])
         if settings.register_model:
             run.register_model(settings.register_model)
-    _report(settings, group_of, split, surrogate, run, prediction, scores, baselines)
+    _report(settings, group_of, split, surrogate, run, prediction, bands, scores, baselines)
     return Outcome(objective, network, judged, fitted.epochs)
 
 
@@ -177,11 +178,11 @@ def _report(
     surrogate: Surrogate,
     run: Run,
     prediction: Prediction,
+    bands: list[Banded] | None,
     scores: Scores,
     baselines: dict[str, Scores],
 ) -> None:
     """Files of the run folder, and the tables of the log."""
-    bands = surrogate.predict_band(split.test) if surrogate.band else None
     write_report(
         run.folder, split.test, prediction.rows, scores, settings.workers, settings.num_figures, settings.progress_bar,
         bands,
@@ -261,11 +262,12 @@ def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> Wind
     return WindowData(training, validation, settings)
 
 
-def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> Prediction:
-    """Free run over the test cases."""
+def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> tuple[Prediction, list[Banded] | None]:
+    """Free run over the test cases, with the band where there is one."""
     started = time.perf_counter()
-    rows = surrogate.predict(split.test)
-    return Prediction(rows, fit_seconds, time.perf_counter() - started, count_parameters(surrogate))
+    bands = surrogate.predict_band(split.test) if surrogate.band else None
+    rows = [band.mean for band in bands] if bands else surrogate.predict(split.test)
+    return Prediction(rows, fit_seconds, time.perf_counter() - started, count_parameters(surrogate)), bands
 
 
 def record_scores(run: Run, network: Judged, baselines: dict[str, Judged], prediction: Prediction, step: float) -> None:

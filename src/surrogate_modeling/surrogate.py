@@ -90,13 +90,15 @@ class Surrogate(nn.Module):
         """
         start = self._start(initial, controls)
         # All members' trajectories at once would cost their number in memory: Welford's running moments.
-        count, mean, squares = 0, torch.zeros(()), torch.zeros(())
-        for count, rows in enumerate(self.network.trajectories(*start), start=1):
+        members, count = self.network.trajectories(*start), 1
+        mean = next(members)
+        squares = mean.new_zeros(())
+        for count, rows in enumerate(members, start=2):
             departure = rows - mean
             mean = mean + departure / count
             squares = squares + departure * (rows - mean)
         spread = (squares / max(1, count - 1)).sqrt() * self.scaling.scale[self._predicted_columns]
-        return self.scaling.restore(mean, self._predicted_columns), spread
+        return self.scaling.restore(mean, self._predicted_columns), spread.expand_as(mean)
 
     def free_run_band(self, initial: Any, controls: Any) -> Banded:
         """As :meth:`free_run`, with the 90 % band around the trajectory.
