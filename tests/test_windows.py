@@ -137,6 +137,17 @@ def test_the_loader_gives_what_pytorchs_own_gives(options: dict[str, float]) -> 
             torch.testing.assert_close(part, other, rtol=0, atol=0)
 
 
+def test_the_order_is_drawn_with_the_first_batch() -> None:
+    """Lightning takes the iterator before it says which epoch it is."""
+    windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
+    sampler = WindowSampler(windows, SettingsConfig())
+    early = iter(WindowLoader(windows, 32, sampler))
+    sampler.set_epoch(3)
+    expected = windows.gather(sampler.order()[:32])
+    for part, wanted in zip(next(early), expected, strict=True):
+        torch.testing.assert_close(part, wanted, rtol=0, atol=0)
+
+
 def test_two_processes_of_a_distributed_strategy_share_the_windows() -> None:
     windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
     loader = WindowData(windows, windows, SettingsConfig(batch_size=16)).train_dataloader()

@@ -8,13 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from surrogate_modeling.assignment import Assignment
 from surrogate_modeling.band import Banded
 from surrogate_modeling.band_report import Coverage, coverage_table, write_coverage
 from surrogate_modeling.case_split import CaseSplit, split_cases
-from surrogate_modeling.cases import CaseSet
+from surrogate_modeling.cases import Case, CaseSet
 from surrogate_modeling.checkpoints import Fitted
 from surrogate_modeling.config import Config, SettingsConfig, UserError
 from surrogate_modeling.ensembles import add_band, fit_members
@@ -23,7 +21,7 @@ from surrogate_modeling.loading import MODEL_FILE
 from surrogate_modeling.memory import give_back_freed_memory
 from surrogate_modeling.objectives import Measured, count_parameters, measure
 from surrogate_modeling.recording import device_name, git_commit, open_run, recorded
-from surrogate_modeling.references import Prediction, fit_baselines, predict_baselines
+from surrogate_modeling.references import FittedBaseline, Prediction, fit_baselines, predict_baselines
 from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
 from surrogate_modeling.run_log import first_line, warnings_counted
 from surrogate_modeling.scores import Scores, score
@@ -50,11 +48,14 @@ class Judged:
     seconds_per_case: float
     parameters: int
 
-    @classmethod
-    def of(cls, prediction: Prediction, scores: Scores) -> Judged:
-        """Scores beside what they cost."""
-        per_case = prediction.seconds / len(prediction.rows)
-        return cls(scores, prediction.fit_seconds, per_case, prediction.parameters)
+
+@dataclass(frozen=True)
+class Trained:
+    """The fit of the network, the baselines, and the seconds that all of it took which the prediction rests on."""
+
+    fitted: Fitted
+    regressions: dict[str, FittedBaseline]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,34 @@ def _train_and_test(
     assignment: Assignment,
 ) -> Outcome:
     settings = config.settings
-    windows = make_windows(config, surrogate, split)
+    trained = _train(config, split, surrogate, run, assignment)
+    objective = measure(assignment.objective, Measured(surrogate, split.validation, trained.fitted.least))
+    add_band(surrogate, split)
+    prediction, bands = predict_test(surrogate, split, trained.seconds)
+    network = judge(surrogate, split, prediction)
+    baselines = {
+        name: judge(surrogate, split, reference)
+        for name, reference in predict_baselines(surrogate, split, trained.regressions)
+    }
+    give_back_freed_memory()
+    record_scores(run, network, baselines, prediction, surrogate.description.step)
+    run.log_metrics({"best_val_loss": trained.fitted.val_loss})
+    if assignment.trial is not None:
+        run.log_metrics({f"objective/{name}": value for name, value in objective.items()})
+    if diverged := network.scores.diverged:
+        log.warning(
+            "the free run diverged in %d of %d test cases: %s", len(diverged), len(split.test), ", ".join(diverged)
+        )
+    if settings.is_save_model:
+        _save(surrogate, run, flat, split.test[0], settings.register_model)
+    scores = {name: other.scores for name, other in baselines.items()}
+    _report(settings, group_of, split, surrogate, run, prediction, bands, network.scores, scores)
+    return Outcome(objective, network, baselines, trained.fitted.epochs)
+
+
+def _train(config: Config, split: CaseSplit, surrogate: Surrogate, run: Run, assignment: Assignment) -> Trained:
+    """Fit the network in place, and the baselines; mix them where the settings ask for it."""
+    settings = config.settings
 
     def watched(metrics: dict[str, float], epoch: int) -> None:
         """To the record, and to whoever asked for the run."""
@@ -130,45 +158,25 @@ def _train_and_test(
         if assignment.watch:
             assignment.watch(metrics, epoch)
 
+    windows = make_windows(config, surrogate, split)
     fitted = fit_members(surrogate, windows, split.validation, settings, run.folder / "checkpoints", watched)
     if fitted.epochs < settings.epochs:
         log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
     regressions = fit_baselines(surrogate, split)
-    seconds = fitted.seconds
-    if settings.stack:
-        quadratic = regressions["quadratic"]
-        shares = stack(surrogate, quadratic.baseline, split.validation)
-        run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
-        seconds += quadratic.seconds
-    objective = measure(assignment.objective, Measured(surrogate, split.validation, fitted.least))
-    add_band(surrogate, split)
-    prediction, bands = predict_test(surrogate, split, seconds)
+    if not settings.stack:
+        return Trained(fitted, regressions, fitted.seconds)
+    quadratic = regressions["quadratic"]
+    shares = stack(surrogate, quadratic.baseline, split.validation)
+    run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
+    return Trained(fitted, regressions, fitted.seconds + quadratic.seconds)
 
-    def scored(rows: list[np.ndarray]) -> Scores:
-        """Of predictions for the test cases."""
-        return score(split.test, rows, surrogate.description.channels, surrogate.predicted_scale)
 
-    network = Judged.of(prediction, scored(prediction.rows))
-    references = predict_baselines(surrogate, split, regressions)
-    judged = {name: Judged.of(reference, scored(reference.rows)) for name, reference in references}
-    scores, baselines = network.scores, {name: other.scores for name, other in judged.items()}
-    give_back_freed_memory()
-    record_scores(run, network, judged, prediction, surrogate.description.step)
-    run.log_metrics({"best_val_loss": fitted.val_loss})
-    if assignment.trial is not None:
-        run.log_metrics({f"objective/{name}": value for name, value in objective.items()})
-    if scores.diverged:
-        log.warning(
-            "the free run diverged in %d of %d test cases: %s",
-            len(scores.diverged), len(split.test), ", ".join(scores.diverged),
-        )  # fmt: skip
-    if settings.is_save_model:
-        surrogate.save(run.folder / MODEL_FILE, flat)
-        save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, split.test[0])
-        if settings.register_model:
-            run.register_model(settings.register_model)
-    _report(settings, group_of, split, surrogate, run, prediction, bands, scores, baselines)
-    return Outcome(objective, network, judged, fitted.epochs)
+def _save(surrogate: Surrogate, run: Run, flat: dict[str, Any], example: Case, name: str | None) -> None:
+    """The surrogate's file and MLflow's model, which gets a version in the registry if it is given a name."""
+    surrogate.save(run.folder / MODEL_FILE, flat)
+    save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, example)
+    if name:
+        run.register_model(name)
 
 
 def _report(
@@ -268,6 +276,13 @@ def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> 
     bands = surrogate.predict_band(split.test) if surrogate.band else None
     rows = [band.mean for band in bands] if bands else surrogate.predict(split.test)
     return Prediction(rows, fit_seconds, time.perf_counter() - started, count_parameters(surrogate)), bands
+
+
+def judge(surrogate: Surrogate, split: CaseSplit, prediction: Prediction) -> Judged:
+    """Scores of a prediction of the test cases beside what it cost."""
+    scores = score(split.test, prediction.rows, surrogate.description.channels, surrogate.predicted_scale)
+    per_case = prediction.seconds / len(prediction.rows)
+    return Judged(scores, prediction.fit_seconds, per_case, prediction.parameters)
 
 
 def record_scores(run: Run, network: Judged, baselines: dict[str, Judged], prediction: Prediction, step: float) -> None:
