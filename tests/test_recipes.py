@@ -107,13 +107,14 @@ def test_free_runs_are_watched_and_may_choose_the_weights(name: str) -> None:
     assert chosen["val_nADE"] == watched["val_nADE"]
 
 
+@pytest.mark.parametrize("precision", [Precision.fp32, Precision.bf16])
 @pytest.mark.parametrize("name", SMALL)
-def test_the_shipped_recipe_for_long_trajectories_fits_every_network(name: str) -> None:
+def test_the_shipped_recipe_for_long_trajectories_fits_every_network(name: str, precision: Precision) -> None:
     """All of it together; the values are those of ``settings/stable.yaml`` but for sizes."""
     stable = dict(
         horizon=20, windows_per_epoch=20, first_share=0.5, batch_size=16, criterion=Criterion.smoothl1,
         byproduct_weight=0.3, lr_schedule=Schedule.cosine, warmup=0.05, weight_decay=0.05, gradient_clip=1.0, ema=0.99,
-        monitor=Monitor.val_nADE, free_run_every=1, lr=0.004,
+        monitor=Monitor.val_nADE, free_run_every=1, lr=0.004, precision=precision,
     )  # fmt: skip
     least, _, rows = trained(name, *stable.items())
     assert {"train_loss", "val_loss", "val_nADE"} <= set(least)

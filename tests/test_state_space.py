@@ -1,12 +1,14 @@
 """The state-space network: steps equal the whole, stability, and what it takes from the training cases."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from surrogate_modeling.model_config import Base, Core, SsmConfig
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.state_space import GatedRecurrentUnits, StateSpace
+from surrogate_modeling.networks.state_space import GatedRecurrentUnits, LeakyAverages, StateSpace
 from surrogate_modeling.surrogate import roll_out
 
 SIZES = Sizes(controls=2, predicted=3, in_len=5, out_len=1, fed_back=3)
@@ -50,6 +52,20 @@ def test_blocks_of_rows_equal_the_whole_horizon(monkeypatch: pytest.MonkeyPatch)
     with torch.no_grad():
         torch.testing.assert_close(roll_out(network, past, control), whole)
     assert lengths[1:] == [5, 5, 5, 5, 3]
+
+
+def test_slow_states_stay_slow_in_bf16() -> None:
+    """A time constant of 10,000 rows: after 1,000 rows the state has come 1 - exp(-0.1) of the way."""
+    averages = LeakyAverages(SsmConfig(name="ssm", width=1, states=1))
+    with torch.no_grad():
+        averages.gate.weight.zero_()
+        averages.gate.bias.copy_(torch.log(torch.expm1(torch.tensor([1e-4]))))
+        averages.value.weight.zero_()
+        averages.value.bias.fill_(1.0)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            states = averages(torch.zeros(1000, 1, 1), torch.zeros(1, 1))
+    # The bias itself is rounded to 3 digits.
+    assert float(states[-1]) == pytest.approx(1 - math.exp(-0.1), rel=0.05)
 
 
 def test_later_controls_do_not_change_earlier_rows() -> None:

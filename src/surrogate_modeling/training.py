@@ -18,6 +18,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer, seed_everythin
 from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor
 from torch.nn import functional as fn
+from torch.optim import Optimizer
 
 from surrogate_modeling.callbacks import (
     AveragedWeights,
@@ -134,6 +135,16 @@ class SurrogateTraining(LightningModule):
             optimizer, lambda step: rate_factor(step, steps, settings, self.budget.share)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """By the norm of all gradients. Lightning's own refuses a fused optimiser with bf16, as it must with fp16."""
+        if gradient_clip_val is not None:
+            torch.nn.utils.clip_grad_norm_(self.surrogate.network.parameters(), gradient_clip_val)
 
 
 def rate_factor(step: int, steps: int, settings: SettingsConfig, spent: float = 0.0) -> float:

@@ -62,7 +62,11 @@ class LeakyAverages(nn.Module):
 
     def forward(self, features: Tensor, state: Tensor) -> Tensor:
         """Features (T, B, D) and state (B, N) -> states (T, B, N)."""
-        return leaky_scan(torch.sigmoid(self.gate(features)), self.value(features), state)
+        gate, value = self.gate(features), self.value(features)
+        if gate.dtype is torch.bfloat16:
+            # Where 1 - z of a slow state is 1 or 0.996: it would forget, or never move.
+            gate, value, state = gate.float(), value.float(), state.float()
+        return leaky_scan(torch.sigmoid(gate), value, state)
 
 
 class GatedRecurrentUnits(nn.Module):
