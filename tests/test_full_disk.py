@@ -17,13 +17,16 @@ from test_train import SMALL, recorded_run
 from surrogate_modeling.checkpoints import latest_checkpoint
 from surrogate_modeling.config import UserError
 from surrogate_modeling.recording import recorded
-from surrogate_modeling.sender import send_later
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking.run import Run
+from surrogate_modeling.tracking.sender import send_later
 
 pytestmark = pytest.mark.slow
 EPOCHS = 60
 # The same command, with less patience at the end: the store's disk stays full until it gave up.
-IMPATIENT = "from surrogate_modeling import tracking, train; tracking.SECONDS_TO_FINISH = 5.0; train.cli()"
+IMPATIENT = (
+    "from surrogate_modeling import train; from surrogate_modeling.tracking import run; "
+    "run.SECONDS_TO_FINISH = 5.0; train.cli()"
+)
 
 
 def command(plant: Path, folder: Path, *arguments: str) -> list[str]:

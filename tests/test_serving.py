@@ -18,9 +18,9 @@ from exported import CHANNELS, STEP, make
 from surrogate_modeling.cases import Case
 from surrogate_modeling.export_check import check_cases
 from surrogate_modeling.loading import load_surrogate
-from surrogate_modeling.sender import MLFLOW_MODEL, tracking_uri
-from surrogate_modeling.serving import save_mlflow_model
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking.run import Run
+from surrogate_modeling.tracking.sender import MLFLOW_MODEL, tracking_uri
+from surrogate_modeling.tracking.serving import save_mlflow_model
 
 
 @pytest.fixture(scope="module")

@@ -8,13 +8,13 @@ import pytest
 import torch
 from conftest import composed, write_cases
 
-from surrogate_modeling import tracking
 from surrogate_modeling.composition import flatten, to_config
 from surrogate_modeling.dataset import load_cases
 from surrogate_modeling.experiment import run_experiment
 from surrogate_modeling.journal import JOURNAL, STATE, grouped
-from surrogate_modeling.sender import Sender, metric_name, send_later, tracking_uri
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking import run as recorder
+from surrogate_modeling.tracking.run import Run
+from surrogate_modeling.tracking.sender import Sender, metric_name, send_later, tracking_uri
 from surrogate_modeling.training import OutOfMemory, SurrogateTraining
 from surrogate_modeling.windows import Batch
 
@@ -68,7 +68,7 @@ def test_a_dead_server_loses_nothing_and_is_sent_to_later(
     # Port 9 of this machine refuses connections.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr(tracking, "SECONDS_TO_FINISH", 1.0)
+    monkeypatch.setattr(recorder, "SECONDS_TO_FINISH", 1.0)
     folder = tmp_path / "run-2"
     run = start(folder, a="1")
     run.log_metrics({"val_loss": 0.25}, 4)

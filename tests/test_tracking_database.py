@@ -10,11 +10,11 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from surrogate_modeling import tracking_database
-from surrogate_modeling.tracking_database import create_database
+from surrogate_modeling.tracking import database
+from surrogate_modeling.tracking.database import create_database
 
 MAKE = (
-    "import sys; from surrogate_modeling.tracking_database import create_database; create_database(sys.argv[1], None)"
+    "import sys; from surrogate_modeling.tracking.database import create_database; create_database(sys.argv[1], None)"
 )
 
 
@@ -26,7 +26,7 @@ def test_what_ends_on_the_way_leaves_no_database(tmp_path: Path, monkeypatch: py
         sqlite3.connect(uri.removeprefix("sqlite:///")).execute("create table webhooks (id int)").connection.close()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tracking_database, "_make_tables", cut)
+    monkeypatch.setattr(database, "_make_tables", cut)
     for _ in range(2):  # What the first left is no hindrance for the second.
         with pytest.raises(KeyboardInterrupt):
             create_database(f"sqlite:///{path}", None)
@@ -36,7 +36,7 @@ def test_what_ends_on_the_way_leaves_no_database(tmp_path: Path, monkeypatch: py
 def test_what_is_there_or_is_no_plain_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "mlflow.db"
     path.write_bytes(b"mine")
-    monkeypatch.setattr(tracking_database, "_make_tables", lambda *_: pytest.fail("made"))
+    monkeypatch.setattr(database, "_make_tables", lambda *_: pytest.fail("made"))
     for uri in (
         f"sqlite:///{path}",
         "http://127.0.0.1:1",

@@ -16,10 +16,10 @@ import pytest
 from broken_server import BrokenServer
 from test_tracking import start
 
-from surrogate_modeling import tracking
 from surrogate_modeling.journal import STATE, is_sent
-from surrogate_modeling.sender import Sender, send_later
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking import run as recorder
+from surrogate_modeling.tracking.run import Run
+from surrogate_modeling.tracking.sender import Sender, send_later
 
 # Takes the whole database, and gives it back when its input ends.
 HOLDING = """
@@ -36,8 +36,8 @@ connection.execute("ROLLBACK")
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    monkeypatch.setattr(tracking, "SECONDS_TO_FINISH", 1.0)
-    monkeypatch.setattr(tracking, "SECONDS_OF_ONE_CALL", 5.0)
+    monkeypatch.setattr(recorder, "SECONDS_TO_FINISH", 1.0)
+    monkeypatch.setattr(recorder, "SECONDS_OF_ONE_CALL", 5.0)
 
 
 def check_all_arrived(uri: str, key: str) -> None:
@@ -79,7 +79,7 @@ def test_a_store_that_dies_after_the_last_line_fails_no_run(
         raise ConnectionError("refused")
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    monkeypatch.setattr(tracking, "SECONDS_TO_FINISH", 120.0)
+    monkeypatch.setattr(recorder, "SECONDS_TO_FINISH", 120.0)
     monkeypatch.setattr(Sender, "artifact_place", gone)
     run = start(tmp_path / "run-gone", a="1")
     assert run.finish("FINISHED") is None
@@ -92,8 +92,8 @@ def test_a_database_locked_by_another_process(tmp_path: Path, monkeypatch: pytes
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.MlflowClient(uri).search_experiments()
-    monkeypatch.setattr(tracking, "SECONDS_TO_FINISH", 1.0)
-    monkeypatch.setattr(tracking, "SECONDS_OF_ONE_CALL", 1.0)
+    monkeypatch.setattr(recorder, "SECONDS_TO_FINISH", 1.0)
+    monkeypatch.setattr(recorder, "SECONDS_OF_ONE_CALL", 1.0)
     other = subprocess.Popen(
         [sys.executable, "-c", HOLDING, str(tmp_path / "mlflow.db")],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

@@ -25,12 +25,12 @@ from surrogate_modeling.references import FittedBaseline, Prediction, fit_baseli
 from surrogate_modeling.report import group_table, summary_table, write_errors, write_report
 from surrogate_modeling.run_log import first_line, warnings_counted
 from surrogate_modeling.scores import Scores, score
-from surrogate_modeling.sender import MLFLOW_MODEL
-from surrogate_modeling.serving import save_mlflow_model
 from surrogate_modeling.stacking import stack
 from surrogate_modeling.surrogate import Surrogate
 from surrogate_modeling.surrogate_description import Description
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking.run import Run
+from surrogate_modeling.tracking.sender import MLFLOW_MODEL
+from surrogate_modeling.tracking.serving import save_mlflow_model
 from surrogate_modeling.training import choose_device, is_of_memory, seed_run
 from surrogate_modeling.trust import Range
 from surrogate_modeling.windows import WindowData, WindowDataset

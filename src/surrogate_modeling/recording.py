@@ -14,7 +14,7 @@ from surrogate_modeling.config import PROJECT_ROOT, Config, UserError
 from surrogate_modeling.interruption import terminated_as_interrupt
 from surrogate_modeling.journal import recorded_tags
 from surrogate_modeling.run_log import say_full_disk_once, warnings_counted
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.whole_file import NotWritten, full_disk
 
 log = logging.getLogger(__name__)

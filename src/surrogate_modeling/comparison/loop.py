@@ -28,7 +28,7 @@ from surrogate_modeling.interruption import terminated_as_interrupt
 from surrogate_modeling.journal import JOURNAL, locked
 from surrogate_modeling.recording import device_name, git_commit
 from surrogate_modeling.search.parent import clear_sent, run_id
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.training import choose_device
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from surrogate_modeling.journal import JOURNAL, is_sent
-from surrogate_modeling.sender import Sender, clear_folder, send_later
+from surrogate_modeling.tracking.sender import Sender, clear_folder, send_later
 from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)

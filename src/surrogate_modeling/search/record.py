@@ -17,7 +17,7 @@ from surrogate_modeling.search.pictures import draw_pictures
 from surrogate_modeling.search.results import best_table, train_command, write_best, write_table
 from surrogate_modeling.search.space import to_overrides
 from surrogate_modeling.search.study import SearchStudy
-from surrogate_modeling.tracking import Run
+from surrogate_modeling.tracking.run import Run
 
 log = logging.getLogger(__name__)
 EXPERIMENT = "settings.mlflow_exp_name"

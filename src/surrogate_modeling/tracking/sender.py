@@ -1,7 +1,4 @@
-"""The tracking store: sending the journals of run folders to it, and getting files out of it.
-
-MLflow is imported here, by tracking_database.py, and by serving.py and served_model.py for the MLflow model.
-"""
+"""The tracking store: sending the journals of run folders to it, and getting files out of it."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from filelock import FileLock
 from surrogate_modeling.config import PROJECT_ROOT, UserError
 from surrogate_modeling.journal import JOURNAL, LOCK, RESERVE, STATE, grouped, locked, read_state
 from surrogate_modeling.run_log import first_line
-from surrogate_modeling.tracking_database import SQLITE, create_database
+from surrogate_modeling.tracking.database import SQLITE, create_database
 from surrogate_modeling.whole_file import write_whole
 
 # Needed to send or to go on, and of no use beside the record.

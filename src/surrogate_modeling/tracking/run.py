@@ -1,15 +1,13 @@
 """The record of a run in MLflow.
 
 Whatever is to be recorded is first appended to a journal in the run's folder; a thread sends the journal to the
-tracking store (sender.py). So training never waits for a server, and what could not be sent waits on disk:
-``pdm run send <run folder>`` sends it later.
+tracking store (:mod:`surrogate_modeling.tracking.sender`). So training never waits for a server, and what could not
+be sent waits on disk: ``pdm run send <run folder>`` sends it later.
 """
 
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_modeling.journal import JOURNAL, append, drop_half_line, is_sent, keep_reserve, locked, release_reserve
-from surrogate_modeling.sender import Sender, clear_folder, metric_name, said_by_store, send_later, tracking_uri
+from surrogate_modeling.tracking.sender import Sender, clear_folder, metric_name, said_by_store, tracking_uri
 from surrogate_modeling.whole_file import NotWritten
 
 log = logging.getLogger(__name__)
@@ -174,19 +172,3 @@ def _cut(key: str, value: str) -> str:
             "parameter %s is cut at %d characters in MLflow; .hydra/config.yaml has all", key, LONGEST_PARAMETER
         )
     return value[:LONGEST_PARAMETER]
-
-
-def open_ui(arguments: list[str]) -> int:
-    """Serve MLflow's pages on the project's store, to this machine only; further arguments go to ``mlflow ui``."""
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", tracking_uri(), "--host", "127.0.0.1"]
-    return subprocess.call([*command, *arguments])
-
-
-if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["ui", *rest]:
-            sys.exit(open_ui(rest))
-        case ["send", first, *rest]:
-            sys.exit(send_later([Path(argument) for argument in (first, *rest)]))
-        case _:
-            sys.exit("usage: python -m surrogate_modeling.tracking ui [--port N] | send <run folder> ...")
