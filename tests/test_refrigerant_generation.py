@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from surrogate_modeling.refrigerant import generation, workers
-from surrogate_modeling.refrigerant.generation import CasePlan, PlanError, generate_cases
+from surrogate_modeling.refrigerant.generation import generate_cases
+from surrogate_modeling.refrigerant.plan import FAMILY_NAMES, CasePlan, PlanError
 
 PLAN = CasePlan(
     cases=3,
@@ -60,7 +61,7 @@ def test_families_are_recorded(made: Path) -> None:
     lines = (made / "families.csv").read_text().splitlines()
     assert lines[0] == "case,family"
     assert [line.split(",")[0] for line in lines[1:]] == ["case0001", "case0002", "case0003"]
-    assert {line.split(",")[1] for line in lines[1:]} <= set(generation.FAMILY_NAMES)
+    assert {line.split(",")[1] for line in lines[1:]} <= set(FAMILY_NAMES)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_cases_of_another_plan_are_refused(made: Path, change: dict, text: str) 
 
 
 def test_another_model_version_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation, "MODEL_VERSION", 999)
+    monkeypatch.setattr("surrogate_modeling.refrigerant.plan.MODEL_VERSION", 999)
     with pytest.raises(PlanError, match="model_version is"):
         generate_cases(made, PLAN, workers=1)
 
@@ -143,7 +144,8 @@ SCRIPT = """
 import json, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from surrogate_modeling.refrigerant.generation import CasePlan, generate_cases
+from surrogate_modeling.refrigerant.generation import generate_cases
+from surrogate_modeling.refrigerant.plan import CasePlan
 generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2)
 """
 
@@ -152,7 +154,7 @@ generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_is_finished_by_running_it_again(tmp_path: Path, made: Path, kind: signal.Signals) -> None:
     plan = replace(PLAN, cases=400)
-    arguments = [sys.executable, "-c", SCRIPT, str(tmp_path), generation.plan_to_json(plan)]
+    arguments = [sys.executable, "-c", SCRIPT, str(tmp_path), plan.to_json()]
     process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60.0
     while len(list(tmp_path.glob("case*.csv"))) < 3 and time.monotonic() < deadline:

@@ -16,7 +16,8 @@ from surrogate_modeling.config import Config, UserError
 from surrogate_modeling.dataset_config import DatasetConfig, RefrigerantConfig, Split
 from surrogate_modeling.grid import Grid
 from surrogate_modeling.memory import give_back_freed_memory
-from surrogate_modeling.refrigerant.generation import CasePlan, GenerationResult, PlanError, generate_cases
+from surrogate_modeling.refrigerant.generation import GenerationResult, generate_cases
+from surrogate_modeling.refrigerant.plan import CasePlan, PlanError
 
 log = logging.getLogger(__name__)
 DEBUG_CASES, DEBUG_ROWS = 6, 400

@@ -1,86 +1,22 @@
-"""Cases on disk: planned, made in parallel, resumable, each file whole or absent."""
+"""Cases on disk: made in parallel, resumable, each file whole or absent."""
 
 from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from surrogate_modeling.progress import track
-from surrogate_modeling.refrigerant.columns import MODEL_VERSION
+from surrogate_modeling.refrigerant.plan import CasePlan, FailedCase, PlanError, case_name
+from surrogate_modeling.refrigerant.workers import run_workers
 from surrogate_modeling.whole_file import write_whole
 
 log = logging.getLogger(__name__)
-FAMILY_NAMES = ("random_steps", "pi_control", "thermostat", "engine")
-REFRIGERANT_NAMES = ("R134a", "R1234yf")
-CONTROL_STEP = 0.1  # s
 PLAN_FILE, FAMILIES_FILE = "plan.json", "families.csv"
 STALE_SECONDS = 3600.0
-
-
-class PlanError(ValueError):
-    """A plan that cannot be carried out, or that does not fit the cases already in the folder."""
-
-
-@dataclass(frozen=True)
-class CasePlan:
-    """What to make: number of cases, duration [s], output step [s], refrigerant, family shares, seed."""
-
-    cases: int
-    duration: float
-    step: float
-    refrigerant: str
-    families: dict[str, float]
-    seed: int
-
-    def __post_init__(self) -> None:
-        if self.cases < 1:
-            raise PlanError(f"cases = {self.cases}: make at least 1 case")
-        if self.seed < 0:
-            raise PlanError(f"seed = {self.seed}: use 0 or a positive integer")
-        ratio = self.step / CONTROL_STEP
-        if not (math.isfinite(ratio) and ratio > 0.5 and abs(ratio - round(ratio)) < 1e-6):
-            raise PlanError(f"step = {self.step} s: use a multiple of {CONTROL_STEP} s")
-        rows = self.duration / self.step
-        if not (math.isfinite(rows) and rows > 0.5 and abs(rows - round(rows)) < 1e-6):
-            raise PlanError(f"duration = {self.duration} s: use a positive multiple of the step, {self.step} s")
-        if self.refrigerant not in REFRIGERANT_NAMES:
-            raise PlanError(f"refrigerant = {self.refrigerant}: choose one of {', '.join(REFRIGERANT_NAMES)}")
-        unknown = [name for name in self.families if name not in FAMILY_NAMES]
-        if unknown:
-            raise PlanError(f"families: {', '.join(unknown)} unknown; choose from {', '.join(FAMILY_NAMES)}")
-        shares = list(self.families.values())
-        if not all(math.isfinite(share) and share >= 0.0 for share in shares) or sum(shares) <= 0.0:
-            raise PlanError(f"families = {self.families}: give shares of 0 or more, at least one above 0")
-
-    def shares(self) -> dict[str, float]:
-        """Shares of all families as fractions of their sum."""
-        total = sum(self.families.values())
-        return {name: round(self.families.get(name, 0.0) / total, 9) for name in FAMILY_NAMES}
-
-    def content(self) -> dict[str, object]:
-        """What decides a case's numbers (not how many cases there are); shares as fractions of their sum."""
-        return {
-            "duration": float(self.duration),
-            "step": float(self.step),
-            "refrigerant": self.refrigerant,
-            "families": self.shares(),
-            "seed": self.seed,
-            "model_version": MODEL_VERSION,
-        }
-
-
-@dataclass(frozen=True)
-class FailedCase:
-    """A case that did not come to its end: its number, why, and the state it was left in."""
-
-    number: int
-    reason: str
-    state: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -93,11 +29,6 @@ class GenerationResult:
     seconds: float = 0.0
 
 
-def case_name(number: int) -> str:
-    """Name of a case, without suffix."""
-    return f"case{number:04d}"
-
-
 def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResult:
     """Make the missing cases of a plan in a folder, over worker processes.
 
@@ -105,8 +36,6 @@ def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResu
         PlanError: the folder holds cases of another plan, or files that are no plan's.
         KeyboardInterrupt: passed on after the workers are stopped; finished cases stay.
     """
-    from surrogate_modeling.refrigerant.workers import run_workers
-
     if workers < 1:
         raise PlanError(f"workers = {workers}: use at least 1")
     began = time.monotonic()
@@ -201,8 +130,3 @@ def _record_families(folder: Path, plan: CasePlan) -> None:
     for number in range(1, max(plan.cases, listed) + 1):
         lines.append(f"{case_name(number)},{family_of(number, plan.shares(), plan.seed)}")
     write_whole(path, ("\n".join(lines) + "\n").encode())
-
-
-def plan_to_json(plan: CasePlan) -> str:
-    """One line for a worker."""
-    return json.dumps({**asdict(plan), "families": plan.shares()})

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_modeling.refrigerant.generation import CasePlan, case_name
+from surrogate_modeling.refrigerant.plan import CasePlan, case_name
 from surrogate_modeling.whole_file import write_whole
 
 DIGITS = 7

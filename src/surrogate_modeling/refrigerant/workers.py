@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from surrogate_modeling.refrigerant.generation import CasePlan, FailedCase, plan_to_json
+from surrogate_modeling.refrigerant.plan import CasePlan, FailedCase
 
 # -P: whatever lies in the folder the user stands in must not be taken for a module.
 COMMAND = [sys.executable, "-P", "-m", "surrogate_modeling.refrigerant.worker"]
@@ -132,7 +132,7 @@ class _Worker(threading.Thread):
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
-        answer = self._ask(json.dumps({"folder": str(self.folder.absolute()), "plan": plan_to_json(self.plan)}))
+        answer = self._ask(json.dumps({"folder": str(self.folder.absolute()), "plan": self.plan.to_json()}))
         if answer is None:
             if not self.stopped:
                 raise WorkerError("a worker process ended while starting; its own message stands above")
