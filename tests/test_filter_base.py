@@ -47,6 +47,7 @@ def test_each_form_of_base() -> None:
     assert torch.equal(got[Base.none], levels)
     levels[2, 0] = 1.0
     assert torch.equal(got[Base.auto], levels)
+    assert torch.equal(fit_base(Base.auto, filters, features[:, :5], outputs, case), levels)
     levels[3, 1] = 1.0
     assert torch.equal(got[Base.level], levels)
     weights, offset = ridge(Moments.of(features.numpy(), outputs.numpy()), PENALTY)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from surrogate_modeling.refrigerant import generation, workers
+from surrogate_modeling.refrigerant import workers
 from surrogate_modeling.refrigerant.generation import generate_cases
 from surrogate_modeling.refrigerant.plan import FAMILY_NAMES, CasePlan, PlanError
 

@@ -35,11 +35,11 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
     Args:
         base: the form wanted; ``auto``: for each predicted column its level, or nothing, see :func:`level_helps`.
         filters: that gave the features.
-        features: (R, N), standardised.
+        features: (R, N), standardised; of the forms that weigh no more, those up to the levels are enough.
         outputs: (R, P), standardised.
         case: (R,), the number of the case each row is of; only ``auto`` asks.
     """
-    level = torch.zeros(features.shape[1], outputs.shape[1]).to(features)
+    level = torch.zeros(filters.features, outputs.shape[1]).to(features)
     if base is Base.none:
         return level
     wanted = outputs.double().cpu().numpy()
@@ -49,7 +49,7 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
         return torch.from_numpy(weights).to(level)
     level[filters.level_at, filters.level_of] = 1.0
     if base is Base.auto:
-        controls, levels = features[:, : filters.of_controls].double(), (features @ level).double()
+        controls, levels = features[:, : filters.of_controls].double(), (features @ level[: features.shape[1]]).double()
         helps = level_helps(controls.cpu().numpy(), wanted, levels.cpu().numpy(), case.cpu().numpy())
         level *= torch.from_numpy(helps).to(level)
     return level

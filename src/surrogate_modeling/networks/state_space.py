@@ -188,6 +188,11 @@ class StateSpace(StateNetwork):
         return torch.cat(after, dim=-1), predicted[:, 0]
 
     @property
+    def _weighs_levels_only(self) -> bool:
+        """Whether the base leaves out what comes after the levels, which is most of the features."""
+        return self.config.base not in (Base.linear, Base.quadratic)
+
+    @property
     def _state_sizes(self) -> list[int]:
         return [self.config.width, *[self.config.states] * self.config.depth, *self.filters.state_sizes]
 
@@ -213,10 +218,9 @@ class StateSpace(StateNetwork):
     def _filtered(self, control: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """Controls and averages (T, B, of_controls), the base of the output, and the state after the last row."""
         filters = self.filters
-        if self.config.base in (Base.linear, Base.quadratic):
+        if not self._weighs_levels_only:
             features, after = filters(control, state)
             return features[..., : filters.of_controls], features @ self.base_weight, after
-        # Of the other features the base weighs none; most of a row's features are these.
         signals, after = filters.signals(control, state)
         level = state[1]
         return signals, level @ self.base_weight[filters.of_controls : filters.of_controls + level.shape[1]], after
@@ -231,6 +235,13 @@ class StateSpace(StateNetwork):
         # A free run starts at the first rows: whether a level helps is judged on that.
         past, control, future, weight = whole if self.config.base is Base.auto else spread
         rows = fitted_rows(weight.T > 0)
-        features = self.filters(control.transpose(0, 1), self.filters.start(past))[0].flatten(0, 1)[rows]
+        given = control.transpose(0, 1), self.filters.start(past)
+        if self._weighs_levels_only:
+            features = torch.cat(
+                (self.filters.signals(*given)[0], given[1][1].expand(control.shape[1], -1, -1)), dim=-1
+            )
+        else:
+            features = self.filters(*given)[0]
+        features = features.flatten(0, 1)[rows]
         outputs = future.transpose(0, 1).flatten(0, 1)[rows]
         self.base_weight.copy_(fit_base(self.config.base, self.filters, features, outputs, rows % len(past)))
