@@ -209,6 +209,7 @@ def test_several_objectives_give_a_pareto_front(app: App) -> None:
 
 @pytest.mark.slow
 def test_several_at_once_with_joblib(app: App) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     code, said = app.run(
         *SPACE, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_trials=6", "fail_every=4"
     )
