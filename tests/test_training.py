@@ -11,6 +11,7 @@ from surrogate_modeling.cases import Case
 from surrogate_modeling.channels import Channels
 from surrogate_modeling.config import Criterion, Monitor, Schedule, SettingsConfig
 from surrogate_modeling.model_config import DonConfig
+from surrogate_modeling.networks import Network
 from surrogate_modeling.surrogate import Surrogate, roll_out
 from surrogate_modeling.surrogate_description import Description
 from surrogate_modeling.training import OutOfMemory, SurrogateTraining, fit, rate_factor, seed_run
@@ -61,6 +62,41 @@ def test_loss_is_the_mean_of_the_criterion_over_batch_rows_and_columns(criterion
     loss = module.training_step(batch, 0).item()
     error = (roll_out(surrogate.network, batch[0], batch[1]) - batch[2]).detach().numpy().astype(np.float64)
     assert loss == pytest.approx(float(of(error).mean()), rel=1e-5)  # type: ignore[operator]
+
+
+class Tripling(Network):
+    """Each row is three times the last one."""
+
+    rows_per_call = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
+        return self.gain * past[:, -1:, control.shape[-1] :]
+
+
+def test_rows_are_fed_back_up_to_a_bound() -> None:
+    past, control = torch.tensor([[[0.0, 1.0, -0.5]]]), torch.zeros(1, 4, 1)
+    rows = roll_out(Tripling(), past, control, bound=2.0)
+    assert rows[0].tolist() == [[3.0, -1.5], [6.0, -4.5], [6.0, -6.0], [6.0, -6.0]]
+
+
+@pytest.mark.filterwarnings("ignore:You are trying to `self.log")
+def test_a_network_that_runs_away_has_a_finite_loss_and_gradient() -> None:
+    recipe = settings(horizon=300)
+    surrogate, data, _ = make(recipe)
+    surrogate.network = Tripling()
+    module = SurrogateTraining(surrogate, recipe)
+    batch = data.training.__getitems__([0, 3])
+    assert not torch.isfinite(roll_out(surrogate.network, batch[0], batch[1])).all()
+    loss = module.training_step(batch, 0)
+    loss.backward()
+    gain = surrogate.network.gain
+    assert torch.isfinite(loss)
+    # Towards a smaller gain.
+    assert 0 < float(gain.grad) < float("inf")  # type: ignore[arg-type]
 
 
 @pytest.mark.filterwarnings("ignore:You are trying to `self.log")

@@ -48,6 +48,9 @@ from surrogate_modeling.windows import Batch, WindowData, epoch_seed
 log = logging.getLogger(__name__)
 # What is left of the learning rate at the end of the cosine.
 LAST_RATE = 0.02
+# In training standard deviations. A network that is still untrained runs away over hundreds of rows: what lies farther
+# out has nothing to teach, and its square is soon infinite.
+LARGEST_FED_BACK = 1000.0
 CRITERIA: dict[Criterion, Callable[..., Tensor]] = {
     Criterion.mse: fn.mse_loss,
     Criterion.l1: fn.l1_loss,
@@ -113,7 +116,7 @@ class SurrogateTraining(LightningModule):
         return settings.out_len + round(share * (full - settings.out_len))
 
     def _loss(self, name: str, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-        predicted = roll_out(self.surrogate.network, past, control, self.settings.cut_gradients)
+        predicted = roll_out(self.surrogate.network, past, control, self.settings.cut_gradients, LARGEST_FED_BACK)
         per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
         loss = (per_row * weight).sum() / weight.sum()
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(past), sync_dist=True)

@@ -75,7 +75,9 @@ class Network(nn.Module, ABC):
         """
 
 
-def roll_out(network: Network, past: Tensor, control: Tensor, cut_gradients: bool = False) -> Tensor:
+def roll_out(
+    network: Network, past: Tensor, control: Tensor, cut_gradients: bool = False, bound: float | None = None
+) -> Tensor:
     """Free run in standardised units: the network feeds on its own outputs to the end.
 
     Every row fed back carries the controls of its own row. When the last call would reach past the end, the last
@@ -86,6 +88,7 @@ def roll_out(network: Network, past: Tensor, control: Tensor, cut_gradients: boo
         past: (B, in_len, F).
         control: (B, H, C), the rows that follow.
         cut_gradients: rows that are fed back carry no gradient.
+        bound: rows are fed back as if no value were farther from 0; only where gradients are kept.
 
     Returns:
         (B, H, P).
@@ -107,6 +110,8 @@ def roll_out(network: Network, past: Tensor, control: Tensor, cut_gradients: boo
         rows_out = network(past, block)
         predicted.append(rows_out)
         fed_back = rows_out.detach() if cut_gradients else rows_out
+        if bound is not None:
+            fed_back = fed_back.clamp(-bound, bound)
         past = torch.cat((past[:, rows:], torch.cat((block, fed_back), dim=-1)), dim=1)
     return torch.cat(predicted, dim=1)[:, :horizon]
 
