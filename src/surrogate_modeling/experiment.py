@@ -273,8 +273,7 @@ def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> Wind
 def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> tuple[Prediction, list[Banded] | None]:
     """Free run over the test cases, with the band where there is one."""
     started = time.perf_counter()
-    bands = surrogate.predict_band(split.test) if surrogate.band else None
-    rows = [band.mean for band in bands] if bands else surrogate.predict(split.test)
+    rows, bands = surrogate.predict_with_band(split.test)
     return Prediction(rows, fit_seconds, time.perf_counter() - started, count_parameters(surrogate)), bands
 
 

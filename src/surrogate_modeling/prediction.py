@@ -102,8 +102,7 @@ def _predict_chunks(
         if schedules:
             cases = [schedule.case for schedule in schedules]
             started = time.perf_counter()
-            bands = surrogate.predict_band(cases) if surrogate.band else None
-            predicted = [band.mean for band in bands] if bands else surrogate.predict(cases)
+            predicted, bands = surrogate.predict_with_band(cases)
             tally.seconds += time.perf_counter() - started
             tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
             tally.predicted += len(cases)

@@ -164,6 +164,13 @@ class Surrogate(nn.Module):
         """
         return [Banded(*rows) for rows in self._batched(cases, self.free_run_band)]
 
+    def predict_with_band(self, cases: Sequence[Case]) -> tuple[list[np.ndarray], list[Banded] | None]:
+        """As :meth:`predict`, and the 90 % bands where the surrogate has one; the cases run free once."""
+        if self.band is None:
+            return self.predict(cases), None
+        bands = self.predict_band(cases)
+        return [band.mean for band in bands], bands
+
     def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
         """As :meth:`predict`: mean and standard deviation of the members' trajectories."""
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-State = TypeVar("State")
+Carried = TypeVar("Carried")
 # Rows of all cases that a state network computes at once without gradients. What it has inside takes some 6 kB a row:
 # 250,000 at once took 1.5 GiB, and twice the time of blocks that stay near the cache.
 ROWS_AT_ONCE = 10_000
@@ -130,7 +130,7 @@ def _filled(network: Network, past: Tensor, control: Tensor, rows: int) -> Tenso
     return every[:, in_len:, controls:]
 
 
-def run_in_blocks(run: Callable[[State, Tensor], tuple[Tensor, State]], state: State, control: Tensor) -> Tensor:
+def run_in_blocks(run: Callable[[Carried, Tensor], tuple[Tensor, Carried]], state: Carried, control: Tensor) -> Tensor:
     """All rows of a network that carries a state; without gradients in blocks of ``ROWS_AT_ONCE``.
 
     Args:

@@ -76,6 +76,10 @@ class Filters(nn.Module):
             features = torch.cat((features, features[..., self.left] * features[..., self.right]), dim=-1)
         return features, after
 
+    def up_to_levels(self, control: Tensor, state: State) -> Tensor:
+        """Control (T, B, C) -> the first features of :meth:`forward`: controls, averages, and levels."""
+        return torch.cat((self.signals(control, state)[0], state[1].expand(len(control), -1, -1)), dim=-1)
+
     def signals(self, control: Tensor, state: State) -> tuple[Tensor, State]:
         """Control (T, B, C) -> controls and averages (T, B, of_controls), and the state after the last row."""
         average, level, decaying = state

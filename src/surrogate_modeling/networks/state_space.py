@@ -236,12 +236,7 @@ class StateSpace(StateNetwork):
         past, control, future, weight = whole if self.config.base is Base.auto else spread
         rows = fitted_rows(weight.T > 0)
         given = control.transpose(0, 1), self.filters.start(past)
-        if self._weighs_levels_only:
-            features = torch.cat(
-                (self.filters.signals(*given)[0], given[1][1].expand(control.shape[1], -1, -1)), dim=-1
-            )
-        else:
-            features = self.filters(*given)[0]
+        features = self.filters.up_to_levels(*given) if self._weighs_levels_only else self.filters(*given)[0]
         features = features.flatten(0, 1)[rows]
         outputs = future.transpose(0, 1).flatten(0, 1)[rows]
         self.base_weight.copy_(fit_base(self.config.base, self.filters, features, outputs, rows % len(past)))
