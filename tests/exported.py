@@ -3,9 +3,8 @@
 import numpy as np
 import torch
 
-from surrogate_modeling.channels import Channels
-from surrogate_modeling.config import Feedback, Output
-from surrogate_modeling.model_config import (
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.config.models import (
     Base,
     BtConfig,
     Core,
@@ -16,11 +15,12 @@ from surrogate_modeling.model_config import (
     ModelConfig,
     SsmConfig,
 )
+from surrogate_modeling.config.settings import Feedback, Output
+from surrogate_modeling.deployment.stepping import StateStart, StateStep
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
-from surrogate_modeling.networks.stack import FilterRegression
-from surrogate_modeling.stepping import StateStart, StateStep
-from surrogate_modeling.surrogate import Surrogate
-from surrogate_modeling.surrogate_description import Description
+from surrogate_modeling.networks.regression import FilterRegression
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
 
 CHANNELS = Channels(
     ("u", "v/2"),

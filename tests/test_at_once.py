@@ -7,7 +7,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from conftest import write_plant
+from builders import write_plant
 from test_train import SMALL
 
 # Every clock that names a folder stands at the same second.

@@ -12,16 +12,18 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from conftest import write_plant
+from builders import write_plant
 from hydra.core.global_hydra import GlobalHydra
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from surrogate_modeling import cases, experiment, train
-from surrogate_modeling.command_line import run_command
-from surrogate_modeling.config import SettingsConfig
-from surrogate_modeling.dataset_config import DatasetConfig
-from surrogate_modeling.model_config import DonConfig
+from surrogate_modeling import train
+from surrogate_modeling.cases import folder as cases
+from surrogate_modeling.config.dataset import DatasetConfig
+from surrogate_modeling.config.models import DonConfig
+from surrogate_modeling.config.refusals import run_command
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.experiment import run as experiment
 from surrogate_modeling.search.space import quoted
 
 EXAMPLES = 400 if os.environ.get("FUZZ_LONG") else 40

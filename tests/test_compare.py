@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from conftest import PROJECT_ROOT, run_command, write_plant
+from builders import PROJECT_ROOT, run_command, write_plant
 
 COMPARE = PROJECT_ROOT / "src" / "surrogate_modeling" / "compare.py"
 DON = "don model.width=4 model.trunk_dim=8"

@@ -5,8 +5,8 @@ import importlib.util
 import torch
 from exported import IN_LEN, make
 
-from surrogate_modeling.config import PROJECT_ROOT
-from surrogate_modeling.export_check import check_cases
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.deployment.export_check import check_cases
 
 spec = importlib.util.spec_from_file_location(
     "find_controls", PROJECT_ROOT / "src" / "surrogate_modeling" / "examples" / "find_controls.py"

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from exported import CHANNELS, IN_LEN, STEP, make
 
-from surrogate_modeling.case_writer import write_case
-from surrogate_modeling.cases import Case
-from surrogate_modeling.config import PROJECT_ROOT
-from surrogate_modeling.export_check import check_cases
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.writer import write_case
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.deployment.export_check import check_cases
 
 EXPORT = PROJECT_ROOT / "src" / "surrogate_modeling" / "export.py"
 

@@ -15,7 +15,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from conftest import NAMES, UNITS, lag, write_table
+from builders import NAMES, UNITS, lag, write_table
 from test_train import SMALL, TRAIN, recorded_run, run_train, write_plant
 
 # Every fourth kill may come while a process is still starting [s]; the others, once the run is under way [s].

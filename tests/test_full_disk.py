@@ -11,14 +11,14 @@ from pathlib import Path
 import mlflow
 import pytest
 import torch
-from conftest import TRAIN, disk, fill, write_plant
+from builders import TRAIN, disk, fill, write_plant
 from test_train import SMALL, recorded_run
 
-from surrogate_modeling.checkpoints import latest_checkpoint
-from surrogate_modeling.config import UserError
-from surrogate_modeling.recording import recorded
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.experiment.recording import recorded
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import send_later
+from surrogate_modeling.training.checkpoints import latest_checkpoint
 
 pytestmark = pytest.mark.slow
 EPOCHS = 60

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from surrogate_modeling import prediction
-from surrogate_modeling.cases import Case
-from surrogate_modeling.channels import Channels
-from surrogate_modeling.config import PROJECT_ROOT
-from surrogate_modeling.model_config import DonConfig
-from surrogate_modeling.prediction import predict_files
-from surrogate_modeling.surrogate import Surrogate
-from surrogate_modeling.surrogate_description import Description
-from surrogate_modeling.use_config import PredictConfig
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.config.commands import PredictConfig
+from surrogate_modeling.config.models import DonConfig
+from surrogate_modeling.deployment import prediction
+from surrogate_modeling.deployment.prediction import predict_files
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
 
 PREDICT = PROJECT_ROOT / "src" / "surrogate_modeling" / "predict.py"
 CHANNELS = Channels(("u",), ("T/out", "圧力.a"), ("T/out",), {"u": "-", "T/out": "degC", "圧力.a": "bar"})

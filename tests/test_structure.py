@@ -7,11 +7,11 @@ import tomllib
 from importlib.metadata import packages_distributions
 
 import pytest
-from conftest import composed
+from builders import composed
 
-from surrogate_modeling.composition import to_config
-from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT
-from surrogate_modeling.model_config import MODEL_SCHEMAS
+from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
+from surrogate_modeling.config.composition import to_config
+from surrogate_modeling.config.models import MODEL_SCHEMAS
 
 SOURCE = PROJECT_ROOT / "src" / "surrogate_modeling"
 

@@ -12,7 +12,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from conftest import TRAIN, run_command, write_plant
+from builders import TRAIN, run_command, write_plant
 
 # Runs the command and prints what its task returned to Hydra, and so to a search.
 RETURNING = """

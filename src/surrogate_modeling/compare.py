@@ -15,11 +15,11 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from surrogate_modeling.command_line import refusals, run_command
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.comparison.output import choose_output, find_document
 from surrogate_modeling.comparison.pairs import compose_pairs, passed_on
-from surrogate_modeling.comparison.place import choose_output, find_document
-from surrogate_modeling.composition import register_schemas, to_comparison
-from surrogate_modeling.config import CONFIG_DIR
+from surrogate_modeling.config.composition import register_schemas, to_comparison
+from surrogate_modeling.config.refusals import refusals, run_command
 
 register_schemas()
 
@@ -32,8 +32,8 @@ def main(composed: DictConfig) -> None:
         typed = [str(override) for override in HydraConfig.get().overrides.task]
         pairs = compose_pairs(config, passed_on(typed))
         document, output = find_document(config), choose_output(config)
-        from surrogate_modeling.comparison.console import logged
-        from surrogate_modeling.dataset import load_cases_once
+        from surrogate_modeling.cases.dataset import load_cases_once
+        from surrogate_modeling.common.console import logged
 
         with logged(output / "compare.log"):
             load_cases_once(pairs[0].config)

@@ -16,16 +16,17 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from surrogate_modeling.command_line import refusals, run_command
-from surrogate_modeling.composition import register_schemas, to_use
-from surrogate_modeling.config import CONFIG_DIR, UserError
-from surrogate_modeling.loading import check_reference, load_surrogate
-from surrogate_modeling.schedules import Demands, Schedule, file_refusal, read_schedule, schedule_files
-from surrogate_modeling.use_config import ExportConfig, Format
+from surrogate_modeling.cases.schedules import case_files
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.commands import ExportConfig, Format
+from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.refusals import refusals, run_command
+from surrogate_modeling.deployment.export_check import real_cases
+from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
 if TYPE_CHECKING:
-    from surrogate_modeling.export_check import Trajectories
-    from surrogate_modeling.surrogate import Surrogate
+    pass
 
 log = logging.getLogger(__name__)
 register_schemas()
@@ -43,12 +44,12 @@ def main(composed: DictConfig) -> None:
         surrogate = load_surrogate(config.surrogate)
         real = real_cases(surrogate, config)
         if config.format is Format.onnx:
-            from surrogate_modeling.onnx_export import export_onnx
+            from surrogate_modeling.deployment.onnx_export import export_onnx
 
             written, difference = export_onnx(surrogate, output, config.form, real)
             log.info("%s: largest difference from the surrogate %s", ", ".join(map(str, written)), difference)
             return
-        from surrogate_modeling.fmu.export import export_fmu
+        from surrogate_modeling.deployment.fmu.export import export_fmu
 
         compared = export_fmu(surrogate, output, real, config.fmi_version)
         log.info("%s: largest difference from the surrogate %s", output, compared or "not measured")
@@ -69,28 +70,6 @@ def check_output(config: ExportConfig) -> Path:
     if output.exists() and not config.overwrite:
         raise UserError(f"output={output}: exists; give another file or overwrite=true")
     return output
-
-
-def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[Trajectories]:
-    """Initial rows (1, in_len, P) and controls (1, T, C) of each of the first cases given.
-
-    Raises:
-        UserError: the cases do not fit the surrogate.
-    """
-    if config.cases is None:
-        return []
-    description, controls = surrogate.description, surrogate.description.sizes.controls
-    demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
-    results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
-    if problems := [problem for result in results if isinstance(result, list) for problem in result]:
-        raise file_refusal(config.cases, problems, 0)
-    values = [result.case.values[None] for result in results if isinstance(result, Schedule)]
-    return [(rows[:, : description.in_len, controls:], rows[:, :, :controls]) for rows in values]
-
-
-def case_files(place: str) -> list[Path]:
-    """As :func:`surrogate_modeling.schedules.schedule_files`."""
-    return schedule_files(Path(place).expanduser())
 
 
 def cli() -> None:

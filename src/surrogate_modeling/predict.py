@@ -14,12 +14,13 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from surrogate_modeling.command_line import refusals, run_command
-from surrogate_modeling.composition import register_schemas, to_use
-from surrogate_modeling.config import CONFIG_DIR, UserError
-from surrogate_modeling.loading import check_reference, load_surrogate
-from surrogate_modeling.schedules import schedule_files
-from surrogate_modeling.use_config import PredictConfig
+from surrogate_modeling.cases.schedules import schedule_files
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.commands import PredictConfig
+from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.refusals import refusals, run_command
+from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
 register_schemas()
 
@@ -34,7 +35,7 @@ def main(composed: DictConfig) -> None:
         output = prepare_output(config)
         try:
             surrogate = load_surrogate(config.surrogate, config.device)
-            from surrogate_modeling.prediction import predict_files
+            from surrogate_modeling.deployment.prediction import predict_files
 
             predict_files(surrogate, files, output, config)
         finally:

@@ -12,11 +12,12 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from surrogate_modeling.command_line import refusals, run_command
-from surrogate_modeling.composition import register_schemas, to_simulation
-from surrogate_modeling.config import CONFIG_DIR, UserError
-from surrogate_modeling.dataset import simulate
-from surrogate_modeling.dataset_config import Refrigerant, RefrigerantConfig
+from surrogate_modeling.cases.dataset import simulate
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.composition import register_schemas, to_simulation
+from surrogate_modeling.config.dataset import Refrigerant, RefrigerantConfig
+from surrogate_modeling.config.refusals import refusals, run_command
 
 log = logging.getLogger(__name__)
 register_schemas()

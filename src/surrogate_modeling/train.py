@@ -9,22 +9,21 @@ Heavy imports happen after the configuration is checked, so that ``--help`` and 
 
 from __future__ import annotations
 
-import logging
 import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from surrogate_modeling.command_line import REFUSALS, refusals, run_command
-from surrogate_modeling.composition import flatten, register_schemas, reload_config, to_config
-from surrogate_modeling.config import CONFIG_DIR, PROJECT_ROOT, Config
-from surrogate_modeling.run_log import warnings_counted
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.common.run_log import warnings_counted
+from surrogate_modeling.config.composition import flatten, register_schemas, to_config
+from surrogate_modeling.config.refusals import REFUSALS, refusals, run_command
+from surrogate_modeling.experiment.recording import reopen
 from surrogate_modeling.search.trial import assignment, prepare_trial
 
 register_schemas()
@@ -43,30 +42,13 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         asked = assignment(config.settings)
         if asked.trial is not None:
             config = prepare_trial(config)
-        from surrogate_modeling.dataset import load_cases, load_cases_once
+        from surrogate_modeling.cases.dataset import load_cases, load_cases_once
 
         case_set = load_cases(config) if asked.trial is None else load_cases_once(config)
-        from surrogate_modeling.experiment import run_experiment
+        from surrogate_modeling.experiment.run import run_experiment
 
         values = tuple(run_experiment(config, case_set, folder, flat, asked).objective.values())
         return values[0] if len(values) == 1 else values
-
-
-def reopen(wanted: str, folder: Path) -> tuple[Path, tuple[Config, dict[str, Any]]]:
-    """The folder and configuration of a stopped run; the folder Hydra has just made for this command goes.
-
-    Raises:
-        UserError: no such run.
-    """
-    from surrogate_modeling.journal import find_run
-
-    found = find_run(wanted, PROJECT_ROOT / "hydra_experiment")
-    shutil.rmtree(folder, ignore_errors=True)
-    # What is logged from here on belongs to the run that goes on.
-    handler = logging.FileHandler(found / "train.log")
-    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
-    logging.getLogger().addHandler(handler)
-    return found, reload_config(found)
 
 
 @contextmanager

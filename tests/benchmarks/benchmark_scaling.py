@@ -22,9 +22,9 @@ import numpy as np
 from measure import markdown
 from plant import CONTROLS, ROWS, make_channels, smooth_values
 
-from surrogate_modeling.case_writer import write_case
-from surrogate_modeling.cases import CACHE_FOLDER
-from surrogate_modeling.config import PROJECT_ROOT
+from surrogate_modeling.cases.folder import CACHE_FOLDER
+from surrogate_modeling.cases.writer import write_case
+from surrogate_modeling.common.paths import PROJECT_ROOT
 
 LIMIT_GIB = 2.5
 

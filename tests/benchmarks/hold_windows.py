@@ -25,14 +25,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from plant import CONTROLS, fitted, make_channels, write_raw_case
 
-from surrogate_modeling import cases, dataset
-from surrogate_modeling.cases import Case
-from surrogate_modeling.config import Config, SettingsConfig
-from surrogate_modeling.dataset_config import DatasetConfig
-from surrogate_modeling.model_config import DonConfig
+from surrogate_modeling.cases import dataset
+from surrogate_modeling.cases import folder as cases
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.dataset import DatasetConfig
+from surrogate_modeling.config.models import DonConfig
+from surrogate_modeling.config.settings import SettingsConfig
 
 if TYPE_CHECKING:
-    from surrogate_modeling.windows import WindowData
+    from surrogate_modeling.training.windows import WindowData
 
 IN_LEN, STEP = 10, 1.0
 # The other names are links to these: half a gigabyte of files, and each is read and decimated for itself all the same.
@@ -79,7 +81,7 @@ def our_windows(folder: Path, epoch: bool) -> dict[str, float]:
     settings = SettingsConfig(in_len=IN_LEN, decimate_range=STEP, epochs=1, progress_bar=False)
     config = Config(DatasetConfig(path=str(folder), controls=CONTROLS), DonConfig("don"), settings)
     read = dataset.load_cases(config).cases
-    from surrogate_modeling.windows import WindowData, WindowDataset
+    from surrogate_modeling.training.windows import WindowData, WindowDataset
 
     scaling = fitted(read)
     windows = WindowDataset(read, scaling, IN_LEN, 1, CONTROLS)
@@ -95,9 +97,9 @@ def our_windows(folder: Path, epoch: bool) -> dict[str, float]:
 
 def train_epoch(cases: list[Case], data: WindowData, settings: SettingsConfig) -> float:
     """Seconds of one epoch of ``don`` with Lightning."""
-    from surrogate_modeling.surrogate import Surrogate
-    from surrogate_modeling.surrogate_description import Description
-    from surrogate_modeling.training import fit
+    from surrogate_modeling.surrogate.description import Description
+    from surrogate_modeling.surrogate.model import Surrogate
+    from surrogate_modeling.training.fit import fit
 
     surrogate = Surrogate(Description(DonConfig("don"), make_channels(), IN_LEN, 1, 1.0))
     surrogate.scaling.fit(case.values for case in cases)

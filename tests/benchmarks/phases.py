@@ -17,19 +17,19 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from surrogate_modeling.cases import CACHE_FOLDER, read_cases
-from surrogate_modeling.compiled_network import compile_network
-from surrogate_modeling.config import PROJECT_ROOT, SettingsConfig
-from surrogate_modeling.decimation import decimate
-from surrogate_modeling.figures import Curve, draw_figures
-from surrogate_modeling.grid import Grid
-from surrogate_modeling.model_config import DolConfig, DonConfig, DotConfig, ModelConfig
-from surrogate_modeling.report import write_predictions
-from surrogate_modeling.scaling import Standardizer
-from surrogate_modeling.surrogate import Surrogate
-from surrogate_modeling.surrogate_description import Description
-from surrogate_modeling.training import SurrogateTraining
-from surrogate_modeling.windows import WindowData, WindowDataset
+from surrogate_modeling.cases.folder import CACHE_FOLDER, read_cases
+from surrogate_modeling.cases.grid import Grid, decimate
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig, ModelConfig
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.evaluation.figures import Curve, draw_figures
+from surrogate_modeling.evaluation.report import write_predictions
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.scaling import Standardizer
+from surrogate_modeling.training.compilation import compile_network
+from surrogate_modeling.training.module import SurrogateTraining
+from surrogate_modeling.training.windows import WindowData, WindowDataset
 
 IN_LEN, STEP_BATCH, LOADER_BATCH = 10, 128, 1024
 # Seconds of calls in a row where one call is too short to be timed alone.
@@ -212,7 +212,7 @@ class Bench:
     def start(self) -> Iterator[Row]:
         script = str(PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py")
         eager = (
-            "import sys, runpy, mlflow, optuna, pandas, matplotlib.pyplot, surrogate_modeling.experiment\n"
+            "import sys, runpy, mlflow, optuna, pandas, matplotlib.pyplot, surrogate_modeling.experiment.run\n"
             f"sys.argv = ['train.py', '--cfg', 'job']\nrunpy.run_path({script!r}, run_name='__main__')"
         )
         times = in_turn(

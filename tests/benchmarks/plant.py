@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from surrogate_modeling.case_writer import write_case
-from surrogate_modeling.cases import Case
-from surrogate_modeling.channels import Channels
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.writer import write_case
 
 if TYPE_CHECKING:
-    from surrogate_modeling.scaling import Standardizer
+    from surrogate_modeling.surrogate.scaling import Standardizer
 
 CONTROLS, PREDICTED = 10, 52
 ROWS, RAW_STEPS = 3300, 10
@@ -50,7 +50,7 @@ def write_raw_case(path: Path, seed: int, rows: int = ROWS * RAW_STEPS, step: fl
 def fitted(cases: list[Case]) -> Standardizer:
     """Scaling of some cases."""
     # Here, so that who measures the memory of reading cases has no torch yet.
-    from surrogate_modeling.scaling import Standardizer
+    from surrogate_modeling.surrogate.scaling import Standardizer
 
     scaling = Standardizer(cases[0].values.shape[1])
     scaling.fit(case.values for case in cases)

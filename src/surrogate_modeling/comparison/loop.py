@@ -14,22 +14,22 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from surrogate_modeling.assignment import Assignment
-from surrogate_modeling.callbacks import TrainingDiverged
-from surrogate_modeling.cases import CaseSet
-from surrogate_modeling.comparison.console import logged, quiet_console
+from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.dataset import load_cases_once
+from surrogate_modeling.common.console import logged, quiet_console
+from surrogate_modeling.common.errors import TrainingDiverged, UserError
+from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.comparison.pairs import Pair
 from surrogate_modeling.comparison.report import Report
 from surrogate_modeling.comparison.results import Numbers, Result, Status, read_result, write_result
-from surrogate_modeling.config import CompareConfig, UserError
-from surrogate_modeling.dataset import load_cases_once
-from surrogate_modeling.experiment import Judged, Outcome, run_experiment
-from surrogate_modeling.interruption import terminated_as_interrupt
-from surrogate_modeling.journal import JOURNAL, locked
-from surrogate_modeling.recording import device_name, git_commit
-from surrogate_modeling.search.parent import clear_sent, run_id
+from surrogate_modeling.config.commands import CompareConfig
+from surrogate_modeling.experiment.assignment import Assignment
+from surrogate_modeling.experiment.recording import device_name, git_commit
+from surrogate_modeling.experiment.run import Judged, Outcome, run_experiment
+from surrogate_modeling.surrogate.device import choose_device
+from surrogate_modeling.tracking.journal import JOURNAL, locked
+from surrogate_modeling.tracking.parent import clear_sent, run_id
 from surrogate_modeling.tracking.run import Run
-from surrogate_modeling.training import choose_device
 
 log = logging.getLogger(__name__)
 # Scores of pairs that differ in these are over different rows or cases.

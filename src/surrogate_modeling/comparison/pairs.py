@@ -19,9 +19,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from surrogate_modeling.command_line import configuration_message
-from surrogate_modeling.composition import flatten, to_config
-from surrogate_modeling.config import CompareConfig, Config, UserError
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import CompareConfig, Config
+from surrogate_modeling.config.composition import flatten, to_config
+from surrogate_modeling.config.refusals import configuration_message
 
 # The results of a training do not depend on these.
 NO_MATTER = {

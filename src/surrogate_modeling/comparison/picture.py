@@ -31,7 +31,7 @@ def draw(rows: Sequence[Row]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from surrogate_modeling.figures import use_fonts
+    from surrogate_modeling.evaluation.figures import use_fonts
 
     use_fonts()
     shown = list(rows)

@@ -8,11 +8,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
 from surrogate_modeling.comparison.table import HEAD, csv_text, main_table, markdown, plain, target_table
-from surrogate_modeling.config import PROJECT_ROOT, CompareConfig
-from surrogate_modeling.whole_file import write_whole
+from surrogate_modeling.config.commands import CompareConfig
 
 log = logging.getLogger(__name__)
 NAMES = ("compare.md", "compare.csv", "compare.png")

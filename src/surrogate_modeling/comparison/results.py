@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.whole_file import write_whole
+from surrogate_modeling.common.atomic_file import write_whole
 
 
 class Status(StrEnum):

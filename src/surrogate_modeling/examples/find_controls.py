@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from surrogate_modeling.schedules import Demands, Schedule, read_schedule
-from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.cases.schedules import Demands, Schedule, read_schedule
+from surrogate_modeling.surrogate.model import Surrogate
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from surrogate_modeling.model_config import ModelConfig
-from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, increment_output, select_feedback
+from surrogate_modeling.config.models import ModelConfig
+from surrogate_modeling.networks.base import Network, Sizes, StateNetwork
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
 from surrogate_modeling.networks.recurrent import BaselineLstm
 from surrogate_modeling.networks.state_space import StateSpace
 from surrogate_modeling.networks.transformer import BaselineTransformer
+from surrogate_modeling.networks.wrappers import increment_output, select_feedback
 
 NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "dot": build_dot,

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from surrogate_modeling.common.errors import UserError
+
 Carried = TypeVar("Carried")
 # Rows of all cases that a state network computes at once without gradients. What it has inside takes some 6 kB a row:
 # 250,000 at once took 1.5 GiB, and twice the time of blocks that stay near the cache.
@@ -167,95 +169,30 @@ class StateNetwork(Network):
         """One row: state (B, S) and its control (B, C) -> the next state (B, S) and the row (B, P)."""
 
 
-class SelectedFeedback(Network):
-    """A network that sees the controls and only some predicted columns of the past window.
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
-    Args:
-        network: built for that many columns.
-        columns: which of the F columns it sees.
+
+def first_state(network: Network, past: Tensor) -> Tensor:
+    """State (B, S) after a past window (B, in_len, F).
+
+    Raises:
+        UserError: the network predicts several rows at once, from the controls of all of them.
     """
-
-    columns: Tensor
-
-    def __init__(self, network: Network, columns: list[int]) -> None:
-        super().__init__()
-        self.network, self.rows_per_call = network, network.rows_per_call
-        self.register_buffer("columns", torch.tensor(columns), persistent=False)
-
-    def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """See :class:`Network`."""
-        return self.network(past[..., self.columns], control)
-
-    def calibrate(self, whole: Windows, spread: Windows) -> None:
-        """See :class:`Network`."""
-        self.network.calibrate(self._selected(whole), self._selected(spread))
-
-    def _selected(self, windows: Windows) -> Windows:
-        return windows[0][..., self.columns], *windows[1:]
+    if isinstance(network, StateNetwork):
+        return network.encode(past)
+    if network.rows_per_call != 1:
+        raise UserError(
+            f"networks that predict settings.out_len={network.rows_per_call} rows at once cannot be exported row by "
+            "row in an ensemble or a stack; train with settings.out_len=1, or with settings.ensemble=1 and "
+            "settings.stack=False"
+        )
+    return past.reshape(past.shape[0], past.shape[1] * past.shape[2])
 
 
-class SelectedStateFeedback(SelectedFeedback, StateNetwork):
-    """The same of a network that carries a state."""
-
-    network: StateNetwork
-
-    def encode(self, past: Tensor) -> Tensor:
-        """See :class:`StateNetwork`."""
-        return self.network.encode(past[..., self.columns])
-
-    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`StateNetwork`."""
-        return self.network.advance(state, control)
-
-
-class IncrementOutput(Network):
-    """The network's output is the departure from the last past row; where nothing happens it has to learn zero.
-
-    Args:
-        network: gives increments.
-        predicted: P.
-    """
-
-    def __init__(self, network: Network, predicted: int) -> None:
-        super().__init__()
-        self.network, self.predicted, self.rows_per_call = network, predicted, network.rows_per_call
-
-    def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """See :class:`Network`."""
-        return past[:, -1:, -self.predicted :] + self.network(past, control)
-
-    def calibrate(self, whole: Windows, spread: Windows) -> None:
-        """See :class:`Network`."""
-        self.network.calibrate(self._increments(whole), self._increments(spread))
-
-    def _increments(self, windows: Windows) -> Windows:
-        past, control, future, weight = windows
-        return past, control, future - past[:, -1:, -self.predicted :], weight
-
-
-class StateIncrementOutput(IncrementOutput, StateNetwork):
-    """The same of a network that carries a state."""
-
-    network: StateNetwork
-
-    def encode(self, past: Tensor) -> Tensor:
-        """The state carries the row that the increments are added to."""
-        return torch.cat((past[:, -1, -self.predicted :], self.network.encode(past)), dim=-1)
-
-    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`StateNetwork`."""
-        last, inner = state[:, : self.predicted], state[:, self.predicted :]
-        inner, increment = self.network.advance(inner, control)
-        return torch.cat((last, inner), dim=-1), last + increment
-
-
-def select_feedback(network: Network, columns: list[int]) -> Network:
-    """The network, seeing only some columns of the past window."""
-    wrap = SelectedStateFeedback if isinstance(network, StateNetwork) else SelectedFeedback
-    return wrap(network, columns)
-
-
-def increment_output(network: Network, predicted: int) -> Network:
-    """The network, its output taken as the departure from the last past row."""
-    wrap = StateIncrementOutput if isinstance(network, StateNetwork) else IncrementOutput
-    return wrap(network, predicted)
+def next_state(network: Network, state: Tensor, control: Tensor, in_len: int) -> tuple[Tensor, Tensor]:
+    """State (B, S) and control row (B, C) -> the next state and the row (B, P)."""
+    if isinstance(network, StateNetwork):
+        return network.advance(state, control)
+    features = state.shape[1] // in_len
+    row = network(state.reshape(state.shape[0], in_len, features), control[:, None])[:, 0]
+    return torch.cat((state[:, features:], control, row), dim=-1), row

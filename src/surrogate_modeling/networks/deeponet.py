@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.model_config import DolConfig, DonConfig, DotConfig
+from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig
 from surrogate_modeling.networks.base import Network, Sizes
 from surrogate_modeling.networks.layers import Encoder, perceptron, sinusoidal_positions
 

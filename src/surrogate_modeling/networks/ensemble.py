@@ -14,8 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.networks.base import Network, StateNetwork, roll_out
-from surrogate_modeling.networks.carrying import first_state, next_state
+from surrogate_modeling.networks.base import Network, StateNetwork, first_state, next_state, roll_out
 
 
 class EnsembleNetwork(StateNetwork):

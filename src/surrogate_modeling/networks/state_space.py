@@ -23,9 +23,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from surrogate_modeling.model_config import Base, Core, SsmConfig
+from surrogate_modeling.config.models import Base, Core, SsmConfig
 from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows, run_in_blocks
-from surrogate_modeling.networks.filter_base import fit_base, fitted_rows
+from surrogate_modeling.networks.closed_form import fit_base, fitted_rows
 from surrogate_modeling.networks.filters import Filters, State, spread_products
 from surrogate_modeling.networks.scan import leaky_scan
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.model_config import BtConfig
+from surrogate_modeling.config.models import BtConfig
 from surrogate_modeling.networks.base import Network, Sizes
 from surrogate_modeling.networks.layers import Encoder, sinusoidal_positions
 

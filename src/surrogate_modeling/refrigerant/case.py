@@ -13,8 +13,8 @@ from surrogate_modeling.refrigerant.columns import CONTROLS, PREDICTED
 from surrogate_modeling.refrigerant.compilation import seal
 from surrogate_modeling.refrigerant.families import FAMILIES
 from surrogate_modeling.refrigerant.integrator import N_UNIT, STAGES, SUBSTEPS, rkc_coefficients, simulate
+from surrogate_modeling.refrigerant.observation import gas_temperature, predicted_rows, soaked_start
 from surrogate_modeling.refrigerant.properties import Tables, load_tables
-from surrogate_modeling.refrigerant.recording import gas_temperature, predicted_rows, soaked_start
 from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, Schedule, make_schedule
 
 # kg. R1234yf's liquid is about a tenth lighter; the same volume of it is filled in.

@@ -144,8 +144,8 @@ def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
     from surrogate_modeling.refrigerant import circuit as ci
     from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.columns import CONTROLS
+    from surrogate_modeling.refrigerant.observation import predicted_rows
     from surrogate_modeling.refrigerant.properties import load_tables
-    from surrogate_modeling.refrigerant.recording import predicted_rows
     from surrogate_modeling.refrigerant.reference import OPERATING_POINT, settled_state
 
     controls = OPERATING_POINT.copy()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import pickle
 import platform
 import shutil
@@ -21,14 +22,34 @@ from typing import Any, TypeVar
 import numba
 import numba.core.config
 
-from surrogate_modeling.refrigerant.cache import PACKAGE, cache_folder, source_hash
-from surrogate_modeling.whole_file import write_whole
+from surrogate_modeling.common.atomic_file import write_whole
 
 # Typed loosely: numba fills this module from the environment.
 settings: Any = numba.core.config
 Function = TypeVar("Function", bound=Callable[..., Any])
 MANIFEST = "manifest.json"
 KEEP_DAYS = 30
+PACKAGE = Path(__file__).resolve().parent
+
+
+def cache_folder() -> Path:
+    """Folder for files that can be rebuilt at any time; ``XDG_CACHE_HOME`` moves it."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "surrogate_modeling"
+
+
+@lru_cache(maxsize=1)
+def source_hash() -> str:
+    """Digest of this package's sources.
+
+    numba's own cache only looks at the file a function is written in, so an edit of a function it calls in
+    another module would go unnoticed; a folder per digest of all sources cannot be stale.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 @lru_cache(maxsize=1)

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from surrogate_modeling.progress import track
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.progress import track
 from surrogate_modeling.refrigerant.plan import CasePlan, FailedCase, PlanError, case_name
-from surrogate_modeling.refrigerant.workers import run_workers
-from surrogate_modeling.whole_file import write_whole
+from surrogate_modeling.refrigerant.pool import run_workers
 
 log = logging.getLogger(__name__)
 PLAN_FILE, FAMILIES_FILE = "plan.json", "families.csv"

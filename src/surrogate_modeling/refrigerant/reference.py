@@ -11,8 +11,8 @@ from surrogate_modeling.refrigerant import circuit as ci
 from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant.case import run_schedule
 from surrogate_modeling.refrigerant.integrator import CONTROL_STEP, OPEN_LOOP, SUBSTEPS
+from surrogate_modeling.refrigerant.observation import predicted_rows
 from surrogate_modeling.refrigerant.properties import Tables
-from surrogate_modeling.refrigerant.recording import predicted_rows
 
 # rpm, km/h, %, degC, degC, %, m3/h, K, degC: the operating point the specification gives figures for.
 OPERATING_POINT = np.array([3500.0, 40.0, 50.0, 35.0, 27.0, 50.0, 400.0, 5.0, 45.0])

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.refrigerant.plan import CasePlan, case_name
-from surrogate_modeling.whole_file import write_whole
 
 DIGITS = 7
 

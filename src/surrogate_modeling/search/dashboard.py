@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from surrogate_modeling.command_line import refuse
-from surrogate_modeling.config import CONFIG_DIR, UserError
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.refusals import refuse
 
 
 def default_storage() -> str:

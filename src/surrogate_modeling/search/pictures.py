@@ -13,7 +13,7 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from surrogate_modeling.whole_file import write_whole
+from surrogate_modeling.common.atomic_file import write_whole
 
 log = logging.getLogger(__name__)
 # Trees of the importance need a few trials, or they fit noise.

@@ -12,11 +12,11 @@ from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial
 
-from surrogate_modeling.search import parent
 from surrogate_modeling.search.pictures import draw_pictures
 from surrogate_modeling.search.results import best_table, train_command, write_best, write_table
 from surrogate_modeling.search.space import to_overrides
 from surrogate_modeling.search.study import SearchStudy
+from surrogate_modeling.tracking import parent
 from surrogate_modeling.tracking.run import Run
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
+from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.search.space import Space, to_overrides
-from surrogate_modeling.whole_file import write_whole
 
 BEST_ROWS = 5
 GROUPS = ("dataset", "model", "settings")

@@ -22,7 +22,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from surrogate_modeling.config import UserError
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.search.settings import refuse
 from surrogate_modeling.search.space import Point, Space
 

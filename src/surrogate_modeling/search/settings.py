@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
-from surrogate_modeling.assignment import OBJECTIVES, PRUNABLE
-from surrogate_modeling.config import UserError
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.experiment.assignment import OBJECTIVES, PRUNABLE
 
 DIRECTIONS = ("minimize", "maximize")
 

@@ -22,7 +22,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
-from surrogate_modeling.config import UserError
+from surrogate_modeling.common.errors import UserError
 
 Point = Mapping[str, Any]
 

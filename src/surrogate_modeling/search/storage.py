@@ -14,7 +14,8 @@ from filelock import FileLock
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
-from surrogate_modeling.config import PROJECT_ROOT, UserError
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import PROJECT_ROOT
 
 SQLITE, JOURNAL, POSTGRESQL = "sqlite:///", "journal:///", "postgresql"
 DEFAULT_FOLDER = PROJECT_ROOT / "hydra_experiment" / ".sqlite"

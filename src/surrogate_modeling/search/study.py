@@ -15,7 +15,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from surrogate_modeling.config import UserError
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.search.samplers import Exhausted, SearchSampler, make_sampler
 from surrogate_modeling.search.settings import SearchSettings
 from surrogate_modeling.search.space import Space

@@ -20,10 +20,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from surrogate_modeling.assignment import Pruned
-from surrogate_modeling.command_line import configuration_message
-from surrogate_modeling.config import UserError
-from surrogate_modeling.search.parent import clear_sent, end_interrupted
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.refusals import configuration_message
+from surrogate_modeling.experiment.assignment import Pruned
 from surrogate_modeling.search.progress import Progress
 from surrogate_modeling.search.record import SearchRecord
 from surrogate_modeling.search.results import describe
@@ -33,6 +32,7 @@ from surrogate_modeling.search.storage import open_storage, quieten_optuna
 from surrogate_modeling.search.study import FOLDER, REASON, SearchStudy, default_name
 from surrogate_modeling.search.trial import LIVE
 from surrogate_modeling.search.workers import Worker
+from surrogate_modeling.tracking.parent import clear_sent, end_interrupted
 
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_LOOKS = 2.0

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from surrogate_modeling.assignment import Assignment, Pruned
-from surrogate_modeling.config import PROJECT_ROOT, Config, SettingsConfig, UserError
+from surrogate_modeling.common.console import quieten_console
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.experiment.assignment import Assignment, Pruned
+from surrogate_modeling.search.gpus import take_gpu
 
 if TYPE_CHECKING:
-    from filelock import FileLock
     from optuna.study import Study
 
 log = logging.getLogger(__name__)
 # Studies of this process, so that trials in it need not open the storage, and memory can be shared at all.
 LIVE: dict[str, Study] = {}
 _OPENED: dict[str, Any] = {}
-_GPU: list[FileLock] = []
 
 
 def assignment(run: SettingsConfig) -> Assignment:
@@ -118,73 +118,3 @@ def _study() -> Study | None:
         storage = open_storage(str(sweeper.storage)).storage
         _OPENED[name] = optuna.load_study(study_name=name, storage=storage, pruner=instantiate(sweeper.pruner))
     return _OPENED[name]
-
-
-class FirstTime(logging.Filter):
-    """Lets a warning through once in this process: what is said of the cases is true of every trial.
-
-    Tracebacks are in the trial's log file; the search says in one line why a trial failed.
-    """
-
-    said: ClassVar[set[str]] = set()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the message is new, and no traceback."""
-        if record.exc_info:
-            return False
-        message = record.getMessage()
-        new = message not in self.said
-        self.said.add(message)
-        return new
-
-
-def quieten_console() -> None:
-    """Trials say everything in their log file; on the terminal only what needs a look, and once."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.WARNING)
-            handler.addFilter(FirstTime())
-
-
-def take_gpu(folder: Path) -> str | None:
-    """Let this process see one GPU only, of several, and one that no other process of a search has taken.
-
-    Must come before torch first touches a GPU. Slurm and Ray give each job its own already: then there is only one.
-
-    Args:
-        folder: for the locks that mark a GPU as taken; they go with the process.
-
-    Returns:
-        The GPU taken; None when there are not several, or all are taken (then all stay visible).
-    """
-    visible = visible_gpus()
-    if _GPU or len(visible) < 2:
-        return None
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    for gpu in visible:
-        lock = FileLock(folder / f"gpu-{os.uname().nodename}-{gpu.replace('/', '_')}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            continue
-        _GPU.append(lock)
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-        return gpu
-    log.warning(
-        "all %d GPUs are taken by other trials; this one shares the first: fewer hydra.sweeper.n_jobs", len(visible)
-    )
-    return None
-
-
-def visible_gpus() -> list[str]:
-    """The GPUs this process may use, without loading torch."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [name.strip() for name in given.split(",") if name.strip() and name.strip() != "-1"]
-    try:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=10, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [str(i) for i in range(sum(line.startswith("GPU ") for line in listed.splitlines()))]

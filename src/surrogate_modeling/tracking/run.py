@@ -14,9 +14,17 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from surrogate_modeling.journal import JOURNAL, append, drop_half_line, is_sent, keep_reserve, locked, release_reserve
+from surrogate_modeling.common.atomic_file import NotWritten
+from surrogate_modeling.tracking.journal import (
+    JOURNAL,
+    append,
+    drop_half_line,
+    is_sent,
+    keep_reserve,
+    locked,
+    release_reserve,
+)
 from surrogate_modeling.tracking.sender import Sender, clear_folder, metric_name, said_by_store, tracking_uri
-from surrogate_modeling.whole_file import NotWritten
 
 log = logging.getLogger(__name__)
 LONGEST_PARAMETER = 6000

@@ -13,11 +13,11 @@ from typing import Any
 
 from filelock import FileLock
 
-from surrogate_modeling.config import PROJECT_ROOT, UserError
-from surrogate_modeling.journal import JOURNAL, LOCK, RESERVE, STATE, grouped, locked, read_state
-from surrogate_modeling.run_log import first_line
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.errors import UserError, first_line
+from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.tracking.database import SQLITE, create_database
-from surrogate_modeling.whole_file import write_whole
+from surrogate_modeling.tracking.journal import JOURNAL, LOCK, RESERVE, STATE, grouped, locked, read_state
 
 # Needed to send or to go on, and of no use beside the record.
 NOT_ARTIFACTS = {JOURNAL, STATE, LOCK, RESERVE, "checkpoints"}

@@ -12,7 +12,7 @@ import numpy as np
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
 
-from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate.model import Surrogate
 
 
 class ServedSurrogate(PythonModel):

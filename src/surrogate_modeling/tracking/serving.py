@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.cases import Case
-from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.surrogate.model import Surrogate
 
 SERVED_CODE = Path(__file__).with_name("served_model.py")
 EXAMPLE_ROWS = 5

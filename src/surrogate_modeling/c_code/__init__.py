@@ -1,6 +1,0 @@
-"""A PyTorch module as plain C: see :mod:`surrogate_modeling.c_code.translation`."""
-
-from surrogate_modeling.c_code.builder import Constants, CTranslationError, c_array
-from surrogate_modeling.c_code.translation import CFunction, translate
-
-__all__ = ["CFunction", "CTranslationError", "Constants", "c_array", "translate"]

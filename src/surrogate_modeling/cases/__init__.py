@@ -1,0 +1,1 @@
+"""From files to cases on one time grid: columns, roles, split, schedules."""

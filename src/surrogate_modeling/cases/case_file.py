@@ -1,0 +1,253 @@
+"""One case CSV -> numbers, or the list of everything that is wrong with it.
+
+A good file takes the fast road through Arrow. Only a file that Arrow or the finite check refuses is read again cell by
+cell, to name each line and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from surrogate_modeling.cases.file_text import BOM, LINE_END, encoding_problem, end_of_text, first_lines
+from surrogate_modeling.cases.problems import Problem, line_ranges
+
+# The point is not optional beside optional digits: a long cell would be tried at every one of its places.
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+# So many bytes are parsed at a time: Arrow's copy of a case stays small, and in the processor's cache.
+BLOCK = 2**20
+SECONDS = {"s", "sec", "second", "seconds", "秒"}
+FIRST_DATA_LINE = 3
+MISSING = ["", "nan", "NaN"]
+# Python's reader stops at 131072 characters by an exception that names no file.
+csv.field_size_limit(2**31 - 1)
+
+
+@dataclass(frozen=True)
+class RawCase:
+    """A file as written: names and units of the columns after time, time (T,) [s], values (T, F), all float64.
+
+    ``lines`` (T,) says on which line of the file each row stands.
+    """
+
+    time_name: str
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    time: np.ndarray
+    values: np.ndarray
+    lines: np.ndarray
+
+
+class CaseFileError(Exception):
+    """Everything found wrong with one file, and what could be read of it all the same.
+
+    Args:
+        problems: at least one.
+        readable: None where the header is wrong; else the case with NaN for what is not a number, so that the checks
+            that follow can still say what they find.
+    """
+
+    def __init__(self, problems: list[Problem], readable: RawCase | None = None) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = problems
+        self.readable = readable
+
+
+def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = None) -> RawCase:
+    """Parse the bytes of one case file.
+
+    Args:
+        path: for the messages.
+        body: of the file.
+        full_columns: columns after time that must have a number in every row; elsewhere an empty cell, NaN, or cells
+            left out at the end of a line read as NaN. None: every column.
+
+    Raises:
+        CaseFileError: with every problem found in names, units, cells and time.
+    """
+    if problem := encoding_problem(body):
+        raise CaseFileError([Problem(path, problem)])
+    # The numbers stay where they are: a copy of a large file is a large copy.
+    lines, first = first_lines(body, len(BOM) if body.startswith(BOM) else 0)
+    end = end_of_text(body, first)
+    if len(lines) < 2 or end == first:
+        raise CaseFileError(
+            [
+                Problem(
+                    path, "line 1: names, line 2: units and numbers from line 3 on are expected; the file ends before"
+                )
+            ]
+        )
+    names, units = (_fields(line) for line in lines)
+    header_problems = _header_problems(path, names, units)
+    if len(names) < 2:
+        raise CaseFileError(header_problems)
+    data = memoryview(body)[first:end]
+    line_ends = body.count(b"\n", first, end) + body.count(b"\r", first, end) - body.count(b"\r\n", first, end)
+    cell_problems: list[Problem] = []
+    may_lack = [full_columns is not None and i > 0 and name not in full_columns for i, name in enumerate(names)]
+    table = _read_fast(data, line_ends + 1, may_lack)
+    if table is None:
+        table, line_numbers, cell_problems = _read_cells(path, bytes(data), names, may_lack)
+    else:
+        line_numbers = np.arange(FIRST_DATA_LINE, FIRST_DATA_LINE + len(table))
+    case = RawCase(
+        names[0], tuple(names[1:]), tuple(units[1:]), np.ascontiguousarray(table[:, 0]), table[:, 1:], line_numbers
+    )
+    problems = [*header_problems, *cell_problems, *_time_problems(path, case)]
+    if problems:
+        raise CaseFileError(problems, None if header_problems else case)
+    return case
+
+
+def _fields(line: bytes) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line.decode("utf-8")]), [])]
+
+
+def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Problem]:
+    problems = []
+    if len(names) < 2:
+        found = next((repr(mark) for mark in ("\t", ";") if names and mark in names[0]), None)
+        hint = (
+            f"the separator looks like {found}, a comma is expected"
+            if found
+            else "time and at least one more column are expected"
+        )
+        return [Problem(path, f"line 1: {len(names)} column; {hint}")]
+    for position, name in enumerate(names, start=1):
+        if not name:
+            problems.append(Problem(path, f"line 1, column {position}: the name is empty"))
+        elif name in names[: position - 1]:
+            problems.append(
+                Problem(
+                    path,
+                    f"line 1, column {position}: the name '{name}' is already that of column {names.index(name) + 1}",
+                )
+            )
+    if any(units) and all(NUMBER.fullmatch(unit) for unit in units):
+        return [
+            *problems,
+            Problem(path, "line 2: units are expected, numbers were found; add a line of units under the names"),
+        ]
+    if len(units) != len(names):
+        problems.append(Problem(path, f"line 2: {len(units)} units for {len(names)} columns"))
+    elif units[0].strip("[]()").lower() not in SECONDS:
+        problems.append(
+            Problem(
+                path, f"line 2, column 1 ('{names[0]}'): time must be in seconds (unit 's'), the unit is '{units[0]}'"
+            )
+        )
+    return problems
+
+
+def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray | None:
+    """All cells as float64 (T, columns), or None when a cell is not a finite number or a row is not one line.
+
+    Args:
+        data: the lines of numbers.
+        rows: how many lines these are.
+        may_lack: whether a column may hold empty cells or NaN.
+    """
+    keys = [str(i) for i in range(len(may_lack))]
+    nulls = MISSING if any(may_lack) else []
+    values, filled = np.empty((rows, len(may_lack))), 0
+    try:
+        blocks = pa_csv.open_csv(
+            pa.BufferReader(pa.py_buffer(data)),
+            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=BLOCK),
+            parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
+            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls),
+        )
+        for block in blocks:
+            part = values[filled : filled + block.num_rows]
+            filled += block.num_rows
+            if filled > rows:
+                return None
+            for i, column in enumerate(block.columns):
+                part[:, i] = column.to_numpy(zero_copy_only=False)
+            if not (np.isfinite(part) | (np.isnan(part) & np.array(may_lack))).all():
+                return None
+    except pa.ArrowInvalid:
+        return None
+    return values if filled == rows else None
+
+
+def _read_cells(
+    path: Path, data: bytes, names: list[str], may_lack: list[bool]
+) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
+    """The slow road: every cell looked at, problems gathered per column and kind with their lines.
+
+    Returns:
+        Cells (T, columns), NaN where there is no number; the line of each row (T,); the problems.
+    """
+    found: dict[tuple[int, str], list[int]] = {}
+    texts: dict[tuple[int, str], dict[str, None]] = {}
+    rows: list[list[float]] = []
+    lines: list[int] = []
+    # Bare carriage returns end lines for Arrow, so they must here.
+    reader = csv.reader(io.StringIO(LINE_END.sub(b"\n", data).decode("utf-8")))
+    line = FIRST_DATA_LINE
+    for cells in reader:
+        row = [float("nan")] * len(names)
+        if cells and all(may_lack[len(cells) :]):
+            cells += [""] * (len(names) - len(cells))
+        if len(cells) != len(names):
+            kind = f"{len(cells)} cells, {len(names)} expected" if cells else "empty line"
+            found.setdefault((-1, kind), []).append(line)
+        else:
+            for position, cell in enumerate(map(str.strip, cells)):
+                if may_lack[position] and cell.lower() in MISSING:
+                    continue
+                problem = _cell_problem(cell)
+                if problem:
+                    found.setdefault((position, problem), []).append(line)
+                    texts.setdefault((position, problem), {})[cell[:30]] = None
+                else:
+                    row[position] = float(cell)
+        rows.append(row)
+        lines.append(line)
+        line = FIRST_DATA_LINE + reader.line_num
+    problems = []
+    for (position, kind), at in sorted(found.items()):
+        where = "" if position < 0 else f", column {position + 1} ({names[position]!r})"
+        seen = list(texts.get((position, kind), ()))
+        what = kind.format(repr(seen[0]) + (f" (and {len(seen) - 1} more)" if len(seen) > 1 else "")) if seen else kind
+        problems.append(Problem(path, f"{line_ranges(at)}{where}: {what}"))
+    return np.array(rows), np.array(lines), problems
+
+
+def _cell_problem(cell: str) -> str | None:
+    """What is wrong with a cell, ``{}`` standing for its text."""
+    if NUMBER.fullmatch(cell):
+        return None if np.isfinite(float(cell)) else "the number is too large"
+    if not cell:
+        return "empty cell"
+    if cell.lower().lstrip("+-") in ("nan", "inf", "infinity", "n/a", "na", "null", "none"):
+        return "{} is no number"
+    return "text {} where a number is expected"
+
+
+def _time_problems(path: Path, case: RawCase) -> list[Problem]:
+    if len(case.time) < 2:
+        return [Problem(path, "one row of numbers only; a case needs at least two")]
+    readable = np.isfinite(case.time)
+    time, lines = case.time[readable], case.lines[readable]
+    back = np.flatnonzero(time[1:] <= time[:-1]) + 1
+    if not len(back):
+        return []
+    first = back[0]
+    return [
+        Problem(
+            path,
+            f"{line_ranges(lines[back].tolist())}, column 1 ({case.time_name!r}): time does not increase "
+            f"(first from {time[first - 1]:g} to {time[first]:g} s)",
+        )
+    ]

@@ -1,0 +1,63 @@
+"""The columns of a case and the roles they play."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from surrogate_modeling.common.errors import UserError
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Names and units of the columns, in the order controls then predicted, and which predicted ones are targets."""
+
+    controls: tuple[str, ...]
+    predicted: tuple[str, ...]
+    targets: tuple[str, ...]
+    units: dict[str, str]
+
+    @property
+    def target_indices(self) -> list[int]:
+        """Positions of the targets among the predicted columns."""
+        return [self.predicted.index(name) for name in self.targets]
+
+
+def assign_roles(
+    names: Sequence[str], units: Sequence[str], controls: int | Sequence[str], targets: Sequence[str] | None
+) -> Channels:
+    """Say which columns are controls, which predicted, and which of these are targets.
+
+    Raises:
+        UserError: a name is not among the columns, a target is a control, or nothing is left to predict.
+    """
+    if isinstance(controls, int):
+        if controls >= len(names):
+            raise UserError(
+                f"dataset.controls={controls}: the files have {len(names)} columns after time; "
+                "at least one must be left to predict"
+            )
+        control_names = list(names[:controls])
+    else:
+        _require_known("controls", controls, names)
+        control_names = [name for name in names if name in set(controls)]
+    predicted = [name for name in names if name not in set(control_names)]
+    if not predicted:
+        raise UserError("dataset.controls: names every column; at least one must be left to predict")
+    if targets is not None:
+        _require_known("targets", targets, predicted)
+    return Channels(
+        tuple(control_names), tuple(predicted), tuple(targets or predicted), dict(zip(names, units, strict=True))
+    )
+
+
+def _require_known(key: str, wanted: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in wanted if name not in known]
+    if unknown:
+        what = "columns" if key == "controls" else "predicted columns"
+        raise UserError(f"dataset.{key}: {', '.join(map(repr, unknown))} not among the {what}: {', '.join(known)}")
+    if len(set(wanted)) < len(wanted):
+        raise UserError(
+            f"dataset.{key}: {', '.join(sorted(name for name, n in Counter(wanted).items() if n > 1))} named twice"
+        )

@@ -1,0 +1,125 @@
+"""The dataset group of the configuration -> cases on the time grid of the settings.
+
+Imports no torch: whatever is wrong with the cases is said before the heavy imports.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.folder import read_cases
+from surrogate_modeling.cases.grid import Grid
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.memory import give_back_freed_memory
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig, Split
+from surrogate_modeling.refrigerant.generation import GenerationResult, generate_cases
+from surrogate_modeling.refrigerant.plan import CasePlan, PlanError
+
+log = logging.getLogger(__name__)
+DEBUG_CASES, DEBUG_ROWS = 6, 400
+# The latest only: cases may fill a good part of the memory.
+_KEPT: dict[str, CaseSet] = {}
+
+
+def load_cases(config: Config) -> CaseSet:
+    """Read the cases, having made them where the dataset is the simulator's; with ``settings.is_debug`` few and short.
+
+    Raises:
+        UserError: as :func:`surrogate_modeling.cases.folder.read_cases`, or the simulator's plan cannot be carried out.
+    """
+    dataset, settings = config.dataset, config.settings
+    limit = None
+    if isinstance(dataset, RefrigerantConfig):
+        limit = min(DEBUG_CASES, dataset.cases) if settings.is_debug else dataset.cases
+        simulate(replace(dataset, cases=limit))
+    elif settings.is_debug and dataset.split is not Split.named:
+        limit = DEBUG_CASES
+    case_set = read_cases(
+        Path(dataset.path),
+        dataset.controls,
+        dataset.targets,
+        Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap),
+        settings.in_len + settings.out_len,
+        settings.workers,
+        limit,
+        settings.progress_bar,
+        dataset.pattern,
+    )
+    # What reading hundreds of raw files took is not needed to train.
+    give_back_freed_memory()
+    case_set = replace(case_set, groups=read_groups(dataset, case_set))
+    if not settings.is_debug:
+        return case_set
+    rows = max(DEBUG_ROWS, settings.in_len + settings.out_len)
+    log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), rows)
+    cut = [replace(case, time=case.time[:rows], values=case.values[:rows]) for case in case_set.cases]
+    return replace(case_set, cases=cut)
+
+
+def load_cases_once(config: Config) -> CaseSet:
+    """The same, kept in this process: trials of a search differ in many settings, but rarely in their cases."""
+    settings = config.settings
+    key = repr((config.dataset, settings.use_decimate, settings.decimate_range, settings.is_debug))
+    kept = _KEPT.get(key)
+    rows = settings.in_len + settings.out_len
+    # Cases too short for these windows are refused where they are read.
+    if kept is None or min(len(case.time) for case in kept.cases) < rows:
+        kept = load_cases(config)
+        _KEPT.clear()
+        _KEPT[key] = kept
+    return kept
+
+
+def simulate(dataset: RefrigerantConfig) -> GenerationResult:
+    """Make the cases that are missing in the dataset's folder.
+
+    Raises:
+        UserError: the plan is impossible, the folder holds other cases, or a case failed.
+    """
+    try:
+        plan = CasePlan(
+            dataset.cases,
+            dataset.duration,
+            dataset.output_step,
+            dataset.refrigerant.value,
+            dict(dataset.families),
+            dataset.seed,
+        )
+        result = generate_cases(Path(dataset.path).expanduser(), plan, dataset.workers or os.cpu_count() or 1)
+    except PlanError as error:
+        raise UserError(f"dataset: {error}") from None
+    # '~nobody' has no home: not an OSError.
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"dataset.path={dataset.path}: {getattr(error, 'strerror', None) or error}") from None
+    for failure in result.failed:
+        log.warning("case %d failed: %s; state %s", failure.number, failure.reason, failure.state)
+    if result.failed:
+        numbers = ", ".join(str(failure.number) for failure in result.failed)
+        raise UserError(f"dataset: cases {numbers} failed, the others are there; choose another dataset.seed")
+    return result
+
+
+def read_groups(dataset: DatasetConfig, case_set: CaseSet) -> dict[str, str]:
+    """Group of each case from the CSV ``dataset.groups`` (columns case, group), for scores per group.
+
+    Raises:
+        UserError: the file cannot be read, or a case is not in it.
+    """
+    if dataset.groups is None:
+        return {}
+    path = Path(dataset.groups)
+    try:
+        with path.expanduser().open(newline="", encoding="utf-8-sig") as file:
+            groups = dict(row[:2] for row in list(csv.reader(file))[1:] if row)
+    except (OSError, RuntimeError, ValueError, csv.Error) as error:
+        raise UserError(f"dataset.groups={path}: {error}; a CSV with the columns case and group is expected") from None
+    missing = [case.name for case in case_set.cases if case.name not in groups]
+    if missing:
+        raise UserError(f"dataset.groups={path}: no line for {', '.join(missing)}")
+    return {case.name: groups[case.name] for case in case_set.cases}

@@ -1,0 +1,245 @@
+"""A folder of case CSVs -> cases on one time grid, with the roles of their columns.
+
+Every check on what users feed us happens here, before training: the run stops with one message that lists every
+problem of every file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import re
+import stat
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
+from surrogate_modeling.cases.case import Case, CaseSet, GridCase
+from surrogate_modeling.cases.case_file import CaseFileError, parse_case
+from surrogate_modeling.cases.channels import assign_roles
+from surrogate_modeling.cases.grid import Grid, common_step, decimate, grid_problems
+from surrogate_modeling.cases.problems import Problem, _problem_message
+from surrogate_modeling.cases.rows import Rows
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.common.progress import track
+
+log = logging.getLogger(__name__)
+CACHE_FOLDER = PROJECT_ROOT / ".cache" / "cases"
+# Per thread: so many read files may wait for the one before them.
+FILES_AHEAD = 2
+
+
+def read_cases(
+    folder: Path,
+    controls: int | Sequence[str],
+    targets: Sequence[str] | None,
+    grid: Grid,
+    min_rows: int,
+    workers: int | None = None,
+    limit: int | None = None,
+    progress_bar: bool = True,
+    pattern: str = "*.csv",
+) -> CaseSet:
+    """Read, check and decimate the case files of a folder, in natural name order.
+
+    Args:
+        folder: where the files are.
+        controls: how many columns after time are controls, or their names.
+        targets: predicted columns people ask for; None for all.
+        grid: the time grid.
+        min_rows: rows of one window, which every case must have on the grid.
+        workers: threads; None for all cores.
+        limit: read the first so many only.
+        progress_bar: show a bar on a terminal.
+        pattern: which files of the folder are cases.
+
+    Raises:
+        UserError: no files, or anything wrong in them; the message lists every problem found.
+    """
+    files = list_case_files(folder, pattern)[:limit]
+    problems = _same_names(files)
+    read: list[tuple[Path, GridCase]] = []
+    headers: list[Header] = []
+    rows = Rows(len(files))
+    results = _read_in_order(files, grid, workers or os.cpu_count() or 1)
+    for file, result in zip(files, track(results, len(files), "reading cases", progress_bar), strict=True):
+        if isinstance(result, GridCase):
+            rows.add(result.values)
+            # The values are kept once only, in the array of all rows.
+            read.append((file, replace(result, values=result.values[:0].copy())))
+            headers.append(Header(file, result.names, result.units))
+        else:
+            problems += result.problems
+            headers += [result.header] if result.header else []
+    step, uneven = (grid.step, []) if grid.step is not None or not read else common_step(read)
+    problems += [*_disagreements(headers), *_too_short(read, min_rows), *uneven]
+    if problems or step is None:
+        place = {file: i for i, file in enumerate(files)}
+        raise UserError(_problem_message(folder, sorted(problems, key=lambda problem: place[problem.file])))
+    channels = assign_roles(read[0][1].names, read[0][1].units, controls, targets)
+    digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
+    order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
+    parts = rows.parts(order)
+    cases = [Case(file.stem, case.time, values) for (file, case), values in zip(read, parts, strict=True)]
+    return CaseSet(cases, channels, step, digest[:16])
+
+
+def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[GridCase | Refusal]:
+    """What each file gave, read by all threads, but few files ahead: results would pile up in memory."""
+    ahead: deque[Future[GridCase | Refusal]] = deque()
+    with ThreadPoolExecutor(workers) as pool:
+        for file in files:
+            ahead.append(pool.submit(_read_case, file, grid))
+            if len(ahead) > FILES_AHEAD * workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:
+    """The files of a folder that match, upper or lower case, ``case2`` before ``case10``.
+
+    What bears the name of a case but is no file is listed too, so that it is named, not silently left out.
+
+    Args:
+        folder: where the files are.
+        pattern: of their names.
+        key: of the configuration that gave the folder, for the messages.
+
+    Raises:
+        UserError: the folder does not exist, cannot be read, or holds none.
+    """
+    try:
+        found = [path for path in folder.expanduser().iterdir() if fnmatch(path.name.lower(), pattern.lower())]
+    # Not only OSError: '~nobody' has no home, and a name with a NUL cannot be asked for.
+    except (OSError, RuntimeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"{key}={folder}: {reason}; give the folder that holds the case CSVs") from None
+    files = [path for path in found if path.suffix.lower() == ".csv" or not path.is_dir()]
+    if not files:
+        raise UserError(f"{key}={folder}: no file {pattern} in this folder")
+    return sorted(files, key=lambda path: natural_order(path.stem))
+
+
+def natural_order(name: str) -> tuple[list[tuple[int, int | str]], str]:
+    """Sort key in which runs of digits compare as numbers."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part)) if part.isdecimal() else (1, part) for part in parts], name
+
+
+@dataclass(frozen=True)
+class Header:
+    """Names and units of the columns after time of one file."""
+
+    file: Path
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A file that cannot be used: why, and its header where that could be read."""
+
+    problems: list[Problem]
+    header: Header | None = None
+
+
+def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
+    try:
+        mode = file.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder, not a file" if stat.S_ISDIR(mode) else "not a regular file"
+            return Refusal([Problem(file, what)])
+        entry = entry_path(CACHE_FOLDER, file, grid.key)
+        cached = load_entry(entry)
+        if cached is not None:
+            return cached
+        body = file.read_bytes()
+        raw = parse_case(file, body)
+    except CaseFileError as error:
+        if error.readable is None:
+            return Refusal(error.problems)
+        header = Header(file, error.readable.names, error.readable.units)
+        return Refusal([*error.problems, *grid_problems(file, error.readable, grid)], header)
+    except OSError as error:
+        return Refusal([Problem(file, f"cannot be read: {error.strerror}")])
+    problems = grid_problems(file, raw, grid)
+    if problems:
+        return Refusal(problems, Header(file, raw.names, raw.units))
+    if grid.step is None:
+        time, values = raw.time, raw.values.astype(np.float32)
+    else:
+        time, values = decimate(raw.time, raw.values, grid.step)
+    case = GridCase(raw.names, raw.units, time, values, hashlib.sha256(body).hexdigest())
+    save_entry(entry, case)
+    return case
+
+
+def _same_names(files: list[Path]) -> list[Problem]:
+    """Files that cannot be told apart by their case name, or whose name cannot be written down."""
+    problems, seen = [], dict[str, Path]()
+    for file in files:
+        other = seen.setdefault(file.stem, file)
+        if other is not file:
+            problems.append(Problem(file, f"gives the case '{file.stem}' as {other.name} does; rename one of them"))
+        if file.name.encode("utf-8", "replace").decode() != file.name:
+            problems.append(Problem(file, "the file's name is not UTF-8; rename it"))
+    return problems
+
+
+def _disagreements(headers: list[Header]) -> list[Problem]:
+    """Files whose columns or units are not those of most files."""
+    if not headers:
+        return []
+    names, units = Counter((header.names, header.units) for header in headers).most_common(1)[0][0]
+    like = next(header.file for header in headers if (header.names, header.units) == (names, units)).name
+    problems = []
+    for header in headers:
+        file = header.file
+        missing = [name for name in names if name not in header.names]
+        extra = [name for name in header.names if name not in names]
+        if missing:
+            problems.append(
+                Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which {like} and others have")
+            )
+        if extra:
+            at = ", ".join(f"{name!r} (column {header.names.index(name) + 2})" for name in extra)
+            problems.append(Problem(file, f"line 1: columns {at} are not in {like} and others"))
+        if not missing and not extra and header.names != names:
+            first = next(i for i, pair in enumerate(zip(header.names, names, strict=True)) if pair[0] != pair[1])
+            problems.append(
+                Problem(
+                    file,
+                    f"line 1, column {first + 2}: '{header.names[first]}' stands where {like} and others have "
+                    f"'{names[first]}' (another order)",
+                )
+            )
+        elif header.names == names and header.units != units:
+            problems += [
+                Problem(
+                    file, f"line 2, column {i + 2} ({names[i]!r}): unit '{unit}', {like} and others have '{units[i]}'"
+                )
+                for i, unit in enumerate(header.units)
+                if unit != units[i]
+            ]
+    return problems
+
+
+def _too_short(read: list[tuple[Path, GridCase]], min_rows: int) -> list[Problem]:
+    return [
+        Problem(
+            file,
+            f"{len(case.time)} rows on the time grid, at least {min_rows} are needed for one window "
+            "(settings.in_len + out_len)",
+        )
+        for file, case in read
+        if len(case.time) < min_rows
+    ]

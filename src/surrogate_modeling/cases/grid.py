@@ -1,0 +1,113 @@
+"""The time grid that cases are put on, and what stands against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import GridCase
+from surrogate_modeling.cases.case_file import RawCase
+from surrogate_modeling.cases.problems import Problem, line_ranges
+
+# Steps of a case that is not decimated may differ by this share: clocks of loggers jitter.
+STEP_TOLERANCE = 1e-3
+# A time column in another unit, or with one wild value, must not fill the memory.
+MOST_GRID_ROWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The time grid asked for: ``step`` [s] or None for the rows as they are, and the widest gap in raw steps."""
+
+    step: float | None
+    max_gap: float | None
+
+    @property
+    def key(self) -> str:
+        return f"step {self.step} gap {self.max_gap}"
+
+
+def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.max_gap") -> list[Problem]:
+    """What stands against putting a case on the grid; rows of NaN are passed over.
+
+    Args:
+        file: for the messages.
+        raw: as read.
+        grid: asked for.
+        gap_key: of the configuration, that allows wide gaps.
+    """
+    largest = np.finfo(np.float32).max
+    # Column extremes first: a table of absolute values would be a second copy of the case. fmax passes over NaN.
+    extremes = np.fmax.reduce(raw.values), -np.fmin.reduce(raw.values)
+    problems = [
+        Problem(
+            file,
+            f"{line_ranges(raw.lines[np.abs(raw.values[:, i]) > largest].tolist())}, column {i + 2} "
+            f"('{raw.names[i]}'): values beyond 3e38 do not fit float32; use another unit",
+        )
+        for i in np.flatnonzero(np.fmax(*extremes) > largest)
+    ]
+    with np.errstate(over="ignore"):
+        steps = np.diff(raw.time)
+    increasing = steps[steps > 0]
+    if not len(increasing):
+        return problems
+    usual = float(np.median(increasing))
+    wide = np.flatnonzero(steps > (grid.max_gap or np.inf) * usual)
+    uneven = np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE * usual)
+    span = float(np.nanmax(raw.time)) - float(np.nanmin(raw.time))
+    at, said = np.array([], dtype=int), ""
+    if wide.size:
+        at, said = wide, (
+            f"gap in time (widest {steps[wide].max():g} s, the usual step is {usual:g} s); interpolating would "
+            f"invent data: split the case there, or allow it with {gap_key}=null"
+        )  # fmt: skip
+    elif grid.step is None and uneven.size:
+        at, said = uneven, f"the step differs from the usual {usual:g} s; use settings.use_decimate=True"
+    elif grid.step is not None and span / grid.step > max(MOST_GRID_ROWS, len(raw.time)):
+        at, said = np.array([len(steps) - 1]), (
+            f"{span:g} s of time are {span / grid.step:.3g} rows on a grid of {grid.step:g} s, at most "
+            f"{MOST_GRID_ROWS:g} are made; mend the time or use a larger settings.decimate_range"
+        )  # fmt: skip
+    if said:
+        lines = line_ranges(raw.lines[at + 1].tolist())
+        problems.append(Problem(file, f"{lines}, column 1 ({raw.time_name!r}): {said}"))
+    return problems
+
+
+def common_step(read: list[tuple[Path, GridCase]]) -> tuple[float, list[Problem]]:
+    """The step [s] of cases that are not decimated, and those that have another."""
+    steps = [(float(np.median(np.diff(case.time))), file) for file, case in read]
+    usual, like = sorted(steps)[(len(steps) - 1) // 2]
+    return usual, [
+        Problem(file, f"steps of {step:g} s, {like.name} and others have {usual:g} s; use settings.use_decimate=True")
+        for step, file in steps
+        if abs(step - usual) > STEP_TOLERANCE * usual
+    ]
+
+
+# A grid point this close to the last sample (in steps) counts as reached: t0 + k d is rarely exact in binary.
+GRID_TOLERANCE = 1e-6
+
+
+def decimate(time: np.ndarray, values: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
+    """Interpolate linearly on the grid t0, t0 + d, t0 + 2d, ... up to the last time reached.
+
+    Args:
+        time: (T,) strictly increasing [s].
+        values: (T, F).
+        step: d [s].
+
+    Returns:
+        Grid (K,) float64, computed as t0 + k d, and the values on it (K, F) float32.
+    """
+    # A clock that counts from 1970 resolves 2e-7 s only: its own rounding must not cost the last point either.
+    rounding = 2 * np.spacing(max(abs(time[0]), abs(time[-1]))) / step
+    count = int(np.floor((time[-1] - time[0]) / step + GRID_TOLERANCE + min(rounding, 0.1))) + 1
+    grid = time[0] + step * np.arange(count)
+    left = np.clip(np.searchsorted(time, grid, side="right") - 1, 0, len(time) - 2)
+    weight = np.clip((grid - time[left]) / (time[left + 1] - time[left]), 0.0, 1.0)[:, None]
+    start = values[left]
+    return grid, (start + weight * (values[left + 1] - start)).astype(np.float32)

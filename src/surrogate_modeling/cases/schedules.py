@@ -1,0 +1,188 @@
+"""Control schedules for a trained surrogate: CSVs in the case format, of which less is asked than of a training case.
+
+A schedule needs its controls in every row, and the predicted columns in the first rows only. Columns are found by
+name, in any order, and columns the surrogate does not know are left aside.
+
+Imports no torch.
+
+Shape letters: T rows of a case, F columns of the surrogate (controls, then predicted).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase, parse_case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.folder import list_case_files
+from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_problems
+from surrogate_modeling.cases.problems import Problem
+
+# Files are read in chunks of at most so many bytes and files, so that memory does not grow with their number.
+CHUNK_BYTES, CHUNK_FILES = 32_000_000, 512
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What a surrogate asks of a schedule: columns and units, step [s], given rows; and the widest gap in raw steps."""
+
+    channels: Channels
+    step: float
+    in_len: int
+    max_gap: float | None
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A case on the surrogate's step, NaN where a predicted column is not given, and whether it is given throughout."""
+
+    case: Case
+    has_truth: bool
+
+
+def schedule_files(place: Path) -> list[Path]:
+    """The file itself, the ``*.csv`` of a folder, or the files whose names match (``folder/case*.csv``), in name order.
+
+    Raises:
+        UserError: nothing there.
+    """
+    if place.is_file():
+        return [place]
+    if "*" in place.name and not place.is_dir():
+        return list_case_files(place.parent, place.name, key="cases")
+    return list_case_files(place, key="cases")
+
+
+def read_chunks(
+    files: Sequence[Path], demands: Demands, workers: int | None = None
+) -> Iterator[tuple[list[Schedule], list[Problem]]]:
+    """Read the files a chunk at a time: the schedules that can be predicted, and what is wrong with the others."""
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for chunk in _chunks(files):
+            schedules: list[Schedule] = []
+            problems: list[Problem] = []
+            for result in pool.map(lambda file: read_schedule(file, demands), chunk):
+                if isinstance(result, Schedule):
+                    schedules.append(result)
+                else:
+                    problems += result
+            yield schedules, problems
+
+
+def _chunks(files: Sequence[Path]) -> Iterator[list[Path]]:
+    chunk: list[Path] = []
+    size = 0
+    for file in files:
+        bytes_here = file.stat().st_size if file.exists() else 0
+        if chunk and (size + bytes_here > CHUNK_BYTES or len(chunk) == CHUNK_FILES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(file)
+        size += bytes_here
+    if chunk:
+        yield chunk
+
+
+def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
+    """Read one file and put it on the surrogate's step; or everything that is wrong with it."""
+    channels = demands.channels
+    try:
+        raw = parse_case(file, file.read_bytes(), channels.controls)
+    except CaseFileError as error:
+        return error.problems
+    except OSError as error:
+        return [Problem(file, f"cannot be read: {error.strerror}")]
+    problems = _column_problems(file, raw, channels) or _step_problems(file, raw, demands)
+    if problems:
+        return problems
+    columns = [raw.names.index(name) for name in (*channels.controls, *channels.predicted)]
+    time, values, known = _on_grid(raw.time, raw.values[:, columns], len(channels.controls), demands.step)
+    given = known[len(channels.controls) :]
+    if len(time) <= demands.in_len:
+        return [
+            Problem(
+                file,
+                f"{len(time)} rows on the surrogate's step of {demands.step:g} s; it is given {demands.in_len} and "
+                "predicts from the next on, so at least one more is needed",
+            )
+        ]
+    lacking = [
+        f"{name!r} ({rows} rows)" for name, rows in zip(channels.predicted, given, strict=True) if rows < demands.in_len
+    ]
+    if lacking:
+        return [
+            Problem(
+                file,
+                f"the prediction starts from {demands.in_len} rows of every predicted column on a step of "
+                f"{demands.step:g} s; too few are given of {', '.join(lacking)}",
+            )
+        ]
+    return Schedule(Case(file.stem, time, values), min(given) == len(time))
+
+
+def _column_problems(file: Path, raw: RawCase, channels: Channels) -> list[Problem]:
+    missing = [name for name in (*channels.controls, *channels.predicted) if name not in raw.names]
+    problems = []
+    if missing:
+        problems.append(
+            Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs")
+        )
+    for position, (name, unit) in enumerate(zip(raw.names, raw.units, strict=True), start=2):
+        if name in channels.units and unit != channels.units[name]:
+            problems.append(
+                Problem(
+                    file,
+                    f"line 2, column {position} ({name!r}): unit '{unit}', the surrogate was trained on "
+                    f"'{channels.units[name]}'",
+                )
+            )
+    return problems
+
+
+def _step_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem]:
+    usual = float(np.median(np.diff(raw.time)))
+    if usual > demands.step * (1 + STEP_TOLERANCE):
+        return [
+            Problem(
+                file,
+                f"rows every {usual:g} s, the surrogate steps by {demands.step:g} s; interpolating between them would "
+                f"invent data: give rows every {demands.step:g} s or less",
+            )
+        ]
+    return grid_problems(file, raw, Grid(demands.step, demands.max_gap), "max_gap")
+
+
+def _on_grid(
+    time: np.ndarray, values: np.ndarray, controls: int, step: float
+) -> tuple[np.ndarray, np.ndarray, list[int]]:
+    """Decimate every column as far as it is given without a hole.
+
+    Returns:
+        Grid (K,), values (K, F) with NaN beyond, and how many rows of each column are there.
+    """
+    grid, driven = decimate(time, values[:, :controls], step)
+    on_grid = np.full((len(grid), values.shape[1]), np.nan, np.float32)
+    on_grid[:, :controls] = driven
+    known = [len(grid)] * controls
+    for column in range(controls, values.shape[1]):
+        holes = np.flatnonzero(np.isnan(values[:, column]))
+        given = int(holes[0]) if holes.size else len(time)
+        # One row is no interval to interpolate in, but it is the first grid point.
+        rows = values[:given, [column]]
+        if given > 1:
+            rows = decimate(time[:given], rows, step)[1]
+        on_grid[: len(rows), column] = rows[:, 0]
+        known.append(len(rows))
+    return grid, on_grid, known
+
+
+def case_files(place: str) -> list[Path]:
+    """As :func:`surrogate_modeling.cases.schedules.schedule_files`."""
+    return schedule_files(Path(place).expanduser())

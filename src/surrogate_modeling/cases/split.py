@@ -1,0 +1,72 @@
+"""Whole cases dealt to training, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.dataset import DatasetConfig, Split
+
+
+@dataclass(frozen=True)
+class CaseSplit:
+    """Which cases train, which choose, and which are only scored."""
+
+    training: list[Case]
+    validation: list[Case]
+    test: list[Case]
+
+
+def split_cases(cases: Sequence[Case], config: DatasetConfig, seed: int) -> CaseSplit:
+    """Deal whole cases to the three sets.
+
+    Args:
+        cases: in natural name order.
+        config: ``split``, sizes, and names for ``split=named``.
+        seed: of the random split.
+
+    Raises:
+        UserError: a named case is not there or named twice, or nothing is left to train on.
+    """
+    if config.split is Split.named:
+        return _named_split(cases, config.validation_cases or [], config.test_cases or [])
+    sizes = {key: _count(getattr(config, key), len(cases)) for key in ("validation", "test")}
+    training = len(cases) - sizes["validation"] - sizes["test"]
+    if training < 1:
+        raise UserError(
+            f"dataset.validation={config.validation}, dataset.test={config.test}: {sizes['validation']} and "
+            f"{sizes['test']} of {len(cases)} cases leave none to train on"
+        )
+    order = list(range(len(cases)))
+    if config.split is Split.random:
+        order = np.random.default_rng(seed).permutation(len(cases)).tolist()
+    parts = order[:training], order[training : training + sizes["validation"]], order[training + sizes["validation"] :]
+    return CaseSplit(*([cases[i] for i in sorted(part)] for part in parts))
+
+
+def _count(size: int | float, cases: int) -> int:
+    return size if isinstance(size, int) else max(1, round(size * cases))
+
+
+def _named_split(cases: Sequence[Case], validation: list[str], test: list[str]) -> CaseSplit:
+    by_name = {case.name: case for case in cases}
+    for key, names in (("validation_cases", validation), ("test_cases", test)):
+        unknown = [name for name in names if name not in by_name]
+        if unknown:
+            raise UserError(
+                f"dataset.{key}: no such case: {', '.join(unknown)}; a case is named as its file without .csv"
+            )
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UserError(f"dataset.{key}: {', '.join(twice)} named twice")
+    both = set(validation) & set(test)
+    if both:
+        raise UserError(f"dataset.validation_cases and dataset.test_cases both name {', '.join(sorted(both))}")
+    training = [case for case in cases if case.name not in {*validation, *test}]
+    if not training:
+        raise UserError("dataset.validation_cases and dataset.test_cases name every case; none is left to train on")
+    return CaseSplit(training, [by_name[name] for name in validation], [by_name[name] for name in test])

@@ -1,0 +1,1 @@
+"""What every room may use: errors, paths, atomic files, progress, the console. Imports nothing of ours, no torch."""

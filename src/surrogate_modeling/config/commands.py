@@ -1,0 +1,122 @@
+"""What the commands that use a surrogate can be told: ``predict.py`` and ``export.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.schema import Checked, ranged
+from surrogate_modeling.config.settings import Device
+
+
+class Format(Enum):
+    """Kinds of files another tool can run."""
+
+    onnx = "onnx"
+    fmu = "fmu"
+
+
+# Of the FMUs that can be written.
+FMI_VERSIONS = (2.0, 3.0)
+
+
+class Form(Enum):
+    """What one call of an ONNX file predicts: the next rows, or a whole trajectory."""
+
+    step = "step"
+    trajectory = "trajectory"
+
+
+@dataclass
+class UseConfig(Checked):
+    """What every such command has; its keys stand at the top, in no group."""
+
+    surrogate: str = MISSING
+
+    def group(self) -> str:
+        return ""
+
+
+@dataclass
+class PredictConfig(UseConfig):
+    """See ``hydra/predict.yaml``."""
+
+    cases: str = MISSING
+    output: str = MISSING
+    overwrite: bool = False
+    max_gap: float | None = ranged(5.0, low=1.0)
+    num_figures: int | None = ranged(200, low=0)
+    device: Device = Device.auto
+    progress_bar: bool = True
+    workers: int | None = ranged(None, low=1)
+
+
+@dataclass
+class ExportConfig(UseConfig):
+    """See ``hydra/export.yaml``."""
+
+    format: Format = MISSING
+    form: Form = Form.step
+    fmi_version: float = FMI_VERSIONS[0]
+    output: str | None = None
+    overwrite: bool = False
+    cases: str | None = None
+    num_cases: int = ranged(3, low=1)
+    max_gap: float | None = ranged(5.0, low=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fmi_version not in FMI_VERSIONS:
+            self.refuse("fmi_version", f"must be {' or '.join(map(str, FMI_VERSIONS))}")
+        if self.format is Format.fmu and self.form is Form.trajectory:
+            self.refuse("form", "only for format=onnx; an FMU goes step by step")
+        if self.format is Format.onnx and self.fmi_version != FMI_VERSIONS[0]:
+            self.refuse("fmi_version", "only for format=fmu")
+
+
+@dataclass
+class Config:
+    """The whole configuration of one run."""
+
+    dataset: Any = MISSING
+    model: Any = MISSING
+    settings: Any = MISSING
+    resume: str | None = None
+
+
+@dataclass
+class SimulateConfig:
+    """What ``simulate.py`` can be told."""
+
+    dataset: Any = MISSING
+    check: bool = False
+
+
+@dataclass
+class CompareConfig(Checked):
+    """What ``compare.py`` can be told; see ``hydra/compare.yaml``."""
+
+    dataset: Any = MISSING
+    settings: Any = MISSING
+    models: list[str] = field(default_factory=list)
+    recipes: list[str] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    pairs: list[str] = field(default_factory=list)
+    minutes: float | None = None
+    output: str | None = None
+    paste: str | None = None
+    title: str | None = None
+
+    def group(self) -> str:
+        return ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.seeds:
+            self.refuse("seeds", "must not be empty")
+        if not self.pairs and not (self.models and self.recipes):
+            raise UserError("nothing to compare: give models=[...] and recipes=[...], or pairs=[...]")

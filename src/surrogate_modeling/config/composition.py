@@ -1,0 +1,131 @@
+"""The YAML groups under ``hydra/`` -> one checked :class:`~surrogate_modeling.config.commands.Config`."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.config.commands import (
+    CompareConfig,
+    Config,
+    ExportConfig,
+    PredictConfig,
+    SimulateConfig,
+    UseConfig,
+)
+from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig
+from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
+from surrogate_modeling.config.settings import SettingsConfig
+
+
+def register_schemas() -> None:
+    """Make the dataclasses known to Hydra as ``<group>/<name>_schema``, and the resolvers to OmegaConf."""
+    store = ConfigStore.instance()
+    store.store(name="config_schema", node=Config)
+    store.store(name="simulate_schema", node=SimulateConfig)
+    store.store(name="compare_schema", node=CompareConfig)
+    store.store(name="predict_schema", node=PredictConfig)
+    store.store(name="export_schema", node=ExportConfig)
+    store.store(group="dataset", name="csv_schema", node=DatasetConfig)
+    store.store(group="dataset", name="refrigerant_schema", node=RefrigerantConfig)
+    store.store(group="settings", name="settings_schema", node=SettingsConfig)
+    for name, schema in MODEL_SCHEMAS.items():
+        store.store(group="model", name=f"{name}_schema", node=schema)
+    OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT_ROOT), replace=True)
+    # Two runs started in one second, on any number of machines, must not share a folder.
+    OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+
+
+def to_config(composed: DictConfig) -> Config:
+    """Turn the composed tree of ``train.py`` into plain dataclasses and check every range.
+
+    Raises:
+        UserError: a value is missing, out of range, or a group was not checked against its schema.
+    """
+    config = _to_object(composed)
+    assert isinstance(config, Config)
+    for group, schema in (("dataset", DatasetConfig), ("model", ModelConfig), ("settings", SettingsConfig)):
+        _require_schema(group, getattr(config, group), schema)
+    return config
+
+
+def reload_config(folder: Path) -> tuple[Config, dict[str, Any]]:
+    """The configuration a run was started with, checked again, and its flat form.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    path = folder / ".hydra" / "config.yaml"
+    try:
+        kept = OmegaConf.load(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
+    assert isinstance(kept, DictConfig)
+    schemas = {
+        "dataset": RefrigerantConfig if kept.dataset.name == "refrigerant" else DatasetConfig,
+        "model": MODEL_SCHEMAS[kept.model.name],
+        "settings": SettingsConfig,
+    }
+    checked = OmegaConf.structured(Config)
+    for group, schema in schemas.items():
+        checked[group] = OmegaConf.merge(OmegaConf.structured(schema), kept[group])
+    return to_config(checked), flatten(checked)
+
+
+def to_simulation(composed: DictConfig) -> SimulateConfig:
+    """The same for ``simulate.py``."""
+    config = _to_object(composed)
+    assert isinstance(config, SimulateConfig)
+    if not isinstance(config.dataset, RefrigerantConfig):
+        raise UserError(
+            f"dataset={composed.dataset.name}: nothing to simulate; use dataset=refrigerant or one made from it"
+        )
+    return config
+
+
+def to_comparison(composed: DictConfig) -> CompareConfig:
+    """The same for ``compare.py``."""
+    config = _to_object(composed)
+    assert isinstance(config, CompareConfig)
+    _require_schema("dataset", config.dataset, DatasetConfig)
+    return config
+
+
+def to_use(composed: DictConfig) -> Any:
+    """The same for the commands that use a surrogate."""
+    config = _to_object(composed)
+    assert isinstance(config, UseConfig)
+    return config
+
+
+def _to_object(composed: DictConfig) -> Any:
+    missing = sorted(OmegaConf.missing_keys(composed))
+    if missing:
+        raise UserError(f"{', '.join(missing)}: no value given; add {missing[0]}=... to the command")
+    return OmegaConf.to_object(composed)
+
+
+def _require_schema(group: str, value: Any, schema: type) -> None:
+    if not isinstance(value, schema):
+        raise UserError(
+            f"{group}: the chosen YAML is not checked; start it with 'defaults: [<name>_schema, _self_]' "
+            f"as the files in hydra/{group}/ do"
+        )
+
+
+def flatten(composed: DictConfig) -> dict[str, Any]:
+    """``group.key -> value`` of a composed configuration."""
+    flat: dict[str, Any] = {}
+    tree: Any = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    for group, content in tree.items():
+        if isinstance(content, dict):
+            flat |= {f"{group!s}.{key!s}": value for key, value in content.items()}
+        else:
+            flat[str(group)] = content
+    return flat

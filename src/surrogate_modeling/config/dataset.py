@@ -1,0 +1,76 @@
+"""Where the cases come from, the roles of their columns, and how they are split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+from surrogate_modeling.config.schema import Checked, Choice, ranged
+
+
+class Split(Choice):
+    """How cases are dealt to training, validation and test."""
+
+    random = "random"
+    last = "last"
+    named = "named"
+
+
+class Refrigerant(Choice):
+    """Working fluid of the embedded simulator."""
+
+    R134a = "R134a"
+    R1234yf = "R1234yf"
+
+
+@dataclass
+class DatasetConfig(Checked):
+    """Cases, the roles of their columns, and the split; lengths and steps in seconds."""
+
+    name: str = "csv"
+    path: str = MISSING
+    pattern: str = "*.csv"
+    groups: str | None = None
+    controls: Any = MISSING
+    targets: list[str] | None = None
+    split: Split = Split.random
+    validation: int | float = ranged(0.15, low=0)
+    test: int | float = ranged(0.15, low=0)
+    validation_cases: list[str] | None = None
+    test_cases: list[str] | None = None
+    max_gap: float | None = ranged(5.0, low=1.0)
+
+    def group(self) -> str:
+        return "dataset"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("validation", "test"):
+            size = getattr(self, key)
+            if size == 0 or (isinstance(size, float) and size >= 1):
+                self.refuse(key, "must be a number of cases (an integer from 1) or a fraction between 0 and 1")
+        if self.targets == []:
+            self.refuse("targets", "must name at least one column; null for all")
+        if self.split is Split.named and not (self.validation_cases and self.test_cases):
+            self.refuse("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
+        if self.split is not Split.named and (self.validation_cases or self.test_cases):
+            self.refuse("split", "must be named when dataset.validation_cases or dataset.test_cases are given")
+        if isinstance(self.controls, bool) or not isinstance(self.controls, int | list):
+            self.refuse("controls", "must be the number of leading control columns or a list of column names")
+        if self.controls == [] or (isinstance(self.controls, int) and self.controls < 1):
+            self.refuse("controls", "must be at least 1: a surrogate is driven by its controls")
+
+
+@dataclass
+class RefrigerantConfig(DatasetConfig):
+    """Cases of the embedded refrigerant-circuit simulator, made where they are missing; times in seconds."""
+
+    cases: int = ranged(100, low=3)
+    duration: float = ranged(600.0, low=1.0)
+    output_step: float = ranged(0.1, low=0.1)
+    refrigerant: Refrigerant = Refrigerant.R134a
+    families: dict[str, float] = field(default_factory=dict)
+    seed: int = ranged(0, low=0)
+    workers: int | None = ranged(None, low=1)

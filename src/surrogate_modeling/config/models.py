@@ -1,0 +1,157 @@
+"""Sizes of the networks: one dataclass per network, found by ``model.name``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, get_type_hints
+
+from omegaconf import MISSING
+
+from surrogate_modeling.config.schema import Checked, Choice, ranged
+
+
+@dataclass
+class ModelConfig(Checked):
+    """What every network has: the name under which it is registered."""
+
+    name: str = MISSING
+
+    def group(self) -> str:
+        return "model"
+
+    def require_divisible(self, width_key: str) -> None:
+        """Attention splits its width evenly over the heads."""
+        width, heads = (getattr(self, key) for key in (width_key, "heads"))
+        if width % heads:
+            self.refuse("heads", f"must divide model.{width_key}={width}")
+
+
+@dataclass
+class DotConfig(ModelConfig):
+    """DeepONet with a transformer trunk."""
+
+    heads: int = ranged(8, low=1)
+    fc_dim: int = ranged(1024, low=1)
+    trunk_depth: int = ranged(2, low=1)
+    trunk_dim: int = ranged(256, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(32, low=1)
+    dropout: float = ranged(0.0, low=0.0, below=1.0)
+    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_divisible("trunk_dim")
+
+
+@dataclass
+class DolConfig(ModelConfig):
+    """DeepONet with an LSTM trunk."""
+
+    trunk_depth: int = ranged(4, low=1)
+    trunk_dim: int = ranged(64, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(64, low=1)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+
+
+@dataclass
+class DonConfig(ModelConfig):
+    """DeepONet with a multilayer-perceptron trunk."""
+
+    trunk_depth: int = ranged(3, low=1)
+    trunk_dim: int = ranged(64, low=1)
+    branch_depth: int = ranged(2, low=1)
+    branch_dim: int = ranged(128, low=1)
+    width: int = ranged(64, low=1)
+
+
+@dataclass
+class BtConfig(ModelConfig):
+    """Baseline transformer over past and control tokens."""
+
+    dim: int = ranged(256, low=1)
+    depth: int = ranged(4, low=1)
+    heads: int = ranged(2, low=1)
+    fc_dim: int = ranged(512, low=1)
+    dropout: float = ranged(0.0, low=0.0, below=1.0)
+    emb_dropout: float = ranged(0.5, low=0.0, below=1.0)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require_divisible("dim")
+
+
+@dataclass
+class LstmConfig(ModelConfig):
+    """Baseline LSTM."""
+
+    dim: int = ranged(512, low=1)
+    depth: int = ranged(2, low=1)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+
+
+class Base(Choice):
+    """What a state-space network's output is added to."""
+
+    none = "none"
+    level = "level"
+    linear = "linear"
+    quadratic = "quadratic"
+    auto = "auto"
+
+
+class Core(Choice):
+    """The recurrence of a state-space network."""
+
+    diagonal = "diagonal"
+    gru = "gru"
+
+
+@dataclass
+class SsmConfig(ModelConfig):
+    """State-space network; times in rows."""
+
+    width: int = ranged(48, low=1)
+    states: int = ranged(48, low=1)
+    depth: int = ranged(3, low=1)
+    longest_time: float = ranged(1000.0, low=1.0)
+    dropout: float = ranged(0.1, low=0.0, below=1.0)
+    core: Core = Core.diagonal
+    base: Base = Base.auto
+    encoder: bool = True
+    filters: list[float] = field(default_factory=lambda: [2.0, 6.0, 20.0, 60.0, 200.0, 600.0, 2000.0])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.filters or min(self.filters) <= 0:
+            self.refuse("filters", "must be time constants above 0, in rows")
+
+
+MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
+    "dot": DotConfig,
+    "dol": DolConfig,
+    "don": DonConfig,
+    "bt": BtConfig,
+    "lstm": LstmConfig,
+    "ssm": SsmConfig,
+}
+
+
+def model_to_dict(config: ModelConfig) -> dict[str, Any]:
+    """Plain values only, as a file that runs no code can hold them."""
+    return {key: value.value if isinstance(value, Choice) else value for key, value in asdict(config).items()}
+
+
+def model_from_dict(values: dict[str, Any]) -> ModelConfig:
+    """The reverse of :func:`model_to_dict`; the schema is found by ``name``."""
+    schema = MODEL_SCHEMAS[values["name"]]
+    types = get_type_hints(schema)
+    return schema(**{key: types[key](value) if _is_choice(types[key]) else value for key, value in values.items()})
+
+
+def _is_choice(kind: Any) -> bool:
+    """Whether a field's type is one of our enumerations."""
+    return isinstance(kind, type) and issubclass(kind, Choice)

@@ -1,0 +1,109 @@
+"""What every command shares: errors said in one message, and exit codes.
+
+0 done, 1 a fault of ours (with its traceback), 2 something the user can mend, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
+from hydra.types import RunMode
+from omegaconf.errors import OmegaConfBaseException
+
+from surrogate_modeling.common.atomic_file import full_disk
+from surrogate_modeling.common.errors import UserError
+
+# What a user can mend: of ours, and what Hydra and OmegaConf say of a configuration.
+REFUSALS = (UserError, HydraException, OmegaConfBaseException)
+
+
+def run_command(main: Callable[[], Any]) -> int:
+    """Run a Hydra command and turn how it ended into an exit code.
+
+    Args:
+        main: decorated with ``hydra.main``.
+    """
+    # Else Hydra prints its own many-line form and exits by itself.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        main()
+    except REFUSALS as error:
+        return refuse(_message(error))
+    except OSError as error:
+        if (refusal := full_disk(error, Path.cwd())) is None:
+            raise
+        return refuse(str(refusal))
+    except (ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
+        if not _raised_by_hydra(error):
+            raise
+        return refuse(f"the command line cannot be composed: {' '.join(str(error).split())}")
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _raised_by_hydra(error: BaseException) -> bool:
+    """Whether Hydra met something it has no error of its own for, such as ``settings=-2``."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    name = str(frame.tb_frame.f_globals.get("__name__")) if frame else ""
+    return name.split(".")[0] in ("hydra", "omegaconf", "antlr4")
+
+
+def refuse(message: str) -> int:
+    """Say what is wrong; returns the exit code for it."""
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Say a refusal inside a Hydra task at once; in a search it is passed on, and fails the trial only."""
+    try:
+        yield
+    except REFUSALS as error:
+        if HydraConfig.get().mode is RunMode.RUN:
+            # Hydra would put a line of its own before the message of an exception.
+            sys.exit(refuse(_message(error)))
+        raise
+
+
+def _message(error: BaseException) -> str:
+    return str(error) if isinstance(error, UserError) else configuration_message(error)
+
+
+def configuration_message(error: BaseException) -> str:
+    """One line for what Hydra or OmegaConf refused: the key, what was given, what is allowed."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OmegaConfBaseException):
+        cause = cause.__cause__
+    said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    if isinstance(error, OverrideParseException):
+        return (
+            f"{error.override}: not readable as key=value; put names with anything but Latin letters, digits, '_', "
+            "'-', '.' and '/' in quotes, and the whole in the shell's: 'dataset.targets=[\"圧力\",\"T out\"]'"
+        )
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, name = str(error.missing_cfg_file).rpartition("/")
+        known = [option for option in error.options if not option.endswith("_schema")]
+        return f"{group}={name}: no such file in hydra/{group}/; known: {', '.join(known)}"
+    if not isinstance(cause, OmegaConfBaseException):
+        return said
+    key = str(cause.full_key or "")
+    reason = str(cause).splitlines()[0]
+    fields = list(getattr(cause.object_type, "__dataclass_fields__", {}))
+    if "not in" in reason and fields:
+        close = difflib.get_close_matches(key.rsplit(".", 1)[-1], fields, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"{key}: no such key; {hint}known: {', '.join(fields)}"
+    return f"{key}: {reason}" if key and key not in reason else reason

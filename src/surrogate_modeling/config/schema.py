@@ -1,0 +1,60 @@
+"""Dataclass fields that check their range, and enumerations written as words."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING as NO_DEFAULT
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from surrogate_modeling.common.errors import UserError
+
+
+class Choice(Enum):
+    """One of a few words; written as the word, also where a path is made of it."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+def ranged(
+    default: Any = NO_DEFAULT, low: float | None = None, high: float | None = None, below: float | None = None
+) -> Any:
+    """A dataclass field whose value must satisfy ``low <= value <= high`` and ``value < below``."""
+    metadata = {"low": low, "high": high, "below": below}
+    return field(metadata=metadata) if default is NO_DEFAULT else field(default=default, metadata=metadata)
+
+
+@dataclass
+class Checked:
+    """Checks the ranges declared with :func:`ranged` once the values are there."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            low, high, below = (item.metadata.get(key) for key in ("low", "high", "below"))
+            if value is None or isinstance(value, str) or (low is None and high is None and below is None):
+                continue
+            if value == float("inf"):
+                self.refuse(item.name, "must be finite")
+            if not (
+                (low is None or value >= low) and (high is None or value <= high) and (below is None or value < below)
+            ):
+                bounds = [
+                    f"{word} {bound}"
+                    for word, bound in (("at least", low), ("at most", high), ("below", below))
+                    if bound is not None
+                ]
+                self.refuse(item.name, f"must be {' and '.join(bounds)}")
+
+    def refuse(self, key: str, allowed: str) -> None:
+        """Raise the one-line refusal of one key.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError(f"{self.group()}.{key}={getattr(self, key)}: {allowed}".removeprefix("."))
+
+    def group(self) -> str:
+        """The configuration group, as users type it; empty for keys that stand in none."""
+        return "config"

@@ -1,0 +1,140 @@
+"""What a run can be told: one dataclass per YAML group, checked before any data is read.
+
+The YAML under ``hydra/`` is merged into these classes (``composition.py``), so that a key that does not exist or a
+value of the wrong type is refused while composing; ranges are checked when the dataclass is made. Everything below
+the commands sees these plain dataclasses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from surrogate_modeling.config.schema import Checked, Choice, ranged
+
+
+class Criterion(Choice):
+    """Loss on standardised outputs."""
+
+    mse = "mse"
+    l1 = "l1"
+    smoothl1 = "smoothl1"
+
+
+class Device(Choice):
+    """Where tensors live; ``auto`` takes a CUDA GPU when there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Precision(Choice):
+    """Arithmetic of matrix products; the weights stay float32."""
+
+    fp32 = "fp32"
+    tf32 = "tf32"
+    bf16 = "bf16"
+
+
+class Monitor(Choice):
+    """What early stopping and the best checkpoint go by."""
+
+    val_loss = "val_loss"
+    val_nADE = "val_nADE"
+
+
+class Output(Choice):
+    """What the network gives: the value, or its step from the last past row."""
+
+    absolute = "absolute"
+    increment = "increment"
+
+
+class Feedback(Choice):
+    """Which predicted columns the past window holds beside the controls."""
+
+    all = "all"
+    targets = "targets"
+
+
+class Schedule(Choice):
+    """Course of the learning rate after the warm-up."""
+
+    constant = "constant"
+    cosine = "cosine"
+
+
+@dataclass
+class SettingsConfig(Checked):
+    """How a run is done; lengths in rows, times in seconds."""
+
+    is_debug: bool = False
+    use_decimate: bool = True
+    decimate_range: float = 1.0
+    in_len: int = ranged(10, low=1)
+    out_len: int = ranged(1, low=1)
+    seed: int = ranged(42, low=0, high=2**32 - 1)
+    ensemble: int = ranged(1, low=1)
+    epochs: int = ranged(500, low=1)
+    max_minutes: float | None = None
+    batch_size: int = ranged(1024, low=1)
+    lr: float = 0.001
+    criterion: Criterion = Criterion.mse
+    is_save_model: bool = False
+    register_model: str | None = None
+    mlflow_exp_name: str = "pytorch_lightning_test"
+    patience: int = ranged(50, low=1)
+    monitor: Monitor = Monitor.val_loss
+    free_run_every: int | None = ranged(None, low=1)
+    horizon: int | None = ranged(None, low=1)
+    horizon_growth: int = ranged(0, low=0)
+    cut_gradients: bool = False
+    windows_per_epoch: int | None = ranged(None, low=1)
+    first_share: float = ranged(0.0, low=0.0, high=1.0)
+    noise: float = ranged(0.0, low=0.0)
+    output: Output = Output.absolute
+    feedback: Feedback = Feedback.all
+    byproduct_weight: float = ranged(1.0, low=0.0)
+    lr_schedule: Schedule = Schedule.constant
+    warmup: float = ranged(0.0, low=0.0, below=1.0)
+    weight_decay: float = ranged(0.0, low=0.0)
+    gradient_clip: float | None = None
+    ema: float | None = ranged(None, low=0.0, below=1.0)
+    stack: bool = False
+    device: Device = Device.auto
+    precision: Precision = Precision.fp32
+    compile: bool = False
+    progress_bar: bool = True
+    num_figures: int | None = ranged(None, low=0)
+    workers: int | None = ranged(None, low=1)
+    system_metrics: bool = False
+
+    def group(self) -> str:
+        return "settings"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("decimate_range", "lr", "gradient_clip", "max_minutes"):
+            value = getattr(self, key)
+            if value is not None and not 0 < value < float("inf"):
+                self.refuse(key, "must be above 0")
+        if not self.mlflow_exp_name.strip():
+            self.refuse("mlflow_exp_name", "must not be empty")
+        if self.register_model is not None and not self.is_save_model:
+            self.refuse("register_model", "needs settings.is_save_model=True")
+        if self.out_len > self.in_len:
+            self.refuse(
+                "out_len", f"must be at most settings.in_len={self.in_len}: each output row is read from one past row"
+            )
+
+        if self.horizon is not None and self.horizon < self.out_len:
+            self.refuse("horizon", f"must be at least settings.out_len={self.out_len}")
+        if self.monitor is Monitor.val_nADE and self.free_run_every is None:
+            self.refuse(
+                "monitor", "needs settings.free_run_every: the validation cases in free run every so many epochs"
+            )
+
+    @property
+    def loss_rows(self) -> int:
+        """Predicted rows of a training window."""
+        return self.horizon or self.out_len

@@ -1,0 +1,1 @@
+"""What needs a finished surrogate only: loading, prediction, stepping, ONNX, FMU and C."""

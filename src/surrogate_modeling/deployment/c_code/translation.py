@@ -1,0 +1,128 @@
+"""A PyTorch module at fixed sizes -> one C function that needs only the C library.
+
+The module is exported to PyTorch's own graph of ATen operations, and each of them is written as plain loops. So every
+network works whose operations are among ``OPERATORS``, and one that is not is refused by name. What depends on no
+input (position tables, transposed weights) is computed here and written as constants.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export.graph_signature import InputKind
+
+from surrogate_modeling.deployment.c_code.builder import Array, Builder, Constants, CTranslationError, contiguous
+from surrogate_modeling.deployment.c_code.operators import OPERATORS
+
+aten = torch.ops.aten
+# Written as routines; PyTorch would take them apart into dozens of small operations.
+KEPT_WHOLE = (
+    aten.linear.default, aten.layer_norm.default, aten.softmax.int, aten.scaled_dot_product_attention.default,
+    aten.lstm.input, aten.gru.input,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CFunction:
+    """``static void name(const float *in0, ..., float *out0, ..., float *w)`` and how many floats ``w`` must hold."""
+
+    name: str
+    text: str
+    workspace: int
+
+
+def translate(name: str, module: nn.Module, inputs: Sequence[Tensor], constants: Constants) -> CFunction:
+    """Write the module as a C function for inputs of these shapes.
+
+    Args:
+        name: of the function.
+        module: in evaluation mode; returns a tensor or several.
+        inputs: examples, float32.
+        constants: of the file; the weights are added to them.
+
+    Raises:
+        CTranslationError: an operation is not known here.
+    """
+    graph = export_graph(module, inputs)
+    builder = Builder(constants)
+    known = _placeholders(graph, inputs)
+    outputs: Sequence[Any] = ()
+    for node in graph.graph.nodes:
+        if node.op == "call_function":
+            known[node] = _evaluate(builder, node, known)
+        elif node.op == "output":
+            outputs = [known[argument] for argument in node.args[0]]
+    for i, values in enumerate(outputs):
+        array = values if isinstance(values, Array) else constants.add(values)
+        builder.copy(array, Array(f"out{i}", array.shape, contiguous(array.shape)))
+    parameters = [f"const float *in{i}" for i in range(len(inputs))] + [f"float *out{i}" for i in range(len(outputs))]
+    head = f"static void {name}({', '.join(parameters)}, float *w)"
+    return CFunction(name, "\n".join([head, "{", *builder.lines, "    (void)w;", "}"]), builder.workspace)
+
+
+def export_graph(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
+    """The module as a graph of core ATen operations and the layers that are kept whole."""
+    table = torch.export.default_decompositions()
+    for operation in KEPT_WHOLE:
+        table.pop(operation, None)
+    with warnings.catch_warnings():
+        # Recurrent layers rearrange their own weights while being traced; the graph does not see it.
+        warnings.filterwarnings("ignore", message="The tensor attributes")
+        return torch.export.export(module, tuple(inputs)).run_decompositions(table)
+
+
+def _placeholders(program: Any, inputs: Sequence[Tensor]) -> dict[Any, Any]:
+    """Weights as tensors, inputs as arrays."""
+    known: dict[Any, Any] = {}
+    weights = {**program.state_dict, **program.constants}
+    nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
+    count = 0
+    for spec in program.graph_signature.input_specs:
+        node = nodes[spec.arg.name]
+        if spec.kind is InputKind.USER_INPUT:
+            shape = tuple(inputs[count].shape)
+            known[node] = Array(f"in{count}", shape, contiguous(shape))
+            count += 1
+        else:
+            known[node] = weights[spec.target]
+    return known
+
+
+def _evaluate(builder: Builder, node: Any, known: dict[Any, Any]) -> Any:
+    """The value of a node: a tensor where no input is involved, else an array of C."""
+    arguments = torch.fx.node.map_arg(node.args, known.__getitem__)
+    keywords = torch.fx.node.map_arg(node.kwargs, known.__getitem__)
+    if node.target is operator.getitem:
+        return arguments[0][arguments[1]]
+    if not _holds_array((arguments, keywords)):
+        return node.target(*arguments, **keywords)
+    if node.target not in OPERATORS:
+        raise CTranslationError(f"the operation {node.target} of this network has no C counterpart yet")
+    whole = node.target in KEPT_WHOLE or node.target in (aten.index.Tensor, aten.index_select.default)
+    if not whole:
+        arguments = _map_tensors(arguments, builder.constants.add)
+    return OPERATORS[node.target](builder, *arguments, **_drop_storage(keywords))
+
+
+def _holds_array(value: Any) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, Array) or (isinstance(value, list | tuple) and any(map(_holds_array, value)))
+
+
+def _map_tensors(value: Any, change: Any) -> Any:
+    if isinstance(value, Tensor):
+        return change(value)
+    return [_map_tensors(part, change) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _drop_storage(keywords: dict[str, Any]) -> dict[str, Any]:
+    """Without what says where or how tensors are stored."""
+    storage = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
+    return {key: value for key, value in keywords.items() if key not in storage}

@@ -1,0 +1,128 @@
+"""How far to trust a prediction: where what the network saw leaves the range of the training cases.
+
+A network interpolates between what it was trained on; beyond, its answer is a guess, however smooth it looks. The
+range is that of each column by itself: a combination of values that no training case had is not noticed here.
+
+Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P predicted).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.surrogate.training_range import Range
+
+
+@dataclass(frozen=True)
+class Excursion:
+    """A column of a case beyond one side of its training range.
+
+    Attributes:
+        what: ``control``, ``initial`` (a given row of a predicted column), or ``predicted`` (a row that the network
+            predicted and was fed again).
+        side: ``below`` or ``above``.
+        rows: how many rows are beyond.
+        first_time: of them [s].
+        last_time: of them [s].
+        worst_time: of the row farthest beyond [s].
+        worst: its value.
+        low: smallest training value.
+        high: largest training value.
+        excess: how far beyond the worst is, in the column's unit.
+        excess_share: the same as a share of the training range; infinite for a column that was constant.
+    """
+
+    case: str
+    column: str
+    unit: str
+    what: str
+    side: str
+    rows: int
+    first_time: float
+    last_time: float
+    worst_time: float
+    worst: float
+    low: float
+    high: float
+    excess: float
+    excess_share: float
+
+    def __str__(self) -> str:
+        span = f"at {self.first_time:g} s" if self.rows == 1 else f"from {self.first_time:g} to {self.last_time:g} s"
+        return (
+            f"{self.case}: {self.what} {self.column!r} {self.side} the training range {self.low:g} to {self.high:g} "
+            f"{self.unit} in {self.rows} row{'s' * (self.rows > 1)} {span}, by up to {self.excess:g} {self.unit} "
+            f"({100 * self.excess_share:.2g} % of the range)"
+        )
+
+
+def find_excursions(case: Case, predicted: np.ndarray, known: Range) -> list[Excursion]:
+    """Everything the network saw of one case that lies beyond the training range.
+
+    Args:
+        case: values (T, F); of the predicted columns only the given rows are looked at.
+        predicted: (H, P), the last H rows.
+        known: the training range.
+    """
+    controls, given = len(known.channels.controls), len(case.values) - len(predicted)
+    stretches = [("control", i, case.time, case.values[:, i]) for i in range(controls)]
+    for j in range(predicted.shape[1]):
+        stretches.append(("initial", controls + j, case.time[:given], case.values[:given, controls + j]))
+        stretches.append(("predicted", controls + j, case.time[given:], predicted[:, j]))
+    found = []
+    for what, column, time, values in stretches:
+        low, high = float(known.low[column]), float(known.high[column])
+        for side, beyond in (("below", low - values), ("above", values - high)):
+            if (rows := np.flatnonzero(beyond > 0)).size:
+                worst = rows[np.argmax(beyond[rows])]
+                name = (*known.channels.controls, *known.channels.predicted)[column]
+                excess = float(beyond[worst])
+                found.append(
+                    Excursion(
+                        case.name, name, known.channels.units[name], what, side, len(rows),
+                        float(time[rows[0]]), float(time[rows[-1]]), float(time[worst]), float(values[worst]),
+                        low, high, excess, excess / (high - low) if high > low else np.inf,
+                    )
+                )  # fmt: skip
+    return found
+
+
+class ExcursionTable:
+    """A CSV with a line per excursion, written at the end, however it comes; it has its header even without any.
+
+    Args:
+        path: of the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.count = 0
+        self.cases: dict[str, set[str]] = {"control": set(), "initial": set(), "predicted": set()}
+        self._path, self._text = path, io.StringIO()
+        self._writer = csv.writer(self._text, lineterminator="\n")
+        self._writer.writerow([field.name for field in fields(Excursion)])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        write_whole(self._path, self._text.getvalue().encode(), durable=False)
+
+    @property
+    def input_cases(self) -> set[str]:
+        """Cases whose given values are beyond."""
+        return self.cases["control"] | self.cases["initial"]
+
+    def add(self, excursion: Excursion) -> None:
+        """Add one line."""
+        self.count += 1
+        self.cases[excursion.what].add(excursion.case)
+        cells = astuple(excursion)
+        self._writer.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in cells])

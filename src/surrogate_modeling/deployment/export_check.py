@@ -1,0 +1,123 @@
+"""An exported model against the surrogate it came from.
+
+Shape letters: B case, T rows, H = T - in_len predicted rows, C controls, P predicted columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from surrogate_modeling.cases.problems import file_refusal
+from surrogate_modeling.cases.schedules import Demands, Schedule, case_files, read_schedule
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import ExportConfig
+from surrogate_modeling.surrogate.model import Surrogate
+
+# Initial rows (B, in_len, P) and controls (B, T, C), float32, physical units.
+Trajectories = tuple[np.ndarray, np.ndarray]
+# Not the 2 that exports are traced with: a batch size that got fixed must show.
+CASES, ROWS = 3, 60
+# Of the size of a column (see Difference). Rounding of float32 is 1e-7; a free run carries it on from row to row.
+TOLERANCE = 1e-4
+# A pressure of 1e5 Pa that hardly moves is still rounded at 1e5.
+LEVEL_SHARE = 0.01
+HELD_ROWS = 10
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Largest difference of two predictions.
+
+    Attributes:
+        standardised: in training standard deviations.
+        physical: in the unit of its column.
+        relative: to the size of the column: the training standard deviation, the span of the trajectory where that is
+            more (it may run away), or a hundredth of its level.
+    """
+
+    standardised: float
+    physical: float
+    relative: float
+    column: str
+    unit: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.standardised:.2g} training standard deviations ({self.physical:.2g} {self.unit} of {self.column!r})"
+        )
+
+
+def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> Trajectories:
+    """Random cases around the training mean, with controls that are held for some rows and then jump.
+
+    Returns:
+        Initial (B, in_len, P) and controls (B, T, C), float32, physical units.
+    """
+    rng = np.random.default_rng(0)
+    sizes = surrogate.description.sizes
+    mean, scale = surrogate.scaling.mean.cpu().numpy(), surrogate.scaling.scale.cpu().numpy()
+    total = sizes.in_len + rows
+    jumps = rng.normal(size=(cases, -(-total // HELD_ROWS), sizes.controls))
+    controls = np.repeat(jumps, HELD_ROWS, axis=1)[:, :total]
+    initial = rng.normal(size=(cases, 1, sizes.predicted)) + 0.1 * rng.normal(
+        size=(cases, sizes.in_len, sizes.predicted)
+    )
+    return (
+        (initial * scale[sizes.controls :] + mean[sizes.controls :]).astype(np.float32),
+        (controls * scale[: sizes.controls] + mean[: sizes.controls]).astype(np.float32),
+    )
+
+
+def largest_difference(
+    surrogate: Surrogate, run: Callable[[np.ndarray, np.ndarray], np.ndarray], real: Sequence[Trajectories], what: str
+) -> Difference:
+    """Run random and real cases through an exported model and through the surrogate.
+
+    Args:
+        surrogate: the reference.
+        run: initial (B, in_len, P) and controls (B, T, C) -> (B, H, P) by the exported model.
+        real: cases beside the random ones, each batch of a length of its own.
+        what: was exported, for the message.
+
+    Raises:
+        UserError: the difference is more than rounding, or one of the two diverges.
+    """
+    found = []
+    for initial, controls in (check_cases(surrogate), *real):
+        found.append(measure(surrogate, run(initial, controls), surrogate.free_run(initial, controls)))
+        if not found[-1].relative <= TOLERANCE:
+            raise UserError(f"{what} differs from the surrogate by {found[-1]}; it was not written")
+    return max(found, key=lambda difference: difference.relative)
+
+
+def measure(surrogate: Surrogate, predicted: np.ndarray, reference: np.ndarray) -> Difference:
+    """The largest difference of two predictions (..., P); NaN where either is not finite."""
+    channels = surrogate.description.channels
+    count = len(channels.predicted)
+    error = np.abs(predicted.astype(np.float64) - reference).reshape(-1, count).max(axis=0)
+    rows = reference.reshape(-1, count).astype(np.float64)
+    size = np.max([surrogate.predicted_scale, np.ptp(rows, axis=0), LEVEL_SHARE * np.abs(rows).max(axis=0)], axis=0)
+    worst = int(np.argmax(error / size))
+    name = channels.predicted[worst]
+    standardised = float(error[worst] / surrogate.predicted_scale[worst])
+    return Difference(standardised, float(error[worst]), float((error / size)[worst]), name, channels.units[name])
+
+
+def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[Trajectories]:
+    """Initial rows (1, in_len, P) and controls (1, T, C) of each of the first cases given.
+
+    Raises:
+        UserError: the cases do not fit the surrogate.
+    """
+    if config.cases is None:
+        return []
+    description, controls = surrogate.description, surrogate.description.sizes.controls
+    demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
+    results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
+    if problems := [problem for result in results if isinstance(result, list) for problem in result]:
+        raise file_refusal(config.cases, problems, 0)
+    values = [result.case.values[None] for result in results if isinstance(result, Schedule)]
+    return [(rows[:, : description.in_len, controls:], rows[:, :, :controls]) for rows in values]

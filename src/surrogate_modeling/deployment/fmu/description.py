@@ -1,0 +1,166 @@
+"""``modelDescription.xml`` of an FMU: what its variables are called, their units and start values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import numpy as np
+
+from surrogate_modeling.surrogate.description import Description
+
+NO_UNIT = {"", "-", "1"}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of an FMU; its place in the list of :func:`list_variables` is its value reference."""
+
+    name: str
+    unit: str
+    start: float | None
+    attributes: dict[str, str]
+
+
+def initial_name(row: int, column: str) -> str:
+    """The parameter of one given row, counted from 1, and column."""
+    return f"initial[{row}].{column}"
+
+
+def list_variables(description: Description, start: np.ndarray) -> list[Variable]:
+    """Controls, predicted columns, given rows: the order that ``slave.h`` knows.
+
+    Args:
+        description: of the surrogate.
+        start: (in_len, F) start values of the given rows.
+    """
+    channels = description.channels
+    columns = (*channels.controls, *channels.predicted)
+    driven = {"causality": "input", "variability": "continuous"}
+    given = {"causality": "parameter", "variability": "fixed", "initial": "exact"}
+    answered = {"causality": "output", "variability": "continuous", "initial": "calculated"}
+    variables = [
+        Variable(name, channels.units[name], float(start[-1, i]), driven) for i, name in enumerate(channels.controls)
+    ]
+    variables += [Variable(name, channels.units[name], None, answered) for name in channels.predicted]
+    for row, values in enumerate(start, start=1):
+        about = f"given row {row} of {len(start)}; the last is the start of the simulation"
+        variables += [
+            Variable(initial_name(row, name), channels.units[name], float(value), {**given, "description": about})
+            for name, value in zip(columns, values, strict=True)
+        ]
+    return variables
+
+
+def write_description(
+    description: Description, start: np.ndarray, token: str, name: str, source: str, version: float
+) -> bytes:
+    """The file as bytes.
+
+    Args:
+        description: of the surrogate.
+        start: (in_len, F) start values of the given rows.
+        token: also known to the binary; FMI 2.0 calls it the GUID, FMI 3.0 the instantiation token.
+        name: of the model and its binary, a C identifier.
+        source: the file to compile.
+        version: of FMI, 2.0 or 3.0.
+    """
+    root = ElementTree.Element(
+        "fmiModelDescription",
+        {"fmiVersion": f"{version:.1f}", "modelName": name, _spelled(version, "token"): token},
+        generationTool="surrogate-modeling",
+        variableNamingConvention="flat",
+        description=f"Surrogate model ({description.model.name}) on a step of {description.step:g} s",
+    )
+    _add_interface(root, name, source, description.step, version)
+    units = sorted({unit for unit in description.channels.units.values() if unit not in NO_UNIT})
+    if units:
+        definitions = ElementTree.SubElement(root, "UnitDefinitions")
+        for unit in units:
+            ElementTree.SubElement(definitions, "Unit", name=unit)
+    ElementTree.SubElement(root, "DefaultExperiment", startTime="0", stepSize=repr(description.step))
+    variables = list_variables(description, start)
+    parent = ElementTree.SubElement(root, "ModelVariables")
+    if version < 3:
+        _add_variables_2(parent, variables)
+    else:
+        _add_variables_3(parent, variables)
+    outputs = [i for i, variable in enumerate(variables) if variable.attributes["causality"] == "output"]
+    _add_structure(root, outputs, version)
+    return _as_bytes(root)
+
+
+def write_build_description(name: str, source: str) -> bytes:
+    """``sources/buildDescription.xml`` of FMI 3.0: how to compile the sources on another platform."""
+    root = ElementTree.Element("fmiBuildDescription", fmiVersion="3.0")
+    configuration = ElementTree.SubElement(root, "BuildConfiguration", modelIdentifier=name)
+    files = ElementTree.SubElement(configuration, "SourceFileSet", language="C99")
+    ElementTree.SubElement(files, "SourceFile", name=source)
+    return _as_bytes(root)
+
+
+def _spelled(version: float, word: str) -> str:
+    """Names of attributes that changed between the versions."""
+    spellings = {
+        "token": ("guid", "instantiationToken"),
+        "state": ("canGetAndSetFMUstate", "canGetAndSetFMUState"),
+        "serialize": ("canSerializeFMUstate", "canSerializeFMUState"),
+    }
+    return spellings[word][version >= 3]
+
+
+def _add_interface(root: ElementTree.Element, name: str, source: str, step: float, version: float) -> None:
+    slave = ElementTree.SubElement(
+        root,
+        "CoSimulation",
+        {_spelled(version, "state"): "true", _spelled(version, "serialize"): "true"},
+        modelIdentifier=name,
+        canHandleVariableCommunicationStepSize="false",
+    )
+    if version < 3:
+        slave.set("canInterpolateInputs", "true")
+        ElementTree.SubElement(ElementTree.SubElement(slave, "SourceFiles"), "File", name=source)
+    else:
+        slave.set("fixedInternalStepSize", repr(step))
+
+
+def _add_variables_2(parent: ElementTree.Element, variables: list[Variable]) -> None:
+    for reference, variable in enumerate(variables):
+        own = {"name": variable.name, "valueReference": str(reference), **variable.attributes}
+        scalar = ElementTree.SubElement(parent, "ScalarVariable", own)
+        ElementTree.SubElement(scalar, "Real", _value(variable))
+
+
+def _add_variables_3(parent: ElementTree.Element, variables: list[Variable]) -> None:
+    for reference, variable in enumerate(variables):
+        own = {"name": variable.name, "valueReference": str(reference), **variable.attributes}
+        ElementTree.SubElement(parent, "Float64", {**own, **_value(variable)})
+    names = {variable.name for variable in variables}
+    # FMI 3.0 demands time among the variables; a column may have that name.
+    time = next(name for name in ("time", "simulation time", "time of this FMU") if name not in names)
+    own = {"name": time, "valueReference": str(len(variables)), "causality": "independent", "variability": "continuous"}
+    ElementTree.SubElement(parent, "Float64", own)
+
+
+def _value(variable: Variable) -> dict[str, str]:
+    start = {} if variable.start is None else {"start": repr(variable.start)}
+    return start if variable.unit in NO_UNIT else {**start, "unit": variable.unit}
+
+
+def _add_structure(root: ElementTree.Element, outputs: list[int], version: float) -> None:
+    """Which variables are outputs, and unknown until the initialization: by place from 1 on, or by value reference."""
+    structure = ElementTree.SubElement(root, "ModelStructure")
+    if version < 3:
+        for kind in ("Outputs", "InitialUnknowns"):
+            unknowns = ElementTree.SubElement(structure, kind)
+            for i in outputs:
+                ElementTree.SubElement(unknowns, "Unknown", index=str(i + 1))
+        return
+    for kind in ("Output", "InitialUnknown"):
+        for i in outputs:
+            ElementTree.SubElement(structure, kind, valueReference=str(i))
+
+
+def _as_bytes(root: ElementTree.Element) -> bytes:
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)

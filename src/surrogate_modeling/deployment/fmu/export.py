@@ -1,0 +1,203 @@
+"""Surrogate -> FMU: a zip of the model description, a shared library for this platform, and its C sources.
+
+Why an exporter of our own: the ready-made ones either need Python and a runtime on the machine that runs the FMU
+(pythonfmu), or load a runtime library of tens of megabytes while building (onnx2fmu). A surrogate is a few matrix
+products per step; written in C (:mod:`surrogate_modeling.deployment.c_code`) it needs the C library only, can be
+compiled for any platform from the sources inside, and is as fast.
+
+Time 0 is the last given row. One communication step is one row, or a whole number of rows; other steps are refused.
+The control of a row is the input during the step that ends at it. FMI 2.0 and 3.0 share all but their outermost
+functions; FMI 3.0 has no input derivatives, so that inputs are held over a step of several rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
+from surrogate_modeling.deployment.fmu.description import initial_name, write_build_description, write_description
+from surrogate_modeling.deployment.fmu.sources import main_source, write_sources
+from surrogate_modeling.surrogate.model import Surrogate
+
+log = logging.getLogger(__name__)
+SUFFIXES = {"linux": ".so", "darwin": ".dylib", "win": ".dll"}
+# O3 turns the inner loops into vector instructions; no flag that lets a compiler reorder sums.
+FLAGS = ("-O3", "-std=c99", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
+
+
+def export_fmu(
+    surrogate: Surrogate, path: Path, real: Sequence[Trajectories] = (), version: float = 2.0
+) -> Difference | None:
+    """Write the FMU, after a comparison of it with the surrogate.
+
+    Args:
+        surrogate: on the CPU, in evaluation mode.
+        path: of the FMU; it appears there only when the comparison has passed.
+        real: cases to compare beside random ones; the first rows of the first are the start values, which else are the
+            training mean.
+        version: of FMI, 2.0 or 3.0.
+
+    Returns:
+        The largest difference found; None when FMPy is not installed and nothing was compared.
+
+    Raises:
+        UserError: the surrogate cannot be stepped row by row, there is no C compiler, or the FMU differs.
+    """
+    rows = surrogate.network.rows_per_call
+    if rows is not None and rows > 1:
+        raise UserError(
+            f"format=fmu: this surrogate predicts settings.out_len={rows} rows at once from the controls of all of "
+            "them, which a co-simulation does not know ahead; train one with settings.out_len=1, or use format=onnx"
+        )
+    name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
+    name = name if name[:1].isalpha() else f"model_{name}"
+    start = _start_values(surrogate, real)
+    token = f"{{{_fingerprint(surrogate, start)}}}"
+    main = main_source(version)
+    sources = write_sources(surrogate, start, token, version)
+    content = {
+        "modelDescription.xml": write_description(surrogate.description, start, token, name, main, version),
+        f"binaries/{_platform(version)}/{name}{_suffix()}": compile_sources(sources, main, name),
+        **{f"sources/{file}": text.encode() for file, text in sources.items()},
+    }
+    if version >= 3:
+        content["sources/buildDescription.xml"] = write_build_description(name, main)
+    part = path.with_name(f"{path.stem}.part.fmu")
+    try:
+        write_whole(part, _zipped(content))
+        difference = compare(surrogate, part, real)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return difference
+
+
+def compile_sources(sources: dict[str, str], main: str, name: str) -> bytes:
+    """The shared library for this platform.
+
+    Args:
+        sources: file name -> text.
+        main: the one to compile.
+        name: of the library.
+
+    Raises:
+        UserError: no C compiler, or it failed.
+    """
+    compiler = shlex.split(os.environ.get("CC", "")) or [
+        found for found in ("cc", "gcc", "clang") if shutil.which(found)
+    ]
+    if not compiler:
+        raise UserError("format=fmu: no C compiler (cc, gcc or clang) on this machine; install one, or set CC")
+    command = compiler if "CC" in os.environ else compiler[:1]
+    with tempfile.TemporaryDirectory() as folder:
+        for file, text in sources.items():
+            (Path(folder) / file).write_text(text)
+        output = Path(folder) / f"{name}{_suffix()}"
+        call = [*command, *FLAGS, "-o", str(output), str(Path(folder) / main), "-lm"]
+        done = subprocess.run(call, capture_output=True, text=True)
+        if done.returncode:
+            raise UserError(f"format=fmu: {command[0]} failed: {done.stderr.strip()[:500]}")
+        return output.read_bytes()
+
+
+def compare(surrogate: Surrogate, path: Path, real: Sequence[Trajectories]) -> Difference | None:
+    """Run the FMU over whole cases with FMPy, where it is installed.
+
+    Raises:
+        UserError: the trajectories differ by more than float32 rounding.
+    """
+    try:
+        from fmpy.validation import validate_fmu
+    except ImportError:
+        log.warning("FMPy is not installed (pip install fmpy): the FMU was not compared with the surrogate")
+        return None
+    problems = validate_fmu(str(path))
+    if problems:
+        raise UserError(f"format=fmu: the FMU is not valid: {'; '.join(problems)}")
+
+    def run(initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Of a batch, one case after another."""
+        return np.stack([run_fmu(surrogate, path, *case) for case in zip(initial, controls, strict=True)])
+
+    return largest_difference(surrogate, run, real, "the FMU")
+
+
+def _start_values(surrogate: Surrogate, real: Sequence[Trajectories]) -> np.ndarray:
+    """Initial rows (in_len, F)."""
+    in_len = surrogate.description.in_len
+    if not real:
+        return np.tile(surrogate.scaling.mean.numpy(), (in_len, 1))
+    initial, controls = real[0]
+    return np.hstack((controls[0, :in_len], initial[0]))
+
+
+def run_fmu(surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """One case in FMPy: initial (in_len, P) and controls (T, C) -> (T - in_len, P)."""
+    import fmpy
+
+    description, in_len = surrogate.description, len(initial)
+    channels = description.channels
+    given = np.hstack((controls[:in_len], initial))
+    columns = (*channels.controls, *channels.predicted)
+    start = {initial_name(i + 1, c): float(v) for i, row in enumerate(given) for c, v in zip(columns, row, strict=True)}
+    driven = controls[in_len:]
+    signals = np.zeros(len(driven), dtype=[("time", float), *((name, float) for name in channels.controls)])
+    signals["time"] = np.arange(len(driven)) * description.step
+    for i, name in enumerate(channels.controls):
+        signals[name] = driven[:, i]
+    result = fmpy.simulate_fmu(
+        str(path), start_time=0.0, stop_time=len(driven) * description.step, step_size=description.step,
+        output_interval=description.step, start_values=start, input=signals, output=list(channels.predicted),
+    )  # fmt: skip
+    return np.stack([result[name] for name in channels.predicted], axis=-1)[1:]
+
+
+def _fingerprint(surrogate: Surrogate, start: np.ndarray) -> str:
+    digest = hashlib.sha256(start.tobytes())
+    for name, values in surrogate.state_dict().items():
+        digest.update(name.encode() + values.cpu().numpy().tobytes())
+    digest.update(repr(surrogate.description).encode())
+    return digest.hexdigest()[:32]
+
+
+def _zipped(content: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file, data in content.items():
+            # A fixed date: the same surrogate gives the same file.
+            archive.writestr(zipfile.ZipInfo(file, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _system() -> str:
+    return "win" if sys.platform.startswith("win") else "darwin" if sys.platform == "darwin" else "linux"
+
+
+def _suffix() -> str:
+    return SUFFIXES[_system()]
+
+
+def _platform(version: float) -> str:
+    """FMI's name of this platform, e.g. ``linux64`` or ``x86_64-linux``; FMI 2.0 has none but for x86."""
+    machine = platform.machine().lower()
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(machine, machine)
+    if version < 3 and machine == "x86_64":
+        return f"{_system()}64"
+    return f"{machine}-{'windows' if _system() == 'win' else _system()}"

@@ -1,0 +1,88 @@
+"""The C sources of an FMU: scaling, start values, weights and network of one surrogate."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.deployment.c_code import Constants, CTranslationError, c_array, translate
+from surrogate_modeling.deployment.stepping import Advance, Encode
+from surrogate_modeling.surrogate.model import Surrogate
+
+
+def main_source(version: float) -> str:
+    """The file to compile for a version of FMI."""
+    return f"fmi{version:.0f}_slave.c"
+
+
+def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: float) -> dict[str, str]:
+    """File name -> text; compiling :func:`main_source` gives the slave.
+
+    Args:
+        surrogate: on the CPU, in evaluation mode.
+        start: (in_len, F) start values of the initial rows.
+        token: of the model description.
+        version: of FMI.
+
+    Raises:
+        UserError: the network cannot be stepped, or has an operation that cannot be written in C.
+    """
+    routines = resources.files("surrogate_modeling.deployment.c_code").joinpath("routines.h").read_text()
+    own = resources.files("surrogate_modeling.deployment.fmu")
+    slave = {name: own.joinpath(name).read_text() for name in (main_source(version), "slave.h")}
+    try:
+        model = _model_header(surrogate, start, token)
+    except CTranslationError as error:
+        raise UserError(f"format=fmu: {error}; use format=onnx, or add it to c_code/operators.py") from None
+    return {**slave, "routines.h": routines, "model.h": model}
+
+
+def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
+    description = surrogate.description
+    sizes = description.sizes
+    columns = sizes.controls + sizes.predicted
+    constants = Constants()
+    past, control = torch.zeros(1, sizes.in_len, columns), torch.zeros(1, 1, sizes.controls)
+    if surrogate.network.rows_per_call is not None:
+        memory = sizes.in_len * columns
+        functions = [translate("network_step", surrogate.network, (past, control), constants)]
+        kind = "#define WINDOW_NETWORK"
+    else:
+        state = Encode(surrogate.network)(past)
+        memory = state.shape[1]
+        functions = [
+            translate("network_encode", Encode(surrogate.network), (past,), constants),
+            translate("network_advance", Advance(surrogate.network), (state, control[:, 0]), constants),
+        ]
+        kind = "/* The network carries a state. */"
+    numbers = {
+        "CONTROLS": sizes.controls,
+        "PREDICTED": sizes.predicted,
+        "IN_LEN": sizes.in_len,
+        "MEMORY": memory,
+        "WORKSPACE": max(1, *(function.workspace for function in functions)),
+    }
+    return "\n\n".join(
+        [
+            "#include <math.h>",
+            '#include "routines.h"',
+            kind,
+            "\n".join(f"#define {name} {value}" for name, value in numbers.items()),
+            f'#define MODEL_TOKEN "{token}"',
+            f'#define STEP {description.step!r}\n#define STEP_TEXT "{description.step:g}"',
+            c_array("mean", surrogate.scaling.mean),
+            c_array("scale", surrogate.scaling.scale),
+            f"static const double start_values[{start.size}] = {{\n{_doubles(torch.from_numpy(start))}\n}};",
+            *constants.text,
+            *(function.text for function in functions),
+            "",
+        ]
+    )
+
+
+def _doubles(values: Tensor) -> str:
+    return ",\n".join(", ".join(f"{value:.17g}" for value in row) for row in values.double().tolist())

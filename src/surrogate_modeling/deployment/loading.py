@@ -1,0 +1,68 @@
+"""A surrogate from wherever users have one: a file, the folder of a run, or the tracking store.
+
+Imports no torch before it has to: a surrogate that is not there is said at once.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import MODEL_FILE
+from surrogate_modeling.config.settings import Device
+
+if TYPE_CHECKING:
+    from surrogate_modeling.surrogate.model import Surrogate
+
+RUN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def check_reference(reference: str) -> None:
+    """Refuse at once what cannot be a surrogate.
+
+    Raises:
+        UserError: neither a file, nor a folder with one, nor written like something in the tracking store.
+    """
+    _local_file(reference)
+
+
+def load_surrogate(reference: str, device: Device = Device.cpu) -> Surrogate:
+    """Load a surrogate for use.
+
+    Args:
+        reference: path of ``lit_model.pth`` or of a folder that holds one, MLflow run id, ``runs:/`` or ``models:/``.
+        device: where its tensors live.
+
+    Raises:
+        UserError: not there, or not a surrogate; or no such device.
+    """
+    file = _local_file(reference)
+    with tempfile.TemporaryDirectory() as folder:
+        if file is None:
+            from surrogate_modeling.tracking.sender import fetch
+
+            file = fetch(reference, MODEL_FILE, Path(folder))
+        from surrogate_modeling.surrogate.device import pick_device
+        from surrogate_modeling.surrogate.model import Surrogate
+
+        return Surrogate.load(file, str(pick_device(device, "device")))
+
+
+def _local_file(reference: str) -> Path | None:
+    """The file, or None when the tracking store is meant."""
+    path = Path(reference).expanduser()
+    if path.is_file():
+        return path
+    if (path / MODEL_FILE).is_file():
+        return path / MODEL_FILE
+    if reference.startswith(("models:/", "runs:/")) or RUN_ID.fullmatch(reference):
+        return None
+    if path.is_dir():
+        raise UserError(f"surrogate={reference}: no {MODEL_FILE} in it; settings.is_save_model=True saves one")
+    raise UserError(
+        f"surrogate={reference}: no such file; give a {MODEL_FILE}, the folder of a run, an MLflow run id "
+        "(32 letters a-f and digits), or models:/<name>/<version>"
+    )

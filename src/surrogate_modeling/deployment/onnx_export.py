@@ -1,0 +1,218 @@
+"""Surrogate -> ONNX: scaling and network in one graph, physical units in and out, any batch size.
+
+Three graphs can be had. ``form=step`` of a window network: past window and controls -> the next rows. ``form=step`` of
+a network that carries a state: a file that sets the state from the past window, and one that moves it by a row.
+``form=trajectory`` of either: first rows and a control schedule of any length -> the whole trajectory.
+
+Shape letters: B batch, F feature (C control, then P predicted), R rows of a call, S state, T all rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import Form
+from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
+from surrogate_modeling.deployment.stepping import StateStart, StateStep, Trajectory, WindowStep
+from surrogate_modeling.surrogate.model import Surrogate
+
+Session = Callable[..., list[np.ndarray]]
+TRAJECTORY_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One module to export, with example inputs and which of their axes are free."""
+
+    module: nn.Module
+    inputs: dict[str, Tensor]
+    outputs: list[str]
+    free: dict[str, dict[int, str]]
+
+
+def export_onnx(
+    surrogate: Surrogate, path: Path, form: Form, real: Sequence[Trajectories] = ()
+) -> tuple[list[Path], Difference]:
+    """Write the file or files, after a comparison with the surrogate.
+
+    Args:
+        surrogate: on the CPU, in evaluation mode.
+        path: of the file; the start of a state network goes beside it as ``<stem>_start.onnx``.
+        form: of the graph.
+        real: cases to compare beside random ones.
+
+    Returns:
+        What was written, and the largest difference over whole free runs.
+
+    Raises:
+        UserError: a package is missing, the form is not to be had, or the export differs.
+    """
+    _require_packages()
+    graphs = _trajectory(surrogate) if form is Form.trajectory else _steps(surrogate)
+    paths = {key: path if key != "start" else path.with_name(f"{path.stem}_start.onnx") for key in graphs}
+    models = {key: _to_onnx(graph, surrogate) for key, graph in graphs.items()}
+    sessions = {key: _session(model) for key, model in models.items()}
+    difference = largest_difference(surrogate, partial(run_onnx, surrogate, sessions), real, "the ONNX file")
+    for key, model in models.items():
+        write_whole(paths[key], model)
+    return list(paths.values()), difference
+
+
+def run_onnx(
+    surrogate: Surrogate, sessions: dict[str, Session], initial: np.ndarray, controls: np.ndarray
+) -> np.ndarray:
+    """A free run through the exported graphs.
+
+    Args:
+        surrogate: that was exported, for its sizes.
+        sessions: ``trajectory``; or ``step``, and ``start`` for state networks.
+        initial: (B, in_len, P).
+        controls: (B, T, C).
+
+    Returns:
+        (B, T - in_len, P).
+    """
+    in_len = initial.shape[1]
+    if "trajectory" in sessions:
+        return sessions["trajectory"](initial, controls)[0]
+    past, rows = np.concatenate((controls[:, :in_len], initial), axis=-1), surrogate.network.rows_per_call
+    predicted = []
+    if rows is None:
+        (state,) = sessions["start"](past)
+        for t in range(in_len, controls.shape[1]):
+            state, row = sessions["step"](state, controls[:, t])
+            predicted.append(row[:, None])
+        return np.concatenate(predicted, axis=1)
+    for t in range(in_len, controls.shape[1] - rows + 1, rows):
+        block = controls[:, t : t + rows]
+        predicted += sessions["step"](past, block)
+        past = np.concatenate((past[:, rows:], np.concatenate((block, predicted[-1]), axis=-1)), axis=1)
+    return np.concatenate(predicted, axis=1)
+
+
+def open_onnx(path: Path) -> Session:
+    """A file as a function of its inputs in order."""
+    return _session(path.read_bytes())
+
+
+def _session(model: bytes) -> Session:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    names = [item.name for item in session.get_inputs()]
+    return lambda *arrays: session.run(None, dict(zip(names, arrays, strict=True)))
+
+
+def _require_packages() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UserError(f"format=onnx: {error.name} is not installed; pdm install -G export") from None
+
+
+def _steps(surrogate: Surrogate) -> dict[str, Graph]:
+    sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_call
+    past = torch.zeros(2, sizes.in_len, sizes.controls + sizes.predicted)
+    if rows is not None:
+        inputs = {"past": past, "control": torch.zeros(2, rows, sizes.controls)}
+        return {"step": Graph(WindowStep(surrogate), inputs, ["predicted"], _batches(inputs))}
+    start = StateStart(surrogate)
+    with torch.no_grad():
+        state = start(past)
+    inputs = {"state": state, "control": torch.zeros(2, sizes.controls)}
+    return {
+        "start": Graph(start, {"past": past}, ["state"], _batches(["past"])),
+        "step": Graph(StateStep(surrogate), inputs, ["next_state", "predicted"], _batches(inputs)),
+    }
+
+
+def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
+    sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_call
+    if rows is not None and rows > 1:
+        raise UserError(f"form=trajectory: not for a surrogate with settings.out_len={rows}; use form=step")
+    inputs = {
+        "initial": torch.zeros(2, sizes.in_len, sizes.predicted),
+        "controls": torch.zeros(2, sizes.in_len + TRAJECTORY_ROWS, sizes.controls),
+    }
+    free = {"initial": {0: "batch"}, "controls": {0: "batch", 1: "rows"}}
+    return {"trajectory": Graph(Trajectory(surrogate), inputs, ["predicted"], free)}
+
+
+def _batches(names: Sequence[str] | dict[str, Tensor]) -> dict[str, dict[int, str]]:
+    return {name: {0: "batch"} for name in names}
+
+
+def _to_onnx(graph: Graph, surrogate: Surrogate) -> bytes:
+    """The graph as the bytes of an ONNX file that says what its columns are."""
+    axes: dict[str, Any] = {}
+    for names in graph.free.values():
+        for name in names.values():
+            axes.setdefault(name, torch.export.Dim(name))
+    shapes = tuple({axis: axes[name] for axis, name in graph.free[key].items()} for key in graph.inputs)
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            graph.module.eval(), tuple(graph.inputs.values()), dynamo=True, dynamic_shapes=shapes,
+            input_names=list(graph.inputs), output_names=graph.outputs, verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    model = program.model_proto
+    for key, value in metadata(surrogate).items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
+    return model.SerializeToString()
+
+
+def metadata(surrogate: Surrogate) -> dict[str, str]:
+    """What a user of the file has to know; lists as JSON."""
+    description = surrogate.description
+    channels = description.channels
+    columns = (*channels.controls, *channels.predicted)
+    return {
+        "controls": json.dumps(channels.controls, ensure_ascii=False),
+        "predicted": json.dumps(channels.predicted, ensure_ascii=False),
+        "targets": json.dumps(channels.targets, ensure_ascii=False),
+        "units": json.dumps({name: channels.units[name] for name in columns}, ensure_ascii=False),
+        "training_low": json.dumps(dict(zip(columns, surrogate.scaling.low.tolist(), strict=True)), ensure_ascii=False),
+        "training_high": json.dumps(
+            dict(zip(columns, surrogate.scaling.high.tolist(), strict=True)), ensure_ascii=False
+        ),
+        "step_seconds": repr(description.step),
+        "in_len": str(description.in_len),
+        "out_len": str(description.out_len),
+        "past_columns": "controls, then predicted, in the order of these lists",
+        "model": description.model.name,
+    }
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter talks about its own parts; what goes wrong comes as an exception."""
+    levels = {name: logging.getLogger(name).level for name in ("torch.onnx", "onnxscript", "onnx_ir")}
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        warnings.simplefilter("ignore")
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(logging.ERROR)
+            stack.callback(logging.getLogger(name).setLevel, level)
+        yield

@@ -1,0 +1,207 @@
+"""Control schedules -> predicted trajectories, a chunk of files at a time.
+
+Memory does not grow with the number of schedules: what is kept of a predicted case are its scores, and of the first
+cases that hold the truth their trajectories, for the picture of the errors.
+
+Shape letters: T rows of a case, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.problems import Problem, file_refusal
+from surrogate_modeling.cases.schedules import Demands, Schedule, read_chunks
+from surrogate_modeling.common.progress import track
+from surrogate_modeling.config.commands import PredictConfig
+from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
+from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
+from surrogate_modeling.evaluation.report import (
+    case_curves,
+    write_bands,
+    write_case_tables,
+    write_errors,
+    write_figures,
+    write_losses,
+    write_predictions,
+)
+from surrogate_modeling.evaluation.scores import Scores, joined, score
+from surrogate_modeling.evaluation.tables import summary_table
+from surrogate_modeling.surrogate.band import Banded
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.training_range import Range
+
+log = logging.getLogger(__name__)
+# More lines about the range on the screen than this are no help; the table has all.
+SHOWN_EXCURSIONS = 10
+# Numbers of all cases together whose errors are analysed: some 100 MB, twice while the picture is drawn.
+MOST_ANALYSED = 30_000_000
+
+
+@dataclass
+class Tally:
+    """What has come together over the chunks."""
+
+    problems: list[Problem] = field(default_factory=list)
+    scored: list[Scores] = field(default_factory=list)
+    analysed: list[tuple[Case, np.ndarray]] = field(default_factory=list)
+    analysed_values: int = 0
+    diverged: list[str] = field(default_factory=list)
+    predicted: int = 0
+    figures: int = 0
+    shown: int = 0
+    simulated_seconds: float = 0.0
+    seconds: float = 0.0
+
+
+def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, config: PredictConfig) -> None:
+    """Predict every schedule, write what came out, and say how far it can be trusted.
+
+    Args:
+        surrogate: on the device that is to predict.
+        files: schedules.
+        output: folder, exists.
+        config: checked.
+
+    Raises:
+        UserError: some files could not be predicted; the others were.
+    """
+    tally = Tally()
+    with ExcursionTable(output / "range.csv") as table:
+        finished = _predict_chunks(surrogate, files, output, config, table, tally)
+        for _ in track(finished, len(files), "predicting", config.progress_bar):
+            pass
+    scores = joined(tally.scored) if tally.scored else None
+    if scores:
+        write_losses(output / "loss", scores)
+        _write_errors(surrogate, scores, tally, output)
+    _say_end(tally, scores, table, output)
+    if tally.problems:
+        raise file_refusal(config.cases, tally.problems, tally.predicted)
+
+
+def _predict_chunks(
+    surrogate: Surrogate,
+    files: Sequence[Path],
+    output: Path,
+    config: PredictConfig,
+    table: ExcursionTable,
+    tally: Tally,
+) -> Iterator[None]:
+    """Yields once per file that is done."""
+    description = surrogate.description
+    demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
+    for schedules, problems in read_chunks(files, demands, config.workers):
+        tally.problems += problems
+        if schedules:
+            cases = [schedule.case for schedule in schedules]
+            started = time.perf_counter()
+            predicted, bands = surrogate.predict_with_band(cases)
+            tally.seconds += time.perf_counter() - started
+            tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
+            tally.predicted += len(cases)
+            tally.diverged += [c.name for c, rows in zip(cases, predicted, strict=True) if not np.isfinite(rows).all()]
+            tally.shown = _tell_excursions(surrogate, cases, predicted, table, tally.shown)
+            _write_chunk(surrogate, schedules, predicted, bands, output, config, tally)
+        yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
+
+
+def _tell_excursions(
+    surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable, shown: int
+) -> int:
+    """Write every excursion to the table, and the first few on the screen; returns how many are there now."""
+    known = Range.of(surrogate.description.channels, surrogate.scaling)
+    for case, rows in zip(cases, predicted, strict=True):
+        for excursion in find_excursions(case, rows, known):
+            table.add(excursion)
+            # What is predicted beyond the range is in the table; most often it follows from inputs that are.
+            if excursion.what != "predicted" and shown < SHOWN_EXCURSIONS:
+                log.warning("%s", excursion)
+                shown += 1
+    return shown
+
+
+def _write_chunk(
+    surrogate: Surrogate,
+    schedules: Sequence[Schedule],
+    predicted: Sequence[np.ndarray],
+    bands: Sequence[Banded] | None,
+    output: Path,
+    config: PredictConfig,
+    tally: Tally,
+) -> None:
+    """Trajectories, figures while there is room for them, and scores where the truth is there."""
+    channels = surrogate.description.channels
+    cases = [schedule.case for schedule in schedules]
+    write_predictions(output / "csv", cases, predicted, channels, config.workers, progress_bar=False)
+    if bands:
+        write_bands(output / "band", cases, bands, channels, config.workers, progress_bar=False)
+    scores = score(cases, predicted, channels, surrogate.predicted_scale)
+    known = np.array([schedule.has_truth for schedule in schedules])
+    scores.ade[~known] = scores.fde[~known] = np.nan
+    room = None if config.num_figures is None else config.num_figures - tally.figures
+    curves = case_curves(output / "figure", cases, predicted, scores, bands)[:room]
+    write_figures(curves, config.workers, progress_bar=False)
+    tally.figures += len(curves)
+    if known.any():
+        tally.scored.append(scores.subset(known))
+        write_case_tables(output / "figure", tally.scored[-1])
+        _keep(tally, [(cases[i], predicted[i]) for i in np.flatnonzero(known).tolist()])
+
+
+def _keep(tally: Tally, pairs: Sequence[tuple[Case, np.ndarray]]) -> None:
+    """Keep cases and predictions for the analysis of the errors, while there is room; at least one."""
+    for case, rows in pairs:
+        size = case.values.size + rows.size
+        if tally.analysed and tally.analysed_values + size > MOST_ANALYSED:
+            tally.analysed_values = MOST_ANALYSED  # Those that are kept are the first ones, with no gap.
+            return
+        tally.analysed.append((case, rows))
+        tally.analysed_values += size
+
+
+def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Path) -> None:
+    """``errors.png`` and ``errors.csv`` of the cases that were kept, and the worst of them on the screen."""
+    count = len(tally.analysed)
+    first = scores.subset(np.arange(len(scores.cases)) < count)
+    cases, predicted = zip(*tally.analysed, strict=True)
+    analysis = analyse(cases, predicted, first, Range.of(scores.channels, surrogate.scaling))
+    write_errors(output, analysis)
+    log.info("worst cases:\n%s", worst_table(analysis))
+    if count < len(scores.cases):
+        log.warning(
+            "errors.png, errors.csv and the worst cases are of the first %d of %d schedules that hold the truth; "
+            "loss/ has all", count, len(scores.cases),
+        )  # fmt: skip
+
+
+def _say_end(tally: Tally, scores: Scores | None, table: ExcursionTable, output: Path) -> None:
+    if table.input_cases:
+        log.warning(
+            "the inputs of %d of %d schedules leave the range of the training cases; every column, time and amount "
+            "is in %s", len(table.input_cases), tally.predicted, output / "range.csv",
+        )  # fmt: skip
+    elif tally.predicted:
+        log.info("no input leaves the range of the training cases")
+    if table.cases["predicted"]:
+        log.info(
+            "the prediction itself leaves that range somewhere in %d schedules (%s)",
+            len(table.cases["predicted"]), output / "range.csv",
+        )  # fmt: skip
+    if tally.diverged:
+        log.warning("the free run diverged in %d schedules: %s", len(tally.diverged), ", ".join(tally.diverged[:20]))
+    if scores:
+        log.info("against the truth, which %d of them hold:\n%s", len(scores.cases), summary_table(scores, {}))
+    if tally.predicted:
+        log.info(
+            "%d schedules of together %.4g s in %.3g s, %.4g times faster than real time: %s",
+            tally.predicted, tally.simulated_seconds, tally.seconds,
+            tally.simulated_seconds / tally.seconds, output,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Scores, error analysis, figures, tables and the files of a report: predictions beside the truth."""

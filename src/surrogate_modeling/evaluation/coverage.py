@@ -1,0 +1,86 @@
+"""What a run says about the 90 % band: its coverage on cases with the truth.
+
+Shape letters: B cases, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.surrogate.band import Banded
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Share of the rows inside the band (B, P), and its mean half-width (P,) in the columns' units."""
+
+    cases: list[str]
+    channels: Channels
+    inside: np.ndarray
+    half_width: np.ndarray
+
+    @classmethod
+    def of(cls, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels) -> Coverage:
+        """Of cases that hold the truth."""
+        controls = len(channels.controls)
+        pairs = list(zip(cases, bands, strict=True))
+        inside = [coverage(b.lower, b.upper, case.values[-len(b.mean) :, controls:]) for case, b in pairs]
+        width = np.mean([((b.upper - b.lower) / 2).mean(axis=0) for _, b in pairs], axis=0)
+        return cls([case.name for case in cases], channels, np.array(inside), width)
+
+    @property
+    def overall(self) -> float:
+        """Mean over cases and targets."""
+        return float(self.inside[:, self.channels.target_indices].mean())
+
+    def metrics(self) -> dict[str, float]:
+        """``coverage_90``, and ``<target>/coverage_90``."""
+        by_column = self.inside.mean(axis=0)
+        targets = zip(self.channels.target_indices, self.channels.targets, strict=True)
+        return {"coverage_90": self.overall, **{f"{name}/coverage_90": float(by_column[j]) for j, name in targets}}
+
+
+def coverage_table(table: Coverage) -> str:
+    """Per target and in all, as lines of text."""
+    channels = table.channels
+    width = max(map(len, (*channels.targets, "all targets")))
+    lines = [f"{'target':<{width}}  {'unit':>8}  coverage  worst case  half-width"]
+    for name in channels.targets:
+        j = channels.predicted.index(name)
+        inside = table.inside[:, j]
+        lines.append(
+            f"{name:<{width}}  {channels.units[name]:>8}  {inside.mean():>8.1%}  {inside.min():>10.1%}  "
+            f"{table.half_width[j]:>10.4g}"
+        )
+    return "\n".join([*lines, f"{'all targets':<{width}}  {'':>8}  {table.overall:>8.1%}"])
+
+
+def write_coverage(path: Path, table: Coverage) -> None:
+    """Every predicted column: unit, mean and least coverage over the cases, mean half-width."""
+    channels = table.channels
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("column", "unit", "kind", "coverage", "least coverage", "least covered case", "half-width"))
+    for j, name in enumerate(channels.predicted):
+        inside, worst = table.inside[:, j], int(table.inside[:, j].argmin())
+        writer.writerow(
+            (
+                name, channels.units[name], "target" if name in channels.targets else "byproduct",
+                f"{inside.mean():.4f}", f"{inside[worst]:.4f}", table.cases[worst], f"{table.half_width[j]:.6g}",
+            )
+        )  # fmt: skip
+    write_whole(path, text.getvalue().encode(), durable=False)
+
+
+def coverage(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Share of the rows (P,) of one case that lie in the band, all (H, P); a row that is not finite lies outside."""
+    return np.asarray(((truth >= lower) & (truth <= upper)).mean(axis=0))

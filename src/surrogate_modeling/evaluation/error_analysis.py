@@ -1,0 +1,119 @@
+"""Where the error comes from: which case and column, when, and how far from what was trained on.
+
+Shape letters: B cases, H predicted rows of the longest case, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.evaluation.scores import Scores
+from surrogate_modeling.surrogate.training_range import Range
+
+# Cases that the log names.
+NAMED = 5
+# Of a finite error, so that means of single-precision numbers stay finite.
+LARGEST = 1e30
+
+
+@dataclass(frozen=True)
+class ErrorAnalysis:
+    """Errors as shares of the columns' training standard deviations; NaN in rows that a case does not have.
+
+    Attributes:
+        scores: of the cases.
+        time: (H,) since the last given row [s].
+        growth: (B, H, P) absolute error of each row, a finite one at most 1e30.
+        position: (B, H) of each row's controls in the training range, see :meth:`Range.position`.
+        reach: (B,) the farthest position of a case's controls, and of its given rows.
+    """
+
+    scores: Scores
+    time: np.ndarray
+    growth: np.ndarray
+    position: np.ndarray
+    reach: np.ndarray
+
+    @property
+    def column_errors(self) -> np.ndarray:
+        """ADE over standard deviation (B, P)."""
+        return self.scores.ade / self.scores.scale
+
+    @property
+    def worst_first(self) -> np.ndarray:
+        """Positions of the cases (B,), from the largest nADE on."""
+        return np.argsort(-self.scores.case_nade, kind="stable")
+
+    @property
+    def over_targets(self) -> np.ndarray:
+        """Error of each row, mean over the targets (B, H)."""
+        return self.growth[:, :, self.scores.channels.target_indices].mean(axis=2)
+
+    @property
+    def finite(self) -> np.ndarray:
+        """Cases (B,) that did not diverge."""
+        return np.isfinite(self.scores.ade).all(axis=1)
+
+
+def analyse(cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores, known: Range) -> ErrorAnalysis:
+    """Errors by case, row and column.
+
+    Args:
+        cases: with the truth (T, F), in the order of the scores.
+        predicted: (T - in_len, P) per case.
+        scores: of these.
+        known: the training range.
+    """
+    controls = len(scores.channels.controls)
+    longest = max(range(len(cases)), key=lambda i: len(predicted[i]))
+    rows = len(predicted[longest])
+    time = cases[longest].time[-rows:] - cases[longest].time[-rows - 1]
+    growth = np.full((len(cases), rows, predicted[longest].shape[1]), np.nan, dtype=np.float32)
+    position, reach = np.full((len(cases), rows), np.nan), np.zeros(len(cases))
+    for i, (case, given) in enumerate(zip(cases, predicted, strict=True)):
+        count = len(given)
+        error = np.abs(given.astype(np.float64) - case.values[-count:, controls:]) / scores.scale
+        growth[i, :count] = np.where(np.isfinite(error), np.minimum(error, LARGEST), np.inf)
+        position[i, :count] = known.position(case.values[-count:, :controls])
+        before = known.position(case.values[:-count])
+        reach[i] = max(position[i, :count].max(), before.max(initial=0.0))
+    return ErrorAnalysis(scores, time, growth, position, reach)
+
+
+def worst_table(analysis: ErrorAnalysis) -> str:
+    """The worst cases as lines of text: how bad, in which target most, and whether they leave the training range."""
+    scores, errors = analysis.scores, analysis.column_errors
+    targets = scores.channels.target_indices
+    lines = [["case", "nADE", "worst target", "its ADE/std", "position in the training range"]]
+    for i in analysis.worst_first[:NAMED]:
+        worst = max(targets, key=lambda j: errors[i, j])
+        reach = analysis.reach[i]
+        where = f"{reach:.2f}{', beyond it' if reach > 1 else ''}"
+        name = scores.channels.predicted[worst]
+        lines.append([scores.cases[i], f"{scores.case_nade[i]:.4g}", name, f"{errors[i, worst]:.4g}", where])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def errors_csv(analysis: ErrorAnalysis) -> str:
+    """A line per case, worst first: nADE, nFDE, position in the training range, and ADE/std of every column."""
+    scores, errors = analysis.scores, analysis.column_errors
+    targets = scores.channels.target_indices
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ["case", "nADE", "nFDE", "range_position", *(f"ADE/std {name}" for name in scores.channels.predicted)]
+    )
+    final = (scores.fde[:, targets] / scores.scale[targets]).mean(axis=1)
+    for i in analysis.worst_first:
+        numbers = [scores.case_nade[i], final[i], analysis.reach[i], *errors[i]]
+        writer.writerow([scores.cases[i], *(f"{value:.6g}" for value in numbers)])
+    return text.getvalue()

@@ -1,0 +1,185 @@
+"""One picture of where the error comes from; see ``error_analysis.py``.
+
+Shape letters: B cases, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+
+from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis
+from surrogate_modeling.evaluation.figures import use_fonts
+
+# Of more cases than fit on a page only the worst are rows of the map; the other panels and the CSV have all.
+MOST_ROWS = 120
+# With more columns the map is wide, and the panels go below it.
+NARROW = 14
+MOST_LINES = 8
+BIN, FARTHEST, FEWEST_ROWS = 0.1, 2.0, 10
+# Errors beyond so many standard deviations are all the same colour, and smaller ones than the largest by so much.
+RUNAWAY, SPAN = 10.0, 50.0
+SHORTEST_BAR = 1.6
+LONGEST_NAME = 28
+
+
+def draw_errors(analysis: ErrorAnalysis) -> bytes:
+    """PNG: cases by columns, error over time, and error against position in the training range."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    use_fonts()
+    shown, columns = analysis.worst_first[:MOST_ROWS], _columns(analysis)
+    row = 0.24 if len(shown) <= 30 else 0.15 if len(shown) <= 60 else 0.105
+    height, width = row * len(shown), max(0.24 * len(columns), 0.5 * min(len(columns), 8))
+    figure = Figure(dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    # Title and names of the columns.
+    below = max(
+        0.7 + 0.075 * max(len(_cut(analysis.scores.channels.predicted[j])) for j in columns), SHORTEST_BAR + 0.5
+    )
+    names = 0.075 * max(min(len(analysis.scores.cases[i]), LONGEST_NAME) for i in shown)
+    if len(columns) <= NARROW:
+        left = width + names + 2.0
+        figure.set_size_inches(left + 7.5, max(6.8, height + below))
+        parts: Any = figure.subfigures(1, 2, width_ratios=(left, 7.5))
+        panels = parts[1].subplots(2, 1)
+    else:
+        figure.set_size_inches(max(12.0, width + names + 2.0), height + below + 3.8)
+        parts = figure.subfigures(2, 1, height_ratios=(height + below, 3.8))
+        panels = parts[1].subplots(1, 2)
+    axes = parts[0].subplots()
+    _draw_map(parts[0], axes, analysis, shown, columns, (width, height))
+    axes.set_box_aspect(height / width)
+    axes.set_anchor("N")
+    _draw_growth(panels[0], analysis)
+    _draw_positions(panels[1], analysis)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _columns(analysis: ErrorAnalysis) -> list[int]:
+    """Targets first, and of each kind in the order of the files."""
+    targets = analysis.scores.channels.target_indices
+    return [*targets, *(j for j in range(len(analysis.scores.channels.predicted)) if j not in set(targets))]
+
+
+def _draw_map(
+    part: Any, axes: Any, analysis: ErrorAnalysis, shown: np.ndarray, columns: list[int], size: tuple[float, float]
+) -> None:
+    from matplotlib.colors import LogNorm
+
+    scores = analysis.scores
+    errors = analysis.column_errors[shown][:, columns]
+    near = errors[(errors > 0) & (errors <= RUNAWAY)]
+    high = max(float(near.max(initial=0.0)), 1e-3) if len(near) else RUNAWAY
+    least = max(float(near.min(initial=high)), high / SPAN)
+    norm = LogNorm(min(least, 0.9 * high), high)
+    # What diverged is drawn in the one colour that the map does not have.
+    filled = np.where(np.isfinite(errors), np.maximum(errors, norm.vmin or least), np.nan)
+    import matplotlib
+
+    colors = matplotlib.colormaps["YlOrRd"].with_extremes(bad="black")
+    image = axes.imshow(filled, norm=norm, cmap=colors, aspect="auto", interpolation="nearest")
+    letters = max(5.5, min(8.0, 36 * size[1] / len(shown)))
+    labels = [_cut(scores.cases[i]) for i in shown]
+    axes.set_yticks(range(len(shown)), labels, fontsize=letters, parse_math=False)
+    names = [_cut(scores.channels.predicted[j]) for j in columns]
+    axes.set_xticks(range(len(columns)), names, fontsize=8, rotation=90, parse_math=False)
+    targets = len(scores.channels.targets)
+    if targets < len(columns):
+        axes.axvline(targets - 0.5, color="0.2", linewidth=1.2)
+    width, height = size
+    share = max(1.0, SHORTEST_BAR / height)
+    beside = axes.inset_axes((1 + 0.12 / width, 1 - share, 0.12 / width, share))
+    part.colorbar(image, cax=beside).set_label("ADE / training std", fontsize=8)
+    count = f"the worst {len(shown)} of {len(scores.cases)}" if len(shown) < len(scores.cases) else str(len(shown))
+    split = "; targets left of the line" if targets < len(columns) else ""
+    black = "; black: diverged" if scores.diverged else ""
+    title = f"Error by case and column\n{count} cases, worst first{split}{black}"
+    part.suptitle(title, fontsize=10, x=0.01, ha="left")
+
+
+def _draw_growth(axes: Any, analysis: ErrorAnalysis) -> None:
+    scores, kept = analysis.scores, _kept(analysis)
+    axes.set_title(f"Error over time{_without(analysis)}", fontsize=10)
+    axes.set_xlabel("time since the last given row [s]")
+    axes.set_ylabel("|error| / training std")
+    axes.grid(alpha=0.3)
+    if not kept.any():
+        return
+    by_case = analysis.over_targets[kept]
+    # The longest case may be one that diverged.
+    rows = int((~np.isnan(by_case)).any(axis=0).sum())
+    time, by_case = analysis.time[:rows], by_case[:, :rows]
+    low, high = np.nanquantile(by_case, (0.05, 0.95), axis=0)
+    axes.fill_between(time, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the cases")
+    if 1 < len(scores.channels.targets) <= MOST_LINES:
+        for j, name in zip(scores.channels.target_indices, scores.channels.targets, strict=True):
+            mean = np.nanmean(analysis.growth[kept, :rows, j], axis=0, dtype=np.float64)
+            axes.plot(time, mean, linewidth=0.9, label=_literal(name))
+    axes.plot(time, np.nanmean(by_case, axis=0, dtype=np.float64), "k", linewidth=1.8, label="mean of targets")
+    ended = np.isnan(by_case[:, -1]).any()
+    if ended:
+        axes.set_xlabel("time since the last given row [s], of the cases that are that long")
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, time[-1])
+    axes.legend(fontsize=7, ncols=2)
+
+
+def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:
+    """Rows in bins of the position of their controls; each case as a point at its farthest."""
+    kept = _kept(analysis)
+    axes.set_title(f"Error against position in the training range{_without(analysis)}", fontsize=10)
+    axes.set_xlabel("0: middle of every control's range, 1: edge of one, beyond 1: not trained on")
+    axes.set_ylabel("|error| / training std, mean of targets")
+    axes.grid(alpha=0.3)
+    if not kept.any():
+        return
+    error, position = analysis.over_targets[kept], np.minimum(analysis.position[kept], FARTHEST)
+    there = ~np.isnan(position)
+    which = np.maximum(np.ceil(position[there] / BIN - 1e-6).astype(int) - 1, 0)  # an edge belongs to the inside
+    values, bins = error[there], []
+    for k in range(which.max() + 1):
+        inside = values[which == k]
+        if len(inside) >= FEWEST_ROWS:
+            bins.append(((k + 0.5) * BIN, inside.mean(dtype=np.float64), *np.quantile(inside, (0.05, 0.95))))
+    if bins:
+        middle, mean, low, high = np.array(bins).T
+        axes.fill_between(middle, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the rows")
+        axes.plot(middle, mean, "k.-", linewidth=1.5, label="mean of the rows there")
+    reach = np.minimum(analysis.reach[kept], FARTHEST)
+    axes.plot(reach, analysis.scores.case_nade[kept], "o", color="C3", alpha=0.7, markersize=4,
+              label="a case: its farthest row, its nADE")  # fmt: skip
+    right = max(1.1, float(reach.max()) + 0.05)
+    axes.axvspan(1.0, right, color="C1", alpha=0.12, linewidth=0)
+    # Where the first bin begins.
+    left = BIN * (math.ceil(min(float(np.nanmin(position)), float(reach.min())) / BIN - 1e-6) - 1)
+    axes.set_xlim(max(0.0, left), right)
+    axes.set_ylim(bottom=0)
+    axes.legend(fontsize=7)
+
+
+def _kept(analysis: ErrorAnalysis) -> np.ndarray:
+    """Cases (B,) whose curves can share an axis."""
+    near = analysis.scores.case_nade <= RUNAWAY
+    return near if near.any() else analysis.finite
+
+
+def _without(analysis: ErrorAnalysis) -> str:
+    lost = int((~_kept(analysis)).sum())
+    return f", without {lost} that diverged (nADE > {RUNAWAY:g})" if lost else ""
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
+def _literal(name: str) -> str:
+    """For a legend, which reads dollars as mathematics and hides what begins with an underscore."""
+    text = _cut(name).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text

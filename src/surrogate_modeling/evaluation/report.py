@@ -1,0 +1,200 @@
+"""What a run leaves for people: predicted CSVs, figures, and error tables.
+
+Shape letters: T rows of a case, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.writer import write_case
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.file_names import file_names
+from surrogate_modeling.common.progress import track
+from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, errors_csv
+from surrogate_modeling.evaluation.error_figure import draw_errors
+from surrogate_modeling.evaluation.figures import Curve, draw_figures
+from surrogate_modeling.evaluation.scores import Scores
+from surrogate_modeling.surrogate.band import Banded
+
+
+def write_report(
+    folder: Path,
+    cases: Sequence[Case],
+    predicted: Sequence[np.ndarray],
+    scores: Scores,
+    workers: int | None = None,
+    num_figures: int | None = None,
+    progress_bar: bool = True,
+    bands: Sequence[Banded] | None = None,
+) -> None:
+    """Write ``csv/``, ``loss/`` and ``figure/``, and ``band/`` where there is one.
+
+    Args:
+        folder: of the run.
+        cases: the test cases, with the truth.
+        predicted: (H, P) per case, physical units.
+        scores: of the same cases in the same order.
+        workers: cores; None for all.
+        num_figures: at most so many, targets of the worst cases first; None for every case and column.
+        progress_bar: show a bar on a terminal.
+        bands: of the same cases.
+    """
+    if bands:
+        write_bands(folder / "band", cases, bands, scores.channels, workers, progress_bar)
+    write_predictions(folder / "csv", cases, predicted, scores.channels, workers, progress_bar)
+    write_losses(folder / "loss", scores)
+    curves = case_curves(folder / "figure", cases, predicted, scores, bands)[:num_figures]
+    write_figures(curves, workers, progress_bar)
+    write_case_tables(folder / "figure", scores)
+
+
+def write_figures(curves: Sequence[Curve], workers: int | None = None, progress_bar: bool = True) -> None:
+    """Draw every curve to its path."""
+    for path in {curve.path.parent for curve in curves}:
+        path.mkdir(parents=True, exist_ok=True)
+    for _ in track(draw_figures(curves, workers), len(curves), "drawing figures", progress_bar):
+        pass
+
+
+def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
+    """Write ``errors.png`` and ``errors.csv``: where the error comes from."""
+    write_whole(folder / "errors.csv", errors_csv(analysis).encode(), durable=False)
+    write_whole(folder / "errors.png", draw_errors(analysis), durable=False)
+
+
+def write_predictions(
+    folder: Path,
+    cases: Sequence[Case],
+    predicted: Sequence[np.ndarray],
+    channels: Channels,
+    workers: int | None = None,
+    progress_bar: bool = True,
+) -> None:
+    """Write the predicted rows of each case to ``<case>.csv``, in the case format: a prediction reads as a case."""
+    units = {name: channels.units[name] for name in (*channels.controls, *channels.predicted)}
+
+    def values(case: int) -> np.ndarray:
+        """(H, F)."""
+        rows = predicted[case]
+        return np.hstack((cases[case].values[-len(rows) :, : len(channels.controls)], rows))
+
+    _write_cases(folder, units, cases, values, "writing predicted CSVs", workers, progress_bar)
+
+
+def write_bands(
+    folder: Path,
+    cases: Sequence[Case],
+    bands: Sequence[Banded],
+    channels: Channels,
+    workers: int | None = None,
+    progress_bar: bool = True,
+) -> None:
+    """Write ``<case>.csv``: time, then lower and upper edge of each predicted column; names and units as in a case."""
+    units = {f"{edge} {name}": channels.units[name] for name in channels.predicted for edge in ("lower", "upper")}
+
+    def values(case: int) -> np.ndarray:
+        """(H, 2 P)."""
+        band = bands[case]
+        return np.stack((band.lower, band.upper), axis=-1).reshape(len(band.mean), -1)
+
+    _write_cases(folder, units, cases, values, "writing bands", workers, progress_bar)
+
+
+def _write_cases(
+    folder: Path,
+    units: dict[str, str],
+    cases: Sequence[Case],
+    values: Callable[[int], np.ndarray],
+    description: str,
+    workers: int | None,
+    progress_bar: bool,
+) -> None:
+    """A file of each case by all cores, with values of its last rows."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = file_names(case.name for case in cases)
+
+    def write(i: int) -> None:
+        """The file of one case."""
+        rows = values(i)
+        write_case(folder / f"{names[cases[i].name]}.csv", units, cases[i].time[-len(rows) :], rows)
+
+    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+        for _ in track(pool.map(write, range(len(cases))), len(cases), description, progress_bar):
+            pass
+
+
+def write_losses(folder: Path, scores: Scores) -> None:
+    """Write ``loss_<column>_ADE.csv`` and ``_FDE.csv`` for every predicted column: all test cases, worst last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, safe in file_names(scores.channels.predicted).items():
+        for metric, errors in zip(("ADE", "FDE"), scores.column(name), strict=True):
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
+            order = np.argsort(errors, kind="stable")
+            writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
+            write_whole(folder / f"loss_{safe}_{metric}.csv", text.getvalue().encode(), durable=False)
+
+
+def case_curves(
+    folder: Path,
+    cases: Sequence[Case],
+    predicted: Sequence[np.ndarray],
+    scores: Scores,
+    bands: Sequence[Banded] | None = None,
+) -> list[Curve]:
+    """What figures show: targets before byproducts, and of each the worst cases first."""
+    channels = scores.channels
+    case_folders, files = file_names(scores.cases), file_names(channels.predicted)
+    targets = set(channels.targets)
+    worst_first = np.argsort(-scores.case_nade, kind="stable")
+    columns = sorted(range(len(channels.predicted)), key=lambda j: channels.predicted[j] not in targets)
+    pairs = [
+        (i, j)
+        for group in (True, False)
+        for i in worst_first
+        for j in columns
+        if (channels.predicted[j] in targets) is group
+    ]
+    return [
+        Curve(
+            folder / case_folders[cases[i].name] / f"{files[channels.predicted[j]]}.png",
+            cases[i].name,
+            channels.predicted[j],
+            channels.units[channels.predicted[j]],
+            cases[i].time,
+            cases[i].values[:, len(channels.controls) + j],
+            predicted[i][:, j],
+            float(scores.ade[i, j]),
+            float(scores.fde[i, j]),
+            (bands[i].lower[:, j], bands[i].upper[:, j]) if bands else None,
+        )
+        for i, j in pairs
+    ]
+
+
+def write_case_tables(folder: Path, scores: Scores) -> None:
+    """``loss.txt`` of each case: ADE and FDE of every predicted column."""
+    channels = scores.channels
+    width = max(map(len, (*channels.predicted, "column")))
+    for i, (name, safe) in enumerate(file_names(scores.cases).items()):
+        lines = [
+            f"{name}: free run, error per predicted column",
+            f"{'column':<{width}} {'unit':>10} {'ADE':>12} {'FDE':>12}",
+        ]
+        lines += [
+            f"{column:<{width}} {channels.units[column]:>10} {scores.ade[i, j]:>12.5g} {scores.fde[i, j]:>12.5g}"
+            for j, column in enumerate(channels.predicted)
+        ]
+        path = folder / safe / "loss.txt"
+        write_whole(path, ("\n".join(lines) + "\n").encode(), durable=False)

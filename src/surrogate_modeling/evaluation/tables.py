@@ -1,0 +1,51 @@
+"""The text tables that a run prints at its end."""
+
+from __future__ import annotations
+
+from surrogate_modeling.evaluation.metrics import skill
+from surrogate_modeling.evaluation.scores import Scores
+
+
+def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
+    """The short table at the end of a run: per target ADE and FDE, and the error against each baseline's.
+
+    Args:
+        scores: of the surrogate.
+        baselines: name -> scores on the same cases.
+    """
+    head = ["target", "unit", "ADE", "FDE", *(f"{name} {metric}" for name in baselines for metric in ("ADE", "FDE"))]
+    everyone = [scores, *baselines.values()]
+    rows = [
+        [
+            name,
+            scores.channels.units[name],
+            *(f"{errors.mean():.4g}" for other in everyone for errors in other.column(name)),
+        ]
+        for name in scores.channels.targets
+    ]
+    rows.append(["nADE, nFDE", "-", *(f"{value:.4f}" for other in everyone for value in (other.nade, other.nfde))])
+    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i < 2 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (head, *rows)
+    ]
+    verdicts = [_verdict(scores.nade, name, other.nade) for name, other in baselines.items()]
+    return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"] if verdicts else lines)
+
+
+def _verdict(error: float, name: str, reference: float) -> str:
+    if error <= reference:
+        return f"{skill(error, reference):.0%} below {name}"
+    return f"{error / reference:.3g} times that of {name}" if reference > 0 else f"above {name}"
+
+
+def group_table(groups: dict[str, tuple[float, float, int]]) -> str:
+    """Scores of groups of cases as lines of text."""
+    width = max(map(len, (*groups, "group")))
+    head = f"{'group':<{width}}  cases     nADE     nFDE"
+    return "\n".join(
+        [head, *(f"{name:<{width}} {n:>6} {nade:>8.4f} {nfde:>8.4f}" for name, (nade, nfde, n) in groups.items())]
+    )

@@ -1,0 +1,1 @@
+"""One run, top to bottom: cases, windows, surrogate, fit, free run, scores, report, record."""

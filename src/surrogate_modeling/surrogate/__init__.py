@@ -1,0 +1,5 @@
+"""A network with its scaling, names and units: free run, saving and loading, band."""
+
+from surrogate_modeling.surrogate.model import Surrogate
+
+__all__ = ["Surrogate"]

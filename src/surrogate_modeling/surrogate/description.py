@@ -1,0 +1,91 @@
+"""What a surrogate is, beside its weights: enough to build its network again and to use it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.config.models import ModelConfig, model_from_dict, model_to_dict
+from surrogate_modeling.config.settings import Feedback, Output
+from surrogate_modeling.networks import Network, Sizes, build_network, increment_output, select_feedback
+from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks.regression import FilterRegression
+from surrogate_modeling.networks.stack import StackedNetwork
+
+
+@dataclass(frozen=True)
+class Description:
+    """See the file; ``in_len`` and ``out_len`` in rows, ``step`` in seconds."""
+
+    model: ModelConfig
+    channels: Channels
+    in_len: int
+    out_len: int
+    step: float
+    output: Output = Output.absolute
+    feedback: Feedback = Feedback.all
+    members: int = 1
+    # Of a network stacked with a regression: the products of two signals in that; None: not stacked.
+    products: int | None = None
+
+    @property
+    def fed_back(self) -> list[int]:
+        """Positions of the predicted columns that the past window holds."""
+        everything = list(range(len(self.channels.predicted)))
+        return everything if self.feedback is Feedback.all else sorted(self.channels.target_indices)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Sizes of the network."""
+        channels = self.channels
+        fed_back = tuple(self.fed_back)
+        return Sizes(
+            len(channels.controls), len(channels.predicted), self.in_len, self.out_len, len(fed_back), fed_back
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for a file."""
+        return {
+            "model": model_to_dict(self.model),
+            "channels": asdict(self.channels),
+            "in_len": self.in_len,
+            "out_len": self.out_len,
+            "step": self.step,
+            "output": self.output.value,
+            "feedback": self.feedback.value,
+            "members": self.members,
+            "products": self.products,
+        }
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any]) -> Description:
+        """What :meth:`to_dict` gave."""
+        return cls(
+            model_from_dict(saved["model"]),
+            Channels(**saved["channels"]),
+            saved["in_len"],
+            saved["out_len"],
+            saved["step"],
+            Output(saved["output"]),
+            Feedback(saved["feedback"]),
+            saved["members"],
+            saved["products"],
+        )
+
+
+def make_network(description: Description) -> Network:
+    """The network of a description, with fresh weights."""
+    if description.products is not None:
+        regression = FilterRegression(description.sizes, TIME_CONSTANTS, description.products)
+        return StackedNetwork(make_network(replace(description, products=None)), regression, description.in_len)
+    if description.members > 1:
+        single = replace(description, members=1)
+        return EnsembleNetwork([make_network(single) for _ in range(description.members)], description.in_len)
+    sizes = description.sizes
+    network = build_network(description.model, sizes)
+    if description.feedback is Feedback.targets:
+        kept = [*range(sizes.controls), *(sizes.controls + i for i in description.fed_back)]
+        network = select_feedback(network, kept)
+    return increment_output(network, sizes.predicted) if description.output is Output.increment else network

@@ -1,0 +1,33 @@
+"""Choose the device that tensors live on."""
+
+from __future__ import annotations
+
+import torch
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.settings import Device, SettingsConfig
+
+
+def pick_device(asked: Device, key: str) -> torch.device:
+    """The device asked for, a CUDA GPU by default where there is one.
+
+    Args:
+        asked: by the user.
+        key: of the configuration, for the message.
+
+    Raises:
+        UserError: ``cuda`` is asked for and there is none.
+    """
+    if asked is Device.cuda and not torch.cuda.is_available():
+        raise UserError(f"{key}=cuda: torch sees no CUDA GPU here; use auto or cpu")
+    use_gpu = asked is not Device.cpu and torch.cuda.is_available()
+    return torch.device("cuda" if use_gpu else "cpu")
+
+
+def choose_device(settings: SettingsConfig) -> torch.device:
+    """The device asked for, a CUDA GPU by default where there is one.
+
+    Raises:
+        UserError: ``cuda`` is asked for and there is none.
+    """
+    return pick_device(settings.device, "settings.device")

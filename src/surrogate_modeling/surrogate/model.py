@@ -1,0 +1,240 @@
+"""The product of a run: network, scaling, and the names and units of its columns, in one module.
+
+Everything outside speaks physical units. Free run exists here and nowhere else: testing, prediction, export checks
+and benchmarks call it.
+
+Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F feature (C control, then P predicted).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.networks.base import roll_out as roll_out
+from surrogate_modeling.networks.regression import FilterRegression
+from surrogate_modeling.networks.stack import StackedNetwork
+from surrogate_modeling.surrogate.band import Band, Banded
+from surrogate_modeling.surrogate.batching import run_batches
+from surrogate_modeling.surrogate.description import Description, make_network
+from surrogate_modeling.surrogate.scaling import Standardizer
+
+FORMAT = "surrogate-3"
+
+
+class Surrogate(nn.Module):
+    """Initial rows and a control schedule in, the whole trajectory out, in physical units."""
+
+    def __init__(self, description: Description) -> None:
+        super().__init__()
+        self.description = description
+        self.network = make_network(description)
+        self.scaling = Standardizer(description.sizes.controls + description.sizes.predicted)
+        self.band: Band | None = None
+
+    @property
+    def device(self) -> torch.device:
+        return self.scaling.mean.device
+
+    @property
+    def predicted_scale(self) -> np.ndarray:
+        """Training standard deviations of the predicted columns (P,), in their units."""
+        return self.scaling.scale[self.description.sizes.controls :].cpu().numpy()
+
+    @overload
+    def free_run(self, initial: Tensor, controls: Tensor) -> Tensor: ...
+    @overload
+    def free_run(self, initial: np.ndarray, controls: np.ndarray) -> np.ndarray: ...
+    def free_run(self, initial: Any, controls: Any) -> Any:
+        """Predict a batch of cases of one length, or one case, from their first rows to their last.
+
+        Args:
+            initial: (B, in_len, P) or (in_len, P), predicted columns of the first in_len rows.
+            controls: (B, T, C) or (T, C), controls of all rows, T > in_len.
+
+        Returns:
+            (B, T - in_len, P) or (T - in_len, P), row in_len of the case first; an array for arrays, a tensor for
+            tensors, then differentiable with respect to the controls and the initial rows.
+
+        Raises:
+            ValueError: shapes that do not fit this surrogate.
+        """
+        if not isinstance(controls, Tensor):
+            with torch.no_grad():
+                return self.free_run(self._tensor(initial), self._tensor(controls)).cpu().numpy()
+        if controls.ndim == 2:
+            return self.free_run(initial[None], controls[None])[0]
+        return self.scaling.restore(roll_out(self.network, *self._start(initial, controls)), self._predicted_columns)
+
+    def free_run_spread(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean over the members' trajectories and their standard deviation, 0 for a single network.
+
+        Args:
+            initial: (B, in_len, P).
+            controls: (B, T, C).
+
+        Returns:
+            Two of (B, H, P), physical units.
+
+        Raises:
+            ValueError: shapes that do not fit this surrogate.
+        """
+        start = self._start(initial, controls)
+        # All members' trajectories at once would cost their number in memory: Welford's running moments.
+        members, count = self.network.trajectories(*start), 1
+        mean = next(members)
+        squares = mean.new_zeros(())
+        for count, rows in enumerate(members, start=2):
+            departure = rows - mean
+            mean = mean + departure / count
+            squares = squares + departure * (rows - mean)
+        spread = (squares / max(1, count - 1)).sqrt() * self.scaling.scale[self._predicted_columns]
+        return self.scaling.restore(mean, self._predicted_columns), spread.expand_as(mean)
+
+    def free_run_band(self, initial: Any, controls: Any) -> Banded:
+        """As :meth:`free_run`, with the 90 % band around the trajectory.
+
+        Raises:
+            UserError: the surrogate has no band.
+            ValueError: shapes that do not fit this surrogate.
+        """
+        if self.band is None:
+            raise UserError("this surrogate has no uncertainty band; bands are calibrated at the end of training")
+        if not isinstance(controls, Tensor):
+            with torch.no_grad():
+                banded = self.free_run_band(self._tensor(initial), self._tensor(controls))
+            return Banded(*(rows.cpu().numpy() for rows in banded))
+        if controls.ndim == 2:
+            return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None])))
+        mean, spread = self.free_run_spread(initial, controls)
+        growth = torch.as_tensor(self.band.growth(mean.shape[1]), dtype=mean.dtype, device=mean.device)
+        factor = torch.as_tensor(self.band.factor, dtype=mean.dtype, device=mean.device)
+        half = factor * (spread + growth)
+        return Banded(mean, mean - half, mean + half)
+
+    @property
+    def _predicted_columns(self) -> slice:
+        return slice(self.description.sizes.controls, None)
+
+    def _start(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
+        """Past window (B, in_len, F) and the controls after it (B, H, C), standardised.
+
+        Raises:
+            ValueError: shapes that do not fit this surrogate.
+        """
+        sizes = self.description.sizes
+        if controls.ndim != 3 or controls.shape[2] != sizes.controls or controls.shape[1] <= sizes.in_len:
+            raise ValueError(
+                f"controls: shape {tuple(controls.shape)}, expected "
+                f"(cases, more than {sizes.in_len} rows, {sizes.controls})"
+            )
+        if initial.shape != (len(controls), sizes.in_len, sizes.predicted):
+            raise ValueError(
+                f"initial: shape {tuple(initial.shape)}, expected {(len(controls), sizes.in_len, sizes.predicted)}"
+            )
+        control = self.scaling.standardise(controls, slice(0, sizes.controls))
+        given = self.scaling.standardise(initial, self._predicted_columns)
+        return torch.cat((control[:, : sizes.in_len], given), dim=-1), control[:, sizes.in_len :]
+
+    def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
+        """Free run over cases of any lengths, many at once.
+
+        Args:
+            cases: values (T, F) with all controls and at least the first in_len rows of the predicted columns.
+
+        Returns:
+            Per case (T - in_len, P) float32, in the order given.
+        """
+        return [rows for (rows,) in self._batched(cases, lambda *given: (self.free_run(*given),))]
+
+    def predict_band(self, cases: Sequence[Case]) -> list[Banded]:
+        """As :meth:`predict`, with the 90 % band.
+
+        Raises:
+            UserError: the surrogate has no band.
+        """
+        return [Banded(*rows) for rows in self._batched(cases, self.free_run_band)]
+
+    def predict_with_band(self, cases: Sequence[Case]) -> tuple[list[np.ndarray], list[Banded] | None]:
+        """As :meth:`predict`, and the 90 % bands where the surrogate has one; the cases run free once."""
+        if self.band is None:
+            return self.predict(cases), None
+        bands = self.predict_band(cases)
+        return [band.mean for band in bands], bands
+
+    def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """As :meth:`predict`: mean and standard deviation of the members' trajectories."""
+
+        def run(initial: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, ...]:
+            """Of one batch."""
+            with torch.no_grad():
+                both = self.free_run_spread(self._tensor(initial), self._tensor(controls))
+            return tuple(rows.cpu().numpy() for rows in both)
+
+        return [(mean, spread) for mean, spread in self._batched(cases, run)]
+
+    def stack(self, regression: FilterRegression, share: np.ndarray) -> None:
+        """Predict from now on a mix of the network and a regression.
+
+        Args:
+            regression: in standardised units, of all predicted columns.
+            share: of the network, (P,), 0 to 1.
+        """
+        stacked = StackedNetwork(self.network, regression, self.description.in_len)
+        stacked.share.copy_(torch.from_numpy(share))
+        self.network = stacked.to(self.device).eval()
+        self.description = replace(self.description, products=regression.products)
+
+    def _batched(
+        self, cases: Sequence[Case], run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
+    ) -> list[tuple[np.ndarray, ...]]:
+        sizes = self.description.sizes
+        return run_batches(cases, sizes.in_len, sizes.controls, run)
+
+    def _tensor(self, values: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
+
+    def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
+        """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
+        buffer = io.BytesIO()
+        torch.save(
+            {
+                "format": FORMAT,
+                "description": self.description.to_dict(),
+                "band": None if self.band is None else self.band.to_dict(),
+                "weights": {key: value.cpu() for key, value in self.state_dict().items()},
+                "config": config or {},
+            },
+            buffer,
+        )
+        write_whole(path, buffer.getbuffer())
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "cpu") -> Surrogate:
+        """Open a saved surrogate, ready to predict; runs no code from the file.
+
+        Raises:
+            UserError: the file is missing, damaged, or not a surrogate.
+        """
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file") from None
+        except Exception as error:
+            raise UserError(f"{path}: not a saved surrogate, or damaged ({str(error).splitlines()[0]})") from None
+        if not isinstance(saved, dict) or saved.get("format") != FORMAT:
+            raise UserError(f"{path}: not a surrogate of format {FORMAT}")
+        surrogate = cls(Description.from_dict(saved["description"]))
+        surrogate.load_state_dict(saved["weights"])
+        surrogate.band = None if saved["band"] is None else Band.from_dict(saved["band"])
+        return surrogate.to(device).eval()

@@ -1,0 +1,217 @@
+"""What watches a fit: averaged weights, free runs over the validation cases, divergence, progress, and the record."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import Timer, WeightAveraging
+from torch import Tensor
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.errors import TrainingDiverged
+from surrogate_modeling.evaluation.scores import score
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.system_metrics import SystemMetrics
+
+log = logging.getLogger(__name__)
+METRICS = ("train_loss", "val_loss", "val_nADE")
+
+
+class AveragedWeights(WeightAveraging):
+    """Exponential moving average of the weights, which is what gets validated and kept (Polyak and Juditsky 1992).
+
+    Args:
+        decay: of the average; smaller in the first steps, so that the random start is forgotten.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(avg_fn=lambda mean, new, count: mean + (new - mean) * (1 - _decay(decay, count)))
+
+
+def _decay(decay: float, count: Tensor | int) -> float:
+    return min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+
+
+class TimeBudget(Timer):
+    """Counts the seconds of training, stopped runs included, and ends it after the epoch in which they are over.
+
+    Must come before whatever asks :attr:`over`: it is decided once per epoch, when validation begins, so that the
+    last epoch is validated in full.
+
+    Args:
+        minutes: None for no limit.
+    """
+
+    def __init__(self, minutes: float | None) -> None:
+        super().__init__(None if minutes is None else timedelta(minutes=minutes), verbose=False)
+        self.minutes, self.over = minutes, False
+
+    @property
+    def share(self) -> float:
+        """Of the budget that is used; 0 where there is none."""
+        return 0.0 if self.minutes is None else self.time_elapsed() / (60 * self.minutes)
+
+    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Decides whether this epoch is the last."""
+        super().on_validation_start(trainer, module)
+        self.over = self.share >= 1.0
+
+    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Not within an epoch: its weights would not be validated."""
+
+    def on_train_epoch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Ends training."""
+        trainer.should_stop = trainer.should_stop or self.over
+
+
+class FreeRunValidation(Callback):
+    """Every few epochs the validation cases in free run: ``val_nADE``, what users will see, at the cost of a second."""
+
+    def __init__(self, surrogate: Surrogate, cases: Sequence[Case], every: int, budget: TimeBudget) -> None:
+        self.surrogate, self.cases, self.every, self.latest = surrogate, cases, every, math.inf
+        self.budget = budget
+
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Scores the weights that are being validated; between free runs the latest score stands."""
+        done = trainer.current_epoch + 1
+        if done % self.every == 0 or done == trainer.max_epochs or self.budget.over:
+            surrogate = self.surrogate
+            self.latest = score(
+                self.cases, surrogate.predict(self.cases), surrogate.description.channels, surrogate.predicted_scale
+            ).nade
+        module.log("val_nADE", self.latest)
+
+    def state_dict(self) -> dict[str, float]:
+        """For a resumed run."""
+        return {"latest": self.latest}
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from there."""
+        self.latest = state_dict["latest"]
+
+
+class DivergenceGuard(Callback):
+    """Stops at the first loss that is not finite, with the place and what to try."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Checks each batch on the CPU; on a GPU every 50th, because each check waits for the device."""
+        loss = outputs["loss"]
+        if loss.device.type == "cpu" or batch_idx % 50 == 0:
+            self._check(loss, trainer, f"batch {batch_idx}")
+
+    def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Checks the validation loss."""
+        if "val_loss" in trainer.callback_metrics:
+            self._check(trainer.callback_metrics["val_loss"], trainer, "validation")
+
+    def _check(self, loss: Tensor, trainer: Trainer, where: str) -> None:
+        if not bool(torch.isfinite(loss)):
+            raise TrainingDiverged(
+                f"the loss became {float(loss)} in epoch {trainer.current_epoch}, {where}; try a smaller settings.lr, "
+                "settings.precision=fp32, or look for outliers in the cases"
+            )
+
+
+class MetricForwarding(Callback):
+    """Hands the metrics of each epoch to whoever keeps them, and remembers the least of each."""
+
+    def __init__(
+        self, log_metrics: Callable[[dict[str, float], int], None], system: SystemMetrics | None = None
+    ) -> None:
+        self.log_metrics, self.system = log_metrics, system
+        self.least: dict[str, float] = {}
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Once an epoch, after validation; a metric that is not there yet is infinite and left out."""
+        metrics = {name: float(trainer.callback_metrics[name]) for name in METRICS if name in trainer.callback_metrics}
+        metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
+        self.log_metrics({**metrics, **(self.system.latest if self.system else {})}, trainer.current_epoch)
+        self.least |= {name: min(value, self.least.get(name, math.inf)) for name, value in metrics.items()}
+
+    def state_dict(self) -> dict[str, float]:
+        """For a resumed run."""
+        return dict(self.least)
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        """Go on from there."""
+        self.least = dict(state_dict)
+
+
+class EpochProgress(Callback):
+    """Epoch, losses and time left: a bar on a terminal, a line now and then elsewhere."""
+
+    SECONDS_BETWEEN_LINES = 5.0
+
+    def __init__(self, bar: bool, budget: TimeBudget) -> None:
+        self.budget = budget
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        console = Console(stderr=True)
+        self.progress: Progress | None = None
+        if bar and console.is_terminal:
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[losses]}"),
+            )
+            self.progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
+            self.epochs = self.progress.add_task("epochs", losses="")
+            self.batches = self.progress.add_task("batches", losses="")
+        self.started = self.said = 0.0
+        self.first_epoch = 0
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Starts the clock."""
+        self.started, self.first_epoch = time.monotonic(), trainer.current_epoch
+        if self.progress:
+            self.progress.update(self.epochs, total=trainer.max_epochs, completed=trainer.current_epoch)
+            self.progress.start()
+
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Empties the bar of batches."""
+        if self.progress:
+            self.progress.reset(self.batches, total=trainer.num_training_batches)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Moves the bar of batches."""
+        if self.progress:
+            self.progress.advance(self.batches)
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Shows the losses."""
+        metrics = trainer.callback_metrics
+        losses = " ".join(f"{name} {float(metrics[name]):.3g}" for name in METRICS if name in metrics)
+        done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
+        if self.progress:
+            self.progress.update(self.epochs, completed=done, losses=losses)
+        now = time.monotonic()
+        if not self.progress and (now - self.said > self.SECONDS_BETWEEN_LINES or done == total):
+            self.said = now
+            left = (now - self.started) / (done - self.first_epoch) * (total - done)
+            left = min(left, max(0.0, remaining)) if (remaining := self.budget.time_remaining()) is not None else left
+            log.info("epoch %d of %d: %s, at most %.0f s left", done, total, losses, left)
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        """Gives the terminal back, however training ended."""
+        if self.progress:
+            self.progress.stop()

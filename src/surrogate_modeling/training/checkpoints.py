@@ -1,0 +1,85 @@
+"""What training leaves on disk so that it can go on after any end: each file whole or absent."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from surrogate_modeling.common.atomic_file import write_whole
+
+log = logging.getLogger(__name__)
+BEST_FILE, FITTED_FILE = "best.ckpt", "fitted.json"
+KEPT_EPOCHS = 2
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint beside its final name, flushes it to the disk, and only then takes the name."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Save, or leave what was there.
+
+        Raises:
+            NotWritten: with the path and the bytes needed.
+        """
+        buffer = io.BytesIO()
+        torch.save(checkpoint, buffer)
+        write_whole(Path(path), buffer.getbuffer())
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """How fitting ended: the least of each metric, the number of epochs done, and the seconds it took."""
+
+    least: dict[str, float]
+    epochs: int
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def val_loss(self) -> float:
+        """The best validation loss."""
+        return self.least["val_loss"]
+
+
+def write_fitted(folder: Path, fitted: Fitted) -> None:
+    """Say that fitting is over, so that a run stopped later does not train another epoch."""
+    write_whole(folder / FITTED_FILE, json.dumps(asdict(fitted)).encode())
+
+
+def read_fitted(folder: Path) -> Fitted | None:
+    """How fitting ended, or None while it has not."""
+    path = folder / FITTED_FILE
+    return Fitted(**json.loads(path.read_text())) if path.exists() else None
+
+
+def checkpoints(folder: Path, monitor: str) -> tuple[ModelCheckpoint, ModelCheckpoint]:
+    """The callbacks that keep the best weights, and the last complete epochs to go on from."""
+    best = ModelCheckpoint(
+        folder, monitor=monitor, filename=BEST_FILE.removesuffix(".ckpt"), save_top_k=1, enable_version_counter=False
+    )
+    latest = ModelCheckpoint(
+        folder, monitor="epoch", mode="max", filename="{epoch}", save_top_k=KEPT_EPOCHS, save_on_train_epoch_end=True
+    )
+    return best, latest
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The last complete epoch that can be read; a damaged file is skipped for the one before, with a warning."""
+    files = sorted(
+        folder.glob("epoch=*.ckpt"), key=lambda path: int(path.stem.split("=")[1].split("-")[0]), reverse=True
+    )
+    for path in files:
+        try:
+            torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:
+            log.warning("checkpoint %s is damaged (%s); trying the one before", path, str(error).splitlines()[0][:200])
+        else:
+            return path
+    return None

@@ -1,0 +1,176 @@
+"""Fitting a surrogate with Lightning: the step, the optimiser, and what watches the run.
+
+Shape letters: B batch, H predicted rows of a window, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pytorch_lightning import Callback, Trainer, seed_everything
+from pytorch_lightning.callbacks import EarlyStopping
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.errors import UserError, first_line
+from surrogate_modeling.config.settings import Precision, SettingsConfig
+from surrogate_modeling.surrogate.device import choose_device
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.callbacks import (
+    AveragedWeights,
+    DivergenceGuard,
+    EpochProgress,
+    FreeRunValidation,
+    MetricForwarding,
+    TimeBudget,
+)
+from surrogate_modeling.training.checkpoints import (
+    BEST_FILE,
+    Fitted,
+    WholeFiles,
+    checkpoints,
+    latest_checkpoint,
+    read_fitted,
+    write_fitted,
+)
+from surrogate_modeling.training.compilation import compile_network
+from surrogate_modeling.training.module import SurrogateTraining
+from surrogate_modeling.training.system_metrics import SystemMetrics
+from surrogate_modeling.training.windows import WindowData
+
+log = logging.getLogger(__name__)
+LIGHTNING_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {
+    Precision.fp32: "32-true",
+    Precision.tf32: "32-true",
+    Precision.bf16: "bf16-mixed",
+}
+
+
+class OutOfMemory(UserError):
+    """The GPU or the machine has not enough memory for a step."""
+
+
+def _quieten_lightning() -> None:
+    """Keep Lightning's advertisements and its own use of deprecated calls out of the user's log."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
+
+
+def seed_run(seed: int) -> None:
+    """Seed Python, NumPy and torch: weights, batches and dropout of a run follow from the seed."""
+    seed_everything(seed, workers=True, verbose=False)
+
+
+def fit(
+    surrogate: Surrogate,
+    data: WindowData,
+    validation: Sequence[Case],
+    settings: SettingsConfig,
+    folder: Path,
+    log_metrics: Callable[[dict[str, float], int], None],
+) -> Fitted:
+    """Train in place; the surrogate leaves with the weights of the best monitored value.
+
+    Where the folder holds checkpoints of the same run, training goes on from the last complete epoch.
+
+    Args:
+        surrogate: with fitted scaling.
+        data: training and validation windows.
+        validation: the validation cases, for free runs.
+        settings: the recipe.
+        folder: where checkpoints go.
+        log_metrics: is given the losses and the epoch's number after each epoch.
+
+    Raises:
+        TrainingDiverged: the loss became NaN or infinite.
+        OutOfMemory: of the GPU or the machine.
+    """
+    device = choose_device(settings)
+    _quieten_lightning()
+    torch.set_float32_matmul_precision("highest" if settings.precision is Precision.fp32 else "high")
+    monitor = settings.monitor.value
+    if (fitted := read_fitted(folder)) is not None:
+        load_best(surrogate, folder, device)
+        return fitted
+    best, latest = checkpoints(folder, monitor)
+    budget = TimeBudget(settings.max_minutes)
+    # Free runs come before the averaged weights are taken out again.
+    every = settings.free_run_every
+    validated = [FreeRunValidation(surrogate, validation, every, budget)] if every else []
+    averaged = [AveragedWeights(settings.ema)] if settings.ema else []
+    system = SystemMetrics() if settings.system_metrics else None
+    forwarding = MetricForwarding(log_metrics, system)
+    callbacks = [
+        budget,
+        DivergenceGuard(),
+        *([system] if system else []),
+        *validated,
+        *averaged,
+        EarlyStopping(monitor, patience=settings.patience, check_finite=False),
+        best,
+        latest,
+        forwarding,
+        EpochProgress(settings.progress_bar, budget),
+    ]
+    trainer = _make_trainer(settings, device, folder, callbacks)
+    resume_from = latest_checkpoint(folder)
+    module = SurrogateTraining(surrogate, settings, budget)
+    if settings.compile:
+        compile_network(surrogate.network, device)
+    with out_of_memory_named(trainer):
+        trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    fitted = Fitted(forwarding.least, trainer.current_epoch, budget.time_elapsed())
+    write_fitted(folder, fitted)
+    load_best(surrogate, folder, device)
+    return fitted
+
+
+def _make_trainer(settings: SettingsConfig, device: torch.device, folder: Path, callbacks: list[Callback]) -> Trainer:
+    return Trainer(
+        accelerator="gpu" if device.type == "cuda" else "cpu",
+        devices=1,
+        precision=LIGHTNING_PRECISION[settings.precision],
+        max_epochs=settings.epochs,
+        gradient_clip_val=settings.gradient_clip,
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+    )
+
+
+@contextmanager
+def out_of_memory_named(trainer: Trainer) -> Iterator[None]:
+    """Turn memory running out while fitting into a refusal with the place and what to try."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_of_memory(error):
+            raise
+        where = f"epoch {trainer.current_epoch}, batch {trainer.fit_loop.batch_idx}"
+        raise OutOfMemory(
+            f"out of memory in {where} ({first_line(error)}); try a smaller "
+            "settings.batch_size or settings.horizon, or settings.precision=bf16"
+        ) from None
+
+
+def is_of_memory(error: Exception) -> bool:
+    """Whether there was too little memory."""
+    # torch has a class for the GPU only; what its CPU allocator says is matched by the allocator's name.
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "DefaultCPUAllocator" in str(error)
+
+
+def load_best(surrogate: Surrogate, folder: Path, device: torch.device) -> None:
+    """Give the surrogate the weights of the best monitored value."""
+    saved = torch.load(folder / BEST_FILE, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "surrogate."
+    surrogate.load_state_dict({key.removeprefix(prefix): v for key, v in saved.items() if key.startswith(prefix)})
+    surrogate.to(device).eval()

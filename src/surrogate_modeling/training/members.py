@@ -1,0 +1,82 @@
+"""Members of an ensemble fitted one after another, and the band calibrated on what came out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.surrogate.device import choose_device
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.checkpoints import Fitted
+from surrogate_modeling.training.fit import fit, seed_run
+from surrogate_modeling.training.windows import WindowData, WindowDataset
+
+log = logging.getLogger(__name__)
+CALIBRATION_WINDOWS = 256
+# Of all cases together, the shorter ones filled up; longer cases are cut.
+CALIBRATION_ROWS = 200_000
+
+Watch = Callable[[dict[str, float], int], None]
+
+
+def fit_members(
+    surrogate: Surrogate,
+    windows: WindowData,
+    validation: Sequence[Case],
+    settings: SettingsConfig,
+    folder: Path,
+    watched: Watch,
+) -> Fitted:
+    """Train the surrogate in place: one network, or every member of an ensemble in turn.
+
+    Member k is what a run with ``settings.seed + k`` and the same split gives. Its checkpoints are in
+    ``member<k>/``, and a member that is finished is not trained again.
+
+    Args:
+        surrogate: with fitted scaling.
+        windows: training and validation windows.
+        validation: the validation cases.
+        settings: the recipe.
+        folder: where checkpoints go.
+        watched: is given the metrics of each epoch, those of member k > 0 as ``member<k>/<metric>``.
+
+    Returns:
+        The mean over the members of the least of each metric, the epochs of the longest fit, and the seconds of all.
+    """
+    if not isinstance(surrogate.network, EnsembleNetwork):
+        calibrate(surrogate, windows.training)
+        return fit(surrogate, windows, validation, settings, folder, watched)
+    fits = []
+    for k in range(settings.ensemble):
+        log.info("member %d of %d", k + 1, settings.ensemble)
+        own = replace(settings, seed=(settings.seed + k) % 2**32)
+        seed_run(own.seed)
+        member = Surrogate(replace(surrogate.description, members=1))
+        member.scaling.load_state_dict(surrogate.scaling.state_dict())
+        calibrate(member, windows.training)
+        data = WindowData(windows.training, windows.validation, own)
+        watch = _prefixed(watched, f"member{k}/") if k else watched
+        fits.append(fit(member, data, validation, own, folder / f"member{k}", watch))
+        surrogate.network.members[k] = member.network
+    surrogate.to(choose_device(settings)).eval()
+    shared = set.intersection(*(set(fitted.least) for fitted in fits))
+    least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}
+    return Fitted(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
+
+
+def _prefixed(watched: Watch, prefix: str) -> Watch:
+    return lambda metrics, epoch: watched({f"{prefix}{name}": value for name, value in metrics.items()}, epoch)
+
+
+def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
+    """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
+    spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
+    firsts = windows.first_windows.tolist()
+    surrogate.network.calibrate(windows.whole_cases(CALIBRATION_ROWS), windows.__getitems__(firsts + spread))

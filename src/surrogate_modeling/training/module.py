@@ -1,0 +1,140 @@
+"""The Lightning module of one training step: roll the window out, compare, optimise.
+
+Shape letters: B batch, H predicted rows of a window, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.nn import functional as fn
+from torch.optim import Optimizer
+
+from surrogate_modeling.config.settings import Criterion, Schedule, SettingsConfig
+from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.surrogate.model import Surrogate, roll_out
+from surrogate_modeling.training.callbacks import TimeBudget
+from surrogate_modeling.training.windows import epoch_seed
+
+# What is left of the learning rate at the end of the cosine.
+LAST_RATE = 0.02
+
+
+# In training standard deviations. A network that is still untrained runs away over hundreds of rows: what lies farther
+# out has nothing to teach, and its square is soon infinite.
+LARGEST_FED_BACK = 1000.0
+
+
+CRITERIA: dict[Criterion, Callable[..., Tensor]] = {
+    Criterion.mse: fn.mse_loss,
+    Criterion.l1: fn.l1_loss,
+    Criterion.smoothl1: fn.smooth_l1_loss,
+}
+
+
+class SurrogateTraining(LightningModule):
+    """One training step: roll the window out, compare with the truth in standardised units.
+
+    Args:
+        surrogate: with fitted scaling; its network is trained in place.
+        settings: the recipe.
+        budget: of training time; None for no limit.
+    """
+
+    column_weight: Tensor
+
+    def __init__(self, surrogate: Surrogate, settings: SettingsConfig, budget: TimeBudget | None = None) -> None:
+        super().__init__()
+        self.surrogate = surrogate
+        self.settings = settings
+        self.budget = budget or TimeBudget(None)
+        self.criterion = CRITERIA[settings.criterion]
+        channels = surrogate.description.channels
+        weight = torch.full((len(channels.predicted),), settings.byproduct_weight)
+        weight[channels.target_indices] = 1.0
+        self.register_buffer("column_weight", weight / weight.mean(), persistent=False)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Dropout and noise follow from seed and epoch alone, so that a resumed run equals an uninterrupted one."""
+        # Not at the start of the epoch: the loader draws after that, but before in a resumed run.
+        if batch_idx == 0:
+            torch.manual_seed(epoch_seed(self.settings.seed, self.current_epoch))
+
+    def training_step(self, batch: Batch, batch_index: int) -> Tensor:
+        """Loss of one batch of windows, over the rows of the horizon that this epoch asks for."""
+        rows = self._horizon()
+        past, control, truth, weight = batch
+        if self.settings.noise:
+            past = past.clone()
+            given = past[..., control.shape[-1] :]
+            given += self.settings.noise * torch.randn_like(given)
+        return self._loss("train_loss", past, control[:, :rows], truth[:, :rows], weight[:, :rows])
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """The same on validation windows, always over the whole horizon and without noise."""
+        self._loss("val_loss", *batch)
+
+    def _horizon(self) -> int:
+        settings = self.settings
+        full, growth = settings.loss_rows, settings.horizon_growth
+        share = min(1.0, (self.current_epoch + 1) / growth) if growth else 1.0
+        return settings.out_len + round(share * (full - settings.out_len))
+
+    def _loss(self, name: str, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+        predicted = roll_out(self.surrogate.network, past, control, self.settings.cut_gradients, LARGEST_FED_BACK)
+        per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
+        loss = (per_row * weight).sum() / weight.sum()
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(past), sync_dist=True)
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        """AdamW (Loshchilov and Hutter 2019), which without weight decay is Adam (Kingma and Ba 2015)."""
+        settings = self.settings
+        parameters = list(self.surrogate.network.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+        if settings.lr_schedule is Schedule.constant and not settings.warmup:
+            return optimizer
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: rate_factor(step, steps, settings, self.budget.share)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """By the norm of all gradients. Lightning's own refuses a fused optimiser with bf16, as it must with fp16."""
+        if gradient_clip_val is not None:
+            torch.nn.utils.clip_grad_norm_(self.surrogate.network.parameters(), gradient_clip_val)
+
+
+def rate_factor(step: int, steps: int, settings: SettingsConfig, spent: float = 0.0) -> float:
+    """Learning rate of a step as a share of ``lr``: linear warm-up, then constant or half a cosine down to 2 %.
+
+    The cosine is that of Loshchilov and Hutter 2017 (SGDR) without restarts. Where time ends training before the
+    steps do, it goes by the time: the averaged weights are those of a learning rate that came to its end.
+
+    Args:
+        step: done so far.
+        steps: in all.
+        settings: the recipe.
+        spent: share of the time budget.
+    """
+    warmup = settings.warmup * steps
+    rise = min(1.0, max((step + 1) / warmup, spent / settings.warmup)) if warmup >= 1 else 1.0
+    if settings.lr_schedule is Schedule.constant:
+        return rise
+    course = min(1.0, max(step / max(1, steps), spent))
+    return rise * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * course)))

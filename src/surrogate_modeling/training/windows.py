@@ -1,0 +1,242 @@
+"""Cases -> the starts of their windows in one tensor of all rows.
+
+Windows are never made: a batch is one gather from the rows, which stay where the cases were read to, and is
+standardised on the way.
+
+Shape letters: N all rows, W windows, B batch, T time, H predicted rows of a window, F feature (C control, then P
+predicted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.surrogate.scaling import Standardizer
+
+NUMBERS_AT_ONCE = 65_536
+
+
+class WindowDataset(Dataset[Batch]):
+    """All windows of some cases: ``rows`` (N, F) in physical units, ``starts`` (W,) the first row of each window.
+
+    Where less than the horizon is left of a case, but at least half of it, the window is kept and its missing rows
+    have weight 0; so is the only window of a case shorter than that.
+
+    Indexing with a list gives the whole batch at once (PyTorch's loader calls ``__getitems__``), so any sampler works,
+    Lightning's distributed ones among them.
+
+    Args:
+        cases: physical units.
+        scaling: fitted on the training cases.
+        in_len: past rows of a window.
+        horizon: predicted rows of a window.
+        controls: C.
+        stride: rows between starts.
+    """
+
+    def __init__(
+        self,
+        cases: Sequence[Case],
+        scaling: Standardizer,
+        in_len: int,
+        horizon: int,
+        controls: int,
+        stride: int = 1,
+    ) -> None:
+        self.in_len, self.horizon, self.controls = in_len, horizon, controls
+        # Multiplying takes half the time of dividing, and differs by one rounding.
+        self.mean, self.factor = scaling.mean.clone(), scaling.scale.reciprocal()
+        self.rows, firsts = rows_of(cases)
+        lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]
+        counts = [last // stride + 1 for last in lasts]
+        # One number per window, and what is said of a case once per case: a run has millions of windows.
+        self.starts = torch.empty(sum(counts), dtype=torch.int64)
+        for part, first in zip(self.starts.split(counts), firsts, strict=True):
+            torch.arange(first, first + stride * len(part), stride, out=part)
+        self.first_windows = torch.tensor([0, *counts[:-1]]).cumsum(0)
+        self.case_ends = torch.tensor([first + len(case.values) for case, first in zip(cases, firsts, strict=True)])
+        last_starts = self.starts[self.first_windows + torch.tensor(counts) - 1]
+        self.complete = bool((last_starts + in_len + horizon <= self.case_ends).all())
+        self._place_pieces()
+
+    def to(self, rows: Tensor) -> None:
+        """Go to where these rows, a copy of the dataset's own, are; batches are then gathered there."""
+        self.rows = rows
+        self.starts, self.first_windows, self.case_ends, self.mean, self.factor = (
+            part.to(rows.device) for part in (self.starts, self.first_windows, self.case_ends, self.mean, self.factor)
+        )
+        self._place_pieces()
+
+    def _place_pieces(self) -> None:
+        """The rows seen as all complete windows (N - T + 1, T F), which overlap, their scaling and their weight."""
+        length, features = self.in_len + self.horizon, self.rows.shape[1]
+        pieces = max(0, len(self.rows) - length + 1)
+        self._pieces = self.rows.as_strided((pieces, length * features), (features, 1))
+        self._mean_of_piece, self._factor_of_piece = self.mean.repeat(length), self.factor.repeat(length)
+        self._whole_weight = torch.ones(1, self.horizon, device=self.rows.device)
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, index: int) -> Batch:
+        past, control, truth, weight = self.__getitems__([index])
+        return past[0], control[0], truth[0], weight[0]
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """As :meth:`gather`."""
+        # By way of numpy, which reads a list of numbers three times as fast as torch.
+        return self.gather(torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device))
+
+    def gather(self, windows: Tensor) -> Batch:
+        """Past (B, in_len, F), controls (B, H, C), truth (B, H, P), standardised, and weight (B, H) of windows (B,)."""
+        return self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
+
+    def whole_cases(self, most_rows: int) -> Batch:
+        """Every case from its first row to the end of the longest, or to ``most_rows`` of all cases together."""
+        longest = int((self.case_ends - self.starts[self.first_windows]).max())
+        rows = max(self.in_len + 1, min(longest, most_rows // len(self.first_windows)))
+        return self._gather(self.first_windows, rows)
+
+    def _gather(self, windows: Tensor, rows: int) -> Batch:
+        wanted = self.starts[windows, None] + torch.arange(rows, device=self.starts.device)
+        ends = self.case_ends[torch.bucketize(windows, self.first_windows, right=True) - 1, None]
+        # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
+        block = self.rows.index_select(0, torch.minimum(wanted, ends - 1).flatten()).unflatten(0, wanted.shape)
+        block.sub_(self.mean).mul_(self.factor)
+        return self._parts(block, (wanted < ends)[:, self.in_len :].float())
+
+    def _gather_complete(self, windows: Tensor) -> Batch:
+        """The same of windows with all their rows, each copied as one piece: a quarter less time."""
+        block = self._pieces.index_select(0, self.starts[windows])
+        block.sub_(self._mean_of_piece).mul_(self._factor_of_piece)
+        return self._parts(block.view(len(block), -1, self.rows.shape[1]), self._whole_weight.expand(len(block), -1))
+
+    def _parts(self, block: Tensor, weight: Tensor) -> Batch:
+        past, future = block.tensor_split((self.in_len,), dim=1)
+        control, truth = future.tensor_split((self.controls,), dim=-1)
+        return past, control, truth, weight
+
+
+def rows_of(cases: Sequence[Case]) -> tuple[Tensor, list[int]]:
+    """All rows of some cases (N, F) and where each begins; views of one array, as cases are read to, are not copied."""
+    width = cases[0].values.shape[1]
+    base = cases[0].values.base
+    if isinstance(base, np.ndarray) and base.shape[1:] == (width,) and all(case.values.base is base for case in cases):
+        bytes_per_row = base.strides[0]
+        return torch.from_numpy(base), [(case.values.ctypes.data - base.ctypes.data) // bytes_per_row for case in cases]
+    lengths = [len(case.values) for case in cases]
+    rows = np.concatenate([case.values for case in cases], dtype=np.float32)
+    return torch.from_numpy(rows), np.cumsum([0, *lengths[:-1]]).tolist()
+
+
+class WindowSampler(Sampler[int]):
+    """Every window once in a new order each epoch, or so many drawn: a share from the first rows of the cases.
+
+    A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains what
+    will be asked. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a resumed
+    run goes on as if it had never stopped.
+
+    Args:
+        windows: to draw from.
+        settings: ``seed``, ``windows_per_epoch`` and ``first_share``.
+    """
+
+    def __init__(self, windows: WindowDataset, settings: SettingsConfig) -> None:
+        self.windows, self.settings, self.epoch = windows, settings, 0
+        self.count = settings.windows_per_epoch or len(windows)
+        self.whole = settings.windows_per_epoch is None and not settings.first_share
+
+    def set_epoch(self, epoch: int) -> None:
+        """Say which epoch the next order is for."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        # Python's numbers take several times the memory of the tensor's.
+        return chain.from_iterable(part.tolist() for part in self.order().split(NUMBERS_AT_ONCE))
+
+    def order(self) -> Tensor:
+        """The windows of this epoch (W,)."""
+        random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
+        if self.whole:
+            return torch.randperm(self.count, generator=random)
+        firsts = self.windows.first_windows.cpu()
+        anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
+        at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
+        first = torch.rand(self.count, generator=random) < self.settings.first_share
+        return torch.where(first, at_first, anywhere)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed for each epoch of a run; another run's seed gives others."""
+    return (seed * 1_000_003 + epoch) % 2**63
+
+
+def _whole(batch: Any) -> Any:
+    """The dataset gives whole batches already."""
+    return batch
+
+
+class WindowLoader(DataLoader[Batch]):
+    """PyTorch's loader, whose batches are parts of the sampler's tensor: no number of a window is ever Python's.
+
+    With another sampler around ours, as Lightning's distributed strategies put one, it is PyTorch's loader as it is.
+    """
+
+    def __init__(self, windows: WindowDataset, batch_size: int, sampler: Sampler[int]) -> None:
+        super().__init__(windows, batch_size, sampler=sampler, collate_fn=_whole)
+
+    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
+        if isinstance(self.dataset, WindowDataset) and isinstance(self.sampler, WindowSampler):
+            return self._batches(self.dataset, self.sampler)
+        return super().__iter__()
+
+    def _batches(self, windows: WindowDataset, sampler: WindowSampler) -> Iterator[Batch]:
+        # A generator: Lightning says which epoch it is after it has taken the iterator.
+        for part in sampler.order().to(windows.starts.device).split(self.batch_size or len(sampler)):
+            yield windows.gather(part)
+
+
+class WindowData(LightningDataModule):
+    """Training and validation windows for Lightning; no worker processes, because a batch is one gather.
+
+    Args:
+        training: windows.
+        validation: windows.
+        settings: ``batch_size`` and what :class:`WindowSampler` takes.
+    """
+
+    def __init__(self, training: WindowDataset, validation: WindowDataset, settings: SettingsConfig) -> None:
+        super().__init__()
+        self.training, self.validation, self.settings = training, validation, settings
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Windows in the order of :class:`WindowSampler`."""
+        windows = self._placed(self.training)
+        return WindowLoader(windows, self.settings.batch_size, WindowSampler(windows, self.settings))
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """In order."""
+        return DataLoader(self._placed(self.validation), self.settings.batch_size, collate_fn=_whole)
+
+    def _placed(self, windows: WindowDataset) -> WindowDataset:
+        if self.trainer is not None:
+            device = self.trainer.strategy.root_device
+            # Both sets may be windows of the same rows, which are then moved once.
+            moved = {id(part.rows): part.rows.to(device) for part in (self.training, self.validation)}
+            for part in (self.training, self.validation):
+                part.to(moved[id(part.rows)])
+        return windows

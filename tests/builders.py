@@ -1,0 +1,163 @@
+"""Builders shared by the tests: small synthetic cases of known form, on disk and in memory, and composed configs."""
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig
+
+from surrogate_modeling.cases.case import Case, CaseSet
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.folder import read_cases
+from surrogate_modeling.cases.grid import Grid
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
+from surrogate_modeling.config.composition import register_schemas
+
+# Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
+NAMES = ("valve", "load", "T", "p")
+UNITS = ("-", "kW", "degC", "bar")
+CONTROLS = 2
+TRAIN = PROJECT_ROOT / "src" / "surrogate_modeling" / "train.py"
+
+
+def lag(control: np.ndarray, rows: float, start: float = 0.0) -> np.ndarray:
+    """First-order lag with a time constant in rows: y[t] = k y[t-1] + (1 - k) u[t], k = exp(-1 / rows)."""
+    keep, state, states = np.exp(-1.0 / rows), start, []
+    for value in control:
+        state = keep * state + (1.0 - keep) * value
+        states.append(state)
+    return np.array(states)
+
+
+def smooth_values(rows: int, seed: int = 0) -> np.ndarray:
+    """(rows, 4): a stepped and a waving control, a lag of the first, and a lag of both."""
+    rng = np.random.default_rng(seed)
+    valve = np.repeat(rng.uniform(0, 1, rows // 10 + 1), 10)[:rows]
+    load = 5.0 + np.sin(np.arange(rows) / rng.uniform(4, 12))
+    return np.column_stack((valve, load, 20.0 + 5.0 * lag(valve, 5), 1.0 + lag(valve, 15) + 0.1 * lag(load, 50)))
+
+
+def make_case(name: str = "case", rows: int = 40, seed: int = 0, step: float = 1.0) -> Case:
+    """A case in memory."""
+    return Case(name, step * np.arange(rows), smooth_values(rows, seed).astype(np.float32))
+
+
+def make_channels(targets: Sequence[str] | None = None) -> Channels:
+    """The columns of :func:`make_case`."""
+    predicted = NAMES[CONTROLS:]
+    return Channels(NAMES[:CONTROLS], predicted, tuple(targets or predicted), dict(zip(NAMES, UNITS, strict=True)))
+
+
+def write_table(
+    path: Path,
+    time: Sequence[float] | np.ndarray,
+    values: np.ndarray,
+    names: Sequence[str] = NAMES,
+    units: Sequence[str] = UNITS,
+) -> Path:
+    """One file in the case format, every digit kept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerows([("time", *names), ("s", *units)])
+        writer.writerows([repr(float(x)) for x in (t, *row)] for t, row in zip(time, values, strict=True))
+    return path
+
+
+def write_cases(folder: Path, count: int = 6, rows: int = 40, step: float = 1.0, longer: int = 5) -> Path:
+    """``case0.csv``, ``case1.csv``, ... of :func:`smooth_values`, each ``longer`` rows longer than the one before."""
+    for i in range(count):
+        length = rows + longer * i
+        write_table(folder / f"case{i}.csv", step * np.arange(length), smooth_values(length, seed=i))
+    return folder
+
+
+def read(folder: Path, controls: int | Sequence[str] = CONTROLS, min_rows: int = 11, **options: object) -> CaseSet:
+    """The cases of a folder on a grid of one second."""
+    arguments = {"targets": None, "grid": Grid(1.0, 5.0), "workers": 2, "progress_bar": False, **options}
+    return read_cases(folder, controls, min_rows=min_rows, **arguments)  # type: ignore[arg-type]
+
+
+def refused(folder: Path, **options: object) -> str:
+    """What is said about a folder of cases that cannot be read."""
+    with pytest.raises(UserError) as caught:
+        read(folder, **options)
+    return str(caught.value)
+
+
+def composed(*overrides: str) -> DictConfig:
+    """The configuration as Hydra composes it from the shipped YAML and overrides."""
+    register_schemas()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return compose("config", list(overrides))
+
+
+def write_plant(folder: Path, count: int = 6, rows: int = 60) -> Path:
+    """Cases of a first-order lag, with names that test file names."""
+    folder.mkdir()
+    for i in range(count):
+        rng = np.random.default_rng(i)
+        control = np.repeat(rng.uniform(0, 1, rows // 10 + 1), 10)[: rows + 5 * i]
+        state = np.zeros(len(control))
+        for t in range(1, len(control)):
+            state[t] = 0.9 * state[t - 1] + 0.1 * control[t]
+        with (folder / f"case{i}.v1.csv").open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time", "bulb", "T/out", "圧力.a", "fixed"])
+            writer.writerow(["s", "-", "degC", "bar", "-"])
+            writer.writerows(
+                [t, f"{c:.5f}", f"{20 + 5 * s:.5f}", f"{1 + s * s:.5f}", 3]
+                for t, (c, s) in enumerate(zip(control, state, strict=True))
+            )
+    return folder
+
+
+def run_command(tmp_path: Path, command: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours in ``tmp_path``, with a store of its own there."""
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *command, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+
+
+@contextmanager
+def disk(tmp_path: Path, size: str) -> Iterator[Path]:
+    """A disk of its own, as small as wanted; the test is skipped where none may be mounted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no mount command")
+    if done.returncode:
+        pytest.skip(f"may not mount a small disk: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path, leave: int = 0) -> Path:
+    """Fill a disk up to so many bytes; returns the file that does."""
+    ballast = folder / "ballast"
+    with ballast.open("ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            file.truncate(max(0, file.tell() - leave))
+    return ballast

@@ -1,0 +1,25 @@
+"""Roles of the columns that do not fit the files."""
+
+import pytest
+from builders import NAMES, UNITS
+
+from surrogate_modeling.cases.channels import assign_roles
+from surrogate_modeling.common.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("controls", "targets", "said"),
+    [
+        (4, None, "dataset.controls=4: the files have 4 columns after time"),
+        (99, None, "dataset.controls=99"),
+        (["valve", "x", "y"], None, "dataset.controls: 'x', 'y' not among the columns: valve, load, T, p"),
+        (["valve", "valve"], None, "dataset.controls: valve named twice"),
+        (list(NAMES), None, "dataset.controls: names every column"),
+        (2, ["load"], "dataset.targets: 'load' not among the predicted columns: T, p"),
+        (2, ["T", "T"], "dataset.targets: T named twice"),
+    ],
+)
+def test_roles_that_do_not_fit(controls: int | list[str], targets: list[str] | None, said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        assign_roles(NAMES, UNITS, controls, targets)
+    assert str(caught.value).startswith(said)

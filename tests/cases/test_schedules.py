@@ -1,0 +1,115 @@
+"""What a schedule must hold, and how it is put on the surrogate's step."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from surrogate_modeling.cases import schedules
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.problems import file_refusal
+from surrogate_modeling.cases.schedules import Demands, Schedule, read_chunks, read_schedule, schedule_files
+from surrogate_modeling.common.errors import UserError
+
+CHANNELS = Channels(("u",), ("p", "q"), ("p",), {"u": "-", "p": "bar", "q": "°C"})
+DEMANDS = Demands(CHANNELS, 1.0, 2, 5.0)
+
+
+def write(folder: Path, *lines: str, name: str = "a.csv") -> Path:
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def read(path: Path, demands: Demands = DEMANDS) -> Schedule:
+    result = read_schedule(path, demands)
+    assert isinstance(result, Schedule), result
+    return result
+
+
+def problems(path: Path, demands: Demands = DEMANDS) -> str:
+    result = read_schedule(path, demands)
+    assert isinstance(result, list)
+    return "\n".join(map(str, result))
+
+
+def test_a_file_a_folder_or_the_files_that_match(tmp_path: Path) -> None:
+    for name in ("case10.csv", "case2.csv", "families.csv", "plan.json"):
+        write(tmp_path, "x", name=name)
+
+    def names(place: Path) -> list[str]:
+        return [path.name for path in schedule_files(place)]
+
+    assert names(tmp_path) == ["case2.csv", "case10.csv", "families.csv"]
+    assert names(tmp_path / "case*.csv") == ["case2.csv", "case10.csv"]
+    assert names(tmp_path / "case2.csv") == ["case2.csv"]
+    with pytest.raises(UserError, match=r"cases=.*: no file b\*.csv in this folder"):
+        names(tmp_path / "b*.csv")
+
+
+def test_columns_are_found_by_name_and_others_left_aside(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,q,note,u,p", "s,°C,-,-,bar", "0,20,9,1,5", "1,21,,2,6", "2,22,9,3,7")
+    schedule = read(path)
+    assert schedule.has_truth
+    assert schedule.case.name == "a"
+    np.testing.assert_array_equal(schedule.case.values, [[1, 5, 20], [2, 6, 21], [3, 7, 22]])
+
+
+@pytest.mark.parametrize("absent", ["2,3,,", "2,3,NaN,nan", "2,3", "2,3,"])
+def test_the_truth_may_be_absent_after_the_first_rows(tmp_path: Path, absent: str) -> None:
+    path = write(tmp_path, "time,u,p,q", "s,-,bar,°C", "0,1,5,20", "1,2,6,21", absent)
+    schedule = read(path)
+    assert not schedule.has_truth
+    np.testing.assert_array_equal(schedule.case.values, [[1, 5, 20], [2, 6, 21], [3, np.nan, np.nan]])
+
+
+def test_finer_steps_are_decimated_as_far_as_each_column_is_given(tmp_path: Path) -> None:
+    rows = [f"{k / 2},{10 * k},{k if k < 4 else ''},{2 * k if k < 3 else ''}" for k in range(7)]
+    path = write(tmp_path, "time,u,p,q", "s,-,bar,°C", *rows)
+    schedule = read(path)
+    np.testing.assert_array_equal(schedule.case.time, [0, 1, 2, 3])
+    np.testing.assert_array_equal(schedule.case.values[:, 0], [0, 20, 40, 60])
+    # p is given up to 1.5 s, which reaches the grid's second row and not its third.
+    np.testing.assert_array_equal(schedule.case.values[:, 1], [0, 2, np.nan, np.nan])
+    np.testing.assert_array_equal(schedule.case.values[:, 2], [0, 4, np.nan, np.nan])
+
+
+def test_one_given_row_is_enough_for_a_surrogate_that_asks_for_one(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,u,p,q", "s,-,bar,°C", "0,1,5,20", "1,2,,", "2,3,,")
+    schedule = read(path, Demands(CHANNELS, 1.0, 1, 5.0))
+    np.testing.assert_array_equal(schedule.case.values[:, 1], [5, np.nan, np.nan])
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "time,u,p", "s,K,bar", "0,1,5", "1,2,6")
+    assert "missing columns 'q'" in problems(path)
+    assert "line 2, column 2 ('u'): unit 'K', the surrogate was trained on '-'" in problems(path)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (["0,1,5,20", "1,2,,21", "2,3,,"], "too few are given of 'p' (1 rows)"),
+        (["0,1,5,20", "1,,6,21", "2,3,7,"], "line 4, column 2 ('u'): empty cell"),
+        (["0,1,5,20", "1,2,6,21", "2,3,x,"], "line 5, column 3 ('p'): text 'x'"),
+        (["0,1,5,20", "1,2,6,21"], "at least one more is needed"),
+        (["0,1,5,20", "2,2,6,21", "4,3,7,22"], "rows every 2 s, the surrogate steps by 1 s"),
+        (["0,1,5,20", "1,2,6,21", "2,2,6,21", "3,2,6,21", "30,3,7,22"], "allow it with max_gap=null"),
+    ],
+)
+def test_refusals(tmp_path: Path, rows: list[str], said: str) -> None:
+    assert said in problems(write(tmp_path, "time,u,p,q", "s,-,bar,°C", *rows))
+
+
+def test_chunks_bound_what_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = ["time,u,p,q", "s,-,bar,°C", "0,1,5,20", "1,2,6,21", "2,3,,"]
+    files = [write(tmp_path, *rows, name=f"{i}.csv") for i in range(7)]
+    monkeypatch.setattr(schedules, "CHUNK_BYTES", 2 * files[0].stat().st_size)
+    files[3].write_text("nothing")
+    files.append(tmp_path / "gone.csv")
+    chunks = list(read_chunks(files, DEMANDS, workers=2))
+    assert [len(good) for good, _ in chunks] == [2, 1, 2, 1]
+    bad = [problem for _, some in chunks for problem in some]
+    assert [problem.file.name for problem in bad] == ["3.csv", "gone.csv"]
+    message = str(file_refusal("folder", bad, 6))
+    assert message.startswith("2 problems in 2 files of folder; the other 6 were predicted:\n  3.csv: line 1")

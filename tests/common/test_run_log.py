@@ -1,0 +1,52 @@
+"""What a run says, counted, and said on a full disk."""
+
+import logging
+from pathlib import Path
+
+import pytest
+from builders import disk, fill
+
+from surrogate_modeling.common.run_log import say_full_disk_once, warnings_counted
+
+
+def test_warnings_are_counted_and_those_of_the_store_are_not() -> None:
+    log = logging.getLogger("surrogate_modeling.anything")
+    with warnings_counted() as counted:
+        assert counted.summary() == ""
+        for case in ("a", "b", "a"):
+            log.warning("case %s is short", case)
+        log.info("not this")
+        with warnings_counted() as inner:
+            log.error("worse")
+        assert inner is counted
+        logging.getLogger("surrogate_modeling.tracking").warning("the store is away")
+    log.warning("after it")
+    assert counted.summary() == "2 x case a is short\n1 x case b is short\n1 x worse"
+
+
+def test_of_very_many_the_rest_is_counted() -> None:
+    with warnings_counted() as counted:
+        for number in range(50):
+            logging.getLogger("x").warning("warning %d", number)
+    lines = counted.summary().splitlines()
+    assert (len(lines), lines[0], lines[-1]) == (31, "1 x warning 0", "and 20 more, see above")
+
+
+def test_a_full_disk_is_said_once_by_a_log_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with disk(tmp_path, "64k") as folder:
+        handler = logging.FileHandler(folder / "train.log")
+        root = logging.getLogger()
+        root.addHandler(handler)
+        try:
+            say_full_disk_once()
+            fill(folder)
+            for _ in range(3):
+                handler.handle(logging.makeLogRecord({"msg": "x" * 5000}))
+            said = capsys.readouterr().err
+            assert said == f"{folder}/train.log: No space left on device; what is said from here on is missing there\n"
+            handler.handle(logging.makeLogRecord({"msg": "%d", "args": ("not a number",)}))
+            assert "Traceback" in capsys.readouterr().err, "a mistake of ours is still shown"
+        finally:
+            root.removeHandler(handler)
+            (folder / "ballast").unlink()
+            handler.close()

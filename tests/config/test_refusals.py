@@ -1,0 +1,57 @@
+"""How a command ends: exit codes, and one message."""
+
+import pytest
+from builders import composed
+from hydra.errors import HydraException, OverrideParseException
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.refusals import configuration_message, run_command
+
+
+def ending(error: BaseException) -> int:
+    def main() -> None:
+        raise error
+
+    return run_command(main)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("settings.x=1: no"), 2, "error: settings.x=1: no\n"),
+        (HydraException("first\n   second\n\n"), 2, "error: first second\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_endings(error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ending(error) == code
+    assert capsys.readouterr().err == said
+
+
+def test_success_and_faults_of_ours() -> None:
+    assert run_command(lambda: 1.5) == 0
+    with pytest.raises(ZeroDivisionError):
+        ending(ZeroDivisionError())
+
+
+def message(*overrides: str) -> str:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whichever of Hydra's and OmegaConf's
+        composed("dataset=csv", *overrides)
+    said = configuration_message(caught.value)
+    assert "\n" not in said
+    return said
+
+
+def test_unknown_keys_and_wrong_types_name_the_key_and_what_is_allowed() -> None:
+    assert message("model.widht=3").startswith("model.widht: no such key; did you mean width? known: name, heads")
+    assert message("settings.zzz=3").startswith("settings.zzz: no such key; known: is_debug")
+    assert message("settings.epochs=abc").startswith("settings.epochs: Value 'abc'")
+    wrong = message("settings.criterion=mae")
+    assert all(word in wrong for word in ("settings.criterion", "mae", "mse", "l1", "smoothl1"))
+    assert message("model=resnet") == "model=resnet: no such file in hydra/model/; known: bt, dol, don, dot, lstm, ssm"
+
+
+def test_names_that_need_quotes_are_explained() -> None:
+    with pytest.raises(OverrideParseException) as caught:
+        composed("dataset.targets=[a b,(c]")
+    assert configuration_message(caught.value).startswith("dataset.targets=[a b,(c]: not readable as key=value; put")

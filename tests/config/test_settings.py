@@ -1,0 +1,76 @@
+"""Ranges and combinations: what is refused, by the key, what was given, and what is allowed."""
+
+from typing import Any
+
+import pytest
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.dataset import DatasetConfig, Split
+from surrogate_modeling.config.models import BtConfig, DotConfig
+from surrogate_modeling.config.settings import SettingsConfig
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"in_len": 0}, "settings.in_len=0: must be at least 1"),
+        ({"out_len": 11}, "settings.out_len=11: must be at most settings.in_len=10"),
+        ({"seed": -1}, "settings.seed=-1: must be at least 0 and at most 4294967295"),
+        ({"seed": 2**32}, "settings.seed=4294967296"),
+        ({"lr": 0.0}, "settings.lr=0.0: must be above 0"),
+        ({"lr": float("nan")}, "settings.lr=nan"),
+        ({"decimate_range": float("inf")}, "settings.decimate_range=inf"),
+        ({"warmup": 1.0}, "settings.warmup=1.0: must be at least 0.0 and below 1.0"),
+        ({"noise": float("nan")}, "settings.noise=nan"),
+        ({"noise": float("inf")}, "settings.noise=inf: must be finite"),
+        ({"weight_decay": float("inf")}, "settings.weight_decay=inf: must be finite"),
+        ({"horizon": 2, "out_len": 3}, "settings.horizon=2: must be at least settings.out_len=3"),
+        ({"mlflow_exp_name": "  "}, "settings.mlflow_exp_name=  : must not be empty"),
+    ],
+)
+def test_settings(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        SettingsConfig(**options)
+    assert str(caught.value).startswith(said)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"controls": 0}, "dataset.controls=0: must be at least 1"),
+        ({"controls": []}, "dataset.controls=[]: must be at least 1"),
+        ({"controls": True}, "dataset.controls=True: must be the number"),
+        ({"controls": 1.5}, "dataset.controls=1.5: must be the number"),
+        ({"controls": None}, "dataset.controls=None: must be the number"),
+        ({"controls": {"a": 1}}, "dataset.controls={'a': 1}: must be the number"),
+        ({"targets": []}, "dataset.targets=[]: must name at least one column; null for all"),
+        ({"validation": 0}, "dataset.validation=0: must be a number of cases"),
+        ({"test": 1.0}, "dataset.test=1.0: must be a number of cases"),
+        ({"test": -0.1}, "dataset.test=-0.1: must be at least 0"),
+        ({"test": float("nan")}, "dataset.test=nan"),
+        ({"max_gap": 0.5}, "dataset.max_gap=0.5: must be at least 1.0"),
+        ({"split": Split.named}, "dataset.split=named: needs dataset.validation_cases"),
+        ({"split": Split.named, "test_cases": ["a"]}, "dataset.split=named: needs"),
+        ({"test_cases": ["a"]}, "dataset.split=random: must be named"),
+    ],
+)
+def test_dataset(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        DatasetConfig(**{"path": "x", "controls": 2, **options})
+    assert str(caught.value).startswith(said)
+
+
+def test_limits_themselves_are_allowed() -> None:
+    least = SettingsConfig(in_len=1, out_len=1, seed=2**32 - 1, warmup=0.0, horizon=1, num_figures=0)
+    assert least.loss_rows == 1
+    DatasetConfig(path="x", controls=["a"], validation=1, test=0.5, max_gap=1.0)
+    DatasetConfig(path="x", controls=1, max_gap=None)
+
+
+def test_heads_must_divide_the_width() -> None:
+    with pytest.raises(UserError, match="^model.heads=3: must divide model.trunk_dim=256$"):
+        DotConfig("dot", heads=3)
+    with pytest.raises(UserError, match="^model.heads=5: must divide model.dim=256$"):
+        BtConfig("bt", heads=5)
+    DotConfig("dot", heads=3, trunk_dim=9)

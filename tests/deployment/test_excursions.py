@@ -1,0 +1,62 @@
+"""Where inputs leave the training range, by hand."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
+from surrogate_modeling.surrogate.scaling import Standardizer
+from surrogate_modeling.surrogate.training_range import Range
+
+CHANNELS = Channels(("u",), ("p", "fixed"), ("p",), {"u": "K", "p": "bar", "fixed": "-"})
+
+
+def training_range() -> Range:
+    scaling = Standardizer(3)
+    scaling.fit([np.array([[0, 1, 3], [10, 2, 3]], np.float32), np.array([[4, -2, 3]], np.float32)])
+    return Range(CHANNELS, scaling.low.numpy(), scaling.high.numpy())
+
+
+def test_the_range_is_that_of_all_training_rows() -> None:
+    known = training_range()
+    np.testing.assert_array_equal(known.low, [0, -2, 3])
+    np.testing.assert_array_equal(known.high, [10, 2, 3])
+
+
+def test_which_column_when_and_by_how_much() -> None:
+    values = np.array([[0, 2, 3], [10, -3, 3], [12.5, 99, 99], [11, 99, 99], [-1, 99, 99]], np.float32)
+    case = Case("a", np.array([5.0, 6, 7, 8, 9]), values)
+    predicted = np.array([[0, 3], [4, 3], [np.nan, 3.5]], np.float32)
+    found = find_excursions(case, predicted, training_range())
+    assert [(e.column, e.what, e.side, e.rows, e.first_time, e.last_time, e.worst_time) for e in found] == [
+        ("u", "control", "below", 1, 9.0, 9.0, 9.0),
+        ("u", "control", "above", 2, 7.0, 8.0, 7.0),
+        ("p", "initial", "below", 1, 6.0, 6.0, 6.0),
+        ("p", "predicted", "above", 1, 8.0, 8.0, 8.0),
+        ("fixed", "predicted", "above", 1, 9.0, 9.0, 9.0),
+    ]
+    assert [e.excess for e in found] == [1, 2.5, 1, 2, 0.5]
+    assert [e.excess_share for e in found] == [0.1, 0.25, 0.25, 0.5, np.inf]
+    assert str(found[1]) == (
+        "a: control 'u' above the training range 0 to 10 K in 2 rows from 7 to 8 s, by up to 2.5 K (25 % of the range)"
+    )
+
+
+def test_inside_is_silent_up_to_the_bounds() -> None:
+    case = Case("a", np.arange(3.0), np.array([[0, -2, 3], [10, 2, 3], [5, 0, 0]], np.float32))
+    assert find_excursions(case, np.array([[2, 3]], np.float32), training_range()) == []
+
+
+def test_the_table_has_a_line_each_and_a_header_always(tmp_path: Path) -> None:
+    case = Case("a", np.arange(2.0), np.array([[20, 0, 3], [0, 0, 3]], np.float32))
+    with ExcursionTable(tmp_path / "range.csv") as table:
+        for excursion in find_excursions(case, np.zeros((1, 2), np.float32) + 3, training_range()):
+            table.add(excursion)
+    rows = list(csv.DictReader((tmp_path / "range.csv").open()))
+    assert table.count == len(rows) == 2
+    assert table.input_cases == {"a"}
+    assert table.cases == {"control": {"a"}, "initial": set(), "predicted": {"a"}}
+    assert (rows[0]["column"], rows[0]["unit"], rows[0]["worst"], rows[0]["excess_share"]) == ("u", "K", "20", "1")

@@ -1,0 +1,264 @@
+"""The FMU as other tools see it: FMPy against the free run, and what a master may and may not do."""
+
+import ctypes
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+fmpy = pytest.importorskip("fmpy")
+from exported import CHANNELS, IN_LEN, SMALL, STACKED, STEP, make  # noqa: E402
+from fmpy.fmi2 import FMU2Slave  # noqa: E402
+from fmpy.fmi3 import FMU3Slave  # noqa: E402
+from fmpy.model_description import read_build_description  # noqa: E402
+
+from surrogate_modeling.common.errors import UserError  # noqa: E402
+from surrogate_modeling.deployment.export_check import check_cases, measure  # noqa: E402
+from surrogate_modeling.deployment.fmu import export  # noqa: E402
+from surrogate_modeling.deployment.fmu.export import export_fmu, run_fmu  # noqa: E402
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+ROUNDING = 2e-5
+
+
+QUICK = {
+    ("dot", False, 2.0),
+    ("don", False, 2.0),
+    ("lstm", False, 2.0),
+    ("ssm", True, 2.0),
+    ("lstm", True, 3.0),
+    ("ssm", False, 3.0),
+    ("don-stacked", False, 2.0),
+}
+ALL = [
+    pytest.param(name, increment, version, marks=() if (name, increment, version) in QUICK else pytest.mark.slow)
+    for name in (*SMALL, *STACKED)
+    for increment in (False, True)
+    for version in (2.0, 3.0)
+]
+
+
+@pytest.mark.parametrize(("name", "increment", "version"), ALL)
+def test_trajectory_is_the_free_run(tmp_path: Path, name: str, increment: bool, version: float) -> None:
+    surrogate = make(name, increment=increment)
+    path = tmp_path / "model.fmu"
+    difference = export_fmu(surrogate, path, version=version)
+    assert difference is not None
+    assert difference.relative < ROUNDING
+    # Once more here, without the exporter's own comparison.
+    initial, controls = check_cases(surrogate, cases=1, rows=150)
+    predicted = run_fmu(surrogate, path, initial[0], controls[0])
+    assert predicted.shape == (150, 3)
+    reference = surrogate.free_run(initial[0], controls[0])
+    assert np.ptp(reference, axis=0).min() > 0
+    assert measure(surrogate, predicted, reference).relative < ROUNDING
+    assert fmpy.validation.validate_fmu(str(path)) == []
+    assert fmpy.read_model_description(str(path)).fmiVersion == f"{version}"
+
+
+def write_lstm(folder: Path, version: float) -> Path:
+    surrogate = make("lstm")
+    export_fmu(surrogate, folder / "plant 1.fmu", [check_cases(surrogate, cases=1, rows=20)], version)
+    return folder / "plant 1.fmu"
+
+
+@pytest.fixture(scope="module")
+def lstm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lstm(tmp_path_factory.mktemp("fmu"), 2.0)
+
+
+@pytest.fixture(scope="module")
+def lstm3(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_lstm(tmp_path_factory.mktemp("fmu"), 3.0)
+
+
+@pytest.fixture(params=["lstm", "lstm3"])
+def either(request: pytest.FixtureRequest) -> Path:
+    """The same network as FMI 2.0 and as FMI 3.0."""
+    path: Path = request.getfixturevalue(request.param)
+    return path
+
+
+def test_names_units_start_values_and_sources(lstm: Path) -> None:
+    surrogate = make("lstm")
+    initial, controls = check_cases(surrogate, cases=1, rows=20)
+    with zipfile.ZipFile(lstm) as archive:
+        root = ElementTree.fromstring(archive.read("modelDescription.xml"))
+        assert {f"sources/{name}" for name in ("fmi2_slave.c", "slave.h", "model.h", "routines.h")} <= set(
+            archive.namelist()
+        )
+    variables = {item.get("name"): item for item in root.iter("ScalarVariable")}
+    assert [name for name, item in variables.items() if item.get("causality") == "input"] == list(CHANNELS.controls)
+    assert [name for name, item in variables.items() if item.get("causality") == "output"] == list(CHANNELS.predicted)
+    assert len(variables) == 5 + IN_LEN * 5
+    second = variables["initial[2].圧力.a"].find("Real")
+    assert second is not None
+    assert (second.get("unit"), float(second.get("start") or 0)) == ("kPa", pytest.approx(initial[0, 1, 2]))
+    assert variables["u"].find("Real").get("unit") is None  # type: ignore[union-attr]
+    assert root.find("DefaultExperiment").get("stepSize") == "0.5"  # type: ignore[union-attr]
+    assert controls.shape == (1, 24, 2)
+
+
+def test_fmi_3_has_the_same_references_and_time(lstm: Path, lstm3: Path, tmp_path: Path) -> None:
+    two, three = (fmpy.read_model_description(str(path)) for path in (lstm, lstm3))
+    *variables, time = three.modelVariables
+    assert (time.name, time.causality) == ("time", "independent")
+    for old, new in zip(two.modelVariables, variables, strict=True):
+        assert (new.name, new.valueReference, new.causality, new.unit) == (
+            old.name, old.valueReference, old.causality, old.unit,
+        )  # fmt: skip
+        assert new.type == "Float64"
+        assert new.start == old.start
+    assert [unknown.variable.name for unknown in three.outputs] == list(CHANNELS.predicted)
+    assert float(three.coSimulation.fixedInternalStepSize) == STEP
+    (build,) = read_build_description(fmpy.extract(str(lstm3), str(tmp_path)))
+    assert (build.modelIdentifier, build.sourceFileSets[0].sourceFiles) == ("plant_1", ["fmi3_slave.c"])
+
+
+@pytest.mark.parametrize(("name", "version"), [("lstm", 2), ("lstm3", 3)])
+def test_every_function_is_there_and_as_the_standard_declares_it(
+    name: str, version: int, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Compiled once more with the published header in the place of our own types."""
+    folder = Path(fmpy.extract(str(request.getfixturevalue(name)), str(tmp_path))) / "sources"
+    headers = Path(fmpy.__file__).parent / "c-code"
+    source = folder / f"fmi{version}_slave.c"
+    before, types = source.read_text().split("typedef void *", 1)
+    source.write_text(
+        f'{before}#include "fmi{version}Functions.h"\ntypedef struct {{\n    Slave'
+        + types.split("typedef struct {\n    Slave", 1)[1]
+    )
+    library = tmp_path / "checked.so"
+    subprocess.run(
+        ["cc", "-std=c99", "-w", "-shared", "-fPIC", f"-I{headers}", "-o", library, source, "-lm"], check=True
+    )
+    declared = (headers / f"fmi{version}Functions.h").read_text()
+    if version == 2:
+        _, common, rest = declared.split("Functions for FMI2 for Model Exchange")
+        declared = common + rest.split("Functions for FMI2 for Co-Simulation")[1]
+    names = set(re.findall(rf"FMI{version}_Export fmi{version}\w+TYPE\s+(\w+)", declared))
+    assert len(names) > 25
+    binary = ctypes.CDLL(str(library))
+    assert [name for name in names if not hasattr(binary, name)] == []
+
+
+class Slave:
+    """An FMU of either version in the hands of a test."""
+
+    def __init__(self, path: Path, folder: Path) -> None:
+        description = fmpy.read_model_description(str(path))
+        self.references = {item.name: item.valueReference for item in description.modelVariables}
+        kind = FMU2Slave if description.fmiVersion == "2.0" else FMU3Slave
+        self.fmu = kind(
+            guid=description.guid, unzipDirectory=fmpy.extract(str(path), str(folder)), instanceName="a",
+            modelIdentifier=description.coSimulation.modelIdentifier,
+        )  # fmt: skip
+        self.fmu.instantiate()
+        if kind is FMU2Slave:
+            self.set, self.get = self.fmu.setReal, self.fmu.getReal
+            self.write_state, self.read_state = self.fmu.serializeFMUstate, self.fmu.deSerializeFMUstate
+            self.fmu.setupExperiment(startTime=10.0)
+            self.fmu.enterInitializationMode()
+        else:
+            self.set, self.get = self.fmu.setFloat64, self.fmu.getFloat64
+            self.write_state, self.read_state = self.fmu.serializeFMUState, self.fmu.deserializeFMUState
+            self.fmu.enterInitializationMode(startTime=10.0)
+        self.time = 10.0
+
+    def set_controls(self, row: np.ndarray) -> None:
+        self.set([self.references[name] for name in CHANNELS.controls], row.tolist())
+
+    def outputs(self) -> np.ndarray:
+        return np.array(self.get([self.references[name] for name in CHANNELS.predicted]))
+
+    def step(self, size: float = STEP) -> np.ndarray:
+        self.fmu.doStep(self.time, size)
+        self.time += size
+        return self.outputs()
+
+
+def test_start_is_the_last_given_row_and_derivatives_carry_inputs_on(lstm: Path, tmp_path: Path) -> None:
+    surrogate = make("lstm")
+    initial, controls = check_cases(surrogate, cases=1, rows=20)
+    initial, controls = initial[0], controls[0]
+    slave = Slave(lstm, tmp_path)
+    np.testing.assert_allclose(slave.outputs(), initial[-1])
+    slave.fmu.exitInitializationMode()
+    np.testing.assert_allclose(slave.outputs(), initial[-1])
+    expected = surrogate.free_run(initial, controls)
+    for t, row in enumerate(expected):
+        # Half of the steps by an input that rises during the step to the value of the row.
+        slave.set_controls(controls[IN_LEN + t] - (1.5 if t % 2 else 0.0))
+        if t % 2:
+            references = [slave.references[name] for name in CHANNELS.controls]
+            slave.fmu.setRealInputDerivatives(references, [1, 1], [1.5 / STEP] * 2)
+        np.testing.assert_allclose(slave.step(), row, rtol=1e-4)
+
+
+def test_several_steps_at_once_hold_the_input_and_others_are_refused(either: Path, tmp_path: Path) -> None:
+    surrogate = make("lstm")
+    initial, controls = check_cases(surrogate, cases=1, rows=20)
+    controls[0, IN_LEN:] = controls[0, IN_LEN]
+    slave = Slave(either, tmp_path)
+    np.testing.assert_allclose(slave.outputs(), initial[0, -1])
+    slave.fmu.exitInitializationMode()
+    slave.set_controls(controls[0, IN_LEN])
+    expected = surrogate.free_run(initial, controls)[0]
+    np.testing.assert_allclose(slave.step(3 * STEP), expected[2], rtol=1e-4)
+    state = slave.fmu.getFMUState()
+    first = slave.step()
+    for wrong in (0.7 * STEP, 0.0, -STEP, float("nan"), 1e300):
+        with pytest.raises(fmpy.fmi1.FMICallException):
+            slave.fmu.doStep(slave.time, wrong)
+    with pytest.raises(fmpy.fmi1.FMICallException):
+        slave.fmu.doStep(slave.time + 1, STEP)
+    slave.fmu.setFMUState(state)
+    slave.time -= STEP
+    np.testing.assert_array_equal(slave.step(), first)
+    copy = slave.read_state(slave.write_state(state))
+    slave.fmu.setFMUState(copy)
+    slave.time -= STEP
+    np.testing.assert_array_equal(slave.step(), first)
+    slave.fmu.freeFMUState(copy)
+    slave.fmu.freeFMUState(state)
+    with pytest.raises(fmpy.fmi1.FMICallException):
+        slave.set([slave.references["p 1"]], [1.0])
+    slave.fmu.terminate()
+    with pytest.raises(fmpy.fmi1.FMICallException):
+        slave.step()
+    slave.fmu.freeInstance()
+
+
+def test_two_instances_do_not_meet(either: Path, tmp_path: Path) -> None:
+    one, two = Slave(either, tmp_path / "1"), Slave(either, tmp_path / "2")
+    for slave, value in ((one, 0.0), (two, 2.0)):
+        slave.fmu.exitInitializationMode()
+        slave.set_controls(np.array([value, 300.0]))
+    first = one.step()
+    assert not np.allclose(two.step(), first)
+    alone = Slave(either, tmp_path / "3")
+    alone.fmu.exitInitializationMode()
+    alone.set_controls(np.array([0.0, 300.0]))
+    np.testing.assert_array_equal(alone.step(), first)
+
+
+def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="out_len=2"):
+        export_fmu(make("don", out_len=2), tmp_path / "a.fmu")
+    surrogate = make("don")
+    monkeypatch.setattr(export, "run_fmu", lambda *_: np.zeros((60, 3)))
+    with pytest.raises(UserError, match="the FMU differs from the surrogate by"):
+        export_fmu(surrogate, tmp_path / "a.fmu")
+    monkeypatch.setenv("CC", "false")
+    with pytest.raises(UserError, match="false failed"):
+        export_fmu(surrogate, tmp_path / "a.fmu")
+    monkeypatch.delenv("CC")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(UserError, match="no C compiler"):
+        export_fmu(surrogate, tmp_path / "a.fmu")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,65 @@
+"""Pictures: every one is drawn, in one process or several, whatever the curve."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from surrogate_modeling.evaluation.figures import RUNAWAY_SPANS, Curve, _limits, draw_figures
+
+
+def curve(path: Path, truth: np.ndarray, predicted: np.ndarray, **text: str) -> Curve:
+    words = {"case": "case", "column": "T", "unit": "K", **text}
+    return Curve(path, time=np.arange(len(truth)), truth=truth, predicted=predicted, ade=1.0, fde=2.0, **words)
+
+
+WAVE = np.sin(np.arange(50) / 5).astype(np.float32)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_step_for_each_picture(tmp_path: Path, workers: int) -> None:
+    curves = [curve(tmp_path / f"{i}.png", WAVE, WAVE[10:] + i / 10) for i in range(17)]
+    assert len(list(draw_figures(curves, workers))) == 17
+    assert {path.stem for path in tmp_path.glob("*.png")} == {str(i) for i in range(17)}
+    assert len({path.read_bytes() for path in tmp_path.glob("*.png")}) == 17
+    assert list(draw_figures([], workers)) == []
+
+
+@pytest.mark.parametrize("text", ["$x^2$", "\\frac{1}", "$", "% _ ^", "x" * 500, "温度"])
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_text_is_drawn_as_text(tmp_path: Path, text: str) -> None:
+    list(draw_figures([curve(tmp_path / "a.png", WAVE, WAVE[10:], case=text, column=text, unit=text)], 1))
+    assert imread(tmp_path / "a.png").shape == (360, 800, 4)
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize(
+    ("truth", "predicted"),
+    [
+        (np.full(50, 3e38), np.full(40, -3e38)),
+        (np.zeros(50), np.zeros(40)),
+        (np.full(50, 1e-40), np.full(40, 2e-40)),
+        (np.full(50, 101325.0), np.full(40, 101325.0)),
+        (WAVE, np.full(40, np.nan)),
+        (WAVE, WAVE[-1:]),
+    ],
+    ids=["largest", "zero", "tiny", "constant", "nan", "one row"],
+)
+def test_any_numbers_are_drawn(tmp_path: Path, truth: np.ndarray, predicted: np.ndarray) -> None:
+    list(draw_figures([curve(tmp_path / "a.png", truth.astype(np.float32), predicted.astype(np.float32))], 1))
+    assert imread(tmp_path / "a.png").shape == (360, 800, 4)
+
+
+def test_limits_show_all_of_a_good_prediction_and_keep_the_truth_readable_under_a_runaway() -> None:
+    path = Path("x.png")
+    low, high, whole = _limits(curve(path, np.array([0.0, 1.0, 2.0]), np.array([-1.0, 4.0])))
+    assert (low, high, whole) == (pytest.approx(-1.25), pytest.approx(4.25), True)
+    low, high, whole = _limits(curve(path, np.array([0.0, 1.0, 2.0]), np.array([1.0, 1e30])))
+    assert (low, whole) == (pytest.approx(-0.05 * (2 + 2 * RUNAWAY_SPANS)), False)
+    assert high == pytest.approx((2 + 2 * RUNAWAY_SPANS) * 1.05)
+    low, high, whole = _limits(curve(path, np.array([0.0, 1.0, 2.0]), np.array([1.0, np.nan])))
+    assert (low, high, whole) == (pytest.approx(-0.1), pytest.approx(2.1), False)
+    low, high, whole = _limits(curve(path, np.array([5.0, 5.0]), np.array([5.0])))
+    assert low < 5.0 < high
+    assert whole

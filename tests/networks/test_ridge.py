@@ -1,0 +1,42 @@
+"""Ridge regression against least squares, and sums that add up."""
+
+import numpy as np
+import pytest
+
+from surrogate_modeling.networks.ridge import Moments, ridge
+
+
+def rows(count: int = 40) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return rng.normal(3.0, [1.0, 5.0, 0.2], (count, 3)), rng.normal(size=(count, 2))
+
+
+@pytest.mark.parametrize("used", [None, np.array([2, 0])])
+def test_ridge_is_least_squares_on_rows_that_stand_for_the_penalty(used: np.ndarray | None) -> None:
+    features, outputs = rows()
+    solved, offset = ridge(Moments.of(features, outputs), 0.1, used)
+    chosen = features if used is None else features[:, used]
+    centred, count = chosen - chosen.mean(axis=0), chosen.shape[1]
+    extra = np.sqrt(0.1 * len(chosen)) * np.diag(chosen.std(axis=0))
+    goals = np.vstack((outputs - outputs.mean(axis=0), np.zeros((count, 2))))
+    expected = np.linalg.lstsq(np.vstack((centred, extra)), goals, rcond=None)[0]
+    np.testing.assert_allclose(solved, expected, rtol=1e-8)
+    np.testing.assert_allclose(offset, outputs.mean(axis=0) - chosen.mean(axis=0) @ expected, rtol=1e-8)
+
+
+def test_a_constant_feature_gets_no_weight() -> None:
+    features, outputs = rows()
+    features[:, 1] = 7.0
+    weights, offset = ridge(Moments.of(features, outputs), 1e-3)
+    assert np.array_equal(weights[1], [0.0, 0.0])
+    assert np.isfinite(weights).all()
+    assert np.isfinite(offset).all()
+
+
+def test_sums_of_parts_add_up_and_are_taken_out_again() -> None:
+    features, outputs = rows()
+    whole, first, rest = (Moments.of(features[part], outputs[part]) for part in np.s_[:, :7, 7:])
+    for made, expected in ((first + rest, whole), (whole - first, rest)):
+        assert made.rows == expected.rows
+        for name in ("features", "outputs", "gram", "cross"):
+            np.testing.assert_allclose(getattr(made, name), getattr(expected, name), rtol=1e-9)

@@ -1,0 +1,240 @@
+"""Searches as users run them, on a task that costs nothing: a Hydra command with a quadratic objective."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import FrozenTrial, TrialState
+
+from surrogate_modeling.common.paths import PROJECT_ROOT
+
+APP = """
+import os, sys, time
+import hydra
+from surrogate_modeling.command_line import run_command
+import surrogate_modeling.search.record as record
+
+if os.environ.get("NO_PICTURES"):
+    record.draw_pictures = lambda *_: []
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="app")
+def main(cfg):
+    time.sleep(cfg.sleep)
+    if cfg.fail_every and int(cfg.n) % cfg.fail_every == 0:
+        raise RuntimeError(f"n={cfg.n} is no good")
+    if cfg.kill_at == cfg.n:
+        raise KeyboardInterrupt
+    value = (cfg.x - 1) ** 2 + (cfg.n - 3) ** 2
+    return {"one": value, "two": (value, cfg.x), "bad": float("nan")}[cfg.returns]
+
+sys.exit(run_command(main))
+"""
+CONFIG = """
+defaults:
+  - _self_
+  - override hydra/sweeper: search
+x: 0.0
+n: 1
+sleep: 0.0
+fail_every: 0
+kill_at: -1
+returns: one
+hydra:
+  searchpath: [file://{yaml}]
+  sweep: {{dir: {folder}/out, subdir: "${{hydra.job.num}}"}}
+  sweeper: {{storage: "sqlite:///{folder}/db/studies.db", study_name: s}}
+"""
+SPACE = ["x=interval(-2.0,2.0)", "n=range(1,5)"]
+
+
+class App:
+    """The command and its study in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "conf").mkdir()
+        (folder / "app.py").write_text(APP)
+        (folder / "conf" / "app.yaml").write_text(CONFIG.format(yaml=PROJECT_ROOT / "hydra", folder=folder))
+        self.environment = {
+            **os.environ,
+            "NO_PICTURES": "1",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(PROJECT_ROOT / "src"),
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(self.folder / "app.py"), "-m", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes)
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        process = self.start(*arguments)
+        said, _ = process.communicate(timeout=180)
+        return process.returncode, said
+
+    def trials(self, name: str = "s") -> list[FrozenTrial]:
+        return optuna.load_study(study_name=name, storage=f"sqlite:///{self.folder}/db/studies.db").trials
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    return App(tmp_path)
+
+
+def states(trials: list[FrozenTrial]) -> dict[str, int]:
+    return {
+        state.name: sum(t.state is state for t in trials) for state in TrialState if state in {t.state for t in trials}
+    }
+
+
+def test_the_same_command_runs_only_what_is_missing(app: App) -> None:
+    assert app.run(*SPACE, "hydra.sweeper.n_trials=2")[0] == 0
+    code, said = app.run(*SPACE, "hydra.sweeper.n_trials=2")
+    assert (code, states(app.trials())) == (0, {"COMPLETE": 2})
+    assert "2 of 2 trials done" in said
+    code, said = app.run(*SPACE, "hydra.sweeper.n_trials=4")
+    assert (code, states(app.trials())) == (0, {"COMPLETE": 4})
+    # A seeded sampler in a new process does not draw the first points again.
+    assert len({tuple(trial.params.values()) for trial in app.trials()}) == 4
+    best = min(app.trials(), key=lambda trial: trial.value or 0)
+    assert f"pdm run train x={best.params['x']} n={best.params['n']}" in said
+    table = next(iter(sorted((app.folder / "out").glob("*/search-*/trials.csv"), key=lambda p: p.stat().st_mtime)[-1:]))
+    rows = list(csv.DictReader(table.open()))
+    assert [int(row["trial"]) for row in rows] == list(range(4))
+    assert float(rows[best.number]["val_loss"]) == pytest.approx(best.value)
+
+
+def test_a_failed_trial_is_said_in_one_line_and_replaced(app: App) -> None:
+    code, said = app.run("n=range(0,30)", "fail_every=3", "hydra/sweeper/sampler=grid", "hydra.sweeper.n_trials=3")
+    assert code == 0
+    failed = [trial for trial in app.trials() if trial.state is TrialState.FAIL]
+    assert [trial.params["n"] for trial in failed] == [0, 3]
+    assert [trial.user_attrs["reason"] for trial in failed] == [f"RuntimeError: n={n} is no good" for n in (0, 3)]
+    assert said.count("is no good") == 2
+    assert "Traceback" not in said
+    assert states(app.trials())["COMPLETE"] == 3
+
+
+def test_too_many_failures_end_the_search(app: App) -> None:
+    code, said = app.run(*SPACE, "returns=bad")
+    assert code == 2
+    assert "error: 3 of 3 trials failed, more than hydra.sweeper.max_failure_rate=0.5 allows" in said
+    assert "val_loss is nan" in app.trials()[0].user_attrs["reason"]
+    # After the fault is mended, the same study goes on.
+    assert app.run(*SPACE, "hydra.sweeper.n_trials=2")[0] == 0
+    assert states(app.trials()) == {"FAIL": 3, "COMPLETE": 2}
+
+
+def test_ctrl_c_keeps_what_is_done(app: App) -> None:
+    code, said = app.run("n=range(1,3)", "kill_at=2", "hydra/sweeper/sampler=grid")
+    assert code == 130, said
+    assert states(app.trials()) == {"COMPLETE": 1, "FAIL": 1}
+    assert app.run("n=range(1,3)", "hydra/sweeper/sampler=grid")[0] == 0
+    # The point that was interrupted is not lost.
+    assert sorted(t.params["n"] for t in app.trials() if t.state is TrialState.COMPLETE) == [1, 2, 3]
+
+
+def kill_at_random(app: App, arguments: list[str], times: int, seed: int) -> None:
+    """SIGKILL a search ``times`` times, each while a trial runs."""
+    generator = random.Random(seed)
+    for _ in range(times):
+        process = app.start(*arguments)
+        assert process.stdout is not None
+        for _ in range(generator.randint(1, 3)):
+            while " trial " not in (line := process.stdout.readline()) or "was running" in line:
+                assert line, "the search ended before it was killed"
+        time.sleep(generator.uniform(0, 0.3))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("times", "storage"),
+    [
+        (1, "sqlite"),
+        pytest.param(3, "sqlite", marks=pytest.mark.slow),
+        pytest.param(3, "journal", marks=pytest.mark.slow),
+    ],
+)
+def test_a_killed_search_goes_on_to_exactly_n(app: App, times: int, storage: str) -> None:
+    arguments = [*SPACE, f"hydra.sweeper.n_trials={4 * times}", "sleep=0.3"]
+    if storage == "journal":
+        arguments.append(f"hydra.sweeper.storage='journal:///{app.folder}/db/studies.log'")
+    kill_at_random(app, arguments, times, seed=times)
+    code, said = app.run(*arguments)
+    assert code == 0, said
+    assert "was running when its process ended: marked FAILED" in said
+    if storage == "journal":
+        assert f"{4 * times} of {4 * times} trials done" in said
+        return
+    trials = app.trials()
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    assert len(complete) == len({tuple(trial.params.values()) for trial in complete}) == 4 * times
+    assert states(trials) == {"COMPLETE": 4 * times, "FAIL": times}
+    assert all("killed" in trial.user_attrs["reason"] for trial in trials if trial.state is TrialState.FAIL)
+
+
+def test_two_processes_share_a_study(app: App) -> None:
+    arguments = [*SPACE, "hydra.sweeper.n_trials=6", "sleep=0.5"]
+    both = [app.start(*arguments) for _ in range(2)]
+    said = [process.communicate(timeout=180)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    trials = app.trials()
+    assert states(trials) == {"COMPLETE": 6}
+    assert len({tuple(trial.params.values()) for trial in trials}) == 6
+    assert len({trial.user_attrs["worker"]["lock"] for trial in trials}) == 2
+
+
+@pytest.mark.slow
+def test_several_objectives_give_a_pareto_front(app: App) -> None:
+    code, said = app.run(
+        *SPACE, "returns=two", "hydra.sweeper.objective=[nADE,parameters]",
+        "hydra.sweeper.direction=[minimize,maximize]", "hydra/sweeper/sampler=nsgaii", "hydra.sweeper.n_trials=3",
+    )  # fmt: skip
+    assert code == 0, said
+    assert "Pareto front of s" in said
+    code, said = app.run(*SPACE, "hydra.sweeper.n_trials=6")
+    assert code == 2
+    assert "this study searches for ['nADE', 'parameters']" in said
+
+
+@pytest.mark.slow
+def test_several_at_once_with_joblib(app: App) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    code, said = app.run(
+        *SPACE, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_trials=6", "fail_every=4"
+    )
+    assert code == 0, said
+    assert states(app.trials())["COMPLETE"] == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["hydra.sweeper.direction=[minimize,maximize]"],
+            "hydra.sweeper.direction=['minimize', 'maximize']: must be one",
+        ),
+        (["hydra.sweeper.objective=loss"], "hydra.sweeper.objective=['loss']: must be one or several of val_loss"),
+        (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be a whole number from 1"),
+        (["hydra.sweeper.storage=mysql://u:secret@h/d"], "must be null (memory), sqlite:///<file>"),
+        (["hydra.sweeper.sampler=annealing"], "must be one of tpe, random, grid, cmaes, nsgaii, gp"),
+        (["hydra.sweeper.sampler=grid"], "hydra.sweeper.sampler=grid: takes choice(...) and range(...)"),
+    ],
+)
+def test_refused_before_the_first_trial(app: App, arguments: list[str], said: str) -> None:
+    code, text = app.run(*SPACE, *arguments)
+    assert code == 2
+    assert said in text
+    assert "secret" not in text
+    assert "Traceback" not in text
+    assert not (app.folder / "out").exists()

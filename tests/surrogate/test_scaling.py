@@ -1,0 +1,59 @@
+"""Standardisation against numpy on all training rows together."""
+
+import numpy as np
+import pytest
+import torch
+from builders import smooth_values
+
+from surrogate_modeling.surrogate.scaling import Standardizer
+
+
+def test_mean_and_population_deviation_of_all_rows() -> None:
+    cases = [smooth_values(rows, rows).astype(np.float32) for rows in (10, 70, 33)]
+    scaling = Standardizer(4)
+    assert scaling.fit(cases) == []
+    rows = np.concatenate(cases).astype(np.float64)
+    np.testing.assert_allclose(scaling.mean, rows.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(scaling.scale, rows.std(axis=0), rtol=1e-6)
+
+
+def test_a_small_swing_on_a_high_level_is_a_signal() -> None:
+    pressure = (1e6 + 50 * np.sin(np.arange(5000) / 7)).astype(np.float32)[:, None]
+    scaling = Standardizer(1)
+    assert scaling.fit([pressure]) == []
+    assert float(scaling.scale[0]) == pytest.approx(50 / np.sqrt(2), rel=1e-2)
+
+
+@pytest.mark.parametrize("level", [0.0, 3.0, -1e7, 101325.7, 1e-30])
+def test_constant_columns_are_scaled_by_one(level: float) -> None:
+    cases = [np.full((rows, 2), level, np.float32) for rows in (20, 1000)]
+    for case in cases:
+        case[:, 1] = np.arange(len(case))
+    scaling = Standardizer(2)
+    assert scaling.fit(cases) == [0]
+    assert float(scaling.scale[0]) == 1.0
+    assert float(scaling.mean[0]) == pytest.approx(level, rel=1e-6)
+
+
+def test_constant_within_each_case_but_not_among_them() -> None:
+    scaling = Standardizer(1)
+    assert scaling.fit([np.full((10, 1), 1.0, np.float32), np.full((10, 1), 3.0, np.float32)]) == []
+    assert (float(scaling.mean[0]), float(scaling.scale[0])) == (2.0, 1.0)
+
+
+def test_restore_undoes_standardise_on_any_leading_shape_and_slice() -> None:
+    scaling = Standardizer(4)
+    scaling.fit([smooth_values(200).astype(np.float32)])
+    values = torch.from_numpy(smooth_values(60, 3).astype(np.float32)).reshape(2, 30, 4)
+    torch.testing.assert_close(scaling.restore(scaling.standardise(values)), values)
+    part = scaling.standardise(values[..., 2:], slice(2, None))
+    torch.testing.assert_close(part, scaling.standardise(values)[..., 2:])
+    torch.testing.assert_close(scaling.restore(part, slice(2, None)), values[..., 2:])
+
+
+def test_travels_in_the_state_of_the_network() -> None:
+    scaling, other = Standardizer(4), Standardizer(4)
+    scaling.fit([smooth_values(200).astype(np.float32)])
+    other.load_state_dict(scaling.state_dict())
+    torch.testing.assert_close(other.scale, scaling.scale, rtol=0, atol=0)
+    assert not any(buffer.requires_grad for buffer in scaling.buffers())

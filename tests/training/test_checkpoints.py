@@ -1,0 +1,81 @@
+"""Training stopped anywhere goes on to the same weights; files are whole or absent."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from training.test_fit import make, settings
+
+from surrogate_modeling.config.settings import Monitor, Schedule, SettingsConfig
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.checkpoints import Fitted, latest_checkpoint
+from surrogate_modeling.training.fit import fit
+
+RECIPE = settings(
+    epochs=8, noise=0.1, horizon=6, windows_per_epoch=90, first_share=0.5, ema=0.9, lr_schedule=Schedule.cosine,
+    warmup=0.1, weight_decay=0.01, monitor=Monitor.val_nADE, free_run_every=3, horizon_growth=4,
+)  # fmt: skip
+PLAIN = settings(epochs=8)
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a process."""
+
+
+def train(folder: Path, recipe: SettingsConfig, stop_after: int | None = None) -> tuple[Fitted, Surrogate]:
+    surrogate, data, validation = make(recipe, seed=3)
+
+    def log_metrics(values: dict[str, float], step: int) -> None:
+        if step == stop_after:
+            raise Stopped
+
+    return fit(surrogate, data, validation, recipe, folder, log_metrics), surrogate
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+@pytest.mark.parametrize("recipe", [RECIPE, PLAIN], ids=["long-trajectory recipe", "study's recipe"])
+@pytest.mark.parametrize("stops", [[0], [2, 5], [7]])
+def test_a_stopped_fit_goes_on_to_the_same_weights(tmp_path: Path, recipe: SettingsConfig, stops: list[int]) -> None:
+    whole, uninterrupted = train(tmp_path / "whole", recipe)
+    for stop in stops:
+        with pytest.raises(Stopped):
+            train(tmp_path / "stopped", recipe, stop_after=stop)
+    resumed, surrogate = train(tmp_path / "stopped", recipe)
+    assert resumed == whole
+    for key, value in uninterrupted.state_dict().items():
+        assert torch.equal(value, surrogate.state_dict()[key]), key
+
+
+def test_a_fit_that_was_over_is_not_trained_further(tmp_path: Path) -> None:
+    whole, first = train(tmp_path, PLAIN)
+    again, second = train(tmp_path, PLAIN, stop_after=0)
+    assert again == whole
+    assert all(torch.equal(v, second.state_dict()[k]) for k, v in first.state_dict().items())
+
+
+@pytest.mark.filterwarnings("ignore:Checkpoint directory")
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(Stopped):
+        train(tmp_path, PLAIN, stop_after=5)
+    newest = latest_checkpoint(tmp_path)
+    assert newest is not None
+    assert newest.name == "epoch=4.ckpt"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    before = latest_checkpoint(tmp_path)
+    assert before is not None
+    assert before.name == "epoch=3.ckpt"
+    assert f"{newest} is damaged" in caplog.text
+    whole, uninterrupted = train(tmp_path / "whole", PLAIN)
+    resumed, surrogate = train(tmp_path, PLAIN)
+    assert resumed == whole
+    assert all(torch.equal(v, surrogate.state_dict()[k]) for k, v in uninterrupted.state_dict().items())
+
+
+def test_only_the_last_epochs_are_kept(tmp_path: Path) -> None:
+    train(tmp_path, PLAIN)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "best.ckpt",
+        "epoch=6.ckpt",
+        "epoch=7.ckpt",
+        "fitted.json",
+    ]

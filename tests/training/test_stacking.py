@@ -1,0 +1,124 @@
+"""Shares against a mix by hand, and the stacked surrogate against its two parts."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from builders import make_case
+from exported import IN_LEN, STACKED, make, row_by_row
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.models import ModelConfig, SsmConfig
+from surrogate_modeling.deployment.export_check import check_cases
+from surrogate_modeling.experiment.objectives import count_parameters
+from surrogate_modeling.networks.stack import StackedNetwork
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.baselines import LinearBaseline, QuadraticBaseline
+from surrogate_modeling.training.stacking import LEAST_GAIN, choose_shares, stack
+
+CONTROLS = 2
+SSM: ModelConfig = SsmConfig("ssm", width=4, states=4, depth=1)
+
+
+def fresh(members: int = 1) -> tuple[Surrogate, list[Case]]:
+    """An untrained surrogate of two controls, scaled on its cases."""
+    cases = [make_case(f"c{i}", 60, i) for i in range(5)]
+    channels = Channels(("u", "v"), ("a", "b"), ("b",), dict.fromkeys("uvab", "-"))
+    torch.manual_seed(0)
+    surrogate = Surrogate(Description(SSM, channels, IN_LEN, 1, 1.0, members=members)).eval()
+    surrogate.scaling.fit(case.values for case in cases)
+    return surrogate, cases
+
+
+def test_share_of_the_least_error_over_cases_of_any_length() -> None:
+    """Network 1 above, regression 4 below: a fifth of the regression is right; elsewhere the network alone is."""
+    truth = [np.zeros((rows, 3)) for rows in (4, 7)]
+    network = [rows + np.array([1.0, 0.1, 0.0]) for rows in truth]
+    regressed = [rows + np.array([-4.0, 4.0, 0.0]) for rows in truth]
+    np.testing.assert_allclose(choose_shares(network, regressed, truth), [0.8, 1.0, 1.0])
+
+
+def test_a_small_gain_is_taken_for_chance() -> None:
+    """The best mix has the share 0 and takes a part of the error away: a little more or less than counts."""
+    truth = [np.zeros((5, 1))]
+    for gain, share in ((LEAST_GAIN + 0.01, 0.0), (LEAST_GAIN - 0.01, 1.0)):
+        assert choose_shares([truth[0] + 1.0], [truth[0] + 1.0 - gain], truth).tolist() == [share]
+
+
+@pytest.mark.parametrize("kind", [LinearBaseline, QuadraticBaseline])
+def test_the_regression_as_a_network_is_the_baseline(kind: type[LinearBaseline] | type[QuadraticBaseline]) -> None:
+    surrogate, cases = fresh()
+    baseline = kind(surrogate.scaling, IN_LEN, CONTROLS).fit(cases[:3], cases[3:4], [1])
+    surrogate.stack(baseline.network(), np.zeros(2))
+    for rows, wanted in zip(surrogate.predict(cases), baseline.predict(cases), strict=True):
+        np.testing.assert_allclose(rows, wanted, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_stacked_is_the_mix_of_the_two_trajectories(members: int, tmp_path: Path) -> None:
+    surrogate, cases = fresh(members)
+    baseline = QuadraticBaseline(surrogate.scaling, IN_LEN, CONTROLS).fit(cases[:3], cases[3:4], [1])
+    alone, before = surrogate.predict_spread(cases[4:])[0], count_parameters(surrogate)
+    share = np.array([0.25, 1.0])
+    surrogate.stack(baseline.network(), share)
+    mean, spread = surrogate.predict_spread(cases[4:])[0]
+    np.testing.assert_allclose(
+        mean, share * alone[0] + (1 - share) * baseline.predict(cases[4:])[0], rtol=1e-3, atol=1e-3
+    )
+    np.testing.assert_allclose(surrogate.predict(cases[4:])[0], mean, rtol=1e-4, atol=1e-4)
+    # The regression is the same for every member: what they differ by shrinks with their share.
+    np.testing.assert_allclose(spread, share * alone[1], rtol=1e-3, atol=1e-4)
+    # Offsets are weights of the constant, of which there is one.
+    assert before < count_parameters(surrogate) <= before + baseline.parameters
+    surrogate.save(tmp_path / "a.pth")
+    loaded = Surrogate.load(tmp_path / "a.pth")
+    assert loaded.description == surrogate.description
+    np.testing.assert_array_equal(loaded.predict(cases)[1], surrogate.predict(cases)[1])
+
+
+@pytest.mark.parametrize("name", STACKED)
+@pytest.mark.parametrize("increment", [False, True])
+def test_row_by_row_equals_the_whole_trajectory(name: str, increment: bool) -> None:
+    """What ONNX and the FMU run."""
+    surrogate = make(name, increment=increment)
+    initial, controls = map(torch.tensor, check_cases(surrogate, 2, 30))
+    with torch.no_grad():
+        whole = surrogate.free_run(initial, controls)
+    np.testing.assert_allclose(row_by_row(surrogate, initial, controls), whole, rtol=1e-4)
+
+
+def test_several_rows_at_once_run_free_but_are_not_stepped() -> None:
+    surrogate = make("don-stacked", out_len=3)
+    rows = surrogate.free_run(*check_cases(surrogate, 2, 31))
+    assert np.isfinite(rows).all()
+    with pytest.raises(UserError, match="settings.stack=False"):
+        surrogate.network.encode(torch.zeros(1, IN_LEN, 5))  # type: ignore[operator]
+
+
+def test_stacking_helps_an_untrained_network_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    surrogate, cases = fresh()
+    baseline = QuadraticBaseline(surrogate.scaling, IN_LEN, CONTROLS).fit(cases[:3], cases[3:4], [1])
+    with caplog.at_level(logging.INFO):
+        shares = stack(surrogate, baseline, cases[3:4])
+    assert set(shares) == {"b"}
+    assert shares["b"] < 1.0
+    assert f"share of the network: b {shares['b']:.1f}" in caplog.text
+    assert isinstance(surrogate.network, StackedNetwork)
+    assert surrogate.network.share[1].item() == pytest.approx(shares["b"])
+
+
+@pytest.mark.parametrize(("broken", "said"), [(False, "no validation cases"), (True, "diverged")])
+def test_without_grounds_the_network_stays_alone(broken: bool, said: str, caplog: pytest.LogCaptureFixture) -> None:
+    surrogate, cases = fresh()
+    baseline = QuadraticBaseline(surrogate.scaling, IN_LEN, CONTROLS).fit(cases[:3], cases[3:4], [1])
+    if broken:
+        with torch.no_grad():
+            surrogate.network.head.bias.fill_(torch.nan)  # type: ignore[union-attr]
+    assert stack(surrogate, baseline, cases[3:4] if broken else []) == {"b": 1.0}
+    assert said in caplog.text
+    assert not isinstance(surrogate.network, StackedNetwork)

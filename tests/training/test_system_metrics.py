@@ -1,0 +1,51 @@
+"""What a run takes of its machine, in the units it is recorded in."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from training.test_fit import make, settings
+
+from surrogate_modeling.training.fit import fit
+from surrogate_modeling.training.system_metrics import gpu_memory, machine_memory, process_memory
+
+
+def test_memory_of_the_machine_is_what_is_not_available(tmp_path: Path) -> None:
+    table = tmp_path / "meminfo"
+    table.write_text(
+        "MemTotal:       2000000 kB\nMemFree:          10000 kB\nMemAvailable:    500000 kB\nHugePages_Total: 0\n"
+    )
+    assert machine_memory(table) == {
+        "system/system_memory_usage_megabytes": pytest.approx(1_500_000 * 1024 / 1e6),
+        "system/system_memory_usage_percentage": 75.0,
+    }
+    assert machine_memory(tmp_path / "none") == {}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not told there")
+def test_memory_of_the_process_follows_what_it_takes() -> None:
+    (before,) = process_memory().values()
+    taken = torch.ones(int(before * 1e6) // 4)
+    (after,) = process_memory().values()
+    assert after > before
+    assert 4 * len(taken) / 1e6 < after < 4 * before + 100
+
+
+def test_every_epoch_has_them_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for asked in (False, True):
+        recipe = settings(epochs=3, system_metrics=asked)
+        surrogate, data, validation = make(recipe)
+        seen: dict[int, dict[str, float]] = {}
+        fitted = fit(
+            surrogate, data, validation, recipe, tmp_path / str(asked),
+            lambda values, step, seen=seen: seen.__setitem__(step, values),
+        )  # fmt: skip
+        for epoch in range(3):
+            system = {name: value for name, value in seen[epoch].items() if name.startswith("system/")}
+            assert bool(system) is asked
+            if asked:
+                assert system["system/windows_per_second"] > 0
+                assert 0 < system["system/cpu_utilization_percentage"] <= 110
+                assert bool(gpu_memory()) == ("system/gpu_0_memory_usage_megabytes" in system)
+        assert not any(name.startswith("system/") for name in fitted.least)
