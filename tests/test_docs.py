@@ -1,0 +1,230 @@
+"""The README and the pages under ``docs/``: links resolve, keys and commands exist, the Japanese pages are twins."""
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+from omegaconf import OmegaConf
+
+from surrogate_modeling.composition import register_schemas
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+ENGLISH = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [*ENGLISH, *sorted(ROOT.glob("*.ja.md")), *sorted(DOCS.glob("ja/*.md")), ROOT / "RESULTS.md"]
+SIMULATOR = ROOT / "src" / "surrogate_modeling" / "refrigerant" / "README.md"
+CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+KEY = re.compile(r"(?<![\w./])(settings|dataset|model|hydra\.sweeper)\.(?!(?:py|md)\b)([a-z]\w*)")
+PLACEHOLDER = re.compile(r"<[\w -]+>")
+
+
+def page_id(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def twin(page: Path) -> Path:
+    """The Japanese page of an English one."""
+    return page.with_suffix(".ja.md") if page.parent == ROOT else DOCS / "ja" / page.name
+
+
+def code_blocks(page: Path) -> list[tuple[str, list[str]]]:
+    """Language and lines of each block, without comments, which are translated."""
+    blocks = CODE.findall(page.read_text(encoding="utf-8"))
+    return [(language, [re.sub(r"\s*#.*", "", line) for line in text.splitlines()]) for language, text in blocks]
+
+
+def prose(page: Path) -> list[str]:
+    """The lines outside of blocks of code."""
+    return CODE.sub("", page.read_text(encoding="utf-8")).splitlines()
+
+
+def headings(page: Path) -> list[tuple[int, str]]:
+    found = [re.fullmatch(r"(#+) (.+)", line) for line in prose(page)]
+    return [(len(match[1]), match[2]) for match in found if match]
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub makes them: lower case, spaces as hyphens, other signs dropped."""
+    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for _, text in headings(page)}
+
+
+def tables(page: Path) -> list[list[list[str]]]:
+    """Tables of rows of cells; the line under the head is left out."""
+    found: list[list[list[str]]] = [[]]
+    for line in prose(page):
+        if line.startswith("|"):
+            found[-1].append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
+        elif found[-1]:
+            found.append([])
+    return [[table[0], *table[2:]] for table in found if table]
+
+
+def commands(page: Path) -> Iterator[str]:
+    """Whole lines of blocks, and code in the text, that begin with ``pdm run``."""
+    for _, lines in code_blocks(page):
+        yield from (line for line in lines if line.startswith("pdm run "))
+    for line in prose(page):
+        yield from re.findall(r"`(pdm run [^`]+)`", line)
+
+
+def yaml_of(*parts: str) -> dict[str, object]:
+    tree = OmegaConf.to_container(OmegaConf.load(ROOT.joinpath("hydra", *parts[:-1], f"{parts[-1]}.yaml")))
+    assert isinstance(tree, dict)
+    return {str(key): value for key, value in tree.items() if key not in {"defaults", "hydra"}}
+
+
+def keys_of(group: str) -> set[str]:
+    if group == "hydra.sweeper":
+        return set(yaml_of("hydra", "sweeper", "search"))
+    return {key for file in (ROOT / "hydra" / group).glob("*.yaml") for key in yaml_of(group, file.stem)}
+
+
+@pytest.mark.parametrize("page", [*PAGES, SIMULATOR], ids=page_id)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", "\n".join(prose(page))):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name).resolve() if name else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), target
+
+
+def test_every_page_is_reached_from_its_readme() -> None:
+    for readme, folder in ((ROOT / "README.md", DOCS), (ROOT / "README.ja.md", DOCS / "ja")):
+        linked = {readme.parent / link for link in re.findall(r"\]\(([^)#\s]+)", readme.read_text(encoding="utf-8"))}
+        assert set(folder.glob("*.md")) <= linked
+
+
+@pytest.mark.parametrize("page", ENGLISH, ids=page_id)
+def test_the_japanese_page_is_a_twin(page: Path) -> None:
+    other = twin(page)
+    assert [level for level, _ in headings(page)] == [level for level, _ in headings(other)]
+    for ours, theirs in zip_longest(code_blocks(page), code_blocks(other)):
+        assert ours == theirs
+    for ours, theirs in zip_longest(tables(page), tables(other), fillvalue=[]):
+        assert [len(row) for row in ours] == [len(row) for row in theirs]
+
+
+def test_every_japanese_page_has_an_english_one() -> None:
+    assert {twin(page) for page in ENGLISH} == {*ROOT.glob("*.ja.md"), *DOCS.glob("ja/*.md")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_key_in_the_text_exists(page: Path) -> None:
+    known = {group: keys_of(group) for group in ("settings", "dataset", "model", "hydra.sweeper")}
+    text = page.read_text(encoding="utf-8")
+    assert [f"{group}.{key}" for group, key in KEY.findall(text) if key not in known[group]] == []
+
+
+def defaults(page: Path, number: int) -> dict[str, str]:
+    """Key -> default of one table of a page, as written there."""
+    return {row[0].strip("`").removeprefix("hydra.sweeper."): row[1].strip("`") for row in tables(page)[number][1:]}
+
+
+def written(value: object) -> str:
+    """A value as the pages write it."""
+    if value == "???":
+        return "required"
+    if isinstance(value, list):
+        return str(value).replace("'", "") if isinstance(value[:1], list) else f"[{', '.join(map(str, value))}]"
+    return {None: "null"}.get(value, str(value))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("page", "numbers", "parts", "left_out"),
+    [
+        ("settings", (0, 1), ("settings", "default"), set()),
+        ("data", (0,), ("dataset", "csv"), set()),
+        ("networks", (1,), ("model", "ssm"), set()),
+        ("comparison", (0,), ("compare",), set()),
+        ("prediction", (0,), ("predict",), set()),
+        ("exports", (0,), ("export",), set()),
+        ("searches", (0,), ("hydra", "sweeper", "search"), {"_target_", "_recursive_", "trial", "parent_run"}),
+    ],
+)
+def test_tables_of_keys_are_complete_and_have_the_defaults(
+    page: str, numbers: tuple[int, ...], parts: tuple[str, ...], left_out: set[str]
+) -> None:
+    found: dict[str, str] = {}
+    for number in numbers:
+        found |= defaults(DOCS / f"{page}.md", number)
+    found = {key: value for key, value in found.items() if not key.startswith("hydra/")}
+    true = {key: written(value) for key, value in yaml_of(*parts).items() if key not in left_out}
+    assert set(found) == set(true)
+    words = {"all six", "prediction/<time>"}  # said in words
+    for key, value in found.items():
+        assert value in words or value.lower().replace(" ", "") == true[key].lower().replace(" ", ""), key
+
+
+def test_the_table_of_the_simulator_is_complete() -> None:
+    own = {key: value for key, value in yaml_of("dataset", "refrigerant").items() if key not in keys_of_csv()}
+    found = defaults(DOCS / "data.md", 1)
+    assert set(found) == set(own)
+    assert all(value == str(own[key]) for key, value in found.items() if key not in {"families", "workers"})
+
+
+def keys_of_csv() -> set[str]:
+    return set(yaml_of("dataset", "csv"))
+
+
+def test_the_table_of_window_networks_is_complete() -> None:
+    head, *rows = tables(DOCS / "networks.md")[0]
+    for column, name in enumerate(head[2:], start=2):
+        found = {row[0].strip("`"): row[column].strip("`") for row in rows if row[column]}
+        assert found == {key: str(value) for key, value in yaml_of("model", name.strip("`")).items()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_command_exists(page: Path) -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pdm"]["scripts"]
+    for command in commands(page):
+        words = shlex.split(command)
+        assert words[2] in {*scripts, "python", "mlflow", "pre-commit"}, command
+        if words[2] == "python" and len(words) > 3:
+            assert (ROOT / words[3]).exists(), command
+
+
+@pytest.mark.parametrize("page", [*ENGLISH, ROOT / "RESULTS.md"], ids=page_id)
+def test_every_configuration_in_a_command_composes(page: Path) -> None:
+    for command in commands(page):
+        _, _, name, *arguments = shlex.split(PLACEHOLDER.sub("x", command))
+        if name not in {"train", "compare", "simulate", "predict", "export"}:
+            continue
+        overrides = [word for word in arguments if "=" in word]
+        register_schemas()
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(ROOT / "hydra"), version_base="1.3"):
+            compose("config" if name == "train" else name, [*map(first_choice, overrides)], return_hydra_config=True)
+
+
+def first_choice(argument: str) -> str:
+    """An override with a sweep, with the first of its values instead."""
+    override: Override = OverridesParser.create().parse_override(argument)
+    if not override.is_sweep_override():
+        return argument
+    value = override.value()
+    one = value.start if isinstance(value, IntervalSweep) else next(iter(override.sweep_iterator()))
+    return f"{override.get_key_element()}={one}"
+
+
+def test_python_in_the_pages_compiles() -> None:
+    blocks = [block for page in PAGES for block in CODE.findall(page.read_text(encoding="utf-8"))]
+    programs = [text for language, text in blocks if language == "python"]
+    assert programs
+    for program in programs:
+        compile(program, "docs", "exec")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_every_test_file_in_the_text_exists(page: Path) -> None:
+    known = {path.name for path in (ROOT / "tests").rglob("*.py")}
+    assert set(re.findall(r"\btest_\w+\.py", page.read_text(encoding="utf-8"))) <= known
