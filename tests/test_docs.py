@@ -14,13 +14,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf
 
-from surrogate_modeling.composition import register_schemas
+from surrogate_modeling.config.composition import register_schemas
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 ENGLISH = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md"))]
 PAGES = [*ENGLISH, *sorted(ROOT.glob("*.ja.md")), *sorted(DOCS.glob("ja/*.md")), ROOT / "RESULTS.md"]
-SIMULATOR = ROOT / "src" / "surrogate_modeling" / "refrigerant" / "README.md"
+SOURCE = ROOT / "src" / "surrogate_modeling"
+SIMULATOR = SOURCE / "refrigerant" / "README.md"
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = re.compile(r"(?<![\w./])(settings|dataset|model|hydra\.sweeper)\.(?!(?:py|md)\b)([a-z]\w*)")
 PLACEHOLDER = re.compile(r"<[\w -]+>")
@@ -226,5 +227,25 @@ def test_python_in_the_pages_compiles() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_every_test_file_in_the_text_exists(page: Path) -> None:
-    known = {path.name for path in (ROOT / "tests").rglob("*.py")}
-    assert set(re.findall(r"\btest_\w+\.py", page.read_text(encoding="utf-8"))) <= known
+    named = re.findall(r"(?:\w+/)*test_\w+\.py", page.read_text(encoding="utf-8"))
+    assert [name for name in named if not (ROOT / "tests" / name.removeprefix("tests/")).exists()] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "CONTRIBUTING.ja.md"], ids=page_id)
+def test_every_path_in_the_guide_exists(page: Path) -> None:
+    """Those with a placeholder are left out."""
+    places = (ROOT, SOURCE, SOURCE.parent, ROOT / "tests", ROOT / "hydra")
+    named = re.findall(r"`([\w./-]*(?:/|\.py|\.yaml|\.toml|\.md))`", "\n".join(prose(page)))
+    assert [name for name in named if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "CONTRIBUTING.ja.md"], ids=page_id)
+def test_the_table_of_rooms_is_what_the_linter_checks(page: Path) -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    found: dict[int, set[str]] = {}
+    for level, rooms, _ in next(table for table in tables(page) if len(table) > 10 and len(table[0]) == 3)[1:]:
+        found.setdefault(int(level), set()).update(re.findall(r"`(\w+)(?:/|\.py)`", rooms))
+    assert [found[level] for level in sorted(found, reverse=True)] == [set(layer.split(" | ")) for layer in layers]
