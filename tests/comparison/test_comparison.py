@@ -19,7 +19,7 @@ from surrogate_modeling.comparison.pairs import Pair, compose_pairs, passed_on
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.report import Report, pasted
 from surrogate_modeling.comparison.results import Numbers, Result, Status, make_rows, read_result, write_result
-from surrogate_modeling.comparison.table import csv_text, main_table, markdown, target_table, with_spread
+from surrogate_modeling.comparison.table import main_table, markdown, results_csv, target_table, with_spread
 from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.config.composition import register_schemas
 from surrogate_modeling.config.models import MODEL_SCHEMAS
@@ -195,7 +195,7 @@ def test_markdown_keeps_bars_in_names() -> None:
 
 def test_csv_has_a_line_per_training_and_per_baseline_and_seed() -> None:
     results = [result("don", "default", 1, 0.4), result("ssm", "stable", 1, 0.1), lost("dot", "default", 1)]
-    rows = list(csv.DictReader(io.StringIO(csv_text(results))))
+    rows = list(csv.DictReader(io.StringIO(results_csv(results))))
     assert [(row["model"], row["status"], row["nADE"]) for row in rows] == [
         ("persistence", "baseline", "1.0"), ("linear", "baseline", "1.5"), ("don", "done", "0.4"), ("ssm", "done", "0.1"),
         ("dot", "diverged", ""),

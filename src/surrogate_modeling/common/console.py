@@ -56,24 +56,27 @@ class _OurOwn(FirstTime):
 @contextmanager
 def quiet_console() -> Iterator[None]:
     """Each run says everything in its train.log."""
-    consoles = [
-        handler
-        for handler in logging.getLogger().handlers
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
-    ]
-    own = _OurOwn()
-    for handler in consoles:
+    handlers, own = console_handlers(), _OurOwn()
+    for handler in handlers:
         handler.addFilter(own)
     try:
         yield
     finally:
-        for handler in consoles:
+        for handler in handlers:
             handler.removeFilter(own)
 
 
 def quieten_console() -> None:
     """Trials say everything in their log file; on the terminal only what needs a look, and once."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler):
-            handler.setLevel(logging.WARNING)
-            handler.addFilter(FirstTime())
+    for handler in console_handlers():
+        handler.setLevel(logging.WARNING)
+        handler.addFilter(FirstTime())
+
+
+def console_handlers() -> list[logging.Handler]:
+    """The root logger's handlers that write to the terminal."""
+    return [
+        handler
+        for handler in logging.getLogger().handlers
+        if isinstance(handler, logging.StreamHandler) and not isinstance(handler, logging.FileHandler)
+    ]

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
-from surrogate_modeling.comparison.table import HEAD, csv_text, main_table, markdown, plain, target_table
+from surrogate_modeling.comparison.table import HEAD, main_table, markdown, results_csv, target_table
 from surrogate_modeling.config.commands import CompareConfig
 
 log = logging.getLogger(__name__)
@@ -53,12 +54,12 @@ class Report:
         rows = make_rows(results)
         text = self.markdown(rows, results)
         write_whole(self.output / "compare.md", f"# {self.title}\n\n{text}".encode(), durable=False)
-        write_whole(self.output / "compare.csv", csv_text(results).encode(), durable=False)
+        write_whole(self.output / "compare.csv", results_csv(results).encode(), durable=False)
         write_whole(self.output / "compare.png", draw(rows), durable=False)
         if self.document:
             old = self.document.read_text(encoding="utf-8")
             write_whole(self.document, pasted(old, self.title, text).encode())
-        return plain([list(HEAD), *main_table(rows)])
+        return aligned([list(HEAD), *main_table(rows)])
 
     def markdown(self, rows: Sequence[Row], results: Sequence[Result]) -> str:
         """Command, circumstances and tables."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Sequence
 
+from surrogate_modeling.common.tables import csv_text
 from surrogate_modeling.comparison.results import Numbers, Result, Row
 
 HEAD = (
@@ -74,14 +73,7 @@ def markdown(cells: Sequence[Sequence[str]]) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(cells[0]), *lines[1:]])
 
 
-def plain(cells: Sequence[Sequence[str]]) -> str:
-    """The same, aligned for a terminal."""
-    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-                     for line in cells)  # fmt: skip
-
-
-def csv_text(results: Sequence[Result]) -> str:
+def results_csv(results: Sequence[Result]) -> str:
     """One line per training, and one per baseline and seed; every number."""
     lines: list[dict[str, object]] = []
     seen: set[tuple[str, int]] = set()
@@ -101,11 +93,8 @@ def csv_text(results: Sequence[Result]) -> str:
             }
         )
     targets = dict.fromkeys(key for line in lines for key in line if key.startswith(TARGET))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*COLUMNS, *targets, "reason", "run", "commit", "device"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    head = [*COLUMNS, *targets, "reason", "run", "commit", "device"]
+    return csv_text([head, *([line.get(key, "") for key in head] for line in lines)])
 
 
 def _numbers(numbers: Numbers) -> dict[str, object]:

@@ -8,8 +8,6 @@ Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -18,6 +16,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.tables import csv_text
 from surrogate_modeling.surrogate.training_range import Range
 
 
@@ -105,15 +104,14 @@ class ExcursionTable:
     def __init__(self, path: Path) -> None:
         self.count = 0
         self.cases: dict[str, set[str]] = {"control": set(), "initial": set(), "predicted": set()}
-        self._path, self._text = path, io.StringIO()
-        self._writer = csv.writer(self._text, lineterminator="\n")
-        self._writer.writerow([field.name for field in fields(Excursion)])
+        self._path = path
+        self._lines: list[list[object]] = [[field.name for field in fields(Excursion)]]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        write_whole(self._path, self._text.getvalue().encode(), durable=False)
+        write_whole(self._path, csv_text(self._lines).encode(), durable=False)
 
     @property
     def input_cases(self) -> set[str]:
@@ -125,4 +123,4 @@ class ExcursionTable:
         self.count += 1
         self.cases[excursion.what].add(excursion.case)
         cells = astuple(excursion)
-        self._writer.writerow([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in cells])
+        self._lines.append([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in cells])

@@ -5,8 +5,6 @@ Shape letters: B cases, H predicted rows, P predicted columns.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.surrogate.band import Banded
 
 
@@ -52,33 +51,28 @@ class Coverage:
 def coverage_table(table: Coverage) -> str:
     """Per target and in all, as lines of text."""
     channels = table.channels
-    width = max(map(len, (*channels.targets, "all targets")))
-    lines = [f"{'target':<{width}}  {'unit':>8}  coverage  worst case  half-width"]
+    lines = [["target", "unit", "coverage", "worst case", "half-width"]]
     for name in channels.targets:
         j = channels.predicted.index(name)
         inside = table.inside[:, j]
-        lines.append(
-            f"{name:<{width}}  {channels.units[name]:>8}  {inside.mean():>8.1%}  {inside.min():>10.1%}  "
-            f"{table.half_width[j]:>10.4g}"
-        )
-    return "\n".join([*lines, f"{'all targets':<{width}}  {'':>8}  {table.overall:>8.1%}"])
+        half_width = f"{table.half_width[j]:.4g}"
+        lines.append([name, channels.units[name], f"{inside.mean():.1%}", f"{inside.min():.1%}", half_width])
+    return aligned([*lines, ["all targets", "", f"{table.overall:.1%}", "", ""]], left=1)
 
 
 def write_coverage(path: Path, table: Coverage) -> None:
     """Every predicted column: unit, mean and least coverage over the cases, mean half-width."""
     channels = table.channels
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("column", "unit", "kind", "coverage", "least coverage", "least covered case", "half-width"))
+    lines = [("column", "unit", "kind", "coverage", "least coverage", "least covered case", "half-width")]
     for j, name in enumerate(channels.predicted):
         inside, worst = table.inside[:, j], int(table.inside[:, j].argmin())
-        writer.writerow(
+        lines.append(
             (
                 name, channels.units[name], "target" if name in channels.targets else "byproduct",
                 f"{inside.mean():.4f}", f"{inside[worst]:.4f}", table.cases[worst], f"{table.half_width[j]:.6g}",
             )
         )  # fmt: skip
-    write_whole(path, text.getvalue().encode(), durable=False)
+    write_whole(path, csv_text(lines).encode(), durable=False)
 
 
 def coverage(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:

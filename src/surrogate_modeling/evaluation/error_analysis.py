@@ -5,14 +5,13 @@ Shape letters: B cases, H predicted rows of the longest case, P predicted column
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.training_range import Range
 
@@ -97,23 +96,16 @@ def worst_table(analysis: ErrorAnalysis) -> str:
         where = f"{reach:.2f}{', beyond it' if reach > 1 else ''}"
         name = scores.channels.predicted[worst]
         lines.append([scores.cases[i], f"{scores.case_nade[i]:.4g}", name, f"{errors[i, worst]:.4g}", where])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return aligned(lines)
 
 
 def errors_csv(analysis: ErrorAnalysis) -> str:
     """A line per case, worst first: nADE, nFDE, position in the training range, and ADE/std of every column."""
     scores, errors = analysis.scores, analysis.column_errors
     targets = scores.channels.target_indices
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["case", "nADE", "nFDE", "range_position", *(f"ADE/std {name}" for name in scores.channels.predicted)]
-    )
+    lines = [["case", "nADE", "nFDE", "range_position", *(f"ADE/std {name}" for name in scores.channels.predicted)]]
     final = (scores.fde[:, targets] / scores.scale[targets]).mean(axis=1)
     for i in analysis.worst_first:
         numbers = [scores.case_nade[i], final[i], analysis.reach[i], *errors[i]]
-        writer.writerow([scores.cases[i], *(f"{value:.6g}" for value in numbers)])
-    return text.getvalue()
+        lines.append([scores.cases[i], *(f"{value:.6g}" for value in numbers)])
+    return csv_text(lines)

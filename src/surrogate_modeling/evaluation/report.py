@@ -5,8 +5,6 @@ Shape letters: T rows of a case, H predicted rows, P predicted columns.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +18,7 @@ from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.common.file_names import file_names
 from surrogate_modeling.common.progress import track
+from surrogate_modeling.common.tables import aligned, csv_text, printable
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, errors_csv
 from surrogate_modeling.evaluation.error_figure import draw_errors
 from surrogate_modeling.evaluation.figures import Curve, draw_figures
@@ -138,12 +137,10 @@ def write_losses(folder: Path, scores: Scores) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, safe in file_names(scores.channels.predicted).items():
         for metric, errors in zip(("ADE", "FDE"), scores.column(name), strict=True):
-            text = io.StringIO()
-            writer = csv.writer(text, lineterminator="\n")
-            writer.writerow(("case", f"{metric} [{scores.channels.units[name]}]"))
             order = np.argsort(errors, kind="stable")
-            writer.writerows((scores.cases[i], f"{errors[i]:.6g}") for i in order)
-            write_whole(folder / f"loss_{safe}_{metric}.csv", text.getvalue().encode(), durable=False)
+            head = ("case", f"{metric} [{scores.channels.units[name]}]")
+            text = csv_text([head, *((scores.cases[i], f"{errors[i]:.6g}") for i in order)])
+            write_whole(folder / f"loss_{safe}_{metric}.csv", text.encode(), durable=False)
 
 
 def case_curves(
@@ -186,15 +183,11 @@ def case_curves(
 def write_case_tables(folder: Path, scores: Scores) -> None:
     """``loss.txt`` of each case: ADE and FDE of every predicted column."""
     channels = scores.channels
-    width = max(map(len, (*channels.predicted, "column")))
     for i, (name, safe) in enumerate(file_names(scores.cases).items()):
         lines = [
-            f"{name}: free run, error per predicted column",
-            f"{'column':<{width}} {'unit':>10} {'ADE':>12} {'FDE':>12}",
-        ]
-        lines += [
-            f"{column:<{width}} {channels.units[column]:>10} {scores.ade[i, j]:>12.5g} {scores.fde[i, j]:>12.5g}"
+            [column, channels.units[column], f"{scores.ade[i, j]:.5g}", f"{scores.fde[i, j]:.5g}"]
             for j, column in enumerate(channels.predicted)
         ]
-        path = folder / safe / "loss.txt"
-        write_whole(path, ("\n".join(lines) + "\n").encode(), durable=False)
+        table = aligned([["column", "unit", "ADE", "FDE"], *lines], left=1)
+        text = f"{printable(name)}: free run, error per predicted column\n{table}\n"
+        write_whole(folder / safe / "loss.txt", text.encode(), durable=False)

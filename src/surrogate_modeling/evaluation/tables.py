@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.evaluation.metrics import skill
 from surrogate_modeling.evaluation.scores import Scores
 
@@ -24,16 +25,9 @@ def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
         for name in scores.channels.targets
     ]
     rows.append(["nADE, nFDE", "-", *(f"{value:.4f}" for other in everyone for value in (other.nade, other.nfde))])
-    widths = [max(len(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in (head, *rows)
-    ]
+    table = aligned([head, *rows], left=2)
     verdicts = [_verdict(scores.nade, name, other.nade) for name, other in baselines.items()]
-    return "\n".join([*lines, f"nADE is {' and '.join(verdicts)}"] if verdicts else lines)
+    return f"{table}\nnADE is {' and '.join(verdicts)}" if verdicts else table
 
 
 def _verdict(error: float, name: str, reference: float) -> str:
@@ -44,8 +38,5 @@ def _verdict(error: float, name: str, reference: float) -> str:
 
 def group_table(groups: dict[str, tuple[float, float, int]]) -> str:
     """Scores of groups of cases as lines of text."""
-    width = max(map(len, (*groups, "group")))
-    head = f"{'group':<{width}}  cases     nADE     nFDE"
-    return "\n".join(
-        [head, *(f"{name:<{width}} {n:>6} {nade:>8.4f} {nfde:>8.4f}" for name, (nade, nfde, n) in groups.items())]
-    )
+    lines = [[name, str(n), f"{nade:.4f}", f"{nfde:.4f}"] for name, (nade, nfde, n) in groups.items()]
+    return aligned([["group", "cases", "nADE", "nFDE"], *lines], left=1)

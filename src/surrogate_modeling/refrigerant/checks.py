@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.refrigerant.columns import PREDICTED
 
 FAMILIES = {"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2}
@@ -60,10 +61,7 @@ class CheckReport:
     def __str__(self) -> str:
         rows = [("check", "figure", "limit", "")]
         rows += [(c.name, c.figure, c.limit, "ok" if c.passed else "FAILED") for c in self.checks]
-        widths = [max(len(row[k]) for row in rows) for k in range(4)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
+        return aligned(rows)
 
 
 def run_checks(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
 from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.search.space import Space, to_overrides
 
 BEST_ROWS = 5
@@ -22,12 +21,10 @@ GROUPS = ("dataset", "model", "settings")
 def write_table(path: Path, trials: Sequence[FrozenTrial], space: Space, objective: Sequence[str]) -> None:
     """Write all trials as CSV: number, state, objective, parameters, seconds, reason."""
     keys = list(dict.fromkeys([*space.searched, *(key for trial in trials for key in trial.params)]))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", *objective, *keys, "seconds", "reason"])
+    lines: list[list[object]] = [["trial", "state", *objective, *keys, "seconds", "reason"]]
     for trial in trials:
         values = trial.values if trial.values and trial.state is TrialState.COMPLETE else [""] * len(objective)
-        writer.writerow(
+        lines.append(
             [
                 trial.number,
                 trial.state.name,
@@ -37,7 +34,7 @@ def write_table(path: Path, trials: Sequence[FrozenTrial], space: Space, objecti
                 trial.user_attrs.get("reason", ""),
             ]
         )
-    write_whole(path, text.getvalue().encode(), durable=False)
+    write_whole(path, csv_text(lines).encode(), durable=False)
 
 
 def best_table(best: Sequence[FrozenTrial], space: Space, objective: Sequence[str]) -> str:
@@ -46,8 +43,7 @@ def best_table(best: Sequence[FrozenTrial], space: Space, objective: Sequence[st
     for trial in best[:BEST_ROWS]:
         values = [f"{value:.5g}" for value in trial.values]
         rows.append([str(trial.number), *values, *(short(trial.params.get(key)) for key in space.searched)])
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows)
+    return aligned(rows, left=0)
 
 
 def short(value: Any) -> str:
