@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.common.run_log import warnings_counted
-from surrogate_modeling.config.composition import flatten, register_schemas, to_config
+from surrogate_modeling.config.composition import register_schemas, to_config
 from surrogate_modeling.config.refusals import REFUSALS, refusals, run_command
 from surrogate_modeling.experiment.recording import reopen
 from surrogate_modeling.search.trial import assignment, prepare_trial
@@ -36,9 +36,9 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
     register_schemas()
     folder = Path(HydraConfig.get().runtime.output_dir)
     with refusals(), warnings_counted(), no_trace_of_a_refusal(folder):
-        config, flat = to_config(composed), flatten(composed)
+        config = to_config(composed)
         if config.resume is not None:
-            folder, (config, flat) = reopen(config.resume, folder)
+            folder, config = reopen(config.resume, folder)
         asked = assignment(config.settings)
         if asked.trial is not None:
             config = prepare_trial(config)
@@ -47,7 +47,7 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         case_set = load_cases(config) if asked.trial is None else load_cases_once(config)
         from surrogate_modeling.experiment.run import run_experiment
 
-        values = tuple(run_experiment(config, case_set, folder, flat, asked).objective.values())
+        values = tuple(run_experiment(config, case_set, folder, asked).objective.values())
         return values[0] if len(values) == 1 else values
 
 

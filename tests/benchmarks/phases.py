@@ -23,7 +23,7 @@ from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig, ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.evaluation.figures import Curve, draw_figures
-from surrogate_modeling.evaluation.report import write_predictions
+from surrogate_modeling.evaluation.report import ReportOptions, write_predictions
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -204,7 +204,7 @@ class Bench:
         names = [*channels.controls, *channels.predicted]
         times = in_turn(
             lambda: plain.write_csv(self.folder / "plain.csv", names, cases[0].time, cases[0].values),
-            lambda: write_predictions(self.folder / "csv", cases, rows, channels, None, False),
+            lambda: write_predictions(self.folder / "csv", cases, rows, channels, ReportOptions(progress_bar=False)),
             self.rounds,
         )
         yield Row("predicted CSV", "case", times[0], times[1] / len(cases), 706 / 35)

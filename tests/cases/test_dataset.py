@@ -6,8 +6,9 @@ import pytest
 from builders import composed, write_cases
 
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.dataset import DEBUG_CASES, DEBUG_ROWS, load_cases
+from surrogate_modeling.cases.dataset import load_cases
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config import debug
 from surrogate_modeling.config.composition import to_config
 
 
@@ -26,11 +27,11 @@ def test_decimation_and_pattern(tmp_path: Path) -> None:
 
 
 def test_debug_reads_few_and_short_cases_but_never_less_than_a_window(tmp_path: Path) -> None:
-    write_cases(tmp_path, DEBUG_CASES + 2, rows=DEBUG_ROWS + 100)
+    write_cases(tmp_path, debug.CASES + 2, rows=debug.ROWS + 100)
     cases = load(tmp_path, "settings.is_debug=True").cases
-    assert [len(case.values) for case in cases] == [DEBUG_ROWS] * DEBUG_CASES
-    cases = load(tmp_path, "settings.is_debug=True", f"settings.in_len={DEBUG_ROWS + 50}").cases
-    assert [len(case.values) for case in cases] == [DEBUG_ROWS + 51] * DEBUG_CASES
+    assert [len(case.values) for case in cases] == [debug.ROWS] * debug.CASES
+    cases = load(tmp_path, "settings.is_debug=True", f"settings.in_len={debug.ROWS + 50}").cases
+    assert [len(case.values) for case in cases] == [debug.ROWS + 51] * debug.CASES
 
 
 def test_groups(tmp_path: Path) -> None:

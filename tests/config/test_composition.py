@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.composition import flatten, to_config
+from surrogate_modeling.config.composition import to_config
 from surrogate_modeling.config.refusals import configuration_message
 from surrogate_modeling.config.settings import Criterion
 
@@ -69,7 +69,7 @@ def test_a_group_without_its_schema_is_refused() -> None:
 
 
 def test_flat_parameters() -> None:
-    flat = flatten(composed(*CSV, "dataset.targets=[a,b]"))
+    flat = to_config(composed(*CSV, "dataset.targets=[a,b]")).flat()
     assert flat["settings.criterion"] == "mse"
     assert flat["dataset.targets"] == ["a", "b"]
     assert flat["model.heads"] == 8

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.grid import Grid
-from surrogate_modeling.evaluation.report import write_bands, write_losses, write_report
+from surrogate_modeling.evaluation.report import ReportOptions, ScoredCases, write_bands, write_losses, write_report
 from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.evaluation.tables import group_table, summary_table
 from surrogate_modeling.surrogate.band import Banded
@@ -38,7 +38,8 @@ def lines(path: Path) -> list[list[str]]:
 def test_everything_is_there_and_opens(tmp_path: Path) -> None:
     cases = [make_case("one.v1", 30, 0), make_case("two", 25, 1)]
     rows = free_runs(cases, [0.5, 0.1])
-    write_report(tmp_path, cases, rows, score(cases, rows, make_channels(), SCALE), workers=1, progress_bar=False)
+    scored = ScoredCases(cases, rows, score(cases, rows, make_channels(), SCALE))
+    write_report(tmp_path, scored, ReportOptions(workers=1, progress_bar=False))
     assert files(tmp_path) == {
         *(f"csv/{name}.csv" for name in ("one.v1", "two")),
         *(f"figure/{name}/{what}" for name in ("one.v1", "two") for what in ("T.png", "p.png", "loss.txt")),
@@ -59,7 +60,11 @@ def test_predicted_csv_reads_back_bit_for_bit_as_cases(tmp_path: Path) -> None:
     cases = [make_case(name, 40, i, step=0.1) for i, name in enumerate(("a", "b"))]
     rows = [(rng.normal(size=(30, 2)) * 10.0 ** rng.integers(-30, 30, (30, 2))).astype(np.float32) for _ in cases]
     rows[0][0] = [np.float32(1e-45), -0.0]
-    write_report(tmp_path, cases, rows, score(cases, rows, NASTY, SCALE), workers=1, num_figures=0, progress_bar=False)
+    write_report(
+        tmp_path,
+        ScoredCases(cases, rows, score(cases, rows, NASTY, SCALE)),
+        ReportOptions(workers=1, num_figures=0, progress_bar=False),
+    )
     back = read(tmp_path / "csv", grid=Grid(None, 5.0))
     assert back.channels == Channels(NASTY.controls, NASTY.predicted, NASTY.predicted, NASTY.units)
     for case, predicted, found in zip(cases, rows, back.cases, strict=True):
@@ -73,7 +78,7 @@ def test_predicted_csv_reads_back_bit_for_bit_as_cases(tmp_path: Path) -> None:
 def test_bands_hold_both_edges_of_every_column(tmp_path: Path) -> None:
     cases = [make_case(name, rows, i) for i, (name, rows) in enumerate((("x", 30), ("y", 14)))]
     bands = [Banded(rows, rows - 1, rows + 2) for rows in free_runs(cases, [0.0, 0.0])]
-    write_bands(tmp_path, cases, bands, make_channels(), progress_bar=False)
+    write_bands(tmp_path, cases, bands, make_channels(), ReportOptions(progress_bar=False))
     for case, band in zip(cases, bands, strict=True):
         names, units, *rows = lines(tmp_path / f"{case.name}.csv")
         assert names == ["time", "lower T", "upper T", "lower p", "upper p"]
@@ -102,7 +107,9 @@ def test_unsafe_names_stay_in_the_folder_and_apart(tmp_path: Path) -> None:
     names = ["../../up", "/etc/x", "..", "a:b", "A", "a", "運転 1", "x" * 250]
     cases = [make_case(name, 20, i) for i, name in enumerate(names)]
     rows = free_runs(cases, [0.1] * len(cases))
-    write_report(folder, cases, rows, score(cases, rows, NASTY, SCALE), workers=1, progress_bar=False)
+    write_report(
+        folder, ScoredCases(cases, rows, score(cases, rows, NASTY, SCALE)), ReportOptions(workers=1, progress_bar=False)
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     found = files(folder)
     assert len({name.casefold() for name in found}) == 8 + 8 * 3 + 4
@@ -120,7 +127,7 @@ def test_a_diverged_free_run_still_leaves_everything(tmp_path: Path) -> None:
     rows[2][5:] = np.float32(3e38)
     rows[2][7:] = np.float32(-3e38)
     scores = score(cases, rows, make_channels(), SCALE)
-    write_report(tmp_path, cases, rows, scores, workers=1, progress_bar=False)
+    write_report(tmp_path, ScoredCases(cases, rows, scores), ReportOptions(workers=1, progress_bar=False))
     assert len(list(tmp_path.rglob("*.png"))) == 8
     for path in tmp_path.rglob("*.png"):
         assert imread(path).shape == (360, 800, 4)
@@ -137,7 +144,9 @@ def test_few_figures_are_those_of_targets_in_the_worst_cases(tmp_path: Path) -> 
     cases = [make_case(f"c{i}", 20, i) for i in range(4)]
     rows = free_runs(cases, [0.1, 0.4, 0.2, 0.3])
     scores = score(cases, rows, make_channels(["p"]), SCALE)
-    write_report(tmp_path, cases, rows, scores, workers=1, num_figures=5, progress_bar=False)
+    write_report(
+        tmp_path, ScoredCases(cases, rows, scores), ReportOptions(workers=1, num_figures=5, progress_bar=False)
+    )
     pictures = {path.relative_to(tmp_path / "figure").as_posix() for path in tmp_path.rglob("*.png")}
     assert pictures == {*(f"c{i}/p.png" for i in range(4)), "c1/T.png"}
     assert len(list(tmp_path.rglob("loss.txt"))) == 4

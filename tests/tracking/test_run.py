@@ -9,7 +9,7 @@ import torch
 from builders import composed, write_cases
 
 from surrogate_modeling.cases.dataset import load_cases
-from surrogate_modeling.config.composition import flatten, to_config
+from surrogate_modeling.config.composition import to_config
 from surrogate_modeling.experiment.run import run_experiment
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.tracking import run as recorder
@@ -154,7 +154,7 @@ def test_memory_running_out_ends_the_run_failed_with_the_place(
     config, folder = to_config(tree), tmp_path / "run-memory"
     folder.mkdir()
     with pytest.raises(OutOfMemory, match="out of memory in epoch 0, batch 1"):
-        run_experiment(config, load_cases(config), folder, flatten(tree))
+        run_experiment(config, load_cases(config), folder)
     (recorded,) = store.search_runs([store.get_experiment_by_name("memory").experiment_id])
     assert recorded.info.status == "FAILED"
     assert recorded.data.tags["error"].startswith("OutOfMemory: out of memory in epoch 0, batch 1 (CUDA out of memory")

@@ -8,7 +8,7 @@ from training.test_fit import make, settings
 
 from surrogate_modeling.config.settings import Monitor, Schedule, SettingsConfig
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.checkpoints import Fitted, latest_checkpoint
+from surrogate_modeling.training.checkpoints import FitResult, latest_checkpoint
 from surrogate_modeling.training.fit import fit
 
 RECIPE = settings(
@@ -22,7 +22,7 @@ class Stopped(Exception):
     """Stands for whatever ends a process."""
 
 
-def train(folder: Path, recipe: SettingsConfig, stop_after: int | None = None) -> tuple[Fitted, Surrogate]:
+def train(folder: Path, recipe: SettingsConfig, stop_after: int | None = None) -> tuple[FitResult, Surrogate]:
     surrogate, data, validation = make(recipe, seed=3)
 
     def log_metrics(values: dict[str, float], step: int) -> None:

@@ -17,12 +17,12 @@ from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.config.commands import Config
-from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig, Split
+from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig
+from surrogate_modeling.config.debug import case_limit, row_limit
 from surrogate_modeling.refrigerant.generation import GenerationResult, generate_cases
 from surrogate_modeling.refrigerant.plan import CasePlan, PlanError
 
 log = logging.getLogger(__name__)
-DEBUG_CASES, DEBUG_ROWS = 6, 400
 # The latest only: cases may fill a good part of the memory.
 _KEPT: dict[str, CaseSet] = {}
 
@@ -34,12 +34,9 @@ def load_cases(config: Config) -> CaseSet:
         UserError: as :func:`surrogate_modeling.cases.folder.read_cases`, or the simulator's plan cannot be carried out.
     """
     dataset, settings = config.dataset, config.settings
-    limit = None
+    limit = case_limit(config)
     if isinstance(dataset, RefrigerantConfig):
-        limit = min(DEBUG_CASES, dataset.cases) if settings.is_debug else dataset.cases
-        simulate(replace(dataset, cases=limit))
-    elif settings.is_debug and dataset.split is not Split.named:
-        limit = DEBUG_CASES
+        simulate(dataset if limit is None else replace(dataset, cases=limit))
     case_set = read_cases(
         Path(dataset.path),
         dataset.controls,
@@ -54,9 +51,8 @@ def load_cases(config: Config) -> CaseSet:
     # What reading hundreds of raw files took is not needed to train.
     give_back_freed_memory()
     case_set = replace(case_set, groups=read_groups(dataset, case_set))
-    if not settings.is_debug:
+    if (rows := row_limit(settings)) is None:
         return case_set
-    rows = max(DEBUG_ROWS, settings.in_len + settings.out_len)
     log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), rows)
     cut = [replace(case, time=case.time[:rows], values=case.values[:rows]) for case in case_set.cases]
     return replace(case_set, cases=cut)

@@ -25,7 +25,7 @@ from surrogate_modeling.comparison.results import Numbers, Result, Status, read_
 from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.recording import device_name, git_commit
-from surrogate_modeling.experiment.run import Judged, Outcome, run_experiment
+from surrogate_modeling.experiment.run import Evaluation, RunResult, run_experiment
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.tracking.journal import JOURNAL, locked
 from surrogate_modeling.tracking.parent import clear_sent, run_id
@@ -184,7 +184,7 @@ class Comparison:
             clear_sent(folder)
         return result
 
-    def _run(self, pair: Pair, case_set: CaseSet, folder: Path, parent: str | None) -> Outcome:
+    def _run(self, pair: Pair, case_set: CaseSet, folder: Path, parent: str | None) -> RunResult:
         settings = pair.config.settings
         # Thousands of figures of all trainings together are asked for by number only.
         config = replace(pair.config, settings=replace(settings, num_figures=settings.num_figures or 0))
@@ -192,7 +192,7 @@ class Comparison:
         tags |= {"mlflow.parentRunId": parent} if parent else {}
         asked = Assignment(("nADE",), tags, name=str(pair))
         with logged(folder / "train.log"):
-            return run_experiment(config, case_set, folder, pair.flat, asked)
+            return run_experiment(config, case_set, folder, asked)
 
     def _run_folder(self, pair: Pair) -> Path:
         """The folder of a run that was stopped, or a new one."""
@@ -207,7 +207,7 @@ class Comparison:
         return folder
 
 
-def _measured(result: Result, outcome: Outcome) -> Result:
+def _measured(result: Result, outcome: RunResult) -> Result:
     return replace(
         result,
         status=Status.done,
@@ -215,18 +215,18 @@ def _measured(result: Result, outcome: Outcome) -> Result:
         validation=outcome.objective["nADE"],
         epochs=outcome.epochs,
         test_cases=len(outcome.network.scores.cases),
-        baselines={name: _numbers(judged) for name, judged in outcome.baselines.items()},
+        baselines={name: _numbers(evaluation) for name, evaluation in outcome.baselines.items()},
     )
 
 
-def _numbers(judged: Judged) -> Numbers:
-    scores = judged.scores
+def _numbers(evaluation: Evaluation) -> Numbers:
+    scores = evaluation.scores
     targets = {
         name: float(scores.column(name)[0].mean() / scores.scale[scores.channels.predicted.index(name)])
         for name in scores.channels.targets
     }
     return Numbers(
-        scores.nade, scores.nfde, targets, judged.fit_seconds, judged.seconds_per_case, judged.parameters,
+        scores.nade, scores.nfde, targets, evaluation.fit_seconds, evaluation.seconds_per_case, evaluation.parameters,
         len(scores.diverged),
     )  # fmt: skip
 
@@ -241,7 +241,7 @@ def _say_result(result: Result) -> None:
 
 
 def _warn_of_differences(pairs: Sequence[Pair]) -> None:
-    flats = [pair.flat for pair in pairs]
+    flats = [pair.config.flat() for pair in pairs]
     keys = [key for key in flats[0] if key in SAME_ROWS or key.startswith("dataset.")]
     differing = [key for key in keys if len({str(flat[key]) for flat in flats}) > 1]
     if differing:

@@ -12,7 +12,6 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hydra import compose
 from hydra.errors import HydraException
@@ -21,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import CompareConfig, Config
-from surrogate_modeling.config.composition import flatten, to_config
+from surrogate_modeling.config.composition import to_config
 from surrogate_modeling.config.refusals import configuration_message
 
 # The results of a training do not depend on these.
@@ -61,11 +60,6 @@ class Pair:
     config: Config
     composed: DictConfig
 
-    @property
-    def flat(self) -> dict[str, Any]:
-        """The configuration as ``group.key -> value``."""
-        return flatten(self.composed)
-
     def __str__(self) -> str:
         return f"{self.model}, {self.recipe}, seed {self.seed}"
 
@@ -76,7 +70,7 @@ class Pair:
             fingerprint: of the cases.
         """
         # Where the cases lie does not matter, which they are does.
-        content = {k: v for k, v in self.flat.items() if k not in NO_MATTER and k != "dataset.path"}
+        content = {k: v for k, v in self.config.flat().items() if k not in NO_MATTER and k != "dataset.path"}
         text = json.dumps([content, fingerprint], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

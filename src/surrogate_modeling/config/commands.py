@@ -1,16 +1,23 @@
-"""What the commands that use a surrogate can be told: ``predict.py`` and ``export.py``."""
+"""The configuration of each command: ``train``, ``simulate``, ``compare``, ``predict`` and ``export``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import Enum
-from typing import Any
-
-from omegaconf import MISSING
+from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.schema import Checked, ranged
+from surrogate_modeling.config.schema import MISSING, Checked, plain, ranged
 from surrogate_modeling.config.settings import Device
+
+if TYPE_CHECKING:
+    from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig
+    from surrogate_modeling.config.models import ModelConfig
+    from surrogate_modeling.config.settings import SettingsConfig
+else:
+    # OmegaConf 2.3 fails on the unions (int | float) of a dataclass within a typed field. It is shown Any here; which
+    # class a group has is checked when it is composed.
+    DatasetConfig = RefrigerantConfig = ModelConfig = SettingsConfig = Any
 
 
 class Format(Enum):
@@ -82,17 +89,23 @@ class ExportConfig(UseConfig):
 class Config:
     """The whole configuration of one run."""
 
-    dataset: Any = MISSING
-    model: Any = MISSING
-    settings: Any = MISSING
+    dataset: DatasetConfig = MISSING
+    model: ModelConfig = MISSING
+    settings: SettingsConfig = MISSING
     resume: str | None = None
+
+    def flat(self) -> dict[str, Any]:
+        """Every value as ``group.key -> value``, plain values only, for the record of a run."""
+        groups = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
+        flat = {f"{group}.{key}": plain(value) for group, part in groups.items() for key, value in asdict(part).items()}
+        return {**flat, "resume": self.resume}
 
 
 @dataclass
 class SimulateConfig:
     """What ``simulate.py`` can be told."""
 
-    dataset: Any = MISSING
+    dataset: RefrigerantConfig = MISSING
     check: bool = False
 
 
@@ -100,8 +113,8 @@ class SimulateConfig:
 class CompareConfig(Checked):
     """What ``compare.py`` can be told; see ``hydra/compare.yaml``."""
 
-    dataset: Any = MISSING
-    settings: Any = MISSING
+    dataset: DatasetConfig = MISSING
+    settings: SettingsConfig = MISSING
     models: list[str] = field(default_factory=list)
     recipes: list[str] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)

@@ -55,8 +55,8 @@ def to_config(composed: DictConfig) -> Config:
     return config
 
 
-def reload_config(folder: Path) -> tuple[Config, dict[str, Any]]:
-    """The configuration a run was started with, checked again, and its flat form.
+def reload_config(folder: Path) -> Config:
+    """The configuration a run was started with, checked again.
 
     Raises:
         UserError: it cannot be read.
@@ -75,7 +75,7 @@ def reload_config(folder: Path) -> tuple[Config, dict[str, Any]]:
     checked = OmegaConf.structured(Config)
     for group, schema in schemas.items():
         checked[group] = OmegaConf.merge(OmegaConf.structured(schema), kept[group])
-    return to_config(checked), flatten(checked)
+    return to_config(checked)
 
 
 def to_simulation(composed: DictConfig) -> SimulateConfig:
@@ -117,15 +117,3 @@ def _require_schema(group: str, value: Any, schema: type) -> None:
             f"{group}: the chosen YAML is not checked; start it with 'defaults: [<name>_schema, _self_]' "
             f"as the files in hydra/{group}/ do"
         )
-
-
-def flatten(composed: DictConfig) -> dict[str, Any]:
-    """``group.key -> value`` of a composed configuration."""
-    flat: dict[str, Any] = {}
-    tree: Any = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
-    for group, content in tree.items():
-        if isinstance(content, dict):
-            flat |= {f"{group!s}.{key!s}": value for key, value in content.items()}
-        else:
-            flat[str(group)] = content
-    return flat

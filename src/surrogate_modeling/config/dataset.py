@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from omegaconf import MISSING
-
-from surrogate_modeling.config.schema import Checked, Choice, ranged
+from surrogate_modeling.config.schema import MISSING, Checked, Choice, ranged
 
 
 class Split(Choice):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, get_type_hints
 
-from omegaconf import MISSING
-
-from surrogate_modeling.config.schema import Checked, Choice, ranged
+from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ranged
 
 
 @dataclass
@@ -142,7 +140,7 @@ MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
 
 def model_to_dict(config: ModelConfig) -> dict[str, Any]:
     """Plain values only, as a file that runs no code can hold them."""
-    return {key: value.value if isinstance(value, Choice) else value for key, value in asdict(config).items()}
+    return {key: plain(value) for key, value in asdict(config).items()}
 
 
 def model_from_dict(values: dict[str, Any]) -> ModelConfig:

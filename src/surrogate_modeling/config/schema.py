@@ -9,12 +9,20 @@ from typing import Any
 
 from surrogate_modeling.common.errors import UserError
 
+# How OmegaConf writes that a value must be given. Written out, so that these dataclasses need no OmegaConf.
+MISSING: Any = "???"
+
 
 class Choice(Enum):
     """One of a few words; written as the word, also where a path is made of it."""
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+def plain(value: Any) -> Any:
+    """The word of an enumeration's member; any other value as it is."""
+    return value.value if isinstance(value, Choice) else value
 
 
 def ranged(

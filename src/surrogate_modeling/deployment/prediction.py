@@ -24,6 +24,8 @@ from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
 from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
 from surrogate_modeling.evaluation.report import (
+    ReportOptions,
+    ScoredCases,
     case_curves,
     write_bands,
     write_case_tables,
@@ -140,15 +142,16 @@ def _write_chunk(
     """Trajectories, figures while there is room for them, and scores where the truth is there."""
     channels = surrogate.description.channels
     cases = [schedule.case for schedule in schedules]
-    write_predictions(output / "csv", cases, predicted, channels, config.workers, progress_bar=False)
+    options = ReportOptions(config.workers, progress_bar=False)
+    write_predictions(output / "csv", cases, predicted, channels, options)
     if bands:
-        write_bands(output / "band", cases, bands, channels, config.workers, progress_bar=False)
+        write_bands(output / "band", cases, bands, channels, options)
     scores = score(cases, predicted, channels, surrogate.predicted_scale)
     known = np.array([schedule.has_truth for schedule in schedules])
     scores.ade[~known] = scores.fde[~known] = np.nan
     room = None if config.num_figures is None else config.num_figures - tally.figures
-    curves = case_curves(output / "figure", cases, predicted, scores, bands)[:room]
-    write_figures(curves, config.workers, progress_bar=False)
+    curves = case_curves(output / "figure", ScoredCases(cases, predicted, scores, bands))[:room]
+    write_figures(curves, options)
     tally.figures += len(curves)
     if known.any():
         tally.scored.append(scores.subset(known))

@@ -1,4 +1,4 @@
-"""What a run leaves for people: predicted CSVs, figures, and error tables.
+"""Write the files of a run or a prediction: predicted CSVs, bands, figures, and error tables.
 
 Shape letters: T rows of a case, H predicted rows, P predicted columns.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,42 +27,47 @@ from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.band import Banded
 
 
-def write_report(
-    folder: Path,
-    cases: Sequence[Case],
-    predicted: Sequence[np.ndarray],
-    scores: Scores,
-    workers: int | None = None,
-    num_figures: int | None = None,
-    progress_bar: bool = True,
-    bands: Sequence[Banded] | None = None,
-) -> None:
-    """Write ``csv/``, ``loss/`` and ``figure/``, and ``band/`` where there is one.
+@dataclass(frozen=True)
+class ScoredCases:
+    """Cases with the truth, their predicted rows (H, P) in physical units, scores and bands, all in one order."""
 
-    Args:
-        folder: of the run.
-        cases: the test cases, with the truth.
-        predicted: (H, P) per case, physical units.
-        scores: of the same cases in the same order.
+    cases: Sequence[Case]
+    rows: Sequence[np.ndarray]
+    scores: Scores
+    bands: Sequence[Banded] | None = None
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """How a report is written.
+
+    Attributes:
         workers: cores; None for all.
         num_figures: at most so many, targets of the worst cases first; None for every case and column.
-        progress_bar: show a bar on a terminal.
-        bands: of the same cases.
+        progress_bar: show bars on a terminal.
     """
-    if bands:
-        write_bands(folder / "band", cases, bands, scores.channels, workers, progress_bar)
-    write_predictions(folder / "csv", cases, predicted, scores.channels, workers, progress_bar)
-    write_losses(folder / "loss", scores)
-    curves = case_curves(folder / "figure", cases, predicted, scores, bands)[:num_figures]
-    write_figures(curves, workers, progress_bar)
-    write_case_tables(folder / "figure", scores)
+
+    workers: int | None = None
+    num_figures: int | None = None
+    progress_bar: bool = True
 
 
-def write_figures(curves: Sequence[Curve], workers: int | None = None, progress_bar: bool = True) -> None:
+def write_report(folder: Path, predicted: ScoredCases, options: ReportOptions) -> None:
+    """Write ``csv/``, ``loss/`` and ``figure/`` into a run's folder, and ``band/`` where there is one."""
+    channels = predicted.scores.channels
+    if predicted.bands:
+        write_bands(folder / "band", predicted.cases, predicted.bands, channels, options)
+    write_predictions(folder / "csv", predicted.cases, predicted.rows, channels, options)
+    write_losses(folder / "loss", predicted.scores)
+    write_figures(case_curves(folder / "figure", predicted)[: options.num_figures], options)
+    write_case_tables(folder / "figure", predicted.scores)
+
+
+def write_figures(curves: Sequence[Curve], options: ReportOptions) -> None:
     """Draw every curve to its path."""
     for path in {curve.path.parent for curve in curves}:
         path.mkdir(parents=True, exist_ok=True)
-    for _ in track(draw_figures(curves, workers), len(curves), "drawing figures", progress_bar):
+    for _ in track(draw_figures(curves, options.workers), len(curves), "drawing figures", options.progress_bar):
         pass
 
 
@@ -72,12 +78,7 @@ def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
 
 
 def write_predictions(
-    folder: Path,
-    cases: Sequence[Case],
-    predicted: Sequence[np.ndarray],
-    channels: Channels,
-    workers: int | None = None,
-    progress_bar: bool = True,
+    folder: Path, cases: Sequence[Case], predicted: Sequence[np.ndarray], channels: Channels, options: ReportOptions
 ) -> None:
     """Write the predicted rows of each case to ``<case>.csv``, in the case format: a prediction reads as a case."""
     units = {name: channels.units[name] for name in (*channels.controls, *channels.predicted)}
@@ -87,16 +88,11 @@ def write_predictions(
         rows = predicted[case]
         return np.hstack((cases[case].values[-len(rows) :, : len(channels.controls)], rows))
 
-    _write_cases(folder, units, cases, values, "writing predicted CSVs", workers, progress_bar)
+    _write_cases(CaseFiles(folder, units, cases, values), "writing predicted CSVs", options)
 
 
 def write_bands(
-    folder: Path,
-    cases: Sequence[Case],
-    bands: Sequence[Banded],
-    channels: Channels,
-    workers: int | None = None,
-    progress_bar: bool = True,
+    folder: Path, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels, options: ReportOptions
 ) -> None:
     """Write ``<case>.csv``: time, then lower and upper edge of each predicted column; names and units as in a case."""
     units = {f"{edge} {name}": channels.units[name] for name in channels.predicted for edge in ("lower", "upper")}
@@ -106,29 +102,32 @@ def write_bands(
         band = bands[case]
         return np.stack((band.lower, band.upper), axis=-1).reshape(len(band.mean), -1)
 
-    _write_cases(folder, units, cases, values, "writing bands", workers, progress_bar)
+    _write_cases(CaseFiles(folder, units, cases, values), "writing bands", options)
 
 
-def _write_cases(
-    folder: Path,
-    units: dict[str, str],
-    cases: Sequence[Case],
-    values: Callable[[int], np.ndarray],
-    description: str,
-    workers: int | None,
-    progress_bar: bool,
-) -> None:
-    """A file of each case by all cores, with values of its last rows."""
-    folder.mkdir(parents=True, exist_ok=True)
+@dataclass(frozen=True)
+class CaseFiles:
+    """Files to write, one per case: their folder, column -> unit, and the values (H, columns) of a case by position."""
+
+    folder: Path
+    units: dict[str, str]
+    cases: Sequence[Case]
+    values: Callable[[int], np.ndarray]
+
+
+def _write_cases(files: CaseFiles, description: str, options: ReportOptions) -> None:
+    """Write a file per case, on all cores, with values of its last rows."""
+    cases = files.cases
+    files.folder.mkdir(parents=True, exist_ok=True)
     names = file_names(case.name for case in cases)
 
     def write(i: int) -> None:
         """The file of one case."""
-        rows = values(i)
-        write_case(folder / f"{names[cases[i].name]}.csv", units, cases[i].time[-len(rows) :], rows)
+        rows = files.values(i)
+        write_case(files.folder / f"{names[cases[i].name]}.csv", files.units, cases[i].time[-len(rows) :], rows)
 
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for _ in track(pool.map(write, range(len(cases))), len(cases), description, progress_bar):
+    with ThreadPoolExecutor(options.workers or os.cpu_count()) as pool:
+        for _ in track(pool.map(write, range(len(cases))), len(cases), description, options.progress_bar):
             pass
 
 
@@ -143,14 +142,9 @@ def write_losses(folder: Path, scores: Scores) -> None:
             write_whole(folder / f"loss_{safe}_{metric}.csv", text.encode(), durable=False)
 
 
-def case_curves(
-    folder: Path,
-    cases: Sequence[Case],
-    predicted: Sequence[np.ndarray],
-    scores: Scores,
-    bands: Sequence[Banded] | None = None,
-) -> list[Curve]:
-    """What figures show: targets before byproducts, and of each the worst cases first."""
+def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
+    """The figures of all cases and columns: targets before byproducts, and of each the worst cases first."""
+    cases, scores, bands = predicted.cases, predicted.scores, predicted.bands
     channels = scores.channels
     case_folders, files = file_names(scores.cases), file_names(channels.predicted)
     targets = set(channels.targets)
@@ -171,7 +165,7 @@ def case_curves(
             channels.units[channels.predicted[j]],
             cases[i].time,
             cases[i].values[:, len(channels.controls) + j],
-            predicted[i][:, j],
+            predicted.rows[i][:, j],
             float(scores.ade[i, j]),
             float(scores.fde[i, j]),
             (bands[i].lower[:, j], bands[i].upper[:, j]) if bands else None,

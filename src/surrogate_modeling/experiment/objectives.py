@@ -1,4 +1,4 @@
-"""What a search may ask of a run: one number per name, from the fitted surrogate and the validation cases."""
+"""The objectives of a search, computed from the fitted surrogate and the validation cases."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def count_parameters(surrogate: Surrogate) -> int:
     return trained + (int(network.regression.weight.count_nonzero()) if isinstance(network, StackedNetwork) else 0)
 
 
-class Measured:
-    """A fitted surrogate, measured when a name asks for it.
+class ObjectiveInputs:
+    """What objectives are computed from: the fitted surrogate, the validation cases, the validation curve.
 
     Args:
         surrogate: with its best weights.
-        validation: the validation cases; the test cases are not looked at, they judge what the search finds.
+        validation: the validation cases; a search must not see the test cases.
         least: of each metric of the validation curve.
     """
 
@@ -51,16 +51,16 @@ class Measured:
         return min(taken) / len(self.validation)
 
 
-MEASURES: dict[str, Callable[[Measured], float]] = {
-    "val_loss": lambda measured: measured.least.get("val_loss", math.inf),
-    "val_nADE": lambda measured: measured.least.get("val_nADE", math.inf),
-    "nADE": lambda measured: measured.scores.nade,
-    "nFDE": lambda measured: measured.scores.nfde,
-    "prediction_seconds": lambda measured: measured.seconds(),
-    "parameters": lambda measured: float(count_parameters(measured.surrogate)),
+OBJECTIVE_FUNCTIONS: dict[str, Callable[[ObjectiveInputs], float]] = {
+    "val_loss": lambda inputs: inputs.least.get("val_loss", math.inf),
+    "val_nADE": lambda inputs: inputs.least.get("val_nADE", math.inf),
+    "nADE": lambda inputs: inputs.scores.nade,
+    "nFDE": lambda inputs: inputs.scores.nfde,
+    "prediction_seconds": lambda inputs: inputs.seconds(),
+    "parameters": lambda inputs: float(count_parameters(inputs.surrogate)),
 }
 
 
-def measure(names: Sequence[str], measured: Measured) -> dict[str, float]:
-    """The numbers asked for, in the order asked."""
-    return {name: MEASURES[name](measured) for name in names}
+def evaluate_objectives(names: Sequence[str], inputs: ObjectiveInputs) -> dict[str, float]:
+    """The value of each objective, in the order given."""
+    return {name: OBJECTIVE_FUNCTIONS[name](inputs) for name in names}

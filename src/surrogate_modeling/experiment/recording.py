@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from surrogate_modeling.common.atomic_file import NotWritten, full_disk
+from surrogate_modeling.common.console import LOG_FORMAT
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.common.paths import PROJECT_ROOT
@@ -24,7 +24,7 @@ from surrogate_modeling.tracking.run import Run
 log = logging.getLogger(__name__)
 
 
-def open_run(config: Config, folder: Path, name: str, tags: dict[str, str], flat: dict[str, Any]) -> Run:
+def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> Run:
     """A new run, or the one whose record the folder holds.
 
     Args:
@@ -32,14 +32,13 @@ def open_run(config: Config, folder: Path, name: str, tags: dict[str, str], flat
         folder: of the run.
         name: of a new run.
         tags: fixed at the start.
-        flat: the configuration as ``group.key -> value``.
 
     Raises:
         UserError: that run was trained on other cases, or another process is at work on it.
     """
     before = recorded_tags(folder)
     if before is None:
-        params = {key: str(value) for key, value in flat.items()}
+        params = {key: str(value) for key, value in config.flat().items()}
         return Run.start(folder, config.settings.mlflow_exp_name, name, tags, params)
     if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
         raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
@@ -116,7 +115,7 @@ def device_name(kind: str) -> str:
     return torch.cuda.get_device_name()
 
 
-def reopen(wanted: str, folder: Path) -> tuple[Path, tuple[Config, dict[str, Any]]]:
+def reopen(wanted: str, folder: Path) -> tuple[Path, Config]:
     """The folder and configuration of a stopped run; the folder Hydra has just made for this command goes.
 
     Raises:
@@ -128,6 +127,6 @@ def reopen(wanted: str, folder: Path) -> tuple[Path, tuple[Config, dict[str, Any
     shutil.rmtree(folder, ignore_errors=True)
     # What is logged from here on belongs to the run that goes on.
     handler = logging.FileHandler(found / "train.log")
-    handler.setFormatter(logging.Formatter("[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"))
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
     logging.getLogger().addHandler(handler)
     return found, reload_config(found)

@@ -35,7 +35,7 @@ class WholeFiles(TorchCheckpointIO):
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FitResult:
     """How fitting ended: the least of each metric, the number of epochs done, and the seconds it took."""
 
     least: dict[str, float]
@@ -48,15 +48,15 @@ class Fitted:
         return self.least["val_loss"]
 
 
-def write_fitted(folder: Path, fitted: Fitted) -> None:
+def write_fit_result(folder: Path, fitted: FitResult) -> None:
     """Say that fitting is over, so that a run stopped later does not train another epoch."""
     write_whole(folder / FITTED_FILE, json.dumps(asdict(fitted)).encode())
 
 
-def read_fitted(folder: Path) -> Fitted | None:
+def read_fit_result(folder: Path) -> FitResult | None:
     """How fitting ended, or None while it has not."""
     path = folder / FITTED_FILE
-    return Fitted(**json.loads(path.read_text())) if path.exists() else None
+    return FitResult(**json.loads(path.read_text())) if path.exists() else None
 
 
 def checkpoints(folder: Path, monitor: str) -> tuple[ModelCheckpoint, ModelCheckpoint]:

@@ -31,12 +31,12 @@ from surrogate_modeling.training.callbacks import (
 )
 from surrogate_modeling.training.checkpoints import (
     BEST_FILE,
-    Fitted,
+    FitResult,
     WholeFiles,
     checkpoints,
     latest_checkpoint,
-    read_fitted,
-    write_fitted,
+    read_fit_result,
+    write_fit_result,
 )
 from surrogate_modeling.training.compilation import compile_network
 from surrogate_modeling.training.module import SurrogateTraining
@@ -73,7 +73,7 @@ def fit(
     settings: SettingsConfig,
     folder: Path,
     log_metrics: Callable[[dict[str, float], int], None],
-) -> Fitted:
+) -> FitResult:
     """Train in place; the surrogate leaves with the weights of the best monitored value.
 
     Where the folder holds checkpoints of the same run, training goes on from the last complete epoch.
@@ -94,7 +94,7 @@ def fit(
     _quieten_lightning()
     torch.set_float32_matmul_precision("highest" if settings.precision is Precision.fp32 else "high")
     monitor = settings.monitor.value
-    if (fitted := read_fitted(folder)) is not None:
+    if (fitted := read_fit_result(folder)) is not None:
         load_best(surrogate, folder, device)
         return fitted
     best, latest = checkpoints(folder, monitor)
@@ -124,8 +124,8 @@ def fit(
         compile_network(surrogate.network, device)
     with out_of_memory_named(trainer):
         trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
-    fitted = Fitted(forwarding.least, trainer.current_epoch, budget.time_elapsed())
-    write_fitted(folder, fitted)
+    fitted = FitResult(forwarding.least, trainer.current_epoch, budget.time_elapsed())
+    write_fit_result(folder, fitted)
     load_best(surrogate, folder, device)
     return fitted
 

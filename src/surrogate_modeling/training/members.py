@@ -14,7 +14,7 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.checkpoints import Fitted
+from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 
@@ -33,7 +33,7 @@ def fit_members(
     settings: SettingsConfig,
     folder: Path,
     watched: Watch,
-) -> Fitted:
+) -> FitResult:
     """Train the surrogate in place: one network, or every member of an ensemble in turn.
 
     Member k is what a run with ``settings.seed + k`` and the same split gives. Its checkpoints are in
@@ -68,7 +68,7 @@ def fit_members(
     surrogate.to(choose_device(settings)).eval()
     shared = set.intersection(*(set(fitted.least) for fitted in fits))
     least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}
-    return Fitted(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
+    return FitResult(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
 
 
 def _prefixed(watched: Watch, prefix: str) -> Watch:
