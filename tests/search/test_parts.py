@@ -144,7 +144,7 @@ def test_pruned_counts_and_several_objectives_do_not_prune() -> None:
 
     from surrogate_modeling.search.settings import read_settings
 
-    given = OmegaConf.load(trial_side.PROJECT_ROOT / "hydra" / "hydra" / "sweeper" / "search.yaml")
+    given = OmegaConf.load(CONFIG_DIR / "hydra" / "sweeper" / "search.yaml")
     given.merge_with({"sampler": "tpe", "pruner": {"_target_": "optuna.pruners.MedianPruner"}})
     config = OmegaConf.create({"hydra": {"sweeper": given, "launcher": {"_target_": "basic"}}})
     given = config.hydra.sweeper

@@ -28,11 +28,11 @@ from surrogate_modeling.cases.grid import Grid, common_step, decimate, grid_prob
 from surrogate_modeling.cases.problems import Problem, _problem_message
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.common.paths import cache_folder
 from surrogate_modeling.common.progress import track
 
 log = logging.getLogger(__name__)
-CACHE_FOLDER = PROJECT_ROOT / ".cache" / "cases"
+CACHE_FOLDER = cache_folder() / "cases"
 # Per thread: so many read files may wait for the one before them.
 FILES_AHEAD = 2
 

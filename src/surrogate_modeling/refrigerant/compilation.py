@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pickle
 import platform
 import shutil
@@ -23,6 +22,7 @@ import numba
 import numba.core.config
 
 from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.paths import cache_folder
 
 # Typed loosely: numba fills this module from the environment.
 settings: Any = numba.core.config
@@ -30,12 +30,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 MANIFEST = "manifest.json"
 KEEP_DAYS = 30
 PACKAGE = Path(__file__).resolve().parent
-
-
-def cache_folder() -> Path:
-    """Folder for files that can be rebuilt at any time; ``XDG_CACHE_HOME`` moves it."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "surrogate_modeling"
 
 
 @lru_cache(maxsize=1)

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from surrogate_modeling.common.atomic_file import write_whole
-from surrogate_modeling.refrigerant.compilation import cache_folder, compiled
+from surrogate_modeling.common.paths import cache_folder
+from surrogate_modeling.refrigerant.compilation import compiled
 
 REFRIGERANTS = ("R134a", "R1234yf")
 

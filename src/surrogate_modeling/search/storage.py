@@ -15,10 +15,9 @@ from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBSto
 from optuna.storages.journal import JournalFileBackend
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.common.paths import PROJECT_ROOT, cache_folder
 
 SQLITE, JOURNAL, POSTGRESQL = "sqlite:///", "journal:///", "postgresql"
-DEFAULT_FOLDER = PROJECT_ROOT / "hydra_experiment" / ".sqlite"
 # A process that writes holds sqlite's lock for milliseconds, but many may wait in line.
 SECONDS_FOR_LOCK = 60.0
 
@@ -51,6 +50,13 @@ class Store:
         return _advisory_lock(self.storage) if isinstance(self.storage, RDBStorage) else nullcontext()
 
 
+def lock_folder() -> Path:
+    """Locks of processes whose study is in no file of this machine, and of its GPUs."""
+    folder = cache_folder() / "locks"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def open_storage(url: str | None) -> Store:
     """Open a storage, and make its folder and tables where they are missing.
 
@@ -61,15 +67,13 @@ def open_storage(url: str | None) -> Store:
         UserError: not a kind of storage that is known, or it cannot be opened.
     """
     if url is None:
-        DEFAULT_FOLDER.mkdir(parents=True, exist_ok=True)
-        return Store(InMemoryStorage(), DEFAULT_FOLDER, None, "memory")
+        return Store(InMemoryStorage(), lock_folder(), None, "memory")
     try:
         if url.startswith((SQLITE, JOURNAL)):
             return _open_file(url)
         if url.startswith(POSTGRESQL):
-            DEFAULT_FOLDER.mkdir(parents=True, exist_ok=True)
             storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-            return Store(storage, DEFAULT_FOLDER, None, storage.engine.url.render_as_string(hide_password=True))
+            return Store(storage, lock_folder(), None, storage.engine.url.render_as_string(hide_password=True))
     except UserError:
         raise
     except Exception as error:

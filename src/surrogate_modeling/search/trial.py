@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.common.console import quieten_console
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.common.paths import cache_folder
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.experiment.assignment import Assignment, Pruned
@@ -65,7 +65,7 @@ def prepare_trial(config: Config) -> Config:
         The configuration to run.
     """
     quieten_console()
-    take_gpu(PROJECT_ROOT / "hydra_experiment" / ".sqlite")
+    take_gpu(cache_folder() / "locks")
     if config.settings.num_figures is not None:
         return config
     return replace(config, settings=replace(config.settings, num_figures=0))
