@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +17,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from surrogate_modeling.cases.case import Case, CaseSet
-from surrogate_modeling.cases.channels import Channels
-from surrogate_modeling.cases.folder import read_cases
+from surrogate_modeling.cases.channels import Channels, Roles
+from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
@@ -52,13 +53,29 @@ def smooth_values(rows: int, seed: int = 0) -> np.ndarray:
 
 def make_case(name: str = "case", rows: int = 40, seed: int = 0, step: float = 1.0) -> Case:
     """A case in memory."""
-    return Case(name, step * np.arange(rows), smooth_values(rows, seed).astype(np.float32))
+    return Case(name, step * np.arange(rows), smooth_values(rows, seed).astype(np.float32), make_channels())
 
 
 def make_channels(targets: Sequence[str] | None = None) -> Channels:
     """The columns of :func:`make_case`."""
     predicted = NAMES[CONTROLS:]
     return Channels(NAMES[:CONTROLS], predicted, tuple(targets or predicted), dict(zip(NAMES, UNITS, strict=True)))
+
+
+def plain_channels(controls: int, predicted: int) -> Channels:
+    """Columns u0, u1, ... and y0, y1, ... without units, all of them targets."""
+    names = [f"u{i}" for i in range(controls)], [f"y{i}" for i in range(predicted)]
+    return Channels(tuple(names[0]), tuple(names[1]), tuple(names[1]), dict.fromkeys([*names[0], *names[1]], "-"))
+
+
+def plain_case(name: str, time: np.ndarray, values: np.ndarray, controls: int) -> Case:
+    """A case in memory whose columns need no names of their own."""
+    return Case(name, time, values, plain_channels(controls, values.shape[1] - controls))
+
+
+def case_set_of(cases: Sequence[Case]) -> CaseSet:
+    """Cases in memory as a set on a step of one second."""
+    return CaseSet(list(cases), cases[0].channels, 1.0, "")
 
 
 def write_table(
@@ -85,13 +102,20 @@ def write_cases(folder: Path, count: int = 6, rows: int = 40, step: float = 1.0,
     return folder
 
 
-def read(folder: Path, controls: int | Sequence[str] = CONTROLS, min_rows: int = 11, **options: object) -> CaseSet:
+def read(
+    folder: Path,
+    controls: int | Sequence[str] = CONTROLS,
+    min_rows: int = 11,
+    targets: Sequence[str] | None = None,
+    grid: Grid | None = None,
+    **options: object,
+) -> CaseSet:
     """The cases of a folder on a grid of one second."""
-    arguments = {"targets": None, "grid": Grid(1.0, 5.0), "workers": 2, "progress_bar": False, **options}
-    return read_cases(folder, controls, min_rows=min_rows, **arguments)  # type: ignore[arg-type]
+    reading = Reading(**{"workers": 2, "progress_bar": False, **options})  # type: ignore[arg-type]
+    return read_cases(folder, Roles(controls, targets), grid or Grid(1.0, 5.0), min_rows, reading)
 
 
-def refused(folder: Path, **options: object) -> str:
+def refused(folder: Path, **options: Any) -> str:
     """What is said about a folder of cases that cannot be read."""
     with pytest.raises(UserError) as caught:
         read(folder, **options)

@@ -29,7 +29,7 @@ def test_an_fmu_starts_from_the_first_rows_of_a_case(tmp_path: Path) -> None:
     surrogate.save(tmp_path / "lit_model.pth")
     initial, controls = check_cases(surrogate, 1, 20)
     values = np.hstack((controls[0], np.vstack((initial[0], surrogate.free_run(initial, controls)[0]))))
-    case = Case("a", np.arange(len(values)) * STEP, values)
+    case = Case("a", np.arange(len(values)) * STEP, values, CHANNELS)
     columns = {name: CHANNELS.units[name] for name in (*CHANNELS.controls, *CHANNELS.predicted)}
     write_case(tmp_path / "a.csv", columns, case.time, case.values)
     done = export(tmp_path, "format=fmu", "surrogate=lit_model.pth", "cases=a.csv")

@@ -38,7 +38,12 @@ def surrogate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Surrogate, Path
 def cases(count: int) -> list[Case]:
     rng = np.random.default_rng(1)
     return [
-        Case(f"c{i}", np.arange(ROWS, dtype=float), rng.normal([0, 20, 3], [1, 4, 0.2], (ROWS, 3)).astype(np.float32))
+        Case(
+            f"c{i}",
+            np.arange(ROWS, dtype=float),
+            rng.normal([0, 20, 3], [1, 4, 0.2], (ROWS, 3)).astype(np.float32),
+            CHANNELS,
+        )
         for i in range(count)
     ]
 

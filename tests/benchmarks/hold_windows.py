@@ -80,12 +80,13 @@ def our_windows(folder: Path, epoch: bool) -> dict[str, float]:
     """As a run reads them."""
     settings = SettingsConfig(in_len=IN_LEN, decimate_range=STEP, epochs=1, progress_bar=False)
     config = Config(DatasetConfig(path=str(folder), controls=CONTROLS), DonConfig("don"), settings)
-    read = dataset.load_cases(config).cases
+    case_set = dataset.load_cases(config)
+    read, table = case_set.cases, case_set.table
     from surrogate_modeling.training.windows import WindowData, WindowDataset
 
     scaling = fitted(read)
-    windows = WindowDataset(read, scaling, IN_LEN, 1, CONTROLS)
-    data = WindowData(windows, WindowDataset(read[:1], scaling, IN_LEN, 1, CONTROLS), settings)
+    windows = WindowDataset(read, scaling, IN_LEN, 1, table=table)
+    data = WindowData(windows, WindowDataset(read[:1], scaling, IN_LEN, 1, table=table), settings)
     began = time.perf_counter()
     for _ in data.train_dataloader():
         pass

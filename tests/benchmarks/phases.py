@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from torch.utils.flop_counter import FlopCounterMode
 
-from surrogate_modeling.cases.folder import CACHE_FOLDER, read_cases
+from surrogate_modeling.cases.channels import Roles
+from surrogate_modeling.cases.folder import CACHE_FOLDER, Reading, read_cases
 from surrogate_modeling.cases.grid import Grid, decimate
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig, ModelConfig
@@ -85,13 +86,13 @@ class Bench:
         scaling = fitted([case])
         mean, scale = (part.numpy() for part in (scaling.mean, scaling.scale))
         past, control, truth = plain.make_windows(case.values, mean, scale, IN_LEN, CONTROLS)
-        ours = WindowDataset([case], scaling, IN_LEN, 1, CONTROLS)
+        ours = WindowDataset([case], scaling, IN_LEN, 1)
         batch = ours.__getitems__(list(range(len(ours))))
         for slow, fast in zip((past, control, truth), batch, strict=False):
             np.testing.assert_allclose(slow, fast.numpy(), atol=1e-5)
         times = in_turn(
             lambda: plain.make_windows(case.values, mean, scale, IN_LEN, CONTROLS),
-            lambda: WindowDataset([case], scaling, IN_LEN, 1, CONTROLS),
+            lambda: WindowDataset([case], scaling, IN_LEN, 1),
             self.rounds,
             spell=SPELL,
         )
@@ -104,8 +105,7 @@ class Bench:
         files = [write_raw_case(folder / f"case{i}.csv", i) for i in range(count)]
 
         def ours() -> object:
-            grid = Grid(1.0, 5.0)
-            return read_cases(folder, CONTROLS, targets=None, grid=grid, min_rows=11, workers=None, progress_bar=False)
+            return read_cases(folder, Roles(CONTROLS), Grid(1.0, 5.0), 11, Reading(progress_bar=False))
 
         before = set(CACHE_FOLDER.glob("*.case"))
         try:
@@ -121,7 +121,7 @@ class Bench:
         mean, scale = (part.numpy() for part in (scaling.mean, scaling.scale))
         parts = [plain.make_windows(case.values, mean, scale, IN_LEN, CONTROLS) for case in cases]
         items = plain.WindowPerItem(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-        windows = WindowDataset(cases, scaling, IN_LEN, 1, CONTROLS)
+        windows = WindowDataset(cases, scaling, IN_LEN, 1)
         settings = SettingsConfig(in_len=IN_LEN, batch_size=LOADER_BATCH)
         slow = DataLoader(items, LOADER_BATCH, shuffle=True, num_workers=os.cpu_count() or 1)
         fast = WindowData(windows, windows, settings).train_dataloader()

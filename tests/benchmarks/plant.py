@@ -38,7 +38,8 @@ def smooth_values(rows: int, seed: int, columns: int = CONTROLS + PREDICTED) -> 
 
 def make_cases(count: int, rows: int = ROWS) -> list[Case]:
     """Cases in memory on a step of 1 s."""
-    return [Case(f"case{i}", np.arange(rows, dtype=np.float64), smooth_values(rows, i)) for i in range(count)]
+    time, channels = np.arange(rows, dtype=np.float64), make_channels()
+    return [Case(f"case{i}", time, smooth_values(rows, i), channels) for i in range(count)]
 
 
 def write_raw_case(path: Path, seed: int, rows: int = ROWS * RAW_STEPS, step: float = 1.0 / RAW_STEPS) -> Path:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from surrogate_modeling.cases import folder as cases
 from surrogate_modeling.cases.cache import load_entry, save_entry
-from surrogate_modeling.cases.case import CaseSet, GridCase
-from surrogate_modeling.cases.grid import Grid
+from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.grid import Grid, GridCase
 
 
 def entries(folder: Path) -> list[Path]:

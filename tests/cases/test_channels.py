@@ -3,7 +3,7 @@
 import pytest
 from builders import NAMES, UNITS
 
-from surrogate_modeling.cases.channels import assign_roles
+from surrogate_modeling.cases.channels import Roles, assign_roles
 from surrogate_modeling.common.errors import UserError
 
 
@@ -21,5 +21,5 @@ from surrogate_modeling.common.errors import UserError
 )
 def test_roles_that_do_not_fit(controls: int | list[str], targets: list[str] | None, said: str) -> None:
     with pytest.raises(UserError) as caught:
-        assign_roles(NAMES, UNITS, controls, targets)
+        assign_roles(NAMES, UNITS, Roles(controls, targets))
     assert str(caught.value).startswith(said)

@@ -14,11 +14,14 @@ LIMIT = 6.0
 READING = """
 import resource, sys
 from pathlib import Path
-from surrogate_modeling import cases
-cases.CACHE_FOLDER = Path(sys.argv[2])
+from surrogate_modeling.cases import folder
+from surrogate_modeling.cases.channels import Roles
+from surrogate_modeling.cases.grid import Grid
+folder.CACHE_FOLDER = Path(sys.argv[2])
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
-(case,) = cases.read_cases(Path(sys.argv[1]), 1, None, cases.Grid(1.0, 5.0), 11, 1, None, False).cases
+reading = folder.Reading(workers=1, progress_bar=False)
+(case,) = folder.read_cases(Path(sys.argv[1]), Roles(1), Grid(1.0, 5.0), 11, reading).cases
 print(len(case.time), float(case.values[-1, -1]), before, peak())
 """
 

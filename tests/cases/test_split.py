@@ -1,7 +1,7 @@
 """Splits by case."""
 
 import pytest
-from builders import make_case
+from builders import case_set_of, make_case
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,12 +24,12 @@ def config(**options: object) -> DatasetConfig:
 
 
 def test_last_cases_by_count() -> None:
-    split = split_cases(CASES, config(split=Split.last, validation=2, test=3), seed=0)
+    split = split_cases(case_set_of(CASES), config(split=Split.last, validation=2, test=3), seed=0)
     assert names(split) == (["c0", "c1", "c2", "c3", "c4"], ["c5", "c6"], ["c7", "c8", "c9"])
 
 
 def test_fractions_are_rounded_and_at_least_one_case() -> None:
-    split = split_cases(CASES, config(split=Split.last, validation=0.26, test=0.01), seed=0)
+    split = split_cases(case_set_of(CASES), config(split=Split.last, validation=0.26, test=0.01), seed=0)
     assert names(split) == ([f"c{i}" for i in range(6)], ["c6", "c7", "c8"], ["c9"])
 
 
@@ -40,16 +40,16 @@ def test_a_random_split_deals_every_case_once(count: int, seed: int, validation:
     wanted = max(1, round(validation * count))
     if wanted + test >= count:
         with pytest.raises(UserError, match="leave none to train on"):
-            split_cases(cases, sizes, seed)
+            split_cases(case_set_of(cases), sizes, seed)
         return
-    split = names(split_cases(cases, sizes, seed))
+    split = names(split_cases(case_set_of(cases), sizes, seed))
     assert [len(part) for part in split] == [count - wanted - test, wanted, test]
     assert sorted(name for part in split for name in part) == sorted(case.name for case in cases)
-    assert split == names(split_cases(cases, sizes, seed))
+    assert split == names(split_cases(case_set_of(cases), sizes, seed))
 
 
 def test_the_seed_decides() -> None:
-    splits = [names(split_cases(CASES, config(validation=2, test=2), seed)) for seed in range(5)]
+    splits = [names(split_cases(case_set_of(CASES), config(validation=2, test=2), seed)) for seed in range(5)]
     assert len({str(split) for split in splits}) > 1
     # In each part the cases keep the order of their names.
     assert all(part == sorted(part) for split in splits for part in split)
@@ -57,7 +57,7 @@ def test_the_seed_decides() -> None:
 
 def test_named_cases_in_the_order_given() -> None:
     options = {"split": Split.named, "validation_cases": ["c3"], "test_cases": ["c9", "c0"]}
-    split = names(split_cases(CASES, config(**options), seed=0))
+    split = names(split_cases(case_set_of(CASES), config(**options), seed=0))
     assert split == (["c1", "c2", "c4", "c5", "c6", "c7", "c8"], ["c3"], ["c9", "c0"])
 
 
@@ -74,5 +74,5 @@ def test_named_cases_in_the_order_given() -> None:
 )
 def test_named_splits_that_cannot_be(validation: list[str], test: list[str], said: str) -> None:
     with pytest.raises(UserError) as caught:
-        split_cases(CASES, config(split=Split.named, validation_cases=validation, test_cases=test), seed=0)
+        split_cases(case_set_of(CASES), config(split=Split.named, validation_cases=validation, test_cases=test), seed=0)
     assert said in str(caught.value)

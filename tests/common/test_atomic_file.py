@@ -15,7 +15,7 @@ import torch
 from builders import disk, fill
 
 from surrogate_modeling.cases.cache import load_entry, save_entry
-from surrogate_modeling.cases.case import GridCase
+from surrogate_modeling.cases.grid import GridCase
 from surrogate_modeling.common.atomic_file import STALE_AFTER, NotWritten, append_whole, write_whole
 from surrogate_modeling.tracking.journal import append, drop_half_line, keep_reserve, release_reserve
 from surrogate_modeling.training.checkpoints import WholeFiles

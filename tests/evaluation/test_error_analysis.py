@@ -27,7 +27,7 @@ def analysis_by_hand() -> ErrorAnalysis:
     short[:, 0] = 0.75
     short[0, 3] = 15.0
     short[1:, 2:] = 5.0
-    cases = [Case("long", 10.0 * np.arange(5.0), long), Case("short", 10.0 * np.arange(4.0), short)]
+    cases = [Case("long", 10.0 * np.arange(5.0), long, channels), Case("short", 10.0 * np.arange(4.0), short, channels)]
     predicted = [long[IN_LEN:, 2:].copy(), short[IN_LEN:, 2:].copy()]
     predicted[0] += np.array([[2.0, 0.0], [4.0, 0.5], [6.0, 1.0]], dtype=np.float32)
     predicted[1] += np.array([[0.0, 1.0], [0.0, -2.0]], dtype=np.float32)
@@ -74,7 +74,7 @@ def test_the_worst_come_first_in_table_and_csv() -> None:
 def test_what_diverged_is_infinite_and_first() -> None:
     channels = make_channels()
     known = Range(channels, np.zeros(4), np.ones(4))
-    cases = [Case(name, np.arange(4.0), np.zeros((4, 4), dtype=np.float32)) for name in ("fine", "lost")]
+    cases = [Case(name, np.arange(4.0), np.zeros((4, 4), dtype=np.float32), channels) for name in ("fine", "lost")]
     predicted = [np.zeros((2, 2), dtype=np.float32), np.array([[0.0, np.nan], [3e38, np.inf]], dtype=np.float32)]
     analysis = analyse(cases, predicted, score(cases, predicted, channels, SCALE), known)
     assert analysis.finite.tolist() == [True, False]

@@ -21,7 +21,12 @@ def analysis(
     names = tuple(f"column ${j}" if j else "_圧力" for j in range(columns))
     channels = Channels(("u",), names, names[:targets], dict.fromkeys(("u", *names), "-"))
     plant = [
-        Case(f"case {i}", np.arange(30.0 + i % 3), rng.uniform(0, 1, (30 + i % 3, 1 + columns)).astype(np.float32))
+        Case(
+            f"case {i}",
+            np.arange(30.0 + i % 3),
+            rng.uniform(0, 1, (30 + i % 3, 1 + columns)).astype(np.float32),
+            channels,
+        )
         for i in range(cases)
     ]
     predicted = [case.values[5:, 1:] * 0.9 for case in plant]

@@ -121,7 +121,7 @@ def test_bands_in_batches_are_those_of_one_case_at_a_time(members: int, monkeypa
     rng = np.random.default_rng(2)
     lengths = [20, 7, 30, 7, 12, 59, 20, 8]
     values = [rng.normal([0, 300, 5], [1, 20, 2], (length, 3)).astype(np.float32) for length in lengths]
-    cases = [Case(f"c{i}", np.arange(len(rows), dtype=float), rows) for i, rows in enumerate(values)]
+    cases = [Case(f"c{i}", np.arange(len(rows), dtype=float), rows, CHANNELS) for i, rows in enumerate(values)]
     whole = [ensemble.free_run_band(rows[:IN_LEN, 1:], rows[:, :1]) for rows in values]
     sizes, plain = [], Surrogate.free_run_band
 

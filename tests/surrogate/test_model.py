@@ -34,7 +34,7 @@ def make(in_len: int = 10, out_len: int = 1, model: ModelConfig = SMALL, **chang
 def make_case(rows: int, seed: int = 0, name: str = "a") -> Case:
     rng = np.random.default_rng(seed)
     values = rng.normal([0, 300, 10, -5, 1e5], [1, 20, 3, 0.1, 1e3], (rows, 5)).astype(np.float32)
-    return Case(name, np.arange(rows) * 0.5, values)
+    return Case(name, np.arange(rows) * 0.5, values, CHANNELS)
 
 
 def slow_loop(surrogate: Surrogate, case: Case) -> np.ndarray:
@@ -100,7 +100,9 @@ def test_truth_after_the_first_rows_is_never_seen() -> None:
     case = make_case(30)
     blinded = case.values.copy()
     blinded[10:, 2:] = np.nan
-    np.testing.assert_array_equal(surrogate.predict([case])[0], surrogate.predict([Case("b", case.time, blinded)])[0])
+    np.testing.assert_array_equal(
+        surrogate.predict([case])[0], surrogate.predict([Case("b", case.time, blinded, CHANNELS)])[0]
+    )
 
 
 def test_free_run_is_differentiable_with_respect_to_the_controls() -> None:

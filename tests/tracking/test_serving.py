@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     surrogate.save(place / "lit_model.pth")
     initial, controls = check_cases(surrogate, 1, 20)
     truth = np.vstack((initial[0], surrogate.free_run(initial, controls)[0]))
-    case = Case("a", np.arange(len(truth)) * STEP, np.hstack((controls[0], truth)))
+    case = Case("a", np.arange(len(truth)) * STEP, np.hstack((controls[0], truth)), CHANNELS)
     save_mlflow_model(surrogate, place / "lit_model.pth", place / MLFLOW_MODEL, case)
     return place
 

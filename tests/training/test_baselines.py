@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from builders import lag, make_case
+from builders import lag, make_case, plain_case
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
@@ -20,7 +20,8 @@ def linear_case(name: str, seed: int, rows: int = 300) -> Case:
     lags = {tau: np.column_stack([lag(u, tau, u[0]) for u in controls.T]) for tau in (5.0, 15.0, 50.0)}
     first = 3.0 * lags[5.0][:, 0] - 2.0 * lags[50.0][:, 1] + 7.0
     second = 1e5 * (1.0 + 0.1 * controls[:, 1] + 0.3 * lags[15.0][:, 0])
-    return Case(name, np.arange(rows, dtype=float), np.column_stack((controls, first, second)).astype(np.float32))
+    values = np.column_stack((controls, first, second)).astype(np.float32)
+    return plain_case(name, np.arange(rows, dtype=float), values, CONTROLS)
 
 
 def scaled(cases: list[Case]) -> Standardizer:
@@ -30,8 +31,8 @@ def scaled(cases: list[Case]) -> Standardizer:
 
 
 def test_persistence_by_hand() -> None:
-    case = Case("a", np.arange(5.0), np.arange(15, dtype=np.float32).reshape(5, 3))
-    (rows,) = persistence([case], 2, 1)
+    case = plain_case("a", np.arange(5.0), np.arange(15, dtype=np.float32).reshape(5, 3), 1)
+    (rows,) = persistence([case], 2)
     assert rows.tolist() == [[4.0, 5.0]] * 3
 
 
@@ -106,7 +107,7 @@ def test_nothing_predicted_is_read_after_the_given_rows() -> None:
     training = [make_case(f"t{i}", 60, i) for i in range(4)]
     baseline = LinearBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
     case = make_case("a", 50, 9)
-    hidden = Case("a", case.time, case.values.copy())
+    hidden = Case("a", case.time, case.values.copy(), case.channels)
     hidden.values[IN_LEN:, CONTROLS:] = 1e9
     np.testing.assert_array_equal(baseline.predict([case])[0], baseline.predict([hidden])[0])
 
@@ -115,7 +116,7 @@ def test_time_is_causal() -> None:
     training = [make_case(f"t{i}", 60, i) for i in range(4)]
     baseline = LinearBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
     case = make_case("a", 50, 9)
-    later = Case("a", case.time, case.values.copy())
+    later = Case("a", case.time, case.values.copy(), case.channels)
     later.values[30:, :CONTROLS] += 1.0
     whole, changed = baseline.predict([case])[0], baseline.predict([later])[0]
     np.testing.assert_array_equal(whole[: 30 - IN_LEN], changed[: 30 - IN_LEN])
@@ -129,7 +130,8 @@ def quadratic_case(name: str, seed: int, rows: int = 300) -> Case:
     fast, slow = (np.column_stack([lag(u, tau, u[0]) for u in controls.T]) for tau in (15.0, 150.0))
     first = 2.0 + fast[:, 0] * slow[:, 1] - 0.5 * controls[:, 0] ** 2
     second = 10.0 * slow[:, 0] * controls[:, 1] + fast[:, 1]
-    return Case(name, linear.time, np.column_stack((controls, first, second)).astype(np.float32))
+    values = np.column_stack((controls, first, second)).astype(np.float32)
+    return Case(name, linear.time, values, linear.channels)
 
 
 def test_quadratic_recovers_a_system_of_its_own_class_and_linear_does_not() -> None:
@@ -213,7 +215,7 @@ def test_quadratic_reads_only_what_it_may() -> None:
     training = [make_case(f"t{i}", 60, i) for i in range(4)]
     baseline = QuadraticBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
     case = make_case("a", 50, 9)
-    other = Case("a", case.time, case.values.copy())
+    other = Case("a", case.time, case.values.copy(), case.channels)
     other.values[IN_LEN:, CONTROLS:] = 1e9
     other.values[30:, :CONTROLS] += 1.0
     whole, changed = baseline.predict([case])[0], baseline.predict([other])[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import CONTROLS, make_case, make_channels
+from builders import make_case, make_channels
 from networks.test_networks import small
 
 from surrogate_modeling.common.errors import UserError
@@ -33,7 +33,7 @@ def trained(name: str, folder: Path, device: str, compiled: bool) -> tuple[list[
     cases = [make_case(f"c{i}", 50 + i, i) for i in range(5)]
     surrogate = Surrogate(Description(small(name), make_channels(), settings.in_len, settings.out_len, 1.0))
     surrogate.scaling.fit(case.values for case in cases)
-    windows = WindowDataset(cases, surrogate.scaling, settings.in_len, settings.loss_rows, CONTROLS)
+    windows = WindowDataset(cases, surrogate.scaling, settings.in_len, settings.loss_rows)
     seen: list[float] = []
     fit(
         surrogate, WindowData(windows, windows, settings), cases, settings, folder,

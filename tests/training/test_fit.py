@@ -30,7 +30,9 @@ def lag_case(rows: int, seed: int) -> Case:
     x = np.zeros(rows)
     for t in range(1, rows):
         x[t] = 0.8 * x[t - 1] + 0.2 * u[t]
-    return Case(f"case{seed}", np.arange(rows, dtype=float), np.stack([u, x, 2 * x + 1], axis=1).astype(np.float32))
+    return Case(
+        f"case{seed}", np.arange(rows, dtype=float), np.stack([u, x, 2 * x + 1], axis=1).astype(np.float32), CHANNELS
+    )
 
 
 def make(settings: SettingsConfig, seed: int = 0) -> tuple[Surrogate, WindowData, list[Case]]:
@@ -39,7 +41,7 @@ def make(settings: SettingsConfig, seed: int = 0) -> tuple[Surrogate, WindowData
     model = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
     surrogate = Surrogate(Description(model, CHANNELS, settings.in_len, settings.out_len, 1.0))
     surrogate.scaling.fit([case.values for case in cases[:4]])
-    sets = [WindowDataset(c, surrogate.scaling, settings.in_len, settings.loss_rows, 1) for c in (cases[:4], cases[4:])]
+    sets = [WindowDataset(c, surrogate.scaling, settings.in_len, settings.loss_rows) for c in (cases[:4], cases[4:])]
     return surrogate, WindowData(*sets, settings), cases[4:]
 
 

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import torch
-from builders import CONTROLS, make_case, make_channels
+from builders import make_case, make_channels
 from networks.test_networks import SMALL, small
 
 from surrogate_modeling.config.settings import Criterion, Feedback, Monitor, Output, Precision, Schedule, SettingsConfig
@@ -63,8 +63,7 @@ def trained(name: str, *changes: tuple[str, object]) -> tuple[dict[str, float], 
     )  # fmt: skip
     surrogate.scaling.fit(case.values for case in cases[:3])
     sets = [
-        WindowDataset(part, surrogate.scaling, settings.in_len, settings.loss_rows, CONTROLS)
-        for part in (cases[:3], cases[3:4])
+        WindowDataset(part, surrogate.scaling, settings.in_len, settings.loss_rows) for part in (cases[:3], cases[3:4])
     ]
     with TemporaryDirectory() as folder:
         fitted = fit_members(

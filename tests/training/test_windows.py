@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
-from builders import CONTROLS, make_case
+from builders import CONTROLS, make_case, make_channels
 from lightning_fabric.utilities.distributed import DistributedSamplerWrapper
 from torch.utils.data import DataLoader
 
@@ -41,7 +41,7 @@ def slow_windows(
 @pytest.mark.parametrize(("in_len", "horizon"), [(10, 1), (10, 3), (1, 1), (4, 7), (3, 2), (5, 60)])
 def test_a_gather_equals_plain_slices(in_len: int, horizon: int) -> None:
     cases = [make_case("a", 20, 0), make_case("b", 11, 1), make_case("c", 37, 2), make_case("d", in_len + 1, 3)]
-    windows = WindowDataset(cases, fitted(cases), in_len, horizon, CONTROLS)
+    windows = WindowDataset(cases, fitted(cases), in_len, horizon)
     expected = slow_windows(cases, fitted(cases), in_len, horizon)
     assert len(windows) == len(expected)
     past, control, truth, weight = windows.__getitems__(list(range(len(windows))))
@@ -58,16 +58,19 @@ def test_a_gather_equals_plain_slices(in_len: int, horizon: int) -> None:
 
 def test_no_window_holds_rows_of_two_cases() -> None:
     """Each case is one number throughout; so must be each window, its padding included."""
-    cases = [Case(str(i), np.arange(n), np.full((n, 4), float(i), np.float32)) for i, n in enumerate((15, 12, 30, 13))]
+    cases = [
+        Case(str(i), np.arange(n), np.full((n, 4), float(i), np.float32), make_channels())
+        for i, n in enumerate((15, 12, 30, 13))
+    ]
     for horizon in (1, 2, 9, 40):
-        windows = WindowDataset(cases, Standardizer(4), 11, horizon, CONTROLS)
+        windows = WindowDataset(cases, Standardizer(4), 11, horizon)
         past, control, truth, _ = windows.__getitems__(list(range(len(windows))))
         for part in (past, control, truth):
             assert (part == past[:, :1, :1]).all()
 
 
 def test_one_index_and_a_list_agree() -> None:
-    windows = WindowDataset(CASES, fitted(CASES), 4, 2, CONTROLS)
+    windows = WindowDataset(CASES, fitted(CASES), 4, 2)
     batch = windows.__getitems__([5, 0, 17])
     for i, index in enumerate((5, 0, 17)):
         for whole, single in zip(batch, windows[index], strict=True):
@@ -77,13 +80,13 @@ def test_one_index_and_a_list_agree() -> None:
 def test_cached_rows_that_are_read_only_are_copied() -> None:
     case = make_case()
     case.values.setflags(write=False)
-    windows = WindowDataset([case], Standardizer(4), 4, 1, CONTROLS)
+    windows = WindowDataset([case], Standardizer(4), 4, 1)
     windows.rows += 1.0
     np.testing.assert_array_equal(case.values, make_case().values)
 
 
 def test_loaders_pass_every_window_once() -> None:
-    training, validation = (WindowDataset(part, fitted(CASES), 4, 1, CONTROLS) for part in (CASES[:7], CASES[7:]))
+    training, validation = (WindowDataset(part, fitted(CASES), 4, 1) for part in (CASES[:7], CASES[7:]))
     data = WindowData(training, validation, SettingsConfig(batch_size=10))
     rows = torch.cat([batch[2] for batch in data.val_dataloader()])
     torch.testing.assert_close(rows, validation.__getitems__(list(range(len(validation))))[2], rtol=0, atol=0)
@@ -99,7 +102,7 @@ def test_loaders_pass_every_window_once() -> None:
 
 
 def test_stretches_are_as_many_as_asked_and_start_where_asked() -> None:
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
+    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
     starts = [i * 8 for i in range(10)]
     assert windows.first_windows.tolist() == starts
     assert set(WindowSampler(windows, SettingsConfig(windows_per_epoch=500, first_share=1.0))) == set(starts)
@@ -112,7 +115,7 @@ def test_stretches_are_as_many_as_asked_and_start_where_asked() -> None:
 
 
 def test_every_window_once_in_an_order_that_follows_from_seed_and_epoch() -> None:
-    windows = WindowDataset(CASES, Standardizer(4), in_len=3, horizon=2, controls=2)
+    windows = WindowDataset(CASES, Standardizer(4), in_len=3, horizon=2)
 
     def order(seed: int, epoch: int) -> list[int]:
         sampler = WindowSampler(windows, SettingsConfig(seed=seed))
@@ -127,7 +130,7 @@ def test_every_window_once_in_an_order_that_follows_from_seed_and_epoch() -> Non
 
 @pytest.mark.parametrize("options", [{}, {"windows_per_epoch": 50, "first_share": 0.5}])
 def test_the_loader_gives_what_pytorchs_own_gives(options: dict[str, float]) -> None:
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
+    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
     settings = SettingsConfig(**options)  # type: ignore[arg-type]
     ours = WindowLoader(windows, 32, WindowSampler(windows, settings))
     plain = DataLoader(windows, 32, sampler=WindowSampler(windows, settings), collate_fn=lambda batch: batch)
@@ -139,7 +142,7 @@ def test_the_loader_gives_what_pytorchs_own_gives(options: dict[str, float]) -> 
 
 def test_the_order_is_drawn_with_the_first_batch() -> None:
     """Lightning takes the iterator before it says which epoch it is."""
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
+    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
     sampler = WindowSampler(windows, SettingsConfig())
     early = iter(WindowLoader(windows, 32, sampler))
     sampler.set_epoch(3)
@@ -149,7 +152,7 @@ def test_the_order_is_drawn_with_the_first_batch() -> None:
 
 
 def test_two_processes_of_a_distributed_strategy_share_the_windows() -> None:
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1, CONTROLS)
+    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
     loader = WindowData(windows, windows, SettingsConfig(batch_size=16)).train_dataloader()
     seen = []
     for rank in range(2):
@@ -163,7 +166,7 @@ def test_two_processes_of_a_distributed_strategy_share_the_windows() -> None:
 
 
 def test_stride_leaves_out_starts_but_never_a_case() -> None:
-    windows = WindowDataset(CASES, Standardizer(4), in_len=3, horizon=2, controls=2, stride=5)
+    windows = WindowDataset(CASES, Standardizer(4), in_len=3, horizon=2, stride=5)
     # Cases of 12 rows have starts 0 to 8 (the last with one of two rows), of which 0 and 5 remain.
     assert windows.starts.tolist() == [12 * case + start for case in range(10) for start in (0, 5)]
     assert windows.first_windows.tolist() == [2 * case for case in range(10)]
@@ -171,7 +174,7 @@ def test_stride_leaves_out_starts_but_never_a_case() -> None:
 
 def test_whole_cases_are_filled_up_to_the_longest_or_cut() -> None:
     cases = [make_case("a", 9), make_case("b", 6)]
-    windows = WindowDataset(cases, fitted(cases), in_len=3, horizon=2, controls=CONTROLS)
+    windows = WindowDataset(cases, fitted(cases), in_len=3, horizon=2)
     past, control, truth, weight = windows.whole_cases(1000)
     assert weight.tolist() == [[1.0] * 6, [1.0] * 3 + [0.0] * 3]
     for k, case in enumerate(cases):

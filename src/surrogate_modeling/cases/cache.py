@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.cases.case import GridCase
+from surrogate_modeling.cases.grid import GridCase
 from surrogate_modeling.common.atomic_file import NotWritten, write_whole
 
 log = logging.getLogger(__name__)

@@ -1,26 +1,17 @@
-"""A case and a set of cases in memory.
+"""A case and a set of cases in memory. Imports NumPy only: a surrogate is used without what reads files.
 
-Shape letters: T rows of a case, F feature (controls, then predicted columns).
+Shape letters: N all rows, T rows of a case, F feature (C controls, then P predicted columns).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
 from surrogate_modeling.cases.channels import Channels
-
-
-@dataclass(frozen=True)
-class GridCase:
-    """One case on its time grid: time (T,) float64 [s], values (T, F) float32, digest of the file it came from."""
-
-    names: tuple[str, ...]
-    units: tuple[str, ...]
-    time: np.ndarray
-    values: np.ndarray
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -30,14 +21,60 @@ class Case:
     name: str
     time: np.ndarray
     values: np.ndarray
+    channels: Channels
+
+    @property
+    def controls(self) -> np.ndarray:
+        """Controls of all rows (T, C)."""
+        return self.values[:, : len(self.channels.controls)]
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """Predicted columns of all rows (T, P)."""
+        return self.values[:, len(self.channels.controls) :]
+
+    def truth(self, rows: int) -> np.ndarray:
+        """Predicted columns of the last rows (rows, P), which a free run is compared with."""
+        return self.outputs[len(self.values) - rows :]
+
+
+@dataclass(frozen=True)
+class RowTable:
+    """All rows of some cases in one array (N, F), as the cases hold them, and where each case begins, by name."""
+
+    values: np.ndarray
+    first: Mapping[str, int]
+
+    def rows_of(self, name: str, count: int) -> np.ndarray:
+        """The rows (count, F) of a case, as a read-only view."""
+        rows = self.values[self.first[name] :][:count]
+        rows.flags.writeable = False
+        return rows
+
+    @classmethod
+    def of(cls, cases: Sequence[Case]) -> Self:
+        """A copy of the rows of cases that do not share an array."""
+        starts = np.cumsum([0, *(len(case.values) for case in cases)]).tolist()
+        values = np.concatenate([case.values for case in cases], dtype=np.float32)
+        return cls(values, dict(zip((case.name for case in cases), starts[:-1], strict=True)))
 
 
 @dataclass(frozen=True)
 class CaseSet:
-    """All cases of a folder on one step [s], their columns, a digest of their content, and groups to score apart."""
+    """All cases of a folder on one step [s].
+
+    Attributes:
+        cases: in natural name order.
+        channels: their columns.
+        step: between rows [s].
+        fingerprint: digest of the files' content.
+        table: the rows that the cases are views of; None where every case has its own.
+        groups: group of each case, for scores per group; empty without groups.
+    """
 
     cases: list[Case]
     channels: Channels
     step: float
     fingerprint: str
+    table: RowTable | None = None
     groups: dict[str, str] = field(default_factory=dict)

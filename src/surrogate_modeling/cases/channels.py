@@ -24,14 +24,31 @@ class Channels:
         return [self.predicted.index(name) for name in self.targets]
 
 
-def assign_roles(
-    names: Sequence[str], units: Sequence[str], controls: int | Sequence[str], targets: Sequence[str] | None
-) -> Channels:
+@dataclass(frozen=True)
+class Roles:
+    """What the configuration says of the columns.
+
+    Attributes:
+        controls: how many columns after time are controls, or their names.
+        targets: predicted columns people ask for; None for all.
+    """
+
+    controls: int | Sequence[str]
+    targets: Sequence[str] | None = None
+
+
+def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Channels:
     """Say which columns are controls, which predicted, and which of these are targets.
+
+    Args:
+        names: of the columns after time.
+        units: of the same.
+        roles: as configured.
 
     Raises:
         UserError: a name is not among the columns, a target is a control, or nothing is left to predict.
     """
+    controls, targets = roles.controls, roles.targets
     if isinstance(controls, int):
         if controls >= len(names):
             raise UserError(

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.folder import read_cases
+from surrogate_modeling.cases.channels import Roles
+from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
@@ -39,14 +40,10 @@ def load_cases(config: Config) -> CaseSet:
         simulate(dataset if limit is None else replace(dataset, cases=limit))
     case_set = read_cases(
         Path(dataset.path),
-        dataset.controls,
-        dataset.targets,
+        Roles(dataset.controls, dataset.targets),
         Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap),
         settings.in_len + settings.out_len,
-        settings.workers,
-        limit,
-        settings.progress_bar,
-        dataset.pattern,
+        Reading(dataset.pattern, limit, settings.workers, settings.progress_bar),
     )
     # What reading hundreds of raw files took is not needed to train.
     give_back_freed_memory()

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
-from surrogate_modeling.cases.case import Case, CaseSet, GridCase
+from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, parse_case
-from surrogate_modeling.cases.channels import assign_roles
-from surrogate_modeling.cases.grid import Grid, common_step, decimate, grid_problems
+from surrogate_modeling.cases.channels import Roles, assign_roles
+from surrogate_modeling.cases.grid import Grid, GridCase, common_step, decimate, grid_problems
 from surrogate_modeling.cases.problems import Problem, _problem_message
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.common.errors import UserError
@@ -37,40 +37,44 @@ CACHE_FOLDER = cache_folder() / "cases"
 FILES_AHEAD = 2
 
 
-def read_cases(
-    folder: Path,
-    controls: int | Sequence[str],
-    targets: Sequence[str] | None,
-    grid: Grid,
-    min_rows: int,
-    workers: int | None = None,
-    limit: int | None = None,
-    progress_bar: bool = True,
-    pattern: str = "*.csv",
-) -> CaseSet:
+@dataclass(frozen=True)
+class Reading:
+    """Which files of a folder are read, and how.
+
+    Attributes:
+        pattern: of the names of the files that are cases.
+        limit: read the first so many only; None for all.
+        workers: threads; None for all cores.
+        progress_bar: show a bar on a terminal.
+    """
+
+    pattern: str = "*.csv"
+    limit: int | None = None
+    workers: int | None = None
+    progress_bar: bool = True
+
+
+def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: Reading | None = None) -> CaseSet:
     """Read, check and decimate the case files of a folder, in natural name order.
 
     Args:
         folder: where the files are.
-        controls: how many columns after time are controls, or their names.
-        targets: predicted columns people ask for; None for all.
+        roles: of the columns.
         grid: the time grid.
         min_rows: rows of one window, which every case must have on the grid.
-        workers: threads; None for all cores.
-        limit: read the first so many only.
-        progress_bar: show a bar on a terminal.
-        pattern: which files of the folder are cases.
+        reading: which files, and how; None for every CSV by all cores.
 
     Raises:
         UserError: no files, or anything wrong in them; the message lists every problem found.
     """
-    files = list_case_files(folder, pattern)[:limit]
+    reading = reading or Reading()
+    files = list_case_files(folder, reading.pattern)[: reading.limit]
     problems = _same_names(files)
     read: list[tuple[Path, GridCase]] = []
     headers: list[Header] = []
     rows = Rows(len(files))
-    results = _read_in_order(files, grid, workers or os.cpu_count() or 1)
-    for file, result in zip(files, track(results, len(files), "reading cases", progress_bar), strict=True):
+    results = _read_in_order(files, grid, reading.workers or os.cpu_count() or 1)
+    for file, result in zip(files, track(results, len(files), "reading cases", reading.progress_bar), strict=True):
         if isinstance(result, GridCase):
             rows.add(result.values)
             # The values are kept once only, in the array of all rows.
@@ -84,12 +88,12 @@ def read_cases(
     if problems or step is None:
         place = {file: i for i, file in enumerate(files)}
         raise UserError(_problem_message(folder, sorted(problems, key=lambda problem: place[problem.file])))
-    channels = assign_roles(read[0][1].names, read[0][1].units, controls, targets)
+    channels = assign_roles(read[0][1].names, read[0][1].units, roles)
     digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
     order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
-    parts = rows.parts(order)
-    cases = [Case(file.stem, case.time, values) for (file, case), values in zip(read, parts, strict=True)]
-    return CaseSet(cases, channels, step, digest[:16])
+    table = rows.table([file.stem for file, _ in read], order)
+    cases = [Case(file.stem, case.time, table.rows_of(file.stem, len(case.time)), channels) for file, case in read]
+    return CaseSet(cases, channels, step, digest[:16], table)
 
 
 def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[GridCase | Refusal]:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.cases.case import GridCase
 from surrogate_modeling.cases.case_file import RawCase
 from surrogate_modeling.cases.problems import Problem, line_ranges
 
@@ -15,6 +14,17 @@ from surrogate_modeling.cases.problems import Problem, line_ranges
 STEP_TOLERANCE = 1e-3
 # A time column in another unit, or with one wild value, must not fill the memory.
 MOST_GRID_ROWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class GridCase:
+    """One case on its time grid: time (T,) float64 [s], values (T, F) float32, digest of the file it came from."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    time: np.ndarray
+    values: np.ndarray
+    digest: str
 
 
 @dataclass(frozen=True)

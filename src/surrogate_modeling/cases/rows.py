@@ -5,9 +5,12 @@ Shape letters: N all rows, T rows of a case, F feature.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
+
+from surrogate_modeling.cases.case import RowTable
 
 # Room made beyond what is needed when cases turn out longer than was guessed.
 GROWTH = 1.1
@@ -41,12 +44,16 @@ class Rows:
         self._array[self._ends[-1] : end] = values
         self._ends.append(end)
 
-    def parts(self, order: list[int]) -> list[np.ndarray]:
-        """Each case as a read-only view, its columns put in this order; no case can be added after that."""
+    def table(self, names: Sequence[str], order: Sequence[int]) -> RowTable:
+        """The array, its columns put in this order; no case can be added after that.
+
+        Args:
+            names: of the cases, in the order in which they were added.
+            order: where each column of the table stands in the cases that were added.
+        """
         self._array.resize((self._ends[-1], self._array.shape[1]), refcheck=False)
-        parts = [self._array[first:end] for first, end in pairwise(self._ends)]
-        for part in parts:
-            if order != sorted(order):
-                part[...] = part[:, order]
-            part.flags.writeable = False
-        return parts
+        if list(order) != sorted(order):
+            # Case by case: all at once would be a second copy of a large dataset.
+            for first, end in pairwise(self._ends):
+                self._array[first:end] = self._array[first:end, order]
+        return RowTable(self._array, dict(zip(names, self._ends[:-1], strict=True)))

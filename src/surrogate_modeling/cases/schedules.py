@@ -124,7 +124,7 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
                 f"{demands.step:g} s; too few are given of {', '.join(lacking)}",
             )
         ]
-    return Schedule(Case(file.stem, time, values), min(given) == len(time))
+    return Schedule(Case(file.stem, time, values, channels), min(given) == len(time))
 
 
 def _column_problems(file: Path, raw: RawCase, channels: Channels) -> list[Problem]:

@@ -3,40 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.case import Case, CaseSet, RowTable
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 
 
 @dataclass(frozen=True)
 class CaseSplit:
-    """Which cases train, which choose, and which are only scored."""
+    """Which cases train, which choose, and which are only scored; ``table`` holds their rows where they share it."""
 
     training: list[Case]
     validation: list[Case]
     test: list[Case]
+    table: RowTable | None = None
 
 
-def split_cases(cases: Sequence[Case], config: DatasetConfig, seed: int) -> CaseSplit:
+def split_cases(case_set: CaseSet, config: DatasetConfig, seed: int) -> CaseSplit:
     """Deal whole cases to the three sets.
 
     Args:
-        cases: in natural name order.
+        case_set: cases in natural name order.
         config: ``split``, sizes, and names for ``split=named``.
         seed: of the random split.
 
     Raises:
         UserError: a named case is not there or named twice, or nothing is left to train on.
     """
+    cases = case_set.cases
     if config.split is Split.named:
-        return _named_split(cases, config.validation_cases or [], config.test_cases or [])
+        split = _named_split(cases, config.validation_cases or [], config.test_cases or [])
+        return replace(split, table=case_set.table)
     sizes = {key: _count(getattr(config, key), len(cases)) for key in ("validation", "test")}
-    training = len(cases) - sizes["validation"] - sizes["test"]
-    if training < 1:
+    count = len(cases) - sizes["validation"] - sizes["test"]
+    if count < 1:
         raise UserError(
             f"dataset.validation={config.validation}, dataset.test={config.test}: {sizes['validation']} and "
             f"{sizes['test']} of {len(cases)} cases leave none to train on"
@@ -44,8 +47,9 @@ def split_cases(cases: Sequence[Case], config: DatasetConfig, seed: int) -> Case
     order = list(range(len(cases)))
     if config.split is Split.random:
         order = np.random.default_rng(seed).permutation(len(cases)).tolist()
-    parts = order[:training], order[training : training + sizes["validation"]], order[training + sizes["validation"] :]
-    return CaseSplit(*([cases[i] for i in sorted(part)] for part in parts))
+    parts = order[:count], order[count : count + sizes["validation"]], order[count + sizes["validation"] :]
+    training, validation, test = ([cases[i] for i in sorted(part)] for part in parts)
+    return CaseSplit(training, validation, test, case_set.table)
 
 
 def _count(size: int | float, cases: int) -> int:

@@ -71,10 +71,10 @@ def find_excursions(case: Case, predicted: np.ndarray, known: Range) -> list[Exc
         predicted: (H, P), the last H rows.
         known: the training range.
     """
-    controls, given = len(known.channels.controls), len(case.values) - len(predicted)
-    stretches = [("control", i, case.time, case.values[:, i]) for i in range(controls)]
-    for j in range(predicted.shape[1]):
-        stretches.append(("initial", controls + j, case.time[:given], case.values[:given, controls + j]))
+    controls, given = len(known.channels.controls), len(case.time) - len(predicted)
+    stretches = [("control", i, case.time, column) for i, column in enumerate(case.controls.T)]
+    for j, column in enumerate(case.outputs[:given].T):
+        stretches.append(("initial", controls + j, case.time[:given], column))
         stretches.append(("predicted", controls + j, case.time[given:], predicted[:, j]))
     found = []
     for what, column, time, values in stretches:

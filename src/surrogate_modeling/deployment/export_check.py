@@ -114,10 +114,10 @@ def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[Trajectories]
     """
     if config.cases is None:
         return []
-    description, controls = surrogate.description, surrogate.description.sizes.controls
+    description = surrogate.description
     demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
     results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
     if problems := [problem for result in results if isinstance(result, list) for problem in result]:
         raise file_refusal(config.cases, problems, 0)
-    values = [result.case.values[None] for result in results if isinstance(result, Schedule)]
-    return [(rows[:, : description.in_len, controls:], rows[:, :, :controls]) for rows in values]
+    cases = [result.case for result in results if isinstance(result, Schedule)]
+    return [(case.outputs[None, : description.in_len], case.controls[None]) for case in cases]

@@ -30,9 +30,8 @@ class Coverage:
     @classmethod
     def of(cls, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels) -> Coverage:
         """Of cases that hold the truth."""
-        controls = len(channels.controls)
         pairs = list(zip(cases, bands, strict=True))
-        inside = [coverage(b.lower, b.upper, case.values[-len(b.mean) :, controls:]) for case, b in pairs]
+        inside = [coverage(b.lower, b.upper, case.truth(len(b.mean))) for case, b in pairs]
         width = np.mean([((b.upper - b.lower) / 2).mean(axis=0) for _, b in pairs], axis=0)
         return cls([case.name for case in cases], channels, np.array(inside), width)
 

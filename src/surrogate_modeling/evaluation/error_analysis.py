@@ -69,7 +69,6 @@ def analyse(cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scor
         scores: of these.
         known: the training range.
     """
-    controls = len(scores.channels.controls)
     longest = max(range(len(cases)), key=lambda i: len(predicted[i]))
     rows = len(predicted[longest])
     time = cases[longest].time[-rows:] - cases[longest].time[-rows - 1]
@@ -77,9 +76,9 @@ def analyse(cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scor
     position, reach = np.full((len(cases), rows), np.nan), np.zeros(len(cases))
     for i, (case, given) in enumerate(zip(cases, predicted, strict=True)):
         count = len(given)
-        error = np.abs(given.astype(np.float64) - case.values[-count:, controls:]) / scores.scale
+        error = np.abs(given.astype(np.float64) - case.truth(count)) / scores.scale
         growth[i, :count] = np.where(np.isfinite(error), np.minimum(error, LARGEST), np.inf)
-        position[i, :count] = known.position(case.values[-count:, :controls])
+        position[i, :count] = known.position(case.controls[-count:])
         before = known.position(case.values[:-count])
         reach[i] = max(position[i, :count].max(), before.max(initial=0.0))
     return ErrorAnalysis(scores, time, growth, position, reach)

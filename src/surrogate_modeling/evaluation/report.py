@@ -86,7 +86,7 @@ def write_predictions(
     def values(case: int) -> np.ndarray:
         """(H, F)."""
         rows = predicted[case]
-        return np.hstack((cases[case].values[-len(rows) :, : len(channels.controls)], rows))
+        return np.hstack((cases[case].controls[-len(rows) :], rows))
 
     _write_cases(CaseFiles(folder, units, cases, values), "writing predicted CSVs", options)
 
@@ -164,7 +164,7 @@ def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
             channels.predicted[j],
             channels.units[channels.predicted[j]],
             cases[i].time,
-            cases[i].values[:, len(channels.controls) + j],
+            cases[i].outputs[:, j],
             predicted.rows[i][:, j],
             float(scores.ade[i, j]),
             float(scores.fde[i, j]),

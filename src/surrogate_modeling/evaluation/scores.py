@@ -99,7 +99,7 @@ def score(cases: Sequence[Case], predicted: Sequence[np.ndarray], channels: Chan
         channels: columns.
         scale: (P,) training standard deviations.
     """
-    truths = [case.values[-len(rows) :, len(channels.controls) :] for case, rows in zip(cases, predicted, strict=True)]
+    truths = [case.truth(len(rows)) for case, rows in zip(cases, predicted, strict=True)]
     pairs = list(zip(predicted, truths, strict=True))
     return Scores(
         [case.name for case in cases],

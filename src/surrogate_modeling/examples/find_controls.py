@@ -83,9 +83,8 @@ def main(model: str, case: str, target: str, bound: str) -> None:
     read = read_schedule(Path(case), Demands(description.channels, description.step, description.in_len, 5.0))
     if not isinstance(read, Schedule):
         sys.exit("\n".join(map(str, read)))
-    values = torch.from_numpy(read.case.values)
-    count = description.sizes.controls
-    found = find_controls(surrogate, values[: description.in_len, count:], values[:, :count], target, float(bound))
+    initial, controls = torch.from_numpy(read.case.outputs[: description.in_len]), torch.from_numpy(read.case.controls)
+    found = find_controls(surrogate, initial, controls, target, float(bound))
     unit = description.channels.units[target]
     print(f"last {target}: {found.before:.4g} {unit} before, {float(found.target[-1]):.4g} {unit} after the search")
     print(f"largest on the way: {float(found.target.max()):.4g} {unit}, bound {float(bound):g} {unit}")

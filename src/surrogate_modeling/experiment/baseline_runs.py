@@ -52,7 +52,7 @@ def predict_baselines(
     """Persistence and the fitted baselines over the test cases, one after another: all at once may not fit."""
     description = surrogate.description
     started = time.perf_counter()
-    held = persistence(split.test, description.in_len, description.sizes.controls)
+    held = persistence(split.test, description.in_len)
     yield "persistence", Prediction(held, 0.0, time.perf_counter() - started, 0)
     for name, (baseline, seconds) in regressions.items():
         started = time.perf_counter()

@@ -103,7 +103,7 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: 
 def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment) -> RunResult:
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
-    split = split_cases(case_set.cases, config.dataset, config.settings.seed)
+    split = split_cases(case_set, config.dataset, config.settings.seed)
     log.info(
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),

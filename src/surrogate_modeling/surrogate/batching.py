@@ -33,7 +33,6 @@ def held(rows: np.ndarray, length: int) -> np.ndarray:
 def run_batches(
     cases: Sequence[Case],
     in_len: int,
-    controls: int,
     run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]],
 ) -> list[tuple[np.ndarray, ...]]:
     """Free runs over cases of any lengths, many at once.
@@ -41,7 +40,6 @@ def run_batches(
     Args:
         cases: values (T, C + P) with all controls and at least the first in_len rows of the predicted columns.
         in_len: given rows.
-        controls: how many columns are controls.
         run: initial (B, in_len, P) and controls (B, T, C) -> arrays (B, H, P).
 
     Returns:
@@ -51,8 +49,8 @@ def run_batches(
     done: dict[int, tuple[np.ndarray, ...]] = {}
     for batch in batches(order, [len(case.values) for case in cases]):
         longest = len(cases[batch[-1]].values)
-        driven = np.stack([held(cases[i].values[:, :controls], longest) for i in batch])
-        initial = np.stack([cases[i].values[:in_len, controls:] for i in batch])
+        driven = np.stack([held(cases[i].controls, longest) for i in batch])
+        initial = np.stack([cases[i].outputs[:in_len] for i in batch])
         results = run(initial, driven)
         for place, i in enumerate(batch):
             done[i] = tuple(rows[place, : len(cases[i].values) - in_len] for rows in results)

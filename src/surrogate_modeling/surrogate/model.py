@@ -198,8 +198,7 @@ class Surrogate(nn.Module):
     def _batched(
         self, cases: Sequence[Case], run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
     ) -> list[tuple[np.ndarray, ...]]:
-        sizes = self.description.sizes
-        return run_batches(cases, sizes.in_len, sizes.controls, run)
+        return run_batches(cases, self.description.in_len, run)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(np.asarray(values, np.float32), device=self.device)

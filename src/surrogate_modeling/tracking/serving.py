@@ -37,7 +37,6 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
 
     description = surrogate.description
     sizes, channels = description.sizes, description.channels
-    rows = case.values[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64)
     number = np.dtype(np.float64)
     signature = ModelSignature(
         Schema(
@@ -60,8 +59,8 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
             artifacts={"surrogate": str(file)},
             signature=signature,
             input_example={
-                "initial": rows[:, : sizes.in_len, sizes.controls :],
-                "controls": rows[:, :, : sizes.controls],
+                "initial": case.outputs[None, : sizes.in_len].astype(np.float64),
+                "controls": case.controls[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64),
             },
             pip_requirements=REQUIREMENTS,
             metadata={

@@ -31,9 +31,9 @@ MULTIPLIED: tuple[tuple[float, ...], ...] = ((), (15.0, 150.0), (5.0, 50.0, 500.
 MOST_PRODUCTS = 1000
 
 
-def persistence(cases: Sequence[Case], in_len: int, controls: int) -> list[np.ndarray]:
+def persistence(cases: Sequence[Case], in_len: int) -> list[np.ndarray]:
     """The last given row held to the end, (H, P) per case in physical units."""
-    return [np.repeat(case.values[in_len - 1 : in_len, controls:], len(case.values) - in_len, axis=0) for case in cases]
+    return [np.repeat(case.outputs[in_len - 1 : in_len], len(case.time) - in_len, axis=0) for case in cases]
 
 
 class FilterRidge:

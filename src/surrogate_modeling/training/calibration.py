@@ -25,9 +25,9 @@ def add_band(surrogate: Surrogate, split: CaseSplit) -> None:
     chosen = np.linspace(0, len(split.training) - 1, min(len(split.training), GROWTH_CASES)).astype(int)
     training = [split.training[i] for i in chosen]
     banded = surrogate.predict_spread(split.validation)
-    errors = _errors(surrogate, split.validation, [mean for mean, _ in banded])
+    errors = _errors(split.validation, [mean for mean, _ in banded])
     spreads = [spread for _, spread in banded]
-    growth = _errors(surrogate, training, surrogate.predict(training))
+    growth = _errors(training, surrogate.predict(training))
     surrogate.band = band = calibrate_band(growth, errors, spreads, surrogate.predicted_scale)
     if band is None:
         log.warning("no uncertainty band: there are no validation cases, or the free run over some cases diverged")
@@ -38,10 +38,8 @@ def add_band(surrogate: Surrogate, split: CaseSplit) -> None:
         )  # fmt: skip
 
 
-def _errors(surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray]) -> list[np.ndarray]:
+def _errors(cases: Sequence[Case], predicted: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Absolute errors (H, P) of each case."""
-    controls = surrogate.description.sizes.controls
     return [
-        np.abs(rows.astype(np.float64) - case.values[-len(rows) :, controls:])
-        for case, rows in zip(cases, predicted, strict=True)
+        np.abs(rows.astype(np.float64) - case.truth(len(rows))) for case, rows in zip(cases, predicted, strict=True)
     ]

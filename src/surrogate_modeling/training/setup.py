@@ -51,9 +51,10 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
     """Training and validation windows in standardised units."""
-    settings, controls = config.settings, surrogate.description.sizes.controls
+    settings, scaling = config.settings, surrogate.scaling
     rows = settings.loss_rows
-    training = WindowDataset(split.training, surrogate.scaling, settings.in_len, rows, controls)
+    training = WindowDataset(split.training, scaling, settings.in_len, rows, table=split.table)
     # Long windows that overlap by more than half tell the same thing again, each epoch.
-    validation = WindowDataset(split.validation, surrogate.scaling, settings.in_len, rows, controls, max(1, rows // 2))
+    stride = max(1, rows // 2)
+    validation = WindowDataset(split.validation, scaling, settings.in_len, rows, stride, split.table)
     return WindowData(training, validation, settings)

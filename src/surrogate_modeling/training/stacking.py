@@ -32,9 +32,9 @@ def stack(surrogate: Surrogate, baseline: FilterRidge, validation: Sequence[Case
     Returns:
         Share of the network in each target, by name.
     """
-    channels, controls = surrogate.description.channels, surrogate.description.sizes.controls
+    channels = surrogate.description.channels
     network, regressed = surrogate.predict(validation), baseline.predict(validation)
-    truth = [case.values[surrogate.description.in_len :, controls:] for case in validation]
+    truth = [case.truth(len(rows)) for case, rows in zip(validation, network, strict=True)]
     share = np.ones(len(channels.predicted))
     if not validation:
         log.warning("settings.stack: there are no validation cases to choose by; the network stays alone")

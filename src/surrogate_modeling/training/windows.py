@@ -19,7 +19,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -41,8 +41,8 @@ class WindowDataset(Dataset[Batch]):
         scaling: fitted on the training cases.
         in_len: past rows of a window.
         horizon: predicted rows of a window.
-        controls: C.
         stride: rows between starts.
+        table: the rows that the cases are views of, which are then not copied.
     """
 
     def __init__(
@@ -51,13 +51,14 @@ class WindowDataset(Dataset[Batch]):
         scaling: Standardizer,
         in_len: int,
         horizon: int,
-        controls: int,
         stride: int = 1,
+        table: RowTable | None = None,
     ) -> None:
-        self.in_len, self.horizon, self.controls = in_len, horizon, controls
+        self.in_len, self.horizon, self.controls = in_len, horizon, len(cases[0].channels.controls)
         # Multiplying takes half the time of dividing, and differs by one rounding.
         self.mean, self.factor = scaling.mean.clone(), scaling.scale.reciprocal()
-        self.rows, firsts = rows_of(cases)
+        table = table or RowTable.of(cases)
+        self.rows, firsts = torch.from_numpy(table.values), [table.first[case.name] for case in cases]
         lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]
         counts = [last // stride + 1 for last in lasts]
         # One number per window, and what is said of a case once per case: a run has millions of windows.
@@ -126,18 +127,6 @@ class WindowDataset(Dataset[Batch]):
         past, future = block.tensor_split((self.in_len,), dim=1)
         control, truth = future.tensor_split((self.controls,), dim=-1)
         return past, control, truth, weight
-
-
-def rows_of(cases: Sequence[Case]) -> tuple[Tensor, list[int]]:
-    """All rows of some cases (N, F) and where each begins; views of one array, as cases are read to, are not copied."""
-    width = cases[0].values.shape[1]
-    base = cases[0].values.base
-    if isinstance(base, np.ndarray) and base.shape[1:] == (width,) and all(case.values.base is base for case in cases):
-        bytes_per_row = base.strides[0]
-        return torch.from_numpy(base), [(case.values.ctypes.data - base.ctypes.data) // bytes_per_row for case in cases]
-    lengths = [len(case.values) for case in cases]
-    rows = np.concatenate([case.values for case in cases], dtype=np.float32)
-    return torch.from_numpy(rows), np.cumsum([0, *lengths[:-1]]).tolist()
 
 
 class WindowSampler(Sampler[int]):
