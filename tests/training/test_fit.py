@@ -211,6 +211,33 @@ def test_early_stopping_counts_epochs_without_a_better_value(tmp_path: Path) -> 
     assert fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None).epochs == 3
 
 
+def test_patience_counts_free_runs_and_weights_of_an_epoch_without_one_are_never_the_best(tmp_path: Path) -> None:
+    # One free run every third epoch, the first in epoch 3; nothing changes, so that the second is no better.
+    recipe = settings(epochs=50, patience=2, lr=1e-30, monitor=Monitor.val_nADE, free_run_every=3)
+    surrogate, data, validation = make(recipe)
+    assert fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None).epochs == 9
+    assert torch.load(tmp_path / "best.ckpt", weights_only=True)["epoch"] == 2
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4, 1000])
+def test_val_loss_is_the_mean_over_valid_rows_for_any_batch_size(tmp_path: Path, batch_size: int) -> None:
+    recipe = settings(epochs=1, batch_size=batch_size, horizon=40, lr=1e-30)
+    surrogate, _, _ = make(recipe)
+    cases = [lag_case(rows, i) for i, rows in enumerate((25, 30, 60, 31))]
+    windows = WindowDataset(cases, surrogate.scaling, recipe.in_len, recipe.loss_rows, 1, 20)
+    data = WindowData(windows, windows, recipe)
+    fitted = fit(surrogate, data, cases, recipe, tmp_path, lambda values, step: None)
+    # By hand: the squared errors of every window's rows that the case has, together.
+    squared: list[np.ndarray] = []
+    for i in range(len(windows)):
+        past, control, truth, weight = (part[None] for part in windows[i])
+        with torch.no_grad():
+            rows = roll_out(surrogate.network, past, control)
+        squared.append(((rows - truth) ** 2).mean(dim=-1)[weight > 0].numpy())
+    assert len({len(part) for part in squared}) > 1
+    assert fitted.val_loss == pytest.approx(float(np.concatenate(squared).mean()), rel=1e-5)
+
+
 def test_free_run_validation_decides_when_asked(tmp_path: Path) -> None:
     recipe = settings(epochs=6, monitor=Monitor.val_nADE, free_run_every=2, horizon=10)
     surrogate, data, validation = make(recipe)

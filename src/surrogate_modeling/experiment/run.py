@@ -210,7 +210,7 @@ def why_stopped(settings: SettingsConfig, fitted: FitResult) -> str:
     """Why training ended before its last epoch."""
     if settings.max_minutes is not None and fitted.seconds >= 60 * settings.max_minutes:
         return f"settings.max_minutes={settings.max_minutes:g} were over"
-    return f"{settings.monitor.value} was not better {settings.patience} times"
+    return f"{settings.monitor.value} did not fall in {settings.patience} measurements"
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> tuple[Prediction, list[Banded] | None]:

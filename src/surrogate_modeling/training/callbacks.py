@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import Timer, WeightAveraging
+from pytorch_lightning.callbacks import EarlyStopping, Timer, WeightAveraging
 from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
@@ -76,12 +76,13 @@ class FreeRunValidation(Callback):
 
     def __init__(self, surrogate: Surrogate, cases: Sequence[Case], every: int, budget: TimeBudget) -> None:
         self.surrogate, self.cases, self.every, self.latest = surrogate, cases, every, math.inf
-        self.budget = budget
+        self.budget, self.measured = budget, False
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Scores the weights that are being validated; between free runs the latest score stands."""
         done = trainer.current_epoch + 1
-        if done % self.every == 0 or done == trainer.max_epochs or self.budget.over:
+        self.measured = done % self.every == 0 or done == trainer.max_epochs or self.budget.over
+        if self.measured:
             surrogate = self.surrogate
             self.latest = score(
                 self.cases, surrogate.predict(self.cases), surrogate.description.channels, surrogate.predicted_scale
@@ -95,6 +96,25 @@ class FreeRunValidation(Callback):
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
         """Go on from there."""
         self.latest = state_dict["latest"]
+
+
+class Patience(EarlyStopping):
+    """Early stopping that counts measurements of the monitored value, not epochs.
+
+    Args:
+        monitor: metric that should fall.
+        patience: measurements without a better one before training stops.
+        is_measured: whether the monitored value was measured in this epoch.
+    """
+
+    def __init__(self, monitor: str, patience: int, is_measured: Callable[[], bool]) -> None:
+        super().__init__(monitor, patience=patience, check_finite=False)
+        self.is_measured = is_measured
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Looks at the value where it is new."""
+        if self.is_measured():
+            super().on_train_epoch_end(trainer, pl_module)
 
 
 class DivergenceGuard(Callback):

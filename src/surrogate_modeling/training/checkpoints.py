@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from surrogate_modeling.common.atomic_file import write_whole
@@ -59,11 +61,31 @@ def read_fit_result(folder: Path) -> FitResult | None:
     return FitResult(**json.loads(path.read_text())) if path.exists() else None
 
 
-def checkpoints(folder: Path, monitor: str) -> tuple[ModelCheckpoint, ModelCheckpoint]:
+class BestWeights(ModelCheckpoint):
+    """Keeps the weights of the least monitored value, among the epochs in which it was measured.
+
+    Args:
+        folder: of the checkpoints.
+        monitor: metric that should fall.
+        is_measured: whether the monitored value was measured in this epoch.
+    """
+
+    def __init__(self, folder: Path, monitor: str, is_measured: Callable[[], bool]) -> None:
+        super().__init__(
+            folder, monitor=monitor, filename=BEST_FILE.removesuffix(".ckpt"), save_top_k=1,
+            enable_version_counter=False,
+        )  # fmt: skip
+        self.is_measured = is_measured
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves a better value, where it is new."""
+        if self.is_measured():
+            super().on_train_epoch_end(trainer, pl_module)
+
+
+def checkpoints(folder: Path, monitor: str, is_measured: Callable[[], bool]) -> tuple[ModelCheckpoint, ModelCheckpoint]:
     """The callbacks that keep the best weights, and the last complete epochs to go on from."""
-    best = ModelCheckpoint(
-        folder, monitor=monitor, filename=BEST_FILE.removesuffix(".ckpt"), save_top_k=1, enable_version_counter=False
-    )
+    best = BestWeights(folder, monitor, is_measured)
     latest = ModelCheckpoint(
         folder, monitor="epoch", mode="max", filename="{epoch}", save_top_k=KEPT_EPOCHS, save_on_train_epoch_end=True
     )

@@ -14,11 +14,10 @@ from typing import Literal
 
 import torch
 from pytorch_lightning import Callback, Trainer, seed_everything
-from pytorch_lightning.callbacks import EarlyStopping
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError, first_line
-from surrogate_modeling.config.settings import Precision, SettingsConfig
+from surrogate_modeling.config.settings import Monitor, Precision, SettingsConfig
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import (
@@ -27,6 +26,7 @@ from surrogate_modeling.training.callbacks import (
     EpochProgress,
     FreeRunValidation,
     MetricForwarding,
+    Patience,
     TimeBudget,
 )
 from surrogate_modeling.training.checkpoints import (
@@ -97,11 +97,16 @@ def fit(
     if (fitted := read_fit_result(folder)) is not None:
         load_best(surrogate, folder, device)
         return fitted
-    best, latest = checkpoints(folder, monitor)
     budget = TimeBudget(settings.max_minutes)
     # Free runs come before the averaged weights are taken out again.
     every = settings.free_run_every
     validated = [FreeRunValidation(surrogate, validation, every, budget)] if every else []
+
+    def is_measured() -> bool:
+        """Whether the monitored value is of this epoch; the validation loss always is."""
+        return settings.monitor is Monitor.val_loss or validated[0].measured
+
+    best, latest = checkpoints(folder, monitor, is_measured)
     averaged = [AveragedWeights(settings.ema)] if settings.ema else []
     system = SystemMetrics() if settings.system_metrics else None
     forwarding = MetricForwarding(log_metrics, system)
@@ -111,7 +116,7 @@ def fit(
         *([system] if system else []),
         *validated,
         *averaged,
-        EarlyStopping(monitor, patience=settings.patience, check_finite=False),
+        Patience(monitor, settings.patience, is_measured),
         best,
         latest,
         forwarding,

@@ -14,6 +14,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 from torch.nn import functional as fn
 from torch.optim import Optimizer
+from torchmetrics import Metric
 
 from surrogate_modeling.config.settings import Criterion, Schedule, SettingsConfig
 from surrogate_modeling.networks.base import Batch
@@ -37,6 +38,27 @@ CRITERIA: dict[Criterion, Callable[..., Tensor]] = {
 }
 
 
+class RowMean(Metric):
+    """Mean loss over all valid rows of an epoch, whatever the batches, over all devices."""
+
+    total: Tensor
+    rows: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("rows", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, loss: Tensor, rows: Tensor) -> None:
+        """Add a batch: the mean loss over its valid rows, and how many they are."""
+        self.total += loss * rows
+        self.rows += rows
+
+    def compute(self) -> Tensor:
+        """The mean so far."""
+        return self.total / self.rows
+
+
 class SurrogateTraining(LightningModule):
     """One training step: roll the window out, compare with the truth in standardised units.
 
@@ -58,6 +80,7 @@ class SurrogateTraining(LightningModule):
         weight = torch.full((len(channels.predicted),), settings.byproduct_weight)
         weight[channels.target_indices] = 1.0
         self.register_buffer("column_weight", weight / weight.mean(), persistent=False)
+        self.train_loss, self.val_loss = RowMean(), RowMean()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Dropout and noise follow from seed and epoch alone, so that a resumed run equals an uninterrupted one."""
@@ -73,11 +96,11 @@ class SurrogateTraining(LightningModule):
             past = past.clone()
             given = past[..., control.shape[-1] :]
             given += self.settings.noise * torch.randn_like(given)
-        return self._loss("train_loss", past, control[:, :rows], truth[:, :rows], weight[:, :rows])
+        return self._loss(self.train_loss, past, control[:, :rows], truth[:, :rows], weight[:, :rows])
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """The same on validation windows, always over the whole horizon and without noise."""
-        self._loss("val_loss", *batch)
+        self._loss(self.val_loss, *batch)
 
     def _horizon(self) -> int:
         settings = self.settings
@@ -85,11 +108,13 @@ class SurrogateTraining(LightningModule):
         share = min(1.0, (self.current_epoch + 1) / growth) if growth else 1.0
         return settings.out_len + round(share * (full - settings.out_len))
 
-    def _loss(self, name: str, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    def _loss(self, mean: RowMean, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
         predicted = roll_out(self.surrogate.network, past, control, self.settings.cut_gradients, LARGEST_FED_BACK)
         per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
-        loss = (per_row * weight).sum() / weight.sum()
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=len(past), sync_dist=True)
+        valid = weight.sum()
+        loss = (per_row * weight).sum() / valid
+        mean.update(loss.detach(), valid)
+        self.log("val_loss" if mean is self.val_loss else "train_loss", mean, on_step=False, on_epoch=True)
         return loss
 
     def configure_optimizers(self) -> Any:
