@@ -126,6 +126,20 @@ def test_every_key_in_the_text_exists(page: Path) -> None:
     assert [f"{group}.{key}" for group, key in KEY.findall(text) if key not in known[group]] == []
 
 
+@pytest.mark.parametrize(
+    ("folder", "page"),
+    [
+        ("model", "networks"), ("settings", "recipes"), ("dataset", "data"), ("search", "searches"),
+        ("hydra/sweeper/sampler", "searches"), ("hydra/sweeper/pruner", "searches"),
+    ],
+)  # fmt: skip
+def test_every_choice_is_named(folder: str, page: str) -> None:
+    names = {file.stem for file in (ROOT / "hydra" / folder).glob("*.yaml")}
+    for language in (DOCS, DOCS / "ja"):
+        spans = re.findall(r"`([^`]+)`", "\n".join(prose(language / f"{page}.md")))
+        assert names <= {span.rpartition("=")[2] for span in spans}
+
+
 def defaults(page: Path, number: int) -> dict[str, str]:
     """Key -> default of one table of a page, as written there."""
     return {row[0].strip("`").removeprefix("hydra.sweeper."): row[1].strip("`") for row in tables(page)[number][1:]}
@@ -249,3 +263,12 @@ def test_the_table_of_rooms_is_what_the_linter_checks(page: Path) -> None:
     for level, rooms, _ in next(table for table in tables(page) if len(table) > 10 and len(table[0]) == 3)[1:]:
         found.setdefault(int(level), set()).update(re.findall(r"`(\w+)(?:/|\.py)`", rooms))
     assert [found[level] for level in sorted(found, reverse=True)] == [set(layer.split(" | ")) for layer in layers]
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "CONTRIBUTING.ja.md"], ids=page_id)
+def test_every_dependency_is_explained(page: Path) -> None:
+    """In the last table, but for those that the sentence before it names."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[<>=]", line)[0] for line in project["dependencies"]}
+    named = {"torch", "pytorch-lightning", "hydra-core", "omegaconf", "optuna", "mlflow", "numpy", "matplotlib"}
+    assert {row[0] for row in tables(page)[-1][1:]} == needed - named
