@@ -16,7 +16,7 @@ from surrogate_modeling.config.models import (
     SsmConfig,
 )
 from surrogate_modeling.config.settings import Feedback, Output
-from surrogate_modeling.deployment.stepping import StateStart, StateStep
+from surrogate_modeling.deployment.stepping import Start, Step
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.surrogate.description import Description
@@ -60,11 +60,12 @@ def make(name: str, out_len: int = 1, increment: bool = False) -> Surrogate:
 
 
 def row_by_row(surrogate: Surrogate, initial: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
-    """What ONNX and the FMU run: a state set by the first rows and moved by each control, (B, H, P)."""
+    """What ONNX and the FMU run: a state set by the first rows and moved by the controls of each step, (B, H, P)."""
+    in_len, count = initial.shape[1], surrogate.network.rows_per_step
     with torch.no_grad():
-        state = StateStart(surrogate)(torch.cat((controls[:, : initial.shape[1]], initial), dim=-1))
-        step, rows = StateStep(surrogate), []
-        for t in range(initial.shape[1], controls.shape[1]):
-            state, row = step(state, controls[:, t])
-            rows.append(row)
-    return torch.stack(rows, dim=1)
+        state = Start(surrogate)(torch.cat((controls[:, :in_len], initial), dim=-1))
+        step, rows = Step(surrogate), []
+        for t in range(in_len, controls.shape[1], count):
+            state, row = step(state, controls[:, t] if count == 1 else controls[:, t : t + count])
+            rows.append(row.reshape(len(row), count, -1))
+    return torch.cat(rows, dim=1)

@@ -102,7 +102,6 @@ class PlainDeepONet(nn.Module):
     def __init__(self, ours: DeepONet) -> None:
         super().__init__()
         self.ours = ours
-        self.rows_per_call = ours.rows_per_call
         self.name = type(ours.trunk).__name__
         if self.name == "TransformerTrunk":
             encoder = ours.trunk.encoder

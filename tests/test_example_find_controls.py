@@ -7,6 +7,7 @@ from exported import IN_LEN, make
 
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.deployment.export_check import check_cases
+from surrogate_modeling.networks import WindowNetwork
 
 spec = importlib.util.spec_from_file_location(
     "find_controls", PROJECT_ROOT / "src" / "surrogate_modeling" / "examples" / "find_controls.py"
@@ -20,10 +21,8 @@ sys.modules["find_controls"] = find_controls
 spec.loader.exec_module(find_controls)
 
 
-class Lag(torch.nn.Module):
+class Lag(WindowNetwork):
     """y moves by a fifth of the way to the first control, in standardised units."""
-
-    rows_per_call = 1
 
     def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
         move = 0.2 * (control[..., :1] - past[:, -1:, 2:3])
@@ -32,7 +31,7 @@ class Lag(torch.nn.Module):
 
 def test_the_lowest_control_is_best_for_a_lag() -> None:
     surrogate = make("don")
-    surrogate.network = Lag()  # type: ignore[assignment]
+    surrogate.network = Lag(surrogate.description.sizes)
     initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
     found = find_controls.find_controls(surrogate, initial, controls, "p 1", 1e9, held=20, steps=150)
     low, high = surrogate.scaling.low[:2], surrogate.scaling.high[:2]
@@ -46,7 +45,7 @@ def test_the_lowest_control_is_best_for_a_lag() -> None:
 
 def test_the_bound_holds_on_the_way() -> None:
     surrogate = make("don")
-    surrogate.network = Lag()  # type: ignore[assignment]
+    surrogate.network = Lag(surrogate.description.sizes)
     initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
     mean, scale = float(surrogate.scaling.mean[2]), float(surrogate.scaling.scale[2])
     initial[:, 0] = mean

@@ -3,13 +3,12 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-from exported import CHANNELS, IN_LEN, make  # noqa: E402
+from exported import CHANNELS, make  # noqa: E402
 
 from surrogate_modeling.common.errors import UserError  # noqa: E402
 from surrogate_modeling.config.commands import Form  # noqa: E402
@@ -19,22 +18,22 @@ from surrogate_modeling.deployment.onnx_export import export_onnx, open_onnx, ru
 
 ROUNDING = 2e-5
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("dot", "dol", "bt")]
+SLOW_STEPS = [pytest.param(name, 2, marks=pytest.mark.slow) for name in ("dot", "dol", "bt", "don-stacked")]
 
 
-@pytest.mark.parametrize("name", ["don", "lstm", *SLOW])
-def test_one_step_of_a_window_network(tmp_path: Path, name: str) -> None:
-    surrogate = make(name, out_len=2, increment=name == "lstm")
-    (path,), difference = export_onnx(surrogate, tmp_path / "a.onnx", Form.step)
+@pytest.mark.parametrize(("name", "out_len"), [("don", 1), ("lstm", 2), ("ssm", 1), *SLOW_STEPS])
+def test_a_state_is_set_and_moved(tmp_path: Path, name: str, out_len: int) -> None:
+    """By a row, or by as many as the network predicts together; at any batch size."""
+    surrogate = make(name, out_len, increment=name == "lstm")
+    paths, difference = export_onnx(surrogate, tmp_path / "a.onnx", Form.step)
+    assert [path.name for path in paths] == ["a_start.onnx", "a.onnx"]
     assert difference.relative < ROUNDING
-    session = open_onnx(path)
-    for batch in (1, 5):
-        initial, controls = check_cases(surrogate, batch, 2)
-        past = np.concatenate((controls[:, :IN_LEN], initial), axis=-1)
-        (predicted,) = session(past, controls[:, IN_LEN:])
-        # A free run of as many rows as one call predicts.
-        reference = surrogate.free_run(initial, controls)
-        assert predicted.shape == (batch, 2, 3)
-        assert measure(surrogate, predicted, reference).relative < ROUNDING
+    sessions = {"start": open_onnx(paths[0]), "step": open_onnx(paths[1])}
+    for batch in (1, 3):
+        initial, controls = check_cases(surrogate, batch, 40)
+        predicted = run_onnx(surrogate, sessions, initial, controls)
+        assert predicted.shape == (batch, 40, 3)
+        assert measure(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
 
 
 @pytest.mark.parametrize(
@@ -56,19 +55,9 @@ def test_whole_trajectory_of_any_length(tmp_path: Path, name: str) -> None:
         assert measure(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
 
 
-def test_a_state_network_is_set_and_moved(tmp_path: Path) -> None:
-    surrogate = make("ssm")
-    paths, _ = export_onnx(surrogate, tmp_path / "a.onnx", Form.step)
-    assert [path.name for path in paths] == ["a_start.onnx", "a.onnx"]
-    initial, controls = check_cases(surrogate, 3, 40)
-    sessions = {"start": open_onnx(paths[0]), "step": open_onnx(paths[1])}
-    predicted = run_onnx(surrogate, sessions, initial, controls)
-    assert measure(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
-
-
 def test_metadata_say_what_the_columns_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     surrogate = make("don")
-    (path,), _ = export_onnx(surrogate, tmp_path / "a.onnx", Form.step)
+    (_, path), _ = export_onnx(surrogate, tmp_path / "a.onnx", Form.step)
     known = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
     assert json.loads(known["controls"]) == list(CHANNELS.controls)
     assert json.loads(known["predicted"]) == list(CHANNELS.predicted)
@@ -82,10 +71,10 @@ def test_metadata_say_what_the_columns_are(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(UserError, match="the ONNX file differs from the surrogate by"):
         export_onnx(surrogate, path, Form.step)
     assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["a.onnx"]
+    assert {file.name for file in tmp_path.iterdir()} == {"a_start.onnx", "a.onnx"}
 
 
 def test_several_rows_at_once_have_no_trajectory_form(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="out_len=2; use form=step"):
+    with pytest.raises(UserError, match="out_len=2 rows at once.*form=step"):
         export_onnx(make("don", out_len=2), tmp_path / "a.onnx", Form.trajectory)
     assert torch.is_grad_enabled()

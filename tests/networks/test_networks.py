@@ -5,7 +5,7 @@ import torch
 from plain import PlainDeepONet
 
 from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
-from surrogate_modeling.networks import NETWORKS, Sizes, build_network, increment_output, select_feedback
+from surrogate_modeling.networks import NETWORKS, IncrementOutput, SelectedFeedback, Sizes, build_network
 
 SMALL = {
     "dot": dict(heads=2, fc_dim=24, trunk_depth=2, trunk_dim=12, branch_dim=9, width=5, emb_dropout=0.0),
@@ -94,7 +94,7 @@ def test_any_depth_and_odd_sizes(name: str, changes: dict[str, object], recwarn:
 def test_selected_feedback_hides_the_other_columns() -> None:
     torch.manual_seed(0)
     inner = build_network(small("don"), Sizes(2, 3, 4, 1, 1))
-    network = select_feedback(inner, [0, 1, 3])
+    network = SelectedFeedback(inner, Sizes(2, 3, 4, 1, 1, (1,)))
     past, control = torch.randn(5, 4, 5), torch.randn(5, 1, 2)
     changed = past.clone()
     changed[..., [2, 4]] += 1.0
@@ -107,4 +107,4 @@ def test_increment_output_adds_to_the_last_past_row() -> None:
     inner = build_network(small("don"), Sizes(2, 3, 4, 2, 3))
     past, control = torch.randn(5, 4, 5), torch.randn(5, 2, 2)
     expected = inner(past, control) + past[:, 3:4, 2:]
-    torch.testing.assert_close(increment_output(inner, 3)(past, control), expected)
+    torch.testing.assert_close(IncrementOutput(inner, Sizes(2, 3, 4, 2, 3))(past, control), expected)

@@ -8,7 +8,7 @@ import torch
 
 from surrogate_modeling.config.models import Base, Core, SsmConfig
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.base import roll_out
+from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.state_space import GatedRecurrentUnits, LeakyAverages, StateSpace
 
 SIZES = Sizes(controls=2, predicted=3, in_len=5, out_len=1, fed_back=3)
@@ -20,9 +20,9 @@ def make(base: Base = Base.none, core: Core = Core.diagonal, sizes: Sizes = SIZE
     return StateSpace(config, sizes).double().eval()
 
 
-def calibrate(network: StateSpace, *windows: torch.Tensor) -> None:
+def initialise(network: StateSpace, *windows: torch.Tensor) -> None:
     past, control, future, weight = windows
-    network.calibrate((past, control, future, weight), (past, control, future, weight))
+    network.initialise(Batch(past, control, future, weight), Batch(past, control, future, weight))
 
 
 @pytest.mark.parametrize("core", list(Core))
@@ -30,27 +30,28 @@ def calibrate(network: StateSpace, *windows: torch.Tensor) -> None:
 def test_row_by_row_equals_the_whole_horizon(base: Base, core: Core) -> None:
     network = make(base, core)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 23, 2).double()
-    calibrate(network, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
+    initialise(network, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
     whole = network(past, control)
     state, rows = network.encode(past), []
     for t in range(23):
-        state, row = network.advance(state, control[:, t])
+        state, row = network.advance(state, control[:, t : t + 1])
         rows.append(row)
-    torch.testing.assert_close(torch.stack(rows, dim=1), whole)
-    torch.testing.assert_close(roll_out(network, past, control), whole)
+    torch.testing.assert_close(torch.cat(rows, dim=1), whole)
+    torch.testing.assert_close(network.advance(network.encode(past), control), (state, whole))
+    torch.testing.assert_close(network.free_run(past, control), whole)
 
 
 def test_blocks_of_rows_equal_the_whole_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
     network = make(Base.quadratic)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 23, 2).double()
-    calibrate(network, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
+    initialise(network, past, control, torch.randn(4, 23, 3).double(), torch.ones(4, 23))
     monkeypatch.setattr("surrogate_modeling.networks.base.ROWS_AT_ONCE", 4 * 5 + 3)
-    run, lengths = network._run, []
-    monkeypatch.setattr(network, "_run", lambda state, part: lengths.append(part.shape[1]) or run(state, part))
-    whole = roll_out(network, past, control)
+    run, lengths = network.run, []
+    monkeypatch.setattr(network, "run", lambda state, part: lengths.append(part.shape[1]) or run(state, part))
+    whole = network.free_run(past, control)
     assert lengths == [23]
     with torch.no_grad():
-        torch.testing.assert_close(roll_out(network, past, control), whole)
+        torch.testing.assert_close(network.free_run(past, control), whole)
     assert lengths[1:] == [5, 5, 5, 5, 3]
 
 
@@ -102,7 +103,7 @@ def test_the_linear_base_recovers_a_plant_of_its_own_kind() -> None:
         state = keep * state + (1 - keep) * control[:, t].numpy()
         rows.append(2.0 * state[:, :1] - state[:, 1:] + 0.5)
     truth = torch.tensor(np.stack(rows, axis=1)).expand(-1, -1, 3)
-    calibrate(network, past, control, truth, torch.ones(6, 300))
+    initialise(network, past, control, truth, torch.ones(6, 300))
     torch.testing.assert_close(network(past, control), truth, atol=0.02, rtol=0)
 
 
@@ -111,7 +112,7 @@ def test_the_level_base_starts_from_the_past_window() -> None:
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
-    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
+    initialise(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
     torch.testing.assert_close(network(past, control), past[:, :, 2:].mean(dim=1, keepdim=True).expand(-1, 6, -1))
 
 
@@ -120,7 +121,7 @@ def test_the_level_base_reaches_the_columns_that_are_fed_back() -> None:
     torch.nn.init.zeros_(network.head.weight)
     torch.nn.init.zeros_(network.head.bias)
     past, control = torch.randn(4, 5, 3).double(), torch.randn(4, 6, 2).double()
-    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
+    initialise(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
     expected = torch.zeros(4, 6, 3).double()
     expected[..., 2] = past[:, :, 2].mean(dim=1, keepdim=True)
     torch.testing.assert_close(network(past, control), expected)
@@ -138,7 +139,7 @@ def test_one_gru_row_is_torch_s_own() -> None:
 def test_without_an_encoder_only_the_base_sees_the_past_outputs() -> None:
     network = make(Base.level, encoder=False)
     past, control = torch.randn(4, 5, 5).double(), torch.randn(4, 6, 2).double()
-    calibrate(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
+    initialise(network, past, control, torch.zeros(4, 6, 3).double(), torch.ones(4, 6))
     moved = past.clone()
     moved[..., 3] += 0.7
     difference = network(moved, control) - network(past, control)
@@ -153,8 +154,8 @@ def test_whether_a_level_helps_is_judged_on_whole_cases() -> None:
     past, control = torch.randn(8, 5, 5).double(), torch.randn(8, 30, 2).double()
     stays = past[:, :, 2:].mean(dim=1, keepdim=True).expand(-1, 30, -1)
     forgets, ones = torch.zeros(8, 30, 3).double(), torch.ones(8, 30)
-    network.calibrate((past, control, stays, ones), (past, control, forgets, ones))
+    network.initialise(Batch(past, control, stays, ones), Batch(past, control, forgets, ones))
     level = network.base_weight[network.filters.level_at, network.filters.level_of]
     assert level.tolist() == [1.0, 1.0, 1.0]
-    network.calibrate((past, control, forgets, ones), (past, control, stays, ones))
+    network.initialise(Batch(past, control, forgets, ones), Batch(past, control, stays, ones))
     assert not network.base_weight.any()

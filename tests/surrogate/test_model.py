@@ -13,7 +13,6 @@ from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import MODEL_SCHEMAS, Base, DonConfig, LstmConfig, ModelConfig
 from surrogate_modeling.config.settings import Feedback, Output
-from surrogate_modeling.networks.base import roll_out
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -126,9 +125,9 @@ def test_free_run_is_differentiable_with_respect_to_the_controls() -> None:
 def test_free_run_without_gradients_is_the_same(out_len: int) -> None:
     surrogate = make(in_len=4, out_len=out_len)
     past, control = torch.randn(2, 4, 5), torch.randn(2, 7, 2)
-    with_gradients = roll_out(surrogate.network, past, control)
+    with_gradients = surrogate.network.free_run(past, control)
     with torch.no_grad():
-        rows = roll_out(surrogate.network, past, control)
+        rows = surrogate.network.free_run(past, control)
     assert rows.shape == (2, 7, 3)
     torch.testing.assert_close(rows, with_gradients)
 
@@ -136,8 +135,8 @@ def test_free_run_without_gradients_is_the_same(out_len: int) -> None:
 def test_cut_gradients_keep_the_values() -> None:
     surrogate = make(in_len=4)
     past, control = torch.randn(2, 4, 5), torch.randn(2, 6, 2, requires_grad=True)
-    whole = roll_out(surrogate.network, past, control)
-    cut = roll_out(surrogate.network, past, control, cut_gradients=True)
+    whole = surrogate.network.free_run(past, control)
+    cut = surrogate.network.free_run(past, control, cut_gradients=True)
     assert torch.equal(whole, cut)
     (through,) = torch.autograd.grad(whole[:, -1].sum(), control)
     (stopped,) = torch.autograd.grad(cut[:, -1].sum(), control)

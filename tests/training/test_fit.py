@@ -11,8 +11,7 @@ from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.config.settings import Criterion, Monitor, Schedule, SettingsConfig
-from surrogate_modeling.networks import Network
-from surrogate_modeling.networks.base import Batch, roll_out
+from surrogate_modeling.networks.base import Batch, Sizes, WindowNetwork
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import TimeBudget
@@ -65,17 +64,15 @@ def test_loss_is_the_mean_of_the_criterion_over_batch_rows_and_columns(criterion
     batch = data.training.__getitems__([0, 5, 9])
     module = SurrogateTraining(surrogate, recipe)
     loss = module.training_step(batch, 0).item()
-    error = (roll_out(surrogate.network, batch[0], batch[1]) - batch[2]).detach().numpy().astype(np.float64)
+    error = (surrogate.network.free_run(batch.past, batch.control) - batch.truth).detach().numpy().astype(np.float64)
     assert loss == pytest.approx(float(of(error).mean()), rel=1e-5)  # type: ignore[operator]
 
 
-class Tripling(Network):
+class Tripling(WindowNetwork):
     """Each row is three times the last one."""
 
-    rows_per_call = 1
-
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(Sizes(controls=1, predicted=2, in_len=5, out_len=1, fed_back=2))
         self.gain = torch.nn.Parameter(torch.tensor(3.0))
 
     def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
@@ -84,7 +81,7 @@ class Tripling(Network):
 
 def test_rows_are_fed_back_up_to_a_bound() -> None:
     past, control = torch.tensor([[[0.0, 1.0, -0.5]]]), torch.zeros(1, 4, 1)
-    rows = roll_out(Tripling(), past, control, bound=2.0)
+    rows = Tripling().free_run(past, control, bound=2.0)
     assert rows[0].tolist() == [[3.0, -1.5], [6.0, -4.5], [6.0, -6.0], [6.0, -6.0]]
 
 
@@ -95,7 +92,7 @@ def test_a_network_that_runs_away_has_a_finite_loss_and_gradient() -> None:
     surrogate.network = Tripling()
     module = SurrogateTraining(surrogate, recipe)
     batch = data.training.__getitems__([0, 3])
-    assert not torch.isfinite(roll_out(surrogate.network, batch[0], batch[1])).all()
+    assert not torch.isfinite(surrogate.network.free_run(batch.past, batch.control)).all()
     loss = module.training_step(batch, 0)
     loss.backward()
     gain = surrogate.network.gain
@@ -112,7 +109,7 @@ def test_missing_rows_and_byproducts_weigh_as_said() -> None:
     past, control, truth, weight = data.training.__getitems__([0, last])
     # The last window has the half of the horizon that is left, 10 of 20 rows.
     assert weight.sum(dim=1).tolist() == [20.0, 10.0]
-    error = ((roll_out(surrogate.network, past, control) - truth) ** 2).detach().numpy()
+    error = ((surrogate.network.free_run(past, control) - truth) ** 2).detach().numpy()
     by_hand = 0.0
     for b, rows in ((0, 20), (1, 10)):
         for t in range(rows):

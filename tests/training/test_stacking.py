@@ -11,10 +11,8 @@ from exported import IN_LEN, STACKED, make, row_by_row
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
-from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import ModelConfig, SsmConfig
 from surrogate_modeling.deployment.export_check import check_cases
-from surrogate_modeling.experiment.objectives import count_parameters
 from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
@@ -63,7 +61,7 @@ def test_the_regression_as_a_network_is_the_baseline(kind: type[LinearBaseline] 
 def test_stacked_is_the_mix_of_the_two_trajectories(members: int, tmp_path: Path) -> None:
     surrogate, cases = fresh(members)
     baseline = QuadraticBaseline(surrogate.scaling, IN_LEN, CONTROLS).fit(cases[:3], cases[3:4], [1])
-    alone, before = surrogate.predict_spread(cases[4:])[0], count_parameters(surrogate)
+    alone, before = surrogate.predict_spread(cases[4:])[0], surrogate.network.parameter_count
     share = np.array([0.25, 1.0])
     surrogate.stack(baseline.network(), share)
     mean, spread = surrogate.predict_spread(cases[4:])[0]
@@ -74,7 +72,7 @@ def test_stacked_is_the_mix_of_the_two_trajectories(members: int, tmp_path: Path
     # The regression is the same for every member: what they differ by shrinks with their share.
     np.testing.assert_allclose(spread, share * alone[1], rtol=1e-3, atol=1e-4)
     # Offsets are weights of the constant, of which there is one.
-    assert before < count_parameters(surrogate) <= before + baseline.parameters
+    assert before < surrogate.network.parameter_count <= before + baseline.parameters
     surrogate.save(tmp_path / "a.pth")
     loaded = Surrogate.load(tmp_path / "a.pth")
     assert loaded.description == surrogate.description
@@ -92,12 +90,12 @@ def test_row_by_row_equals_the_whole_trajectory(name: str, increment: bool) -> N
     np.testing.assert_allclose(row_by_row(surrogate, initial, controls), whole, rtol=1e-4)
 
 
-def test_several_rows_at_once_run_free_but_are_not_stepped() -> None:
+def test_several_rows_at_once_are_stepped_together() -> None:
     surrogate = make("don-stacked", out_len=3)
-    rows = surrogate.free_run(*check_cases(surrogate, 2, 31))
-    assert np.isfinite(rows).all()
-    with pytest.raises(UserError, match="settings.stack=False"):
-        surrogate.network.encode(torch.zeros(1, IN_LEN, 5))  # type: ignore[operator]
+    initial, controls = map(torch.tensor, check_cases(surrogate, 2, 30))
+    with torch.no_grad():
+        whole = surrogate.free_run(initial, controls)
+    np.testing.assert_allclose(row_by_row(surrogate, initial, controls), whole, rtol=1e-4)
 
 
 def test_stacking_helps_an_untrained_network_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,8 +1,8 @@
 """Surrogate -> ONNX: scaling and network in one graph, physical units in and out, any batch size.
 
-Three graphs can be had. ``form=step`` of a window network: past window and controls -> the next rows. ``form=step`` of
-a network that carries a state: a file that sets the state from the past window, and one that moves it by a row.
-``form=trajectory`` of either: first rows and a control schedule of any length -> the whole trajectory.
+``form=step`` gives two graphs: one makes a state of the past window, the other moves it by a row (by
+``settings.out_len`` rows where the network predicts them together). ``form=trajectory`` gives one: first rows and a
+control schedule of any length -> the whole trajectory.
 
 Shape letters: B batch, F feature (C control, then P predicted), R rows of a call, S state, T all rows.
 """
@@ -28,7 +28,7 @@ from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Form
 from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
-from surrogate_modeling.deployment.stepping import StateStart, StateStep, Trajectory, WindowStep
+from surrogate_modeling.deployment.stepping import Start, Step, Trajectory, require_single_rows
 from surrogate_modeling.surrogate.model import Surrogate
 
 Session = Callable[..., list[np.ndarray]]
@@ -52,7 +52,7 @@ def export_onnx(
 
     Args:
         surrogate: on the CPU, in evaluation mode.
-        path: of the file; the start of a state network goes beside it as ``<stem>_start.onnx``.
+        path: of the file; what makes the state goes beside it as ``<stem>_start.onnx``.
         form: of the graph.
         real: cases to compare beside random ones.
 
@@ -80,7 +80,7 @@ def run_onnx(
 
     Args:
         surrogate: that was exported, for its sizes.
-        sessions: ``trajectory``; or ``step``, and ``start`` for state networks.
+        sessions: ``trajectory``; or ``start`` and ``step``.
         initial: (B, in_len, P).
         controls: (B, T, C).
 
@@ -90,18 +90,11 @@ def run_onnx(
     in_len = initial.shape[1]
     if "trajectory" in sessions:
         return sessions["trajectory"](initial, controls)[0]
-    past, rows = np.concatenate((controls[:, :in_len], initial), axis=-1), surrogate.network.rows_per_call
-    predicted = []
-    if rows is None:
-        (state,) = sessions["start"](past)
-        for t in range(in_len, controls.shape[1]):
-            state, row = sessions["step"](state, controls[:, t])
-            predicted.append(row[:, None])
-        return np.concatenate(predicted, axis=1)
+    (state,) = sessions["start"](np.concatenate((controls[:, :in_len], initial), axis=-1))
+    rows, predicted = surrogate.network.rows_per_step, []
     for t in range(in_len, controls.shape[1] - rows + 1, rows):
-        block = controls[:, t : t + rows]
-        predicted += sessions["step"](past, block)
-        past = np.concatenate((past[:, rows:], np.concatenate((block, predicted[-1]), axis=-1)), axis=1)
+        state, row = sessions["step"](state, controls[:, t] if rows == 1 else controls[:, t : t + rows])
+        predicted.append(row[:, None] if rows == 1 else row)
     return np.concatenate(predicted, axis=1)
 
 
@@ -130,25 +123,19 @@ def _require_packages() -> None:
 
 
 def _steps(surrogate: Surrogate) -> dict[str, Graph]:
-    sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_call
-    past = torch.zeros(2, sizes.in_len, sizes.controls + sizes.predicted)
-    if rows is not None:
-        inputs = {"past": past, "control": torch.zeros(2, rows, sizes.controls)}
-        return {"step": Graph(WindowStep(surrogate), inputs, ["predicted"], _batches(inputs))}
-    start = StateStart(surrogate)
-    with torch.no_grad():
-        state = start(past)
-    inputs = {"state": state, "control": torch.zeros(2, sizes.controls)}
+    sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_step
+    given = {"past": torch.zeros(2, sizes.in_len, sizes.controls + sizes.predicted)}
+    control = torch.zeros(2, sizes.controls) if rows == 1 else torch.zeros(2, rows, sizes.controls)
+    moved = {"state": torch.zeros(2, surrogate.network.state_size), "control": control}
     return {
-        "start": Graph(start, {"past": past}, ["state"], _batches(["past"])),
-        "step": Graph(StateStep(surrogate), inputs, ["next_state", "predicted"], _batches(inputs)),
+        "start": Graph(Start(surrogate), given, ["state"], _batches(given)),
+        "step": Graph(Step(surrogate), moved, ["next_state", "predicted"], _batches(moved)),
     }
 
 
 def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
-    sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_call
-    if rows is not None and rows > 1:
-        raise UserError(f"form=trajectory: not for a surrogate with settings.out_len={rows}; use form=step")
+    sizes = surrogate.description.sizes
+    require_single_rows(surrogate, "form=trajectory")
     inputs = {
         "initial": torch.zeros(2, sizes.in_len, sizes.predicted),
         "controls": torch.zeros(2, sizes.in_len + TRAJECTORY_ROWS, sizes.controls),
@@ -157,7 +144,7 @@ def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
     return {"trajectory": Graph(Trajectory(surrogate), inputs, ["predicted"], free)}
 
 
-def _batches(names: Sequence[str] | dict[str, Tensor]) -> dict[str, dict[int, str]]:
+def _batches(names: dict[str, Tensor]) -> dict[str, dict[int, str]]:
     return {name: {0: "batch"} for name in names}
 
 

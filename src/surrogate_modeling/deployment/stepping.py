@@ -1,29 +1,42 @@
-"""A surrogate as the functions that other tools call step by step.
+"""A surrogate as the functions that other tools call step by step: one sets a state, the other moves it.
 
-Window networks (``rows_per_call`` is a number) are asked for the next rows with the past window every time. State
-networks (``rows_per_call`` is None) encode the past window once, and carry a state from row to row.
-
-Shape letters: B batch, F feature (C control, then P predicted), R rows of a call, S state.
+Shape letters: B batch, F feature (C control, then P predicted), R rows of a step, S state.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch._higher_order_ops.scan import scan
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.networks import Network
 from surrogate_modeling.surrogate.model import Surrogate
 
 
+def require_single_rows(surrogate: Surrogate, key: str) -> None:
+    """Refuse what cannot be run row by row.
+
+    Args:
+        surrogate: to be exported.
+        key: that asks for it, for the message.
+
+    Raises:
+        UserError: the surrogate predicts several rows together.
+    """
+    if (rows := surrogate.network.rows_per_step) > 1:
+        raise UserError(
+            f"{key}: this surrogate predicts settings.out_len={rows} rows at once, from the controls of all of them, "
+            "and cannot be run row by row; train one with settings.out_len=1, or use format=onnx with form=step"
+        )
+
+
 class Encode(nn.Module):
-    """Past window of a state network (B, in_len, F) -> state (B, S), standardised."""
+    """Past window (B, in_len, F) -> state (B, S), standardised."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        self.network: Any = network
+        self.network = network
 
     def forward(self, past: Tensor) -> Tensor:
         """See the class."""
@@ -31,59 +44,47 @@ class Encode(nn.Module):
 
 
 class Advance(nn.Module):
-    """State (B, S) and control row (B, C) -> next state and predicted row (B, P), standardised."""
+    """State (B, S) and controls (B, R, C) -> next state and predicted rows (B, R, P), standardised."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
-        self.network: Any = network
+        self.network = network
 
     def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
         return self.network.advance(state, control)
 
 
-class WindowStep(nn.Module):
-    """Past window (B, in_len, F) and controls (B, R, C) -> the next rows (B, R, P), physical units in and out."""
+class Start(nn.Module):
+    """Past window (B, in_len, F) in physical units -> state (B, S)."""
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
         self.network, self.scaling = surrogate.network, surrogate.scaling
-        self.controls = surrogate.description.sizes.controls
-
-    def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """See the class."""
-        control = self.scaling.standardise(control, slice(0, self.controls))
-        predicted = self.network(self.scaling.standardise(past), control)
-        return self.scaling.restore(predicted, slice(self.controls, None))
-
-
-class StateStart(nn.Module):
-    """Past window (B, in_len, F) in physical units -> the state (B, S) of a state network."""
-
-    def __init__(self, surrogate: Surrogate) -> None:
-        super().__init__()
-        self.network: Any = surrogate.network
-        self.scaling = surrogate.scaling
 
     def forward(self, past: Tensor) -> Tensor:
         """See the class."""
         return self.network.encode(self.scaling.standardise(past))
 
 
-class StateStep(nn.Module):
-    """State (B, S) and control row (B, C) -> next state (B, S) and row (B, P); the rows in physical units."""
+class Step(nn.Module):
+    """State (B, S) and the control (B, C) of a row -> next state (B, S) and the row (B, P), in physical units.
+
+    Of a surrogate that predicts R > 1 rows together: controls (B, R, C) -> rows (B, R, P).
+    """
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
-        self.network: Any = surrogate.network
-        self.scaling = surrogate.scaling
+        self.network, self.scaling = surrogate.network, surrogate.scaling
         self.controls = surrogate.description.sizes.controls
 
     def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
+        single = control.ndim == 2
         control = self.scaling.standardise(control, slice(0, self.controls))
-        state, predicted = self.network.advance(state, control)
-        return state, self.scaling.restore(predicted, slice(self.controls, None))
+        state, rows = self.network.advance(state, control[:, None] if single else control)
+        rows = self.scaling.restore(rows, slice(self.controls, None))
+        return state, rows[:, 0] if single else rows
 
 
 class Trajectory(nn.Module):
@@ -95,27 +96,18 @@ class Trajectory(nn.Module):
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
-        self.network: Any = surrogate.network
-        self.scaling = surrogate.scaling
+        self.network, self.scaling = surrogate.network, surrogate.scaling
         self.sizes = surrogate.description.sizes
 
     def forward(self, initial: Tensor, controls: Tensor) -> Tensor:
         """See the class."""
-        sizes, rows = self.sizes, self.network.rows_per_call
+        sizes = self.sizes
         control = self.scaling.standardise(controls, slice(0, sizes.controls))
         given = self.scaling.standardise(initial, slice(sizes.controls, None))
         past = torch.cat((control[:, : sizes.in_len], given), dim=-1)
-        ahead = control[:, sizes.in_len :].transpose(0, 1)
-        if rows is None:
-            _, predicted = scan(self._advance, self.network.encode(past), ahead)
-        else:
-            _, predicted = scan(self._slide, past, ahead)
+        _, predicted = scan(self._advance, self.network.encode(past), control[:, sizes.in_len :].transpose(0, 1))
         return self.scaling.restore(predicted.transpose(0, 1), slice(sizes.controls, None))
 
     def _advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network.advance(state, control)
-
-    def _slide(self, past: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        predicted = self.network(past, control[:, None])
-        row = torch.cat((control[:, None], predicted), dim=-1)
-        return torch.cat((past[:, 1:], row), dim=1), predicted[:, 0]
+        state, rows = self.network.advance(state, control[:, None])
+        return state, rows[:, 0]

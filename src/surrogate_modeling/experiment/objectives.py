@@ -9,17 +9,9 @@ from functools import cached_property
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.evaluation.scores import Scores, score
-from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.surrogate.model import Surrogate
 
 TIMED_RUNS = 3
-
-
-def count_parameters(surrogate: Surrogate) -> int:
-    """Fitted numbers: of all members of an ensemble, and of the regression that a network is stacked with."""
-    trained = sum(parameter.numel() for parameter in surrogate.network.parameters())
-    network = surrogate.network
-    return trained + (int(network.regression.weight.count_nonzero()) if isinstance(network, StackedNetwork) else 0)
 
 
 class ObjectiveInputs:
@@ -57,7 +49,7 @@ OBJECTIVE_FUNCTIONS: dict[str, Callable[[ObjectiveInputs], float]] = {
     "nADE": lambda inputs: inputs.scores.nade,
     "nFDE": lambda inputs: inputs.scores.nfde,
     "prediction_seconds": lambda inputs: inputs.seconds(),
-    "parameters": lambda inputs: float(count_parameters(inputs.surrogate)),
+    "parameters": lambda inputs: float(inputs.surrogate.network.parameter_count),
 }
 
 

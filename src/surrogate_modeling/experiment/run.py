@@ -22,7 +22,7 @@ from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.evaluation.tables import group_table, summary_table
 from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.baseline_runs import FittedBaseline, Prediction, fit_baselines, predict_baselines
-from surrogate_modeling.experiment.objectives import ObjectiveInputs, count_parameters, evaluate_objectives
+from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.surrogate.band import Banded
 from surrogate_modeling.surrogate.device import choose_device
@@ -217,7 +217,7 @@ def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> 
     """Free run over the test cases, with the band where there is one."""
     started = time.perf_counter()
     rows, bands = surrogate.predict_with_band(split.test)
-    return Prediction(rows, fit_seconds, time.perf_counter() - started, count_parameters(surrogate)), bands
+    return Prediction(rows, fit_seconds, time.perf_counter() - started, surrogate.network.parameter_count), bands
 
 
 def evaluate(surrogate: Surrogate, split: CaseSplit, prediction: Prediction) -> Evaluation:

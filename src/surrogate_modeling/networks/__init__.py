@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 from surrogate_modeling.config.models import ModelConfig
-from surrogate_modeling.networks.base import Network, Sizes, StateNetwork
+from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, WindowNetwork
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
 from surrogate_modeling.networks.recurrent import BaselineLstm
 from surrogate_modeling.networks.state_space import StateSpace
 from surrogate_modeling.networks.transformer import BaselineTransformer
-from surrogate_modeling.networks.wrappers import increment_output, select_feedback
+from surrogate_modeling.networks.wrappers import IncrementOutput, SelectedFeedback
 
 NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "dot": build_dot,
@@ -22,7 +22,10 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "ssm": StateSpace,
 }
 
-__all__ = ["NETWORKS", "Network", "Sizes", "StateNetwork", "build_network", "increment_output", "select_feedback"]
+__all__ = [
+    "NETWORKS", "IncrementOutput", "Network", "SelectedFeedback", "Sizes", "StateNetwork", "WindowNetwork",
+    "build_network",
+]  # fmt: skip
 
 
 def build_network(config: ModelConfig, sizes: Sizes) -> Network:

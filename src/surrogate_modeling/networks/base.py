@@ -7,22 +7,34 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from surrogate_modeling.common.errors import UserError
-
 Carried = TypeVar("Carried")
+State = list[Tensor]
 # Rows of all cases that a state network computes at once without gradients. What it has inside takes some 6 kB a row:
 # 250,000 at once took 1.5 GiB, and twice the time of blocks that stay near the cache.
 ROWS_AT_ONCE = 10_000
 
-# Past (B, in_len, F), controls (B, H, C), truth (B, H, P), and weight (B, H), 0 where a case has no such row.
-Windows = tuple[Tensor, Tensor, Tensor, Tensor]
+
+class Batch(NamedTuple):
+    """Windows, standardised.
+
+    Attributes:
+        past: (B, in_len, F).
+        control: (B, H, C), the rows that follow.
+        truth: (B, H, P).
+        weight: (B, H), 0 where a case has no such row.
+    """
+
+    past: Tensor
+    control: Tensor
+    truth: Tensor
+    weight: Tensor
 
 
 @dataclass(frozen=True)
@@ -44,20 +56,69 @@ class Sizes:
         """Columns of the past window the network reads."""
         return self.controls + self.fed_back
 
+    def with_all_fed_back(self) -> Sizes:
+        """The same with every predicted column in the past window."""
+        return replace(self, fed_back=self.predicted, fed_back_at=None)
+
 
 class Network(nn.Module, ABC):
-    """Past window (B, in_len, F) and controls (B, out_len, C) -> predicted columns (B, out_len, P), standardised.
+    """Predicts the rows that follow a past window from their controls, in standardised units.
+
+    :meth:`encode` makes a state of the past window, and :meth:`advance` moves it from row to row. Free runs, exports,
+    ensembles and stacks know no more of a network than this.
 
     Attributes:
-        rows_per_call: how many rows one call predicts; None when it is as many as control rows are given (networks
-            that carry a state and need none of their own output back).
+        rows_per_step: rows that are predicted together, from the controls of all of them; with more than 1 a network
+            cannot be run row by row.
+        state_is_window: whether the state is the past window.
     """
 
-    rows_per_call: int | None
+    rows_per_step = 1
+    state_is_window = False
+
+    @property
+    @abstractmethod
+    def state_size(self) -> int:
+        """S, numbers in the state."""
 
     @abstractmethod
+    def encode(self, past: Tensor) -> Tensor:
+        """State (B, S) after a past window (B, in_len, F)."""
+
+    @abstractmethod
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """Move the state over the next R rows.
+
+        Args:
+            state: (B, S).
+            control: (B, R, C); R is ``rows_per_step`` or a multiple of it.
+
+        Returns:
+            The state (B, S) after these rows, and the rows (B, R, P).
+        """
+
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """See the class."""
+        """Past window (B, in_len, F) and controls (B, R, C) of the rows that follow -> these rows (B, R, P)."""
+        return self.advance(self.encode(past), control)[1]
+
+    def free_run(
+        self,
+        past: Tensor,
+        control: Tensor,
+        *,
+        cut_gradients: bool = False,  # noqa: ARG002 for networks that read their own rows
+        bound: float | None = None,  # noqa: ARG002
+    ) -> Tensor:
+        """The whole trajectory (B, H, P), from the network's own rows where it reads them; differentiable.
+
+        Args:
+            past: (B, in_len, F).
+            control: (B, H, C), the rows that follow.
+            cut_gradients: rows that are fed back carry no gradient.
+            bound: rows are fed back as if no value were farther from 0; only where gradients are kept.
+        """
+        # Without gradients not through a compiled call: its graph would be as long as the horizon, and new for each.
+        return self(past, control) if torch.is_grad_enabled() else self.forward(past, control)
 
     def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
         """Free run (B, H, P) of each member; a network that has no members is its only one.
@@ -66,56 +127,81 @@ class Network(nn.Module, ABC):
             past: (B, in_len, F).
             control: (B, H, C), the rows that follow.
         """
-        yield roll_out(self, past, control)
+        yield self.free_run(past, control)
 
-    def calibrate(self, whole: Windows, spread: Windows) -> None:
-        """Take from the training cases, before training, what needs no gradient; most networks need nothing.
+    def initialise(self, whole: Batch, spread: Batch) -> None:
+        """Fit what is fitted in closed form, before training; most networks have nothing of the kind.
 
         Args:
-            whole: one window per case, in their order, from its first rows to its end.
+            whole: one window per training case, in their order, from its first rows to its end.
             spread: training windows, spread over all cases.
         """
 
+    @property
+    def parameter_count(self) -> int:
+        """Fitted numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
-def roll_out(
-    network: Network, past: Tensor, control: Tensor, cut_gradients: bool = False, bound: float | None = None
-) -> Tensor:
-    """Free run in standardised units: the network feeds on its own outputs to the end.
 
-    Every row fed back carries the controls of its own row. When the last call would reach past the end, the last
-    control row is repeated and what is predicted beyond the end is dropped. Differentiable.
+class WindowNetwork(Network):
+    """Reads the past window anew for every step; its own rows and their controls slide into the window.
 
     Args:
-        network: as :class:`Network`.
-        past: (B, in_len, F).
-        control: (B, H, C), the rows that follow.
-        cut_gradients: rows that are fed back carry no gradient.
-        bound: rows are fed back as if no value were farther from 0; only where gradients are kept.
-
-    Returns:
-        (B, H, P).
+        sizes: of the past window that it is given, and how many rows it predicts together.
     """
-    horizon, rows = control.shape[1], network.rows_per_call
-    if rows is None and not torch.is_grad_enabled():
-        # Not through a compiled call: its graph would be as long as the horizon, and new for each.
-        return network.forward(past, control)
-    if rows is None or rows == horizon:
-        return network(past, control)
-    surplus = -horizon % rows
-    if surplus:
-        control = torch.cat((control, control[:, -1:].expand(-1, surplus, -1)), dim=1)
-    if not torch.is_grad_enabled():
-        return _filled(network, past, control, rows)[:, :horizon]
-    predicted = []
-    for start in range(0, horizon, rows):
-        block = control[:, start : start + rows]
-        rows_out = network(past, block)
-        predicted.append(rows_out)
-        fed_back = rows_out.detach() if cut_gradients else rows_out
-        if bound is not None:
-            fed_back = fed_back.clamp(-bound, bound)
-        past = torch.cat((past[:, rows:], torch.cat((block, fed_back), dim=-1)), dim=1)
-    return torch.cat(predicted, dim=1)[:, :horizon]
+
+    state_is_window = True
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.in_len, self.features, self.rows_per_step = sizes.in_len, sizes.features, sizes.out_len
+
+    @abstractmethod
+    def forward(self, past: Tensor, control: Tensor) -> Tensor:
+        """One step: past window (B, in_len, F) and controls (B, out_len, C) -> rows (B, out_len, P)."""
+
+    @property
+    def state_size(self) -> int:
+        """Numbers in the past window."""
+        return self.in_len * self.features
+
+    def encode(self, past: Tensor) -> Tensor:
+        """The past window, row after row."""
+        return past.reshape(past.shape[0], self.state_size)
+
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """See :class:`Network`."""
+        past, rows = self._slide(state.reshape(state.shape[0], self.in_len, self.features), control)
+        return self.encode(past), rows
+
+    def free_run(
+        self, past: Tensor, control: Tensor, *, cut_gradients: bool = False, bound: float | None = None
+    ) -> Tensor:
+        """See :class:`Network`. Past the end the last control row is repeated, and what is predicted there dropped."""
+        horizon, rows = control.shape[1], self.rows_per_step
+        if horizon == rows:
+            return self(past, control)
+        if surplus := -horizon % rows:
+            control = torch.cat((control, control[:, -1:].expand(-1, surplus, -1)), dim=1)
+        if torch.is_grad_enabled():
+            predicted = self._slide(past, control, cut_gradients=cut_gradients, bound=bound)[1]
+        else:
+            predicted = _filled(self, past, control, rows)
+        return predicted[:, :horizon]
+
+    def _slide(
+        self, past: Tensor, control: Tensor, *, cut_gradients: bool = False, bound: float | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The last past window, and all rows (B, H, P); see :meth:`Network.free_run`."""
+        predicted = []
+        for block in control.split(self.rows_per_step, dim=1):
+            rows = self(past, block)
+            predicted.append(rows)
+            fed_back = rows.detach() if cut_gradients else rows
+            if bound is not None:
+                fed_back = fed_back.clamp(-bound, bound)
+            past = torch.cat((past[:, self.rows_per_step :], torch.cat((block, fed_back), dim=-1)), dim=1)
+        return past, torch.cat(predicted, dim=1)
 
 
 def _filled(network: Network, past: Tensor, control: Tensor, rows: int) -> Tensor:
@@ -156,43 +242,35 @@ def run_in_blocks(run: Callable[[Carried, Tensor], tuple[Tensor, Carried]], stat
 
 
 class StateNetwork(Network):
-    """A network that carries a state from row to row and needs none of its own output back."""
+    """Needs none of its own rows back and computes all rows of a horizon together, from a state of several parts."""
 
-    rows_per_call: int | None = None
+    @property
+    @abstractmethod
+    def state_sizes(self) -> list[int]:
+        """Sizes of the parts of the state."""
 
     @abstractmethod
+    def start(self, past: Tensor) -> State:
+        """The parts (B, S_i) of the state after a past window (B, in_len, F)."""
+
+    @abstractmethod
+    def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
+        """Rows (B, T, P) under controls (B, T, C), any T, and the state after the last."""
+
+    @property
+    def state_size(self) -> int:
+        """Of all parts."""
+        return sum(self.state_sizes)
+
+    def forward(self, past: Tensor, control: Tensor) -> Tensor:
+        """Past window (B, in_len, F) and controls (B, H, C), any H -> rows (B, H, P)."""
+        return run_in_blocks(self.run, self.start(past), control)
+
     def encode(self, past: Tensor) -> Tensor:
-        """State (B, S) after a past window (B, in_len, F)."""
+        """The parts of the state side by side."""
+        return torch.cat(self.start(past), dim=-1)
 
-    @abstractmethod
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """One row: state (B, S) and its control (B, C) -> the next state (B, S) and the row (B, P)."""
-
-
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-def first_state(network: Network, past: Tensor) -> Tensor:
-    """State (B, S) after a past window (B, in_len, F).
-
-    Raises:
-        UserError: the network predicts several rows at once, from the controls of all of them.
-    """
-    if isinstance(network, StateNetwork):
-        return network.encode(past)
-    if network.rows_per_call != 1:
-        raise UserError(
-            f"networks that predict settings.out_len={network.rows_per_call} rows at once cannot be exported row by "
-            "row in an ensemble or a stack; train with settings.out_len=1, or with settings.ensemble=1 and "
-            "settings.stack=False"
-        )
-    return past.reshape(past.shape[0], past.shape[1] * past.shape[2])
-
-
-def next_state(network: Network, state: Tensor, control: Tensor, in_len: int) -> tuple[Tensor, Tensor]:
-    """State (B, S) and control row (B, C) -> the next state and the row (B, P)."""
-    if isinstance(network, StateNetwork):
-        return network.advance(state, control)
-    features = state.shape[1] // in_len
-    row = network(state.reshape(state.shape[0], in_len, features), control[:, None])[:, 0]
-    return torch.cat((state[:, features:], control, row), dim=-1), row
+        """See :class:`Network`."""
+        rows, after = self.run(list(state.split(self.state_sizes, dim=-1)), control)
+        return torch.cat(after, dim=-1), rows

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig
-from surrogate_modeling.networks.base import Network, Sizes
+from surrogate_modeling.networks.base import Sizes, WindowNetwork
 from surrogate_modeling.networks.layers import Encoder, perceptron, sinusoidal_positions
 
 
-class DeepONet(Network):
+class DeepONet(WindowNetwork):
     """out[p] = sum over w of relu(head(trunk(past)))[p, w] * branch(control)[p, w] + bias[p].
 
     Args:
@@ -31,8 +31,7 @@ class DeepONet(Network):
     def __init__(
         self, sizes: Sizes, trunk: nn.Module, trunk_dim: int, branch_dim: int, branch_depth: int, width: int
     ) -> None:
-        super().__init__()
-        self.rows_per_call = sizes.out_len
+        super().__init__(sizes)
         self.width = width
         self.trunk = trunk
         self.head = nn.Linear(trunk_dim, sizes.predicted * width)

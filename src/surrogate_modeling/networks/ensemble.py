@@ -1,66 +1,68 @@
 """Networks of one kind trained from different seeds, as one network (deep ensemble, Lakshminarayanan et al. 2017).
 
-Each member rolls out on its own outputs; the mean is taken over trajectories, never fed back. So the ensemble carries
-a state: the members' states, or for window networks their past windows.
+Each member runs on its own outputs; the mean is taken over trajectories, never fed back. So the state of the ensemble
+is that of all members.
 
-Shape letters: B batch, F feature (C control, then P predicted), H rows, S state.
+Shape letters: B batch, F feature (C control, then P predicted), R rows, S state.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.networks.base import Network, StateNetwork, first_state, next_state, roll_out
+from surrogate_modeling.networks.base import Network
 
 
-class EnsembleNetwork(StateNetwork):
+class EnsembleNetwork(Network):
     """Mean of the members' trajectories.
 
     Args:
-        members: of one kind and one size.
-        in_len: rows of the past window.
+        members: networks for the same columns.
     """
 
-    def __init__(self, members: Sequence[Network], in_len: int) -> None:
+    def __init__(self, members: Sequence[Network]) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
-        self.in_len = in_len
+        self.rows_per_step = math.lcm(*(member.rows_per_step for member in members))
 
     @property
     def networks(self) -> list[Network]:
         """The members."""
         return [cast(Network, member) for member in self.members]
 
+    @property
+    def state_size(self) -> int:
+        """Of all members."""
+        return sum(member.state_size for member in self.networks)
+
+    @property
+    def parameter_count(self) -> int:
+        """Of all members."""
+        return sum(member.parameter_count for member in self.networks)
+
     def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
         """See :class:`Network`."""
         for member in self.networks:
-            yield roll_out(member, past, control)
+            yield member.free_run(past, control)
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
         return _mean(list(self.trajectories(past, control)))
 
     def encode(self, past: Tensor) -> Tensor:
-        """The members' states side by side.
-
-        Raises:
-            UserError: the members predict several rows at once.
-        """
-        return torch.cat([first_state(member, past) for member in self.networks], dim=-1)
+        """The members' states side by side."""
+        return torch.cat([member.encode(past) for member in self.networks], dim=-1)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`StateNetwork`."""
-        size = state.shape[1] // len(self.members)
-        states, rows = [], []
-        for i, member in enumerate(self.networks):
-            own, row = next_state(member, state[:, i * size : (i + 1) * size], control, self.in_len)
-            states.append(own)
-            rows.append(row)
-        return torch.cat(states, dim=-1), _mean(rows)
+        """See :class:`Network`."""
+        parts = state.split([member.state_size for member in self.networks], dim=-1)
+        moved = [member.advance(part, control) for member, part in zip(self.networks, parts, strict=True)]
+        return torch.cat([after for after, _ in moved], dim=-1), _mean([rows for _, rows in moved])
 
 
 def _mean(values: list[Tensor]) -> Tensor:

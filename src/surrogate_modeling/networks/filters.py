@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from surrogate_modeling.networks.base import Sizes
+from surrogate_modeling.networks.base import Sizes, State
 from surrogate_modeling.networks.scan import leaky_scan
 
-State = list[Tensor]
 # Of the linear and quadratic regressions, in rows.
 TIME_CONSTANTS = (2.0, 5.0, 15.0, 50.0, 150.0, 500.0, 1500.0)
 # At most so many products of two signals; with more controls, averages over fewer time constants are multiplied.

@@ -9,15 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import LstmConfig
-from surrogate_modeling.networks.base import Network, Sizes
+from surrogate_modeling.networks.base import Sizes, WindowNetwork
 
 
-class BaselineLstm(Network):
+class BaselineLstm(WindowNetwork):
     """The last state of an LSTM over the past, joined with each embedded control row, gives that output row."""
 
     def __init__(self, config: LstmConfig, sizes: Sizes) -> None:
-        super().__init__()
-        self.rows_per_call = sizes.out_len
+        super().__init__(sizes)
         # Dropout acts between layers: with one layer there is no place for it.
         dropout = config.dropout if config.depth > 1 else 0.0
         self.lstm = nn.LSTM(sizes.features, config.dim, config.depth, batch_first=True, dropout=dropout)

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.config.models import Base, Core, SsmConfig
-from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows, run_in_blocks
+from surrogate_modeling.networks.base import Batch, Sizes, State, StateNetwork
 from surrogate_modeling.networks.closed_form import fit_base, fitted_rows
-from surrogate_modeling.networks.filters import Filters, State, spread_products
+from surrogate_modeling.networks.filters import Filters, spread_products
 from surrogate_modeling.networks.scan import leaky_scan
 
 # Smallest spread of the first windows of the cases that counts, in training standard deviations.
@@ -138,7 +138,7 @@ class PastEncoder(nn.Module):
         fine = (mean - self.first_mean) / self.first_spread
         return cast(Tensor, self.layers(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), -1)))
 
-    def calibrate(self, first: Tensor) -> None:
+    def initialise(self, first: Tensor) -> None:
         """Take the scale of the first windows (cases, in_len, F)."""
         mean = first.mean(dim=1)
         self.first_mean.copy_(mean.mean(dim=0))
@@ -174,35 +174,24 @@ class StateSpace(StateNetwork):
         with torch.no_grad():
             self.head.weight.mul_(0.1)
 
-    def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """Past (B, in_len, F), control (B, H, C) -> (B, H, P), any H."""
-        return run_in_blocks(self._run, self._start(past), control)
-
-    def encode(self, past: Tensor) -> Tensor:
-        """State (B, S) after a past window (B, in_len, F)."""
-        return torch.cat(self._start(past), dim=-1)
-
-    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """One row: state (B, S) and its control (B, C) -> the next state (B, S) and the output (B, P)."""
-        predicted, after = self._run(list(state.split(self._state_sizes, dim=-1)), control[:, None])
-        return torch.cat(after, dim=-1), predicted[:, 0]
-
     @property
     def _weighs_levels_only(self) -> bool:
         """Whether the base leaves out what comes after the levels, which is most of the features."""
         return self.config.base not in (Base.linear, Base.quadratic)
 
     @property
-    def _state_sizes(self) -> list[int]:
+    def state_sizes(self) -> list[int]:
+        """See :class:`StateNetwork`."""
         return [self.config.width, *[self.config.states] * self.config.depth, *self.filters.state_sizes]
 
-    def _start(self, past: Tensor) -> State:
+    def start(self, past: Tensor) -> State:
+        """See :class:`StateNetwork`."""
         context = past.new_zeros(past.shape[0], self.config.width) if self.encoder is None else self.encoder(past)
         starts = [cast(Layer, layer).start(context) for layer in self.layers]
         return [context, *starts, *self.filters.start(past)]
 
-    def _run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
-        """Outputs (B, T, P) under control (B, T, C), and the state after the last row."""
+    def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
+        """See :class:`StateNetwork`."""
         depth = len(self.layers)
         context, layer_states = state[0], state[1 : 1 + depth]
         signals, base, filter_state = self._filtered(control.transpose(0, 1), state[1 + depth :])
@@ -226,10 +215,10 @@ class StateSpace(StateNetwork):
         return signals, level @ self.base_weight[filters.of_controls : filters.of_controls + level.shape[1]], after
 
     @torch.no_grad()
-    def calibrate(self, whole: Windows, spread: Windows) -> None:
-        """See :meth:`Network.calibrate`: the scale of the first windows, and the base."""
+    def initialise(self, whole: Batch, spread: Batch) -> None:
+        """The scale of the first windows, and the base; see :class:`Network`."""
         if self.encoder is not None:
-            self.encoder.calibrate(whole[0])
+            self.encoder.initialise(whole.past)
         if self.config.base is Base.none:
             return
         # A free run starts at the first rows: whether a level helps is judged on that.

@@ -9,18 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import BtConfig
-from surrogate_modeling.networks.base import Network, Sizes
+from surrogate_modeling.networks.base import Sizes, WindowNetwork
 from surrogate_modeling.networks.layers import Encoder, sinusoidal_positions
 
 
-class BaselineTransformer(Network):
+class BaselineTransformer(WindowNetwork):
     """The output is read from the control tokens, which attend to every past row."""
 
     positions: Tensor
 
     def __init__(self, config: BtConfig, sizes: Sizes) -> None:
-        super().__init__()
-        self.rows_per_call = sizes.out_len
+        super().__init__(sizes)
         self.past_embedding = nn.Linear(sizes.features, config.dim)
         self.control_embedding = nn.Linear(sizes.controls, config.dim)
         self.dropout = nn.Dropout(config.emb_dropout)

@@ -1,105 +1,133 @@
 """Networks around another network: which past columns it sees, and what its output is added to.
 
-Shape letters: B batch, F feature (C control, then P predicted), S state.
+Shape letters: B batch, R rows, F feature (C control, then P predicted), S state.
 """
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor
 
-from surrogate_modeling.networks.base import Network, StateNetwork, Windows
+from surrogate_modeling.networks.base import Batch, Network, Sizes, WindowNetwork
 
 
-class SelectedFeedback(Network):
+class Wrapper(WindowNetwork):
+    """A network around another: a window network around a window network; else it hands on the other's state.
+
+    A window network reads rows of the wrapper again, not its own: so the wrapper keeps the past window.
+
+    Args:
+        network: the inner one.
+        sizes: of the surrogate.
+    """
+
+    def __init__(self, network: Network, sizes: Sizes) -> None:
+        super().__init__(sizes.with_all_fed_back())
+        self.network, self.rows_per_step, self.state_is_window = network, network.rows_per_step, network.state_is_window
+
+    @abstractmethod
+    def encode_inner(self, past: Tensor) -> Tensor:
+        """As :meth:`Network.encode`, where the inner network's state is not the past window."""
+
+    @abstractmethod
+    def advance_inner(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`Network.advance`, where the inner network's state is not the past window."""
+
+    def encode(self, past: Tensor) -> Tensor:
+        """See :class:`Network`."""
+        return super().encode(past) if self.state_is_window else self.encode_inner(past)
+
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """See :class:`Network`."""
+        return super().advance(state, control) if self.state_is_window else self.advance_inner(state, control)
+
+    def free_run(
+        self, past: Tensor, control: Tensor, *, cut_gradients: bool = False, bound: float | None = None
+    ) -> Tensor:
+        """See :class:`Network`."""
+        kind = WindowNetwork if self.state_is_window else Network
+        return kind.free_run(self, past, control, cut_gradients=cut_gradients, bound=bound)
+
+    @property
+    def parameter_count(self) -> int:
+        """Of the inner network."""
+        return self.network.parameter_count
+
+
+class SelectedFeedback(Wrapper):
     """A network that sees the controls and only some predicted columns of the past window.
 
     Args:
         network: built for that many columns.
-        columns: which of the F columns it sees.
+        sizes: of the surrogate; its ``fed_back_at`` are the predicted columns that the network sees.
     """
 
     columns: Tensor
 
-    def __init__(self, network: Network, columns: list[int]) -> None:
-        super().__init__()
-        self.network, self.rows_per_call = network, network.rows_per_call
+    def __init__(self, network: Network, sizes: Sizes) -> None:
+        super().__init__(network, sizes)
+        seen = range(sizes.predicted) if sizes.fed_back_at is None else sizes.fed_back_at
+        columns = [*range(sizes.controls), *(sizes.controls + i for i in seen)]
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
+
+    @property
+    def state_size(self) -> int:
+        """See :class:`Network`."""
+        return super().state_size if self.state_is_window else self.network.state_size
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
         return self.network(past[..., self.columns], control)
 
-    def calibrate(self, whole: Windows, spread: Windows) -> None:
-        """See :class:`Network`."""
-        self.network.calibrate(self._selected(whole), self._selected(spread))
-
-    def _selected(self, windows: Windows) -> Windows:
-        return windows[0][..., self.columns], *windows[1:]
-
-
-class SelectedStateFeedback(SelectedFeedback, StateNetwork):
-    """The same of a network that carries a state."""
-
-    network: StateNetwork
-
-    def encode(self, past: Tensor) -> Tensor:
-        """See :class:`StateNetwork`."""
+    def encode_inner(self, past: Tensor) -> Tensor:
+        """See :class:`Wrapper`."""
         return self.network.encode(past[..., self.columns])
 
-    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`StateNetwork`."""
+    def advance_inner(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """See :class:`Wrapper`."""
         return self.network.advance(state, control)
 
+    def initialise(self, whole: Batch, spread: Batch) -> None:
+        """See :class:`Network`."""
+        self.network.initialise(*(batch._replace(past=batch.past[..., self.columns]) for batch in (whole, spread)))
 
-class IncrementOutput(Network):
+
+class IncrementOutput(Wrapper):
     """The network's output is the departure from the last past row; where nothing happens it has to learn zero.
 
     Args:
         network: gives increments.
-        predicted: P.
+        sizes: of the surrogate.
     """
 
-    def __init__(self, network: Network, predicted: int) -> None:
-        super().__init__()
-        self.network, self.predicted, self.rows_per_call = network, predicted, network.rows_per_call
+    def __init__(self, network: Network, sizes: Sizes) -> None:
+        super().__init__(network, sizes)
+        self.predicted = sizes.predicted
+
+    @property
+    def state_size(self) -> int:
+        """See :class:`Network`."""
+        return super().state_size if self.state_is_window else self.predicted + self.network.state_size
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
         return past[:, -1:, -self.predicted :] + self.network(past, control)
 
-    def calibrate(self, whole: Windows, spread: Windows) -> None:
-        """See :class:`Network`."""
-        self.network.calibrate(self._increments(whole), self._increments(spread))
-
-    def _increments(self, windows: Windows) -> Windows:
-        past, control, future, weight = windows
-        return past, control, future - past[:, -1:, -self.predicted :], weight
-
-
-class StateIncrementOutput(IncrementOutput, StateNetwork):
-    """The same of a network that carries a state."""
-
-    network: StateNetwork
-
-    def encode(self, past: Tensor) -> Tensor:
+    def encode_inner(self, past: Tensor) -> Tensor:
         """The state carries the row that the increments are added to."""
         return torch.cat((past[:, -1, -self.predicted :], self.network.encode(past)), dim=-1)
 
-    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`StateNetwork`."""
+    def advance_inner(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """See :class:`Wrapper`."""
         last, inner = state[:, : self.predicted], state[:, self.predicted :]
-        inner, increment = self.network.advance(inner, control)
-        return torch.cat((last, inner), dim=-1), last + increment
+        inner, increments = self.network.advance(inner, control)
+        return torch.cat((last, inner), dim=-1), last[:, None] + increments
 
+    def initialise(self, whole: Batch, spread: Batch) -> None:
+        """See :class:`Network`."""
+        self.network.initialise(*map(self._increments, (whole, spread)))
 
-def select_feedback(network: Network, columns: list[int]) -> Network:
-    """The network, seeing only some columns of the past window."""
-    wrap = SelectedStateFeedback if isinstance(network, StateNetwork) else SelectedFeedback
-    return wrap(network, columns)
-
-
-def increment_output(network: Network, predicted: int) -> Network:
-    """The network, its output taken as the departure from the last past row."""
-    wrap = StateIncrementOutput if isinstance(network, StateNetwork) else IncrementOutput
-    return wrap(network, predicted)
+    def _increments(self, batch: Batch) -> Batch:
+        return batch._replace(truth=batch.truth - batch.past[:, -1:, -self.predicted :])

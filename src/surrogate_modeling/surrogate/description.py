@@ -8,7 +8,7 @@ from typing import Any
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.models import ModelConfig, model_from_dict, model_to_dict
 from surrogate_modeling.config.settings import Feedback, Output
-from surrogate_modeling.networks import Network, Sizes, build_network, increment_output, select_feedback
+from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
@@ -79,13 +79,12 @@ def make_network(description: Description) -> Network:
     """The network of a description, with fresh weights."""
     if description.products is not None:
         regression = FilterRegression(description.sizes, TIME_CONSTANTS, description.products)
-        return StackedNetwork(make_network(replace(description, products=None)), regression, description.in_len)
+        return StackedNetwork(make_network(replace(description, products=None)), regression)
     if description.members > 1:
         single = replace(description, members=1)
-        return EnsembleNetwork([make_network(single) for _ in range(description.members)], description.in_len)
+        return EnsembleNetwork([make_network(single) for _ in range(description.members)])
     sizes = description.sizes
     network = build_network(description.model, sizes)
     if description.feedback is Feedback.targets:
-        kept = [*range(sizes.controls), *(sizes.controls + i for i in description.fed_back)]
-        network = select_feedback(network, kept)
-    return increment_output(network, sizes.predicted) if description.output is Output.increment else network
+        network = SelectedFeedback(network, sizes)
+    return IncrementOutput(network, sizes) if description.output is Output.increment else network

@@ -21,7 +21,6 @@ from torch import Tensor, nn
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.networks.base import roll_out as roll_out
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.surrogate.band import Band, Banded
@@ -74,7 +73,7 @@ class Surrogate(nn.Module):
                 return self.free_run(self._tensor(initial), self._tensor(controls)).cpu().numpy()
         if controls.ndim == 2:
             return self.free_run(initial[None], controls[None])[0]
-        return self.scaling.restore(roll_out(self.network, *self._start(initial, controls)), self._predicted_columns)
+        return self.scaling.restore(self.network.free_run(*self._start(initial, controls)), self._predicted_columns)
 
     def free_run_spread(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
         """Mean over the members' trajectories and their standard deviation, 0 for a single network.
@@ -190,7 +189,7 @@ class Surrogate(nn.Module):
             regression: in standardised units, of all predicted columns.
             share: of the network, (P,), 0 to 1.
         """
-        stacked = StackedNetwork(self.network, regression, self.description.in_len)
+        stacked = StackedNetwork(self.network, regression)
         stacked.share.copy_(torch.from_numpy(share))
         self.network = stacked.to(self.device).eval()
         self.description = replace(self.description, products=regression.products)

@@ -12,7 +12,7 @@ def compile_network(network: nn.Module, device: torch.device) -> None:
     """Compile a network where it stands: its weights and what is saved of it stay as they are, copies are not compiled.
 
     What is compiled is one call: a step of a window network, in training and in free run; a state network's whole
-    horizon, in training only (see :func:`~surrogate_modeling.networks.base.roll_out`).
+    horizon, in training only (see :meth:`~surrogate_modeling.networks.base.Network.free_run`).
 
     Args:
         network: on any device.

@@ -19,9 +19,9 @@ from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
-CALIBRATION_WINDOWS = 256
+SPREAD_WINDOWS = 256
 # Of all cases together, the shorter ones filled up; longer cases are cut.
-CALIBRATION_ROWS = 200_000
+WHOLE_ROWS = 200_000
 
 Watch = Callable[[dict[str, float], int], None]
 
@@ -50,21 +50,22 @@ def fit_members(
     Returns:
         The mean over the members of the least of each metric, the epochs of the longest fit, and the seconds of all.
     """
-    if not isinstance(surrogate.network, EnsembleNetwork):
-        calibrate(surrogate, windows.training)
+    if surrogate.description.members == 1:
+        initialise(surrogate, windows.training)
         return fit(surrogate, windows, validation, settings, folder, watched)
-    fits = []
+    fits, members = [], []
     for k in range(settings.ensemble):
         log.info("member %d of %d", k + 1, settings.ensemble)
         own = replace(settings, seed=(settings.seed + k) % 2**32)
         seed_run(own.seed)
         member = Surrogate(replace(surrogate.description, members=1))
         member.scaling.load_state_dict(surrogate.scaling.state_dict())
-        calibrate(member, windows.training)
+        initialise(member, windows.training)
         data = WindowData(windows.training, windows.validation, own)
         watch = _prefixed(watched, f"member{k}/") if k else watched
         fits.append(fit(member, data, validation, own, folder / f"member{k}", watch))
-        surrogate.network.members[k] = member.network
+        members.append(member.network)
+    surrogate.network = EnsembleNetwork(members)
     surrogate.to(choose_device(settings)).eval()
     shared = set.intersection(*(set(fitted.least) for fitted in fits))
     least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}
@@ -75,8 +76,8 @@ def _prefixed(watched: Watch, prefix: str) -> Watch:
     return lambda metrics, epoch: watched({f"{prefix}{name}": value for name, value in metrics.items()}, epoch)
 
 
-def calibrate(surrogate: Surrogate, windows: WindowDataset) -> None:
-    """Let the network take from the training cases what needs no gradient, on windows spread over all of them."""
-    spread = np.linspace(0, len(windows) - 1, min(len(windows), CALIBRATION_WINDOWS)).astype(int).tolist()
+def initialise(surrogate: Surrogate, windows: WindowDataset) -> None:
+    """Let the network fit what it fits in closed form, on windows spread over all training cases."""
+    spread = np.linspace(0, len(windows) - 1, min(len(windows), SPREAD_WINDOWS)).astype(int).tolist()
     firsts = windows.first_windows.tolist()
-    surrogate.network.calibrate(windows.whole_cases(CALIBRATION_ROWS), windows.__getitems__(firsts + spread))
+    surrogate.network.initialise(windows.whole_cases(WHOLE_ROWS), windows.__getitems__(firsts + spread))

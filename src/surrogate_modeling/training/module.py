@@ -18,7 +18,7 @@ from torchmetrics import Metric
 
 from surrogate_modeling.config.settings import Criterion, Schedule, SettingsConfig
 from surrogate_modeling.networks.base import Batch
-from surrogate_modeling.surrogate.model import Surrogate, roll_out
+from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import TimeBudget
 from surrogate_modeling.training.windows import epoch_seed
 
@@ -109,7 +109,8 @@ class SurrogateTraining(LightningModule):
         return settings.out_len + round(share * (full - settings.out_len))
 
     def _loss(self, mean: RowMean, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-        predicted = roll_out(self.surrogate.network, past, control, self.settings.cut_gradients, LARGEST_FED_BACK)
+        network, cut = self.surrogate.network, self.settings.cut_gradients
+        predicted = network.free_run(past, control, cut_gradients=cut, bound=LARGEST_FED_BACK)
         per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
         valid = weight.sum()
         loss = (per_row * weight).sum() / valid

@@ -91,8 +91,7 @@ class WindowDataset(Dataset[Batch]):
         return len(self.starts)
 
     def __getitem__(self, index: int) -> Batch:
-        past, control, truth, weight = self.__getitems__([index])
-        return past[0], control[0], truth[0], weight[0]
+        return Batch(*(part[0] for part in self.__getitems__([index])))
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """As :meth:`gather`."""
@@ -126,7 +125,7 @@ class WindowDataset(Dataset[Batch]):
     def _parts(self, block: Tensor, weight: Tensor) -> Batch:
         past, future = block.tensor_split((self.in_len,), dim=1)
         control, truth = future.tensor_split((self.controls,), dim=-1)
-        return past, control, truth, weight
+        return Batch(past, control, truth, weight)
 
 
 class WindowSampler(Sampler[int]):

@@ -34,6 +34,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
 from surrogate_modeling.deployment.fmu.description import initial_name, write_build_description, write_description
 from surrogate_modeling.deployment.fmu.sources import main_source, write_sources
+from surrogate_modeling.deployment.stepping import require_single_rows
 from surrogate_modeling.surrogate.model import Surrogate
 
 log = logging.getLogger(__name__)
@@ -60,12 +61,7 @@ def export_fmu(
     Raises:
         UserError: the surrogate cannot be stepped row by row, there is no C compiler, or the FMU differs.
     """
-    rows = surrogate.network.rows_per_call
-    if rows is not None and rows > 1:
-        raise UserError(
-            f"format=fmu: this surrogate predicts settings.out_len={rows} rows at once from the controls of all of "
-            "them, which a co-simulation does not know ahead; train one with settings.out_len=1, or use format=onnx"
-        )
+    require_single_rows(surrogate, "format=fmu")
     name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
     name = name if name[:1].isalpha() else f"model_{name}"
     start = _start_values(surrogate, real)

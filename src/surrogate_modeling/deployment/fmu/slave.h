@@ -36,7 +36,7 @@ typedef struct {
     Phase phase;
     double time;
     double controls[CONTROLS], derivatives[CONTROLS], predicted[PREDICTED], initial[IN_LEN * COLUMNS];
-    float memory[MEMORY]; /* the past window (IN_LEN, COLUMNS), or the state of the network; standardised */
+    float network[STATE_SIZE]; /* the state of the network */
 } State;
 
 typedef struct {
@@ -73,11 +73,7 @@ static const char *end_initialization(Slave *m)
         return "the end of an initialization that was not begun";
     for (int i = 0; i < IN_LEN * COLUMNS; i++)
         past[i] = standardised(s->initial[i], i % COLUMNS);
-#ifdef WINDOW_NETWORK
-    memcpy(s->memory, past, sizeof past);
-#else
-    network_encode(past, s->memory, m->work);
-#endif
+    network_encode(past, s->network, m->work);
     for (int j = 0; j < PREDICTED; j++)
         s->predicted[j] = s->initial[(IN_LEN - 1) * COLUMNS + CONTROLS + j];
     s->phase = STEPPING;
@@ -87,19 +83,11 @@ static const char *end_initialization(Slave *m)
 static void advance(Slave *m, const double *controls)
 {
     State *s = &m->state;
-    float control[CONTROLS], row[PREDICTED];
+    float control[CONTROLS], row[PREDICTED], next[STATE_SIZE];
     for (int i = 0; i < CONTROLS; i++)
         control[i] = standardised(controls[i], i);
-#ifdef WINDOW_NETWORK
-    network_step(s->memory, control, row, m->work);
-    memmove(s->memory, s->memory + COLUMNS, (IN_LEN - 1) * COLUMNS * sizeof(float));
-    memcpy(s->memory + (IN_LEN - 1) * COLUMNS, control, sizeof control);
-    memcpy(s->memory + (IN_LEN - 1) * COLUMNS + CONTROLS, row, sizeof row);
-#else
-    float next[MEMORY];
-    network_advance(s->memory, control, next, row, m->work);
-    memcpy(s->memory, next, sizeof next);
-#endif
+    network_advance(s->network, control, next, row, m->work);
+    memcpy(s->network, next, sizeof next);
     restore(s, row);
 }
 

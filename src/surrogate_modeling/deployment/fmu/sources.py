@@ -44,33 +44,24 @@ def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: 
 def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
     description = surrogate.description
     sizes = description.sizes
-    columns = sizes.controls + sizes.predicted
     constants = Constants()
-    past, control = torch.zeros(1, sizes.in_len, columns), torch.zeros(1, 1, sizes.controls)
-    if surrogate.network.rows_per_call is not None:
-        memory = sizes.in_len * columns
-        functions = [translate("network_step", surrogate.network, (past, control), constants)]
-        kind = "#define WINDOW_NETWORK"
-    else:
-        state = Encode(surrogate.network)(past)
-        memory = state.shape[1]
-        functions = [
-            translate("network_encode", Encode(surrogate.network), (past,), constants),
-            translate("network_advance", Advance(surrogate.network), (state, control[:, 0]), constants),
-        ]
-        kind = "/* The network carries a state. */"
+    past, control = torch.zeros(1, sizes.in_len, sizes.controls + sizes.predicted), torch.zeros(1, 1, sizes.controls)
+    state = torch.zeros(1, surrogate.network.state_size)
+    functions = [
+        translate("network_encode", Encode(surrogate.network), (past,), constants),
+        translate("network_advance", Advance(surrogate.network), (state, control), constants),
+    ]
     numbers = {
         "CONTROLS": sizes.controls,
         "PREDICTED": sizes.predicted,
         "IN_LEN": sizes.in_len,
-        "MEMORY": memory,
+        "STATE_SIZE": surrogate.network.state_size,
         "WORKSPACE": max(1, *(function.workspace for function in functions)),
     }
     return "\n\n".join(
         [
             "#include <math.h>",
             '#include "routines.h"',
-            kind,
             "\n".join(f"#define {name} {value}" for name, value in numbers.items()),
             f'#define MODEL_TOKEN "{token}"',
             f'#define STEP {description.step!r}\n#define STEP_TEXT "{description.step:g}"',
