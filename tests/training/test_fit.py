@@ -221,7 +221,7 @@ def test_val_loss_is_the_mean_over_valid_rows_for_any_batch_size(tmp_path: Path,
     recipe = settings(epochs=1, batch_size=batch_size, horizon=40, lr=1e-30)
     surrogate, _, _ = make(recipe)
     cases = [lag_case(rows, i) for i, rows in enumerate((25, 30, 60, 31))]
-    windows = WindowDataset(cases, surrogate.scaling, recipe.in_len, recipe.loss_rows, 1, 20)
+    windows = WindowDataset(cases, surrogate.scaling, recipe.in_len, recipe.loss_rows, 20)
     data = WindowData(windows, windows, recipe)
     fitted = fit(surrogate, data, cases, recipe, tmp_path, lambda values, step: None)
     # By hand: the squared errors of every window's rows that the case has, together.
