@@ -11,13 +11,13 @@ Work = Callable[[], object]
 
 @dataclass(frozen=True)
 class Row:
-    """One phase: seconds (or bytes) per unit of the plain form and of ours, and the ratio that is asked for."""
+    """One phase: seconds (or bytes) per unit of the plain form and of ours, and the reference ratio."""
 
     phase: str
     unit: str
     plain: float
     ours: float
-    wanted: float
+    reference: float
 
     @property
     def ratio(self) -> float:
@@ -25,8 +25,8 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """Against three quarters of the ratio asked for."""
-        return "yes" if self.ratio >= 0.75 * self.wanted else "**no**"
+        """Against three quarters of the reference ratio."""
+        return "yes" if self.ratio >= 0.75 * self.reference else "**no**"
 
 
 def seconds(work: Work) -> float:

@@ -133,7 +133,7 @@ class Bench:
     def steps(self) -> Iterator[Row]:
         peak = self.product_peak()
         self.notes.append(f"matrix product of 2,048 x 2,048 float32: {peak / 1e9:.0f} GFLOP/s")
-        for name, wanted in {"dot": 335 / 172, "don": 325 / 58, "dol": 3302 / 1349}.items():
+        for name, reference in {"dot": 335 / 172, "don": 325 / 58, "dol": 3302 / 1349}.items():
             surrogate = self.surrogate(name)
             twin = plain.PlainDeepONet(surrogate.network).to(self.device)
             batch = self.batch(STEP_BATCH)
@@ -144,10 +144,10 @@ class Bench:
             times = in_turn(self.synchronised(slow), self.synchronised(fast), self.rounds, spell=SPELL)
             rate = counter.get_total_flops() / times[1]
             self.notes.append(f"{name} step: {rate / 1e9:.0f} GFLOP/s, {rate / peak:.0%} of that product")
-            yield Row(f"`{name}` training step", f"{STEP_BATCH} windows", *times, wanted)
+            yield Row(f"`{name}` training step", f"{STEP_BATCH} windows", *times, reference)
 
     def compiled(self) -> Iterator[Row]:
-        """Notes only: nothing was asked of it on a CPU."""
+        """Notes only: there is no reference ratio for it on a CPU."""
         cases, batch = make_cases(20, 100 + IN_LEN), self.batch(STEP_BATCH)
         for name in MODELS if self.device.type == "cuda" or self.only else ():
             both = self.surrogate(name), self.surrogate(name)
@@ -166,7 +166,7 @@ class Bench:
     def free_runs(self) -> Iterator[Row]:
         count, rows = (20, 60) if self.quick else (100, 200)
         cases = make_cases(count, rows + IN_LEN)
-        for name, wanted in {"dot": 4106 / 406, "don": 876 / 39, "dol": 2256 / 118}.items():
+        for name, reference in {"dot": 4106 / 406, "don": 876 / 39, "dol": 2256 / 118}.items():
             surrogate = self.surrogate(name).eval()
             standard = ((cases[0].values - self.scaling.mean.numpy()) / self.scaling.scale.numpy()).astype(np.float32)
             past, control = standard[:IN_LEN], standard[IN_LEN:, :CONTROLS]
@@ -178,7 +178,7 @@ class Bench:
                 lambda s=surrogate: s.predict(cases),
                 self.rounds,
             )
-            yield Row(f"`{name}` free run, {count} cases", "case and row", slow / rows, fast / rows / count, wanted)
+            yield Row(f"`{name}` free run, {count} cases", "case and row", slow / rows, fast / rows / count, reference)
 
     def figures(self) -> Iterator[Row]:
         count = 16 if self.quick else 120
