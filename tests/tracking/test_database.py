@@ -11,7 +11,7 @@ import mlflow
 import pytest
 
 from surrogate_modeling.tracking import database
-from surrogate_modeling.tracking.database import create_database
+from surrogate_modeling.tracking.database import artifact_root, create_database, database_file
 
 MAKE = (
     "import sys; from surrogate_modeling.tracking.database import create_database; create_database(sys.argv[1], None)"
@@ -31,6 +31,7 @@ def test_what_ends_on_the_way_leaves_no_database(tmp_path: Path, monkeypatch: py
         with pytest.raises(KeyboardInterrupt):
             create_database(f"sqlite:///{path}", None)
         assert not path.exists()
+    assert {entry.name for entry in tmp_path.iterdir()} == {"mlflow.db.part", "mlflow.db.lock"}
 
 
 def test_what_is_there_or_is_no_plain_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,11 +42,38 @@ def test_what_is_there_or_is_no_plain_file_is_left_alone(tmp_path: Path, monkeyp
         f"sqlite:///{path}",
         "http://127.0.0.1:1",
         "sqlite:///:memory:",
-        f"sqlite:///{tmp_path}/b.db?timeout=1",
+        "sqlite://",
+        f"sqlite:///file:{tmp_path}/b.db?uri=true",
+        f"postgresql://{tmp_path}/c.db",
     ):
         create_database(uri, None)
     assert path.read_bytes() == b"mine"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_is_found_in_any_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for uri in (
+        f"sqlite:///{tmp_path}/b.db",
+        f"sqlite:///{tmp_path}/b.db?timeout=1",
+        f"sqlite+pysqlite:///{tmp_path}/b.db",
+        "sqlite:///b.db",
+    ):
+        assert database_file(uri) == tmp_path / "b.db"
+    assert artifact_root("sqlite:///b.db") == f"file://{tmp_path}/mlruns"
+
+
+def test_of_processes_at_once_one_makes_the_database(tmp_path: Path) -> None:
+    """The lock lies beside the store, so that it holds for whatever clone a process runs in."""
+    path = tmp_path / "new" / "mlflow.db"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", MAKE, f"sqlite:///{path}"], stderr=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    said = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], said
+    assert sum("Creating initial MLflow database tables" in text for text in said) == 1
+    assert sorted(entry.name for entry in path.parent.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
 
 
 @pytest.mark.slow

@@ -13,9 +13,11 @@ from surrogate_modeling.config.composition import to_config
 from surrogate_modeling.experiment.run import run_experiment
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.tracking import run as recorder
-from surrogate_modeling.tracking.journal import JOURNAL, STATE, grouped
+from surrogate_modeling.tracking.entries import read_batches
+from surrogate_modeling.tracking.journal import JOURNAL, STATE
 from surrogate_modeling.tracking.run import Run
-from surrogate_modeling.tracking.sender import Sender, metric_name, send_later, tracking_uri
+from surrogate_modeling.tracking.sender import Sender, send_later
+from surrogate_modeling.tracking.store import tracking_uri
 from surrogate_modeling.training.fit import OutOfMemory
 from surrogate_modeling.training.module import SurrogateTraining
 
@@ -57,9 +59,9 @@ def test_everything_reaches_the_store_and_the_folder_is_cleared(store: mlflow.Ml
     assert recorded.data.params["group.key149"] == "149"
     assert recorded.data.tags["error"] == "none"
     assert [m.value for m in store.get_metric_history(recorded.info.run_id, "train_loss")] == [1.0, 0.5, 1 / 3]
-    assert recorded.data.metrics[metric_name("ADE_mean/T [°C]")] == 2.0
+    assert recorded.data.metrics["ADE_mean/T __C_"] == 2.0
     files = sorted(str(path.relative_to(place)) for path in Path(place).rglob("*") if path.is_file())
-    assert files == [".hydra/config.yaml", "csv/a.csv", "train.log"]
+    assert files == [".hydra/config.yaml", "csv/a.csv", "metric_names.json", "train.log"]
 
 
 def test_a_dead_server_loses_nothing_and_is_sent_to_later(
@@ -99,16 +101,18 @@ def test_a_start_whose_answer_was_lost_makes_no_second_run(store: mlflow.MlflowC
 
 def test_a_half_written_line_waits(tmp_path: Path) -> None:
     journal = tmp_path / JOURNAL
-    lines = [json.dumps({"op": op, "n": n}) + "\n" for n, op in enumerate(["metrics", "metrics", "tags"])]
+    entries = [
+        {"op": "metrics", "time": 0, "values": {"a": 1.0}, "step": 0},
+        {"op": "metrics", "time": 1, "values": {"a": 2.0}, "step": 1},
+        {"op": "tags", "time": 2, "values": {"b": "c"}},
+    ]
+    lines = [json.dumps(entry) + "\n" for entry in entries]
     journal.write_text("".join(lines) + '{"op": "fin')
     with journal.open("rb") as file:
-        groups = list(grouped(file, 0))
-    assert [(op, [entry["n"] for entry in entries]) for op, entries, _ in groups] == [
-        ("metrics", [0, 1]),
-        ("tags", [2]),
-    ]
-    assert groups[0][2] == len(lines[0]) + len(lines[1])
-    assert groups[1][2] == sum(map(len, lines))
+        batches = list(read_batches(file, 0))
+    assert [(batch.operation, batch.entries) for batch in batches] == [("metrics", entries[:2]), ("tags", entries[2:])]
+    assert batches[0].end == len(lines[0]) + len(lines[1])
+    assert batches[1].end == sum(map(len, lines))
 
 
 def test_sending_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,8 +19,9 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.deployment.export_check import check_cases
 from surrogate_modeling.deployment.loading import load_surrogate
 from surrogate_modeling.tracking.run import Run
-from surrogate_modeling.tracking.sender import MLFLOW_MODEL, tracking_uri
+from surrogate_modeling.tracking.sender import MLFLOW_MODEL
 from surrogate_modeling.tracking.serving import save_mlflow_model
+from surrogate_modeling.tracking.store import tracking_uri
 
 
 @pytest.fixture(scope="module")

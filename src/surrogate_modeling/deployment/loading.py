@@ -42,7 +42,7 @@ def load_surrogate(reference: str, device: Device = Device.cpu) -> Surrogate:
     file = _local_file(reference)
     with tempfile.TemporaryDirectory() as folder:
         if file is None:
-            from surrogate_modeling.tracking.sender import fetch
+            from surrogate_modeling.tracking.download import fetch
 
             file = fetch(reference, MODEL_FILE, Path(folder))
         from surrogate_modeling.surrogate.device import pick_device

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
-from surrogate_modeling.tracking.sender import send_later, tracking_uri
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.tracking.sender import send_later
+from surrogate_modeling.tracking.ui import open_ui
 
 
-def open_ui(arguments: list[str]) -> int:
-    """Serve MLflow's pages on the project's store, to this machine only; further arguments go to ``mlflow ui``."""
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", tracking_uri(), "--host", "127.0.0.1"]
-    return subprocess.call([*command, *arguments])
+def main(arguments: list[str]) -> int:
+    """Run one of the two; returns the exit code.
+
+    Args:
+        arguments: of the command line.
+    """
+    match arguments:
+        case ["ui", *rest]:
+            try:
+                return open_ui(rest)
+            except UserError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 2
+        case ["send", first, *rest]:
+            return send_later([Path(argument) for argument in (first, *rest)])
+        case _:
+            print("usage: python -m surrogate_modeling.tracking ui [--port N] | send <run folder> ...", file=sys.stderr)
+            return 2
 
 
-match sys.argv[1:]:
-    case ["ui", *rest]:
-        sys.exit(open_ui(rest))
-    case ["send", first, *rest]:
-        sys.exit(send_later([Path(argument) for argument in (first, *rest)]))
-    case _:
-        sys.exit("usage: python -m surrogate_modeling.tracking ui [--port N] | send <run folder> ...")
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from filelock import FileLock, Timeout
 
 from surrogate_modeling.common.atomic_file import append_whole, write_whole
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.tracking.entries import LONGEST_LINE, Damaged, read_entry
 
+log = logging.getLogger(__name__)
 JOURNAL, STATE, LOCK, RESERVE = "tracking.jsonl", "tracking.state.json", "run.lock", "tracking.reserve"
+# What the store refused, or what could not be read, with the reason: a line each.
+REFUSED = "tracking.refused.jsonl"
 # The last lines of a run that a full disk ended, and where they were sent to.
 RESERVED_BYTES = 64 * 1024
+MOST_STATE_BYTES = 64 * 1024
+BLOCK = 64 * 1024
+
+
+class State(TypedDict):
+    """How far a journal was sent [bytes], and the run's id in the store once it has one."""
+
+    sent: int
+    run_id: str | None
 
 
 def append(folder: Path, entry: dict[str, Any]) -> None:
@@ -25,6 +38,15 @@ def append(folder: Path, entry: dict[str, Any]) -> None:
         NotWritten: the journal is as it was.
     """
     append_whole(folder / JOURNAL, (json.dumps(entry) + "\n").encode())
+
+
+def set_aside(folder: Path, entry: dict[str, Any], reason: str) -> None:
+    """Keep a line that the store does not get, with the reason.
+
+    Raises:
+        NotWritten: disk full.
+    """
+    append_whole(folder / REFUSED, (json.dumps({**entry, "reason": reason}, ensure_ascii=False) + "\n").encode())
 
 
 def keep_reserve(folder: Path) -> None:
@@ -46,28 +68,31 @@ def release_reserve(folder: Path) -> bool:
     return True
 
 
-def read_state(folder: Path) -> dict[str, Any]:
-    """How far the journal was sent, and the run's id once it has one."""
+def read_state(folder: Path) -> State:
+    """How far the journal was sent; where that cannot be read, from its beginning: the store takes a line twice."""
     path = folder / STATE
-    return json.loads(path.read_text()) if path.exists() else {"sent": 0, "run_id": None}
+    try:
+        with path.open("rb") as file:
+            content = file.read(MOST_STATE_BYTES)
+        state = json.loads(content)
+        sent, run_id = state["sent"], state["run_id"]
+        if type(sent) is not int or not isinstance(run_id, str | None) or not _is_line_end(folder / JOURNAL, sent):
+            raise ValueError("not a place in the journal")
+    except FileNotFoundError:
+        return State(sent=0, run_id=None)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        log.warning("%s: damaged (%s); the record is sent from its beginning", path, error)
+        return State(sent=0, run_id=None)
+    return State(sent=sent, run_id=run_id)
 
 
-def grouped(journal: Any, offset: int) -> Iterator[tuple[str, list[dict[str, Any]], int]]:
-    """Neighbouring entries of one kind, with the offset after them; a line without its end is not there yet."""
-    operation = ""
-    entries: list[dict[str, Any]] = []
-    for line in journal:
-        if not line.endswith(b"\n"):
-            break
-        entry = json.loads(line)
-        if entries and entry["op"] != operation:
-            yield operation, entries, offset
-            entries = []
-        operation = entry["op"]
-        entries.append(entry)
-        offset += len(line)
-    if entries:
-        yield operation, entries, offset
+def _is_line_end(journal: Path, offset: int) -> bool:
+    """Whether a line of the journal ends before the offset, or the journal begins there."""
+    if offset <= 0:
+        return offset == 0
+    with journal.open("rb") as file:
+        file.seek(offset - 1)
+        return file.read(1) == b"\n"
 
 
 def locked(folder: Path) -> FileLock:
@@ -86,20 +111,51 @@ def locked(folder: Path) -> FileLock:
 
 def drop_half_line(journal: Path) -> None:
     """Cut off a line whose writing was interrupted; it never counted."""
-    content = journal.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with journal.open("r+b") as file:
-            file.truncate(whole)
+    with journal.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - BLOCK)
+            file.seek(start)
+            if (found := file.read(end - start).rfind(b"\n")) >= 0:
+                file.truncate(start + found + 1)
+                return
+            end = start
+        file.truncate(0)
 
 
 def recorded_tags(folder: Path) -> dict[str, str] | None:
-    """Tags with which a run's record begins, or None where there is no record."""
+    """Tags with which a run's record begins, or None where there is no record.
+
+    Raises:
+        UserError: what is there does not begin like a record.
+    """
     journal = folder / JOURNAL
     if not journal.exists():
         return None
-    with journal.open(encoding="utf-8") as file:
-        return json.loads(file.readline())["tags"]
+    with journal.open("rb") as file:
+        line = file.readline(LONGEST_LINE)
+    try:
+        entry = read_entry(line)
+        if entry["op"] != "start":
+            raise Damaged(f"{entry['op']} comes first")
+    except Damaged as damage:
+        raise UserError(
+            f"{journal}: line 1 is not the start of a run ({damage}); the run cannot be sent or go on. "
+            "Its other files are as they were"
+        ) from None
+    return entry["tags"]
+
+
+def ended_as(folder: Path) -> str | None:
+    """The status with which a record ends; None where it does not end."""
+    with (folder / JOURNAL).open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - BLOCK))
+        last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
+    try:
+        return read_entry(last).get("status")
+    except Damaged:
+        return None
 
 
 def find_run(wanted: str, root: Path) -> Path:
@@ -128,5 +184,5 @@ def find_run(wanted: str, root: Path) -> Path:
 
 
 def is_sent(folder: Path) -> bool:
-    """Whether the whole journal reached the store."""
+    """Whether the whole journal was sent; what the store refused of it is set aside."""
     return read_state(folder)["sent"] == (folder / JOURNAL).stat().st_size

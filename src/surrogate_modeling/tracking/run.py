@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_modeling.common.atomic_file import NotWritten
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.passwords import without_passwords
+from surrogate_modeling.tracking.answers import Answer, answer_of
+from surrogate_modeling.tracking.entries import RUN_KEY
 from surrogate_modeling.tracking.journal import (
     JOURNAL,
     append,
@@ -24,10 +28,13 @@ from surrogate_modeling.tracking.journal import (
     locked,
     release_reserve,
 )
-from surrogate_modeling.tracking.sender import Sender, clear_folder, metric_name, said_by_store, tracking_uri
+from surrogate_modeling.tracking.names import SafeNames, storable
+from surrogate_modeling.tracking.sender import Sender, clear_folder
+from surrogate_modeling.tracking.store import check_store, reason_of, shown_uri
 
 log = logging.getLogger(__name__)
-LONGEST_PARAMETER = 6000
+# Characters that MLflow's databases hold.
+LONGEST_PARAMETER, LONGEST_TAG, LONGEST_RUN_NAME = 6000, 8000, 250
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 SECONDS_TO_FINISH, SECONDS_OF_ONE_CALL = 120.0, 30.0
 
@@ -39,11 +46,13 @@ class Run:
         folder: of the run; its files are the artifacts.
 
     Raises:
-        UserError: another process is at work on this run.
+        UserError: another process is at work on this run, or no record can ever be made in the store that is set.
     """
 
     def __init__(self, folder: Path) -> None:
+        check_store()
         self.folder = folder
+        self._names = SafeNames(folder)
         self.sender = Sender(folder)
         self._registered_name: str | None = None
         self._lock = locked(folder)
@@ -73,8 +82,10 @@ class Run:
         run = cls(folder)
         own = key or f"{folder.name} {uuid.uuid4().hex[:12]}"
         keep_reserve(folder)
-        run._write("start", experiment=experiment, name=name, tags={**tags, "run_key": own})
-        run._write("params", values={key: _cut(key, value) for key, value in params.items()})
+        texts = {key: storable(value, LONGEST_TAG) for key, value in {**tags, RUN_KEY: own}.items()}
+        run._write("start", experiment=storable(experiment), name=storable(name, LONGEST_RUN_NAME), tags=texts)
+        recorded = run._names.of(params)
+        run._write("params", values={recorded[key]: _cut(key, value) for key, value in params.items()})
         run._thread.start()
         return run
 
@@ -89,17 +100,19 @@ class Run:
         return run
 
     def log_metrics(self, values: dict[str, float], step: int = 0) -> None:
-        """Record numbers of one step."""
-        self._write("metrics", values={metric_name(key): float(value) for key, value in values.items()}, step=step)
+        """Record numbers of one step, under names that the store takes; those that change are in a file of the run."""
+        recorded = self._names.of(values)
+        self._write("metrics", values={recorded[key]: float(value) for key, value in values.items()}, step=step)
 
     def set_tags(self, values: dict[str, str]) -> None:
         """Record texts, among them why a run ended, for which there is room on a full disk too."""
+        texts = {key: storable(value, LONGEST_TAG) for key, value in values.items()}
         try:
-            self._write("tags", values=values)
+            self._write("tags", values=texts)
         except NotWritten:
             if not release_reserve(self.folder):
                 raise
-            self._write("tags", values=values)
+            self._write("tags", values=texts)
 
     def register_model(self, name: str) -> None:
         """Make the MLflow model in the folder a version of a registered one, once its files are sent."""
@@ -137,33 +150,30 @@ class Run:
             return clear_folder(self.sender) if status == "FINISHED" else self.sender.artifact_place()
         except Exception as error:
             # All was sent, and the store went away since: asking where it lies must not fail the run.
-            log.warning(
-                "tracking store %s: %s; all was sent, and the folder is kept", tracking_uri(), said_by_store(error)
-            )
+            log.warning("tracking store %s: %s; all was sent, and the folder is kept", shown_uri(), reason_of(error))
             return None
 
     def _write(self, operation: str, **content: Any) -> None:
-        entry = {"op": operation, "time": int(time.time() * 1000), **content}
+        entry = {"op": operation, "time": int(time.time() * 1000), **_hidden(content)}
         append(self.folder, entry)
         self._wake.set()
 
     def _send(self) -> None:
-        pause = FIRST_PAUSE
+        pause, said = FIRST_PAUSE, ""
         while True:
             self._wake.wait()
             self._wake.clear()
             ended = self._ended.is_set()
             try:
                 self.sender.send_pending()
-                pause = FIRST_PAUSE
+                pause, said = FIRST_PAUSE, ""
             except Exception as error:
-                if pause == FIRST_PAUSE:
-                    log.warning(
-                        "tracking store %s: %s; the record waits in %s",
-                        tracking_uri(),
-                        said_by_store(error),
-                        self.folder,
-                    )
+                if (reason := reason_of(error)) != said:
+                    log.warning("tracking store %s: %s; the record waits in %s", shown_uri(), reason, self.folder)
+                said = reason
+                # What only a person can change is not worth the wait at the end.
+                if ended and (isinstance(error, UserError) or answer_of(error) is not Answer.away):
+                    return
                 (self._given_up if ended else self._ended).wait(pause)
                 if self._given_up.is_set():
                     return
@@ -179,4 +189,11 @@ def _cut(key: str, value: str) -> str:
         log.warning(
             "parameter %s is cut at %d characters in MLflow; .hydra/config.yaml has all", key, LONGEST_PARAMETER
         )
-    return value[:LONGEST_PARAMETER]
+    return storable(value, LONGEST_PARAMETER)
+
+
+def _hidden(content: Any) -> Any:
+    """The same texts without passwords, in whatever they stand."""
+    if isinstance(content, dict):
+        return {key: _hidden(value) for key, value in content.items()}
+    return without_passwords(content) if isinstance(content, str) else content

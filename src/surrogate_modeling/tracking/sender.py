@@ -1,124 +1,174 @@
-"""The tracking store: sending the journals of run folders to it, and getting files out of it."""
+"""Sending the journals of run folders to the tracking store."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from surrogate_modeling.common.atomic_file import write_whole
-from surrogate_modeling.common.errors import UserError, first_line
-from surrogate_modeling.common.paths import PROJECT_ROOT
-from surrogate_modeling.tracking.database import SQLITE, create_database
-from surrogate_modeling.tracking.journal import JOURNAL, LOCK, RESERVE, STATE, grouped, locked, read_state
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.tracking.answers import Answer, answer_of
+from surrogate_modeling.tracking.database import artifact_root
+from surrogate_modeling.tracking.entries import DAMAGED, RUN_KEY, Batch, read_batches
+from surrogate_modeling.tracking.journal import (
+    JOURNAL,
+    LOCK,
+    REFUSED,
+    RESERVE,
+    STATE,
+    State,
+    ended_as,
+    locked,
+    read_state,
+    recorded_tags,
+    set_aside,
+)
+from surrogate_modeling.tracking.store import check_store, connect, reason_of, shown_uri, tracking_uri
 
+log = logging.getLogger(__name__)
 # Needed to send or to go on, and of no use beside the record.
 NOT_ARTIFACTS = {JOURNAL, STATE, LOCK, RESERVE, "checkpoints"}
 MLFLOW_MODEL = "model"
-METRICS_PER_CALL = 900
-
-
-def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI`` where set, else a database under the project root, wherever the command is run."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{PROJECT_ROOT / 'mlflow.db'}"
-
-
-def _artifact_root(uri: str) -> str | None:
-    """Beside a local database; a server has a place of its own."""
-    if not uri.startswith(SQLITE):
-        return None
-    return (Path(uri.removeprefix(SQLITE)).resolve().parent / "mlruns").as_uri()
+# MLflow's limits of one call are 1000 metrics, 100 others, and 1 MB.
+METRICS_PER_CALL, OTHERS_PER_CALL, BYTES_PER_CALL = 900, 90, 700_000
+BYTES_BESIDE_TEXT = 100
 
 
 class Sender:
-    """Sends the journal of one run folder from where it was left; everything it knows is on disk."""
+    """Sends the journal of one run folder from where it was left; everything it knows is on disk.
+
+    Args:
+        folder: of the run.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._client: Any = None
+        self._began_anew = False
+        self._reasons: set[str] = set()
 
     @property
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """How far the journal was sent, and the run's id once it has one."""
         return read_state(self.folder)
 
     def send_pending(self) -> None:
-        """Send all whole lines that are not sent yet; raises whatever the store raises, having kept its place."""
-        state = self.state
+        """Send all whole lines that are not sent yet; lines that the store refuses are set aside.
+
+        Raises:
+            UserError: the journal does not begin like one, or no such store can be.
+            Exception: whatever MLflow raises where the store does not answer; the place is kept.
+        """
+        try:
+            self._send_from(self.state)
+        except Exception as error:
+            if answer_of(error) is not Answer.unknown or self._began_anew or self.state["run_id"] is None:
+                raise
+            log.warning("tracking store %s: does not have this run; it is recorded anew there", shown_uri())
+            self._began_anew = True
+            self._keep(State(sent=0, run_id=None))
+            self._send_from(self.state)
+
+    def _send_from(self, state: State) -> None:
+        if state["run_id"] is None:
+            recorded_tags(self.folder)
         with (self.folder / JOURNAL).open("rb") as journal:
             journal.seek(state["sent"])
-            for operation, entries, end in grouped(journal, state["sent"]):
-                state["run_id"] = self._apply(operation, entries, state["run_id"])
-                state["sent"] = end
+            for batch in read_batches(journal, state["sent"]):
+                state = State(sent=batch.end, run_id=self._apply(batch, state["run_id"]))
                 self._keep(state)
 
-    def _keep(self, state: dict[str, Any]) -> None:
+    def _keep(self, state: State) -> None:
         write_whole(self.folder / STATE, json.dumps(state).encode())
 
-    def _apply(self, operation: str, entries: list[dict[str, Any]], run_id: str | None) -> str:
+    def _apply(self, batch: Batch, run_id: str | None) -> str:
         from mlflow.entities import Metric, Param, RunTag
 
-        if operation == "start":
-            return self._start(entries[-1])
-        assert run_id is not None, "the first line of a journal is its start"
-        client = self._connect()
-        if operation == "metrics":
-            metrics = [Metric(k, v, e["time"], e["step"]) for e in entries for k, v in e["values"].items()]
-            for i in range(0, len(metrics), METRICS_PER_CALL):
-                client.log_batch(run_id, metrics=metrics[i : i + METRICS_PER_CALL])
-        elif operation == "params":
-            pairs = [Param(key, value) for e in entries for key, value in e["values"].items()]
-            for i in range(0, len(pairs), 90):
-                client.log_batch(run_id, params=pairs[i : i + 90])
-        elif operation == "tags":
-            client.log_batch(run_id, tags=[RunTag(key, value) for e in entries for key, value in e["values"].items()])
-        elif operation == "artifacts":
-            self._send_artifacts(run_id)
-        elif operation == "resume":
-            client.update_run(run_id, status="RUNNING")
-        elif operation == "register":
-            self._register(run_id, entries[-1]["name"])
-        elif operation == "finish":
-            client.set_terminated(run_id, entries[-1]["status"], entries[-1]["time"])
+        last = batch.entries[-1]
+        if batch.operation == "start":
+            return self._start(last)
+        assert run_id is not None, "recorded_tags has seen the start"
+        pairs = [(e, key, value) for e in batch.entries for key, value in e.get("values", {}).items()]
+        match batch.operation:
+            case "metrics":
+                metrics = [Metric(key, value, e["time"], e["step"]) for e, key, value in pairs]
+                self._log(run_id, "metrics", metrics, METRICS_PER_CALL)
+            case "params":
+                self._log(run_id, "params", [Param(key, value) for _, key, value in pairs], OTHERS_PER_CALL)
+            case "tags":
+                self._log(run_id, "tags", [RunTag(key, value) for _, key, value in pairs], OTHERS_PER_CALL)
+            case "artifacts":
+                self._send_artifacts(run_id)
+            case "resume":
+                self._ask(lambda: self._connect().update_run(run_id, status="RUNNING"), last)
+            case "register":
+                self._ask(lambda: self._register(run_id, last["name"]), last)
+            case "finish":
+                self._ask(lambda: self._connect().set_terminated(run_id, last["status"], last["time"]), last)
+            case _:
+                for entry in batch.entries:
+                    self._set_aside({"op": DAMAGED, "byte": entry["byte"]}, entry["reason"])
         return run_id
+
+    def _ask(self, request: Callable[[], object], entry: dict[str, Any]) -> None:
+        """Ask the store for something; a refusal is set aside."""
+        try:
+            request()
+        except Exception as error:
+            if answer_of(error) is not Answer.refused:
+                raise
+            self._set_aside(entry, reason_of(error))
+
+    def _set_aside(self, entry: dict[str, Any], reason: str) -> None:
+        set_aside(self.folder, entry, reason)
+        # One name that is refused in each of a thousand epochs is one message.
+        if reason not in self._reasons:
+            self._reasons.add(reason)
+            what = entry.get("key") or entry.get("file") or entry.get("name") or f"byte {entry.get('byte')}"
+            log.warning(
+                "not recorded: %s %s: %s; it is kept in %s, the rest goes on",
+                entry["op"], what, reason, self.folder / REFUSED,
+            )  # fmt: skip
+
+    def _log(self, run_id: str, kind: str, items: list[Any], most: int) -> None:
+        for part in _parts(items, most):
+            self._log_part(run_id, kind, part)
+
+    def _log_part(self, run_id: str, kind: str, items: Sequence[Any]) -> None:
+        """Halve what is refused until what is at fault is found."""
+        try:
+            self._connect().log_batch(run_id, **{kind: items})
+        except Exception as error:
+            if answer_of(error) is not Answer.refused:
+                raise
+            if len(items) == 1:
+                self._set_aside({"op": kind, "key": items[0].key, "value": items[0].value}, reason_of(error))
+                return
+            middle = len(items) // 2
+            self._log_part(run_id, kind, items[:middle])
+            self._log_part(run_id, kind, items[middle:])
 
     def _connect(self) -> Any:
         if self._client is None:
-            # The journal waits instead: MLflow's own patience is minutes per call.
-            os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-            os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-            import mlflow
-
-            # A traceback for each failed call; what failed is said once, in a line.
-            logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
-            uri = tracking_uri()
-            (PROJECT_ROOT / ".cache").mkdir(exist_ok=True)
-            # Two processes that create the database at once corrupt each other's migration. A server looks after its
-            # own, and one that hangs must not keep the senders of other runs waiting for the lock.
-            lock = FileLock(PROJECT_ROOT / ".cache" / "mlflow.lock", timeout=120) if uri.startswith(SQLITE) else None
-            with lock or nullcontext():
-                create_database(uri, _artifact_root(uri))
-                client = mlflow.MlflowClient(uri)
-                client.search_experiments(max_results=1)
-            self._client = client
+            self._client = connect()
         return self._client
 
     def _start(self, entry: dict[str, Any]) -> str:
         client = self._connect()
         experiment = self._experiment(entry["experiment"])
-        key = entry["tags"]["run_key"]
+        # In the store's filter a text has no way to hold a quote.
+        key = entry["tags"][RUN_KEY].replace("'", "_").replace('"', "_")
         # A start that reached the store but whose answer was lost must not make a second run.
-        known = client.search_runs([experiment], filter_string=f"tags.run_key = '{key}'", max_results=1)
+        known = client.search_runs([experiment], filter_string=f"tags.{RUN_KEY} = '{key}'", max_results=1)
         if known:
             return known[0].info.run_id
-        run = client.create_run(experiment, start_time=entry["time"], tags=entry["tags"], run_name=entry["name"])
+        tags = {**entry["tags"], RUN_KEY: key}
+        run = client.create_run(experiment, start_time=entry["time"], tags=tags, run_name=entry["name"])
         return run.info.run_id
 
     def _experiment(self, name: str) -> str:
@@ -128,7 +178,7 @@ class Sender:
         found = client.get_experiment_by_name(name)
         if found is None:
             try:
-                return client.create_experiment(name, _artifact_root(tracking_uri()))
+                return client.create_experiment(name, artifact_root(tracking_uri()))
             except MlflowException:
                 found = client.get_experiment_by_name(name)
                 if found is None:
@@ -142,10 +192,24 @@ class Sender:
         for path in sorted(self.folder.iterdir()):
             if path.name in NOT_ARTIFACTS or path.suffix == ".part":
                 continue
-            if path.is_dir():
+            if path.is_file():
+                self._send_file(run_id, path)
+                continue
+            try:
                 client.log_artifacts(run_id, str(path), path.name)
-            else:
-                client.log_artifact(run_id, str(path))
+            except Exception as error:
+                if answer_of(error) is not Answer.refused:
+                    raise
+                for file in sorted(inner for inner in path.rglob("*") if inner.is_file()):
+                    self._send_file(run_id, file)
+
+    def _send_file(self, run_id: str, file: Path) -> None:
+        place = file.parent.relative_to(self.folder).as_posix()
+        name = file.relative_to(self.folder).as_posix()
+        self._ask(
+            lambda: self._connect().log_artifact(run_id, str(file), None if place == "." else place),
+            {"op": "artifacts", "file": name},
+        )
 
     def _register(self, run_id: str, name: str) -> None:
         from mlflow.exceptions import MlflowException
@@ -156,8 +220,8 @@ class Sender:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        # A registration whose answer was lost must not make a second version.
-        if not client.search_model_versions(f"name = '{name}' and run_id = '{run_id}'"):
+        # A registration whose answer was lost must not make a second version. The name may hold a quote.
+        if all(version.name != name for version in client.search_model_versions(f"run_id = '{run_id}'")):
             source = f"{client.get_run(run_id).info.artifact_uri}/{MLFLOW_MODEL}"
             client.create_model_version(name, source, run_id, await_creation_for=0)
 
@@ -166,9 +230,29 @@ class Sender:
         return self._connect().get_run(self.state["run_id"]).info.artifact_uri.removeprefix("file://")
 
 
+def _parts(items: list[Any], most: int) -> Iterator[list[Any]]:
+    """Metrics, parameters or tags in calls that are neither too many nor too long."""
+    part: list[Any] = []
+    size = 0
+    for item in items:
+        needed = len(json.dumps([item.key, str(item.value)])) + BYTES_BESIDE_TEXT
+        if part and (len(part) == most or size + needed > BYTES_PER_CALL):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += needed
+    if part:
+        yield part
+
+
 def clear_folder(sender: Sender) -> str:
-    """Delete a run folder whose files are safely in the store; returns where they are there."""
+    """Delete a run folder whose files are safely in the store; returns where they are there.
+
+    A folder with something that the store refused stays.
+    """
     place = sender.artifact_place()
+    if (sender.folder / REFUSED).exists():
+        return place
     shutil.rmtree(sender.folder, ignore_errors=True)
     parent = sender.folder.parent
     if parent.parent.name == "hydra_experiment" and not any(parent.iterdir()):
@@ -176,59 +260,26 @@ def clear_folder(sender: Sender) -> str:
     return place
 
 
-def metric_name(name: str) -> str:
-    """A name the store accepts: letters, digits and ``_-./: ``; anything else becomes an underscore."""
-    return "".join(letter if letter.isalnum() or letter in "_-./: " else "_" for letter in name)
-
-
-def said_by_store(error: Exception) -> str:
-    """The first line, cut where it is a page by itself."""
-    return first_line(error)[:300]
-
-
 def send_later(folders: list[Path]) -> int:
-    """Send run folders that had to wait; returns the exit code."""
+    """Send run folders that had to wait; returns the exit code: 0 sent, 1 the store is away, 2 to be mended first."""
     for folder in folders:
         if not (folder / JOURNAL).exists():
             print(f"{folder}: no {JOURNAL} here; give the folder of a run", file=sys.stderr)
             return 2
         sender = Sender(folder)
         try:
+            check_store()
             with locked(folder):
                 sender.send_pending()
-            finished = '"status": "FINISHED"' in (folder / JOURNAL).read_text(encoding="utf-8").splitlines()[-1]
-            place = clear_folder(sender) if finished else sender.artifact_place()
+                status = ended_as(folder)
+            place = clear_folder(sender) if status == "FINISHED" else sender.artifact_place()
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
         except Exception as error:
-            print(f"{folder}: {tracking_uri()}: {said_by_store(error)}", file=sys.stderr)
+            print(f"{folder}: {shown_uri()}: {reason_of(error)}", file=sys.stderr)
             return 1
         print(f"{folder}: sent; artifacts are in {place}")
+        if (folder / REFUSED).exists():
+            print(f"{folder}: what the store refused, and why, is in {folder / REFUSED}", file=sys.stderr)
     return 0
-
-
-def fetch(reference: str, name: str, folder: Path) -> Path:
-    """Copy one file of a run or of a registered model here.
-
-    Args:
-        reference: run id, ``runs:/`` or ``models:/`` URI.
-        name: of the file, wherever it lies in there.
-        folder: to put it in.
-
-    Raises:
-        UserError: the store has no such thing, or cannot be reached.
-    """
-    store = tracking_uri()
-    if store.startswith(SQLITE) and not Path(store.removeprefix(SQLITE)).exists():
-        raise UserError(f"{reference}: there is no tracking store {store} to look in")
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-
-    mlflow.set_tracking_uri(store)
-    uri = reference if ":/" in reference else f"runs:/{reference}/{name}"
-    try:
-        fetched = Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(folder)))
-    except Exception as error:
-        raise UserError(f"{reference}: not found in {store} ({said_by_store(error)})") from None
-    found = [fetched] if fetched.is_file() else sorted(fetched.rglob(name))
-    if not found:
-        raise UserError(f"{reference}: holds no {name}; it is saved by settings.is_save_model=True")
-    return found[0]

@@ -1,0 +1,77 @@
+"""MLflow's pages in a browser: its server and all the processes that it starts end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from types import FrameType
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.tracking.database import artifact_root, create_database
+from surrogate_modeling.tracking.store import SERVERS, URI, check_store, shown_uri, tracking_uri
+
+# Linux and macOS have all of them.
+SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+SECONDS_TO_END = 10.0
+
+
+def open_ui(arguments: list[str]) -> int:
+    """Serve MLflow's pages on the store, to this machine only, until Ctrl-C, SIGTERM or SIGHUP.
+
+    Args:
+        arguments: further ones for ``mlflow ui``.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: there is nothing to serve.
+    """
+    check_store(writes=False)
+    uri = tracking_uri()
+    if uri.startswith(SERVERS):
+        raise UserError(f"{URI} is a server, which has these pages already: open {shown_uri()} in a browser")
+    create_database(uri, artifact_root(uri))
+    # In the environment, not in the command: every user of the machine sees those, and a database's has a password.
+    environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
+    environment.pop(URI, None)
+    command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", *arguments]
+    ended = threading.Event()
+    received: list[int] = []
+
+    def end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        received.append(signum)
+        ended.set()
+
+    before = [(signum, signal.signal(signum, end)) for signum in SIGNALS]
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        while server.poll() is None and not ended.wait(0.5):
+            pass
+    finally:
+        _end_group(server)
+        for signum, handler in before:
+            signal.signal(signum, handler)
+    if received:
+        return 0 if received[0] == signal.SIGINT else 128 + received[0]
+    return server.returncode
+
+
+def _end_group(server: subprocess.Popen[bytes]) -> None:
+    """End the server and all it started: asked first, then without a choice."""
+    if not hasattr(os, "killpg"):
+        subprocess.run(["taskkill", "/T", "/F", "/PID", str(server.pid)], check=False, capture_output=True)
+        server.wait()
+        return
+    for signum in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(server.pid, signum)
+        except ProcessLookupError:
+            break
+        try:
+            server.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            continue
