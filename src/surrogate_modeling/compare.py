@@ -20,6 +20,7 @@ from surrogate_modeling.comparison.output import choose_output, find_document
 from surrogate_modeling.comparison.pairs import compose_pairs, passed_on
 from surrogate_modeling.config.composition import register_schemas, to_comparison
 from surrogate_modeling.config.refusals import refusals, run_command
+from surrogate_modeling.tracking.store import check_store
 
 register_schemas()
 
@@ -29,6 +30,7 @@ def main(composed: DictConfig) -> None:
     """Train what is not trained yet, and write the table."""
     with refusals():
         config = to_comparison(composed)
+        check_store()
         typed = [str(override) for override in HydraConfig.get().overrides.task]
         pairs = compose_pairs(config, passed_on(typed))
         document, output = find_document(config), choose_output(config)

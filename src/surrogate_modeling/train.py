@@ -25,6 +25,7 @@ from surrogate_modeling.config.composition import register_schemas, to_config
 from surrogate_modeling.config.refusals import REFUSALS, refusals, run_command
 from surrogate_modeling.experiment.recording import reopen
 from surrogate_modeling.search.trial import assignment, prepare_trial
+from surrogate_modeling.tracking.store import check_store
 
 register_schemas()
 
@@ -37,6 +38,7 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     with refusals(), warnings_counted(), no_trace_of_a_refusal(folder):
         config = to_config(composed)
+        check_store()
         if config.resume is not None:
             folder, config = reopen(config.resume, folder)
         asked = assignment(config.settings)

@@ -26,6 +26,16 @@ from surrogate_modeling.config.settings import SettingsConfig
         ({"weight_decay": float("inf")}, "settings.weight_decay=inf: must be finite"),
         ({"horizon": 2, "out_len": 3}, "settings.horizon=2: must be at least settings.out_len=3"),
         ({"mlflow_exp_name": "  "}, "settings.mlflow_exp_name=  : must not be empty"),
+        ({"mlflow_exp_name": "x" * 257}, f"settings.mlflow_exp_name={'x' * 257}: must be at most 256 characters"),
+        ({"register_model": "plant"}, "settings.register_model=plant: needs settings.is_save_model=True"),
+        *(
+            (
+                {"register_model": name, "is_save_model": True},
+                f"settings.register_model={name}: must not be empty, begin",
+            )
+            for name in ("plant/v1", "a:b", "", " ", "..", ".")
+        ),
+        ({"register_model": "x" * 257, "is_save_model": True}, "settings.register_model=xxx"),
     ],
 )
 def test_settings(options: dict[str, Any], said: str) -> None:

@@ -57,6 +57,10 @@ class Feedback(Choice):
     targets = "targets"
 
 
+# Of an experiment or a registered model in MLflow's databases.
+LONGEST_NAME = 256
+
+
 class Schedule(Choice):
     """Course of the learning rate after the warm-up."""
 
@@ -118,10 +122,7 @@ class SettingsConfig(Checked):
             value = getattr(self, key)
             if value is not None and not 0 < value < float("inf"):
                 self.refuse(key, "must be above 0")
-        if not self.mlflow_exp_name.strip():
-            self.refuse("mlflow_exp_name", "must not be empty")
-        if self.register_model is not None and not self.is_save_model:
-            self.refuse("register_model", "needs settings.is_save_model=True")
+        self._check_names()
         if self.out_len > self.in_len:
             self.refuse(
                 "out_len", f"must be at most settings.in_len={self.in_len}: each output row is read from one past row"
@@ -133,6 +134,19 @@ class SettingsConfig(Checked):
             self.refuse(
                 "monitor", "needs settings.free_run_every: the validation cases in free run every so many epochs"
             )
+
+    def _check_names(self) -> None:
+        """Names that MLflow or its database would refuse, which it would say after the training."""
+        if not self.mlflow_exp_name.strip():
+            self.refuse("mlflow_exp_name", "must not be empty")
+        name = self.register_model
+        if name is not None and not self.is_save_model:
+            self.refuse("register_model", "needs settings.is_save_model=True")
+        if name is not None and (not name.strip() or "/" in name or ":" in name or name.startswith((".", ".."))):
+            self.refuse("register_model", "must not be empty, begin with '.', or hold '/' or ':'")
+        for key in ("mlflow_exp_name", "register_model"):
+            if len(getattr(self, key) or "") > LONGEST_NAME:
+                self.refuse(key, f"must be at most {LONGEST_NAME} characters")
 
     @property
     def loss_rows(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 # A line of a large configuration has some 100 kB.
 LONGEST_LINE = 16 * 2**20
@@ -37,12 +37,17 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_integer(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+    return _is_integer(value) and abs(value) < 2**63
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    # What a 64-bit float holds.
+    return isinstance(value, float) or (_is_integer(value) and abs(value) < 2**1023)
 
 
 def _all(check: Callable[[object], bool]) -> Callable[[object], bool]:

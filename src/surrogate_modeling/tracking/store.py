@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.request import url2pathname
 
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.common.passwords import without_passwords
@@ -60,7 +61,7 @@ def check_store(writes: bool = True) -> None:
     uri = tracking_uri()
     kind = _split(uri).scheme.partition("+")[0]
     if kind in ("", "file") and os.environ.get("MLFLOW_ALLOW_FILE_STORE", "").lower() not in ("true", "1"):
-        folder = Path(uri.removeprefix("file://")).expanduser().absolute()
+        folder = Path(url2pathname(_split(uri).path) if kind else uri).expanduser().absolute()
         instead = f"{SQLITE}{folder.parent / 'mlflow.db'}"
         raise UserError(
             f"{URI}={uri}: MLflow keeps no runs in folders of files any more: set {URI}={instead}\n"
