@@ -81,7 +81,7 @@ def test_a_damaged_note_is_made_again(tmp_path: Path, damage: bytes) -> None:
     assert json.loads((tmp_path / RENAMED).read_text())["p[1]"] == "p_1_"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 @given(st.lists(st.lists(st.one_of(NASTY, st.text(max_size=300)), max_size=6), max_size=4))
 def test_whatever_the_name_the_store_takes_it_and_no_two_meet(tmp_path: Path, calls: list[list[str]]) -> None:
     (tmp_path / RENAMED).unlink(missing_ok=True)
