@@ -245,10 +245,10 @@ def test_every_test_file_in_the_text_exists(page: Path) -> None:
     assert [name for name in named if not (ROOT / "tests" / name.removeprefix("tests/")).exists()] == []
 
 
-@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "CONTRIBUTING.ja.md"], ids=page_id)
-def test_every_path_in_the_guide_exists(page: Path) -> None:
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "CONTRIBUTING.ja.md", SIMULATOR], ids=page_id)
+def test_every_path_in_the_guides_exists(page: Path) -> None:
     """Those with a placeholder are left out."""
-    places = (ROOT, SOURCE, SOURCE.parent, ROOT / "tests", ROOT / "hydra")
+    places = (page.parent, ROOT, SOURCE, SOURCE.parent, ROOT / "tests", ROOT / "hydra")
     named = re.findall(r"`([\w./-]*(?:/|\.py|\.yaml|\.toml|\.md))`", "\n".join(prose(page)))
     assert [name for name in named if not any((place / name).exists() for place in places)] == []
 
