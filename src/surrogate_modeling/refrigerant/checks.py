@@ -25,7 +25,7 @@ OPERATING_POINT_FIGURES = (
 )
 OPERATING_POINT_DISCHARGE = (88.6, 5.0)  # degC, K
 
-# Quartiles of running rows that an independent implementation of the specification showed; our medians have to lie between them.
+# Quartiles of running rows in an independent implementation of the specification; our medians have to lie between them.
 TYPICAL = (
     ("Eva_kW", 2.2, 4.0),
     ("Comp_kW", 0.65, 2.1),
