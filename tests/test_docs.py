@@ -254,6 +254,15 @@ def test_every_path_in_the_guides_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "CONTRIBUTING.ja.md"], ids=page_id)
+def test_every_name_in_the_guide_is_in_the_code(page: Path) -> None:
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), ROOT / "pyproject.toml"]
+    files.remove(Path(__file__))
+    known = set(re.findall(r"\w+", "\n".join(file.read_text(encoding="utf-8") for file in files)))
+    names = re.findall(r"`((?:[A-Za-z]\w+\.)?[A-Za-z]\w+)`", "\n".join(prose(page)))
+    assert [name for name in names if not set(name.split(".")) <= known] == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "CONTRIBUTING.md", ROOT / "CONTRIBUTING.ja.md"], ids=page_id)
 def test_the_table_of_rooms_is_what_the_linter_checks(page: Path) -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
