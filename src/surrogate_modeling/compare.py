@@ -15,6 +15,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from surrogate_modeling.common.cluster import refuse_several_processes
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.comparison.output import choose_output, find_document
 from surrogate_modeling.comparison.pairs import compose_pairs, passed_on
@@ -29,6 +30,7 @@ register_schemas()
 def main(composed: DictConfig) -> None:
     """Train what is not trained yet, and write the table."""
     with refusals():
+        refuse_several_processes()
         config = to_comparison(composed)
         check_store()
         typed = [str(override) for override in HydraConfig.get().overrides.task]

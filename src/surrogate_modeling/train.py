@@ -13,17 +13,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from surrogate_modeling.common.cluster import refuse_several_processes
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.common.run_log import warnings_counted
-from surrogate_modeling.config.composition import register_schemas, to_config
+from surrogate_modeling.config.composition import register_schemas, save_config, to_config
 from surrogate_modeling.config.refusals import REFUSALS, refusals, run_command
-from surrogate_modeling.experiment.recording import reopen
+from surrogate_modeling.experiment.resumption import note_slurm_job, reopen, requeued_run
 from surrogate_modeling.search.trial import assignment, prepare_trial
 from surrogate_modeling.tracking.store import check_store
 
@@ -37,11 +39,18 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
     register_schemas()
     folder = Path(HydraConfig.get().runtime.output_dir)
     with refusals(), warnings_counted(), no_trace_of_a_refusal(folder):
-        config = to_config(composed)
+        refuse_several_processes()
+        config, changes = to_config(composed), dict[str, str]()
         check_store()
-        if config.resume is not None:
-            folder, config = reopen(config.resume, folder)
+        if config.resume is None and (requeued := requeued_run(folder)) is not None:
+            folder, config, changes = reopen(replace(config, resume=str(requeued)), folder, [])
+        elif config.resume is not None:
+            folder, config, changes = reopen(config, folder, HydraConfig.get().overrides.task)
+        else:
+            save_config(config, folder)
+            note_slurm_job(folder)
         asked = assignment(config.settings)
+        asked = replace(asked, tags={**asked.tags, **changes})
         if asked.trial is not None:
             config = prepare_trial(config)
         from surrogate_modeling.cases.dataset import load_cases, load_cases_once

@@ -12,7 +12,7 @@ import pytest
 
 from surrogate_modeling.common.interruption import interrupt, terminated_as_interrupt
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
 def interrupted(action: Callable[..., object], *arguments: object) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's SIGTERM as one exception, raised where it leaves no lock behind."""
+"""Ctrl-C and a scheduler's SIGTERM or SIGUSR1 as one exception, raised where it leaves no lock behind."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ SECONDS_TO_NEXT_TRY = 0.01
 
 @contextmanager
 def terminated_as_interrupt() -> Iterator[None]:
-    """Both signals raise ``KeyboardInterrupt`` in the main thread, so that an ended run is recorded.
+    """These signals raise ``KeyboardInterrupt`` in the main thread, so that an ended run is recorded.
 
     Raises:
         KeyboardInterrupt: one of them came.
     """
     # A shell lets what it starts in the background ignore Ctrl-C: that stays so.
-    handlers = {n: interrupt for n in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(n) is not signal.SIG_IGN}
+    stopping = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGUSR1"):  # what Slurm is told to send before a job's time is over
+        stopping.append(signal.SIGUSR1)
+    handlers = {n: interrupt for n in stopping if signal.getsignal(n) is not signal.SIG_IGN}
     if hasattr(signal, "SIGALRM"):
         handlers[signal.SIGALRM] = interrupt
     try:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
+from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import (
@@ -21,6 +23,7 @@ from surrogate_modeling.config.commands import (
 )
 from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig
 from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
+from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
 
 
@@ -76,6 +79,25 @@ def reload_config(folder: Path) -> Config:
     for group, schema in schemas.items():
         checked[group] = OmegaConf.merge(OmegaConf.structured(schema), kept[group])
     return to_config(checked)
+
+
+def save_config(config: Config, folder: Path) -> None:
+    """Write the configuration of a run, so that it can go on from any folder and without environment variables."""
+    content = {
+        "dataset": {**asdict(config.dataset), "path": _absolute(config.dataset.path)},
+        "model": asdict(config.model),
+        "settings": asdict(config.settings),
+    }
+    if config.dataset.groups is not None:
+        content["dataset"]["groups"] = _absolute(config.dataset.groups)
+    groups = {group: {key: plain(value) for key, value in part.items()} for group, part in content.items()}
+    (folder / ".hydra").mkdir(exist_ok=True)
+    text = OmegaConf.to_yaml(OmegaConf.create({**groups, "resume": None}))
+    write_whole(folder / ".hydra" / "config.yaml", text.encode())
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute())
 
 
 def to_simulation(composed: DictConfig) -> SimulateConfig:

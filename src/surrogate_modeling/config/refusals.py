@@ -20,6 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.common.atomic_file import full_disk
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.quoting import quoted
 
 # What a user can mend: of ours, and what Hydra and OmegaConf say of a configuration.
 REFUSALS = (UserError, HydraException, OmegaConfBaseException)
@@ -33,6 +34,7 @@ def run_command(main: Callable[[], Any]) -> int:
     """
     # Else Hydra prints its own many-line form and exits by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    sys.argv[1:] = quoted(sys.argv[1:])
     try:
         main()
     except REFUSALS as error:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from surrogate_modeling.common.atomic_file import NotWritten, full_disk
-from surrogate_modeling.common.console import LOG_FORMAT
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.common.run_log import say_full_disk_once, warnings_counted
 from surrogate_modeling.config.commands import Config
-from surrogate_modeling.config.composition import reload_config
 from surrogate_modeling.experiment.assignment import Pruned
 from surrogate_modeling.tracking.journal import recorded_tags
 from surrogate_modeling.tracking.run import Run
 
 log = logging.getLogger(__name__)
+CHANGED = "resumed."
 
 
 def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> Run:
@@ -31,7 +29,7 @@ def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> R
         config: checked.
         folder: of the run.
         name: of a new run.
-        tags: fixed at the start.
+        tags: fixed at the start; of a run that goes on only those that begin with ``resumed.`` are added.
 
     Raises:
         UserError: that run was trained on other cases, or another process is at work on it.
@@ -42,7 +40,10 @@ def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> R
         return Run.start(folder, config.settings.mlflow_exp_name, name, tags, params)
     if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
         raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
-    return Run.resume(folder)
+    run = Run.resume(folder)
+    # Parameters of a run are fixed; what its user changed when it went on is a tag.
+    run.set_tags({key: value for key, value in tags.items() if key.startswith(CHANGED)})
+    return run
 
 
 @contextmanager
@@ -113,20 +114,3 @@ def device_name(kind: str) -> str:
     import torch
 
     return torch.cuda.get_device_name()
-
-
-def reopen(wanted: str, folder: Path) -> tuple[Path, Config]:
-    """The folder and configuration of a stopped run; the folder Hydra has just made for this command goes.
-
-    Raises:
-        UserError: no such run.
-    """
-    from surrogate_modeling.tracking.journal import find_run
-
-    found = find_run(wanted, PROJECT_ROOT / "hydra_experiment")
-    shutil.rmtree(folder, ignore_errors=True)
-    # What is logged from here on belongs to the run that goes on.
-    handler = logging.FileHandler(found / "train.log")
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.getLogger().addHandler(handler)
-    return found, reload_config(found)

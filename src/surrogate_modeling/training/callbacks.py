@@ -116,6 +116,10 @@ class Patience(EarlyStopping):
         if self.is_measured():
             super().on_train_epoch_end(trainer, pl_module)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there; a resumed run may be given another patience."""
+        super().load_state_dict({**state_dict, "patience": self.patience})
+
 
 class DivergenceGuard(Callback):
     """Stops at the first loss that is not finite, with the place and what to try."""

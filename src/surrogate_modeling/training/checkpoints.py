@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from surrogate_modeling.common.atomic_file import write_whole
 
 log = logging.getLogger(__name__)
-BEST_FILE, FITTED_FILE = "best.ckpt", "fitted.json"
+BEST_FILE, FIT_RESULT_FILE = "best.ckpt", "fitted.json"
 KEPT_EPOCHS = 2
 
 
@@ -52,12 +52,12 @@ class FitResult:
 
 def write_fit_result(folder: Path, fitted: FitResult) -> None:
     """Say that fitting is over, so that a run stopped later does not train another epoch."""
-    write_whole(folder / FITTED_FILE, json.dumps(asdict(fitted)).encode())
+    write_whole(folder / FIT_RESULT_FILE, json.dumps(asdict(fitted)).encode())
 
 
 def read_fit_result(folder: Path) -> FitResult | None:
     """How fitting ended, or None while it has not."""
-    path = folder / FITTED_FILE
+    path = folder / FIT_RESULT_FILE
     return FitResult(**json.loads(path.read_text())) if path.exists() else None
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer, seed_everything
 
 from surrogate_modeling.cases.case import Case
@@ -143,7 +144,8 @@ def _make_trainer(settings: SettingsConfig, device: torch.device, folder: Path, 
         max_epochs=settings.epochs,
         gradient_clip_val=settings.gradient_clip,
         callbacks=callbacks,
-        plugins=[WholeFiles()],
+        # Without this, variables of a Slurm job make Lightning expect its processes.
+        plugins=[WholeFiles(), LightningEnvironment()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -1,0 +1,45 @@
+"""The installed command: ``surrogate <verb> ...``, from any folder.
+
+    surrogate train dataset=csv dataset.path=cases dataset.controls=2
+    surrogate predict surrogate=<lit_model.pth> cases=<folder> output=<folder>
+
+Each verb is the module of the same name; ``surrogate <verb> --help`` shows its keys.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+VERBS = {
+    "train": "train a surrogate on cases, one run or with -m a search",
+    "compare": "train several networks and recipes, one table",
+    "simulate": "make cases with the embedded simulator",
+    "predict": "run control schedules through a surrogate",
+    "export": "write a surrogate as ONNX or FMU",
+    "ui": "open MLflow on the runs",
+    "send": "send runs to the tracking store that could not be reached",
+    "dashboard": "open Optuna's dashboard on the searches",
+}
+# These verbs share a module, which is told the verb.
+IN_TRACKING = ("ui", "send")
+
+
+def main() -> None:
+    """Run the verb that is given."""
+    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if verb in ("-h", "--help"):
+        print("usage: surrogate <verb> [key=value ...]\n")
+        print("\n".join(f"  {name:<10} {what}" for name, what in VERBS.items()))
+        return
+    if verb not in VERBS:
+        sys.exit(f"error: surrogate {verb}: no such verb; known: {', '.join(VERBS)}")
+    if verb in IN_TRACKING:
+        sys.exit(import_module("surrogate_modeling.tracking.__main__").main(sys.argv[1:]))
+    del sys.argv[1]
+    module = "search.dashboard" if verb == "dashboard" else verb
+    import_module(f"surrogate_modeling.{module}").cli()
+
+
+if __name__ == "__main__":
+    main()

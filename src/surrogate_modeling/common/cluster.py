@@ -1,0 +1,25 @@
+"""What a cluster's environment says of this process."""
+
+from __future__ import annotations
+
+import os
+
+from surrogate_modeling.common.errors import UserError
+
+# Number of processes that were started together, by what starts them.
+COUNTS = {"SLURM_STEP_NUM_TASKS": "srun", "WORLD_SIZE": "torchrun", "OMPI_COMM_WORLD_SIZE": "mpirun"}
+
+
+def refuse_several_processes() -> None:
+    """Training runs in one process; several would each train the same network and write the same record.
+
+    Raises:
+        UserError: this is one of several processes that a launcher started together.
+    """
+    for variable, launcher in COUNTS.items():
+        count = os.environ.get(variable, "1")
+        if count.isdigit() and int(count) > 1:
+            raise UserError(
+                f"{launcher} started {count} processes ({variable}={count}), and each would train the same network "
+                "anew; start one process, and use -m for many runs at once"
+            )

@@ -1,0 +1,47 @@
+"""Quote what a person types for Hydra's grammar, which knows Latin letters and a few signs only.
+
+``dataset.path=データ/夏`` or ``dataset.targets=[圧力,T out]`` come from the shell without quotes.
+A value that Hydra can read is left as it is, so nothing changes its meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# Sweeps and casts are Hydra's own syntax: what is wrong in one must be said, not taken for a text.
+FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag|str|int|float|bool|json_str|extend_list)\(")
+
+
+def quoted(arguments: Sequence[str]) -> list[str]:
+    """The arguments of a command, with the values in quotes that Hydra could not read otherwise."""
+    return [_quoted(argument) for argument in arguments]
+
+
+def _quoted(argument: str) -> str:
+    key, equals, value = argument.partition("=")
+    if argument.startswith("-") or not equals or FUNCTION.match(value) or "${" in value or _is_readable(argument):
+        return argument
+    if value.startswith("[") and value.endswith("]"):
+        inner = ",".join(part if _is_readable(f"x={part}") else _quote(part.strip()) for part in value[1:-1].split(","))
+        attempt = f"{key}=[{inner}]"
+    else:
+        attempt = f"{key}={_quote(value)}"
+    return attempt if _is_readable(attempt) else argument
+
+
+def _quote(text: str) -> str:
+    # Before a quote, and only there, a backslash is an escape to Hydra.
+    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
+
+
+def _is_readable(argument: str) -> bool:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""Going on with a stopped run: which one, and what of its configuration may change."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from surrogate_modeling.common.console import LOG_FORMAT
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.composition import reload_config, save_config
+from surrogate_modeling.config.schema import plain
+from surrogate_modeling.experiment.recording import CHANGED
+
+log = logging.getLogger(__name__)
+RUNS = PROJECT_ROOT / "hydra_experiment"
+CHANGEABLE = ("epochs", "max_minutes", "patience", "device", "workers", "num_figures", "progress_bar")
+# A fit that was over is not over when one of these is another.
+REOPENS_FIT = {"epochs", "max_minutes", "patience"}
+# Kept in a run's folder: the number of the Slurm job that it belongs to.
+SLURM_JOB_FILE = Path(".hydra") / "slurm_job"
+
+
+def reopen(config: Config, folder: Path, overrides: Sequence[str]) -> tuple[Path, Config, dict[str, str]]:
+    """Take up a stopped run; the folder that Hydra has just made for this command is removed.
+
+    Args:
+        config: as composed for this command; ``config.resume`` says which run.
+        folder: made for this command.
+        overrides: as typed; those that may change are honoured.
+
+    Returns:
+        The folder of the run, its configuration, and tags that say what changed.
+
+    Raises:
+        UserError: no such run, or an override that cannot change in a run that goes on.
+    """
+    from surrogate_modeling.tracking.journal import find_run
+
+    given = [override.split("=", 1)[0].lstrip("+~") for override in overrides]
+    fixed = [key for key in given if key != "resume" and key.removeprefix("settings.") not in CHANGEABLE]
+    if fixed:
+        raise UserError(
+            f"resume={config.resume}: {', '.join(fixed)} cannot change in a run that goes on; these can: "
+            f"{', '.join(f'settings.{key}' for key in CHANGEABLE)}. For anything else start a new run"
+        )
+    found = find_run(str(config.resume), RUNS)
+    if found.resolve() != folder.resolve():
+        shutil.rmtree(folder, ignore_errors=True)
+    # What is logged from here on belongs to the run that goes on.
+    handler = logging.FileHandler(found / "train.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    logging.getLogger().addHandler(handler)
+    kept, changed = reload_config(found), {}
+    for key in CHANGEABLE:
+        before, now = getattr(kept.settings, key), getattr(config.settings, key)
+        if f"settings.{key}" in given and now != before:
+            changed[key] = now
+            log.info("settings.%s is %s from here on; it was %s", key, plain(now), plain(before))
+    kept = replace(kept, settings=replace(kept.settings, **changed))
+    save_config(kept, found)
+    if REOPENS_FIT & set(changed):
+        from surrogate_modeling.training.checkpoints import FIT_RESULT_FILE
+
+        for path in (found / "checkpoints").rglob(FIT_RESULT_FILE):
+            path.unlink()
+    return found, kept, {f"{CHANGED}settings.{key}": str(plain(value)) for key, value in changed.items()}
+
+
+def requeued_run(folder: Path) -> Path | None:
+    """The run that a requeued Slurm job had begun before it was stopped; None where there is none.
+
+    Args:
+        folder: of this command, which a fixed ``hydra.run.dir`` makes the same again.
+    """
+    job = os.environ.get("SLURM_JOB_ID")
+    if not job or os.environ.get("SLURM_RESTART_COUNT", "0") == "0":
+        return None
+    from surrogate_modeling.tracking.journal import JOURNAL
+
+    begun = [path.parent.parent for path in RUNS.rglob(str(SLURM_JOB_FILE)) if path.read_text() == job]
+    for run in (folder, *sorted(begun, key=lambda run: run.stat().st_mtime, reverse=True)):
+        if (run / JOURNAL).exists():
+            log.info("job %s was requeued: its run goes on, %s", job, run)
+            return run
+    return None
+
+
+def note_slurm_job(folder: Path) -> None:
+    """Write down which Slurm job this run belongs to, for :func:`requeued_run`."""
+    if job := os.environ.get("SLURM_JOB_ID"):
+        (folder / SLURM_JOB_FILE).parent.mkdir(exist_ok=True)
+        (folder / SLURM_JOB_FILE).write_text(job)
