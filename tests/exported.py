@@ -13,6 +13,7 @@ from surrogate_modeling.config.models import (
     DotConfig,
     LstmConfig,
     ModelConfig,
+    NssConfig,
     SsmConfig,
 )
 from surrogate_modeling.config.settings import Feedback, Output
@@ -36,6 +37,8 @@ SMALL: dict[str, ModelConfig] = {
     "bt": BtConfig("bt", dim=8, depth=2, fc_dim=16),
     "lstm": LstmConfig("lstm", dim=8),
     "ssm": SsmConfig("ssm", width=8, states=4, depth=2),
+    "nss": NssConfig("nss", states=5, width=6),
+    "nss-stable": NssConfig("nss", states=4, width=6, stable=True),
     "ssm-blind": SsmConfig("ssm", width=8, states=4, depth=1, base=Base.level, encoder=False),
     "ssm-gru": SsmConfig("ssm", width=8, states=4, depth=1, core=Core.gru, base=Base.quadratic, filters=[3.0, 30.0]),
 }
@@ -51,6 +54,10 @@ def make(name: str, out_len: int = 1, increment: bool = False) -> Surrogate:
     recipe = (Output.increment, Feedback.targets) if increment else (Output.absolute, Feedback.all)
     surrogate = Surrogate(Description(SMALL[name], CHANNELS, IN_LEN, out_len, STEP, *recipe)).eval()
     surrogate.scaling.fit([np.random.default_rng(0).normal(MEAN, SPREAD, (50, 5)).astype(np.float32)])
+    for weight in surrogate.network.parameters():
+        # What a network adds to its start in closed form begins at zero.
+        if weight.ndim > 1 and not weight.any():
+            torch.nn.init.normal_(weight, std=0.2)
     if stacked:
         regression = FilterRegression(surrogate.description.sizes, TIME_CONSTANTS, products=2)
         regression.weight.normal_(std=0.1)

@@ -79,7 +79,7 @@ def test_every_model_meets_every_recipe_and_seed_and_each_entry_may_differ() -> 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        (dict(models=["donn"]), "donn with default: model=donn: no such file in hydra/model/; known: bt, dol, don, dot, lstm, ssm"),
+        (dict(models=["donn"]), "donn with default: model=donn: no such file in hydra/model/; known: bt, dol, don, dot, lstm, nss, ssm"),
         (dict(models=["don", "dot model.widht=3"]), "dot model.widht=3 with default: model.widht: no such key; did you mean width?"),
         (dict(recipes=["default settings.out_len=99"]), "don with default settings.out_len=99: settings.out_len=99: must be at most"),
         (dict(recipes=[" "]), "recipes: an empty entry"),

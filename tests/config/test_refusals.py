@@ -48,7 +48,10 @@ def test_unknown_keys_and_wrong_types_name_the_key_and_what_is_allowed() -> None
     assert message("settings.epochs=abc").startswith("settings.epochs: Value 'abc'")
     wrong = message("settings.criterion=mae")
     assert all(word in wrong for word in ("settings.criterion", "mae", "mse", "l1", "smoothl1"))
-    assert message("model=resnet") == "model=resnet: no such file in hydra/model/; known: bt, dol, don, dot, lstm, ssm"
+    assert (
+        message("model=resnet")
+        == "model=resnet: no such file in hydra/model/; known: bt, dol, don, dot, lstm, nss, ssm"
+    )
 
 
 def test_names_that_need_quotes_are_explained() -> None:

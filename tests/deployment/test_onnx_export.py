@@ -40,13 +40,14 @@ def test_a_state_is_set_and_moved(tmp_path: Path, name: str, out_len: int) -> No
     "name",
     [
         "don",
+        "nss",
         "ssm-stacked",
         *(pytest.param(name, marks=pytest.mark.slow) for name in ("ssm", "ssm-blind", "ssm-gru", "don-stacked")),
         *SLOW,
     ],
 )
 def test_whole_trajectory_of_any_length(tmp_path: Path, name: str) -> None:
-    surrogate = make(name, increment=name.startswith("ssm"))
+    surrogate = make(name, increment=name.startswith(("ssm", "nss")))
     (path,), _ = export_onnx(surrogate, tmp_path / "a.onnx", Form.trajectory)
     for batch, rows in ((1, 1), (3, 70)):
         initial, controls = check_cases(surrogate, batch, rows)

@@ -14,6 +14,7 @@ SMALL = {
     "bt": dict(dim=12, depth=2, heads=3, fc_dim=16, emb_dropout=0.0),
     "lstm": dict(dim=9, depth=2, dropout=0.0),
     "ssm": dict(width=8, states=6, depth=2, dropout=0.0),
+    "nss": dict(states=5, width=6),
 }
 
 

@@ -44,7 +44,7 @@ def trained(name: str, folder: Path, device: str, compiled: bool) -> tuple[list[
 
 @pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", ["dot", "dol", "don", "lstm", "bt", "ssm"])
+@pytest.mark.parametrize("name", ["dot", "dol", "don", "lstm", "bt", "ssm", "nss"])
 def test_training_and_free_run_are_those_of_the_plain_network(name: str, device: str, tmp_path: Path) -> None:
     plain, surrogate = trained(name, tmp_path / "plain", device, compiled=False)
     compiled, other = trained(name, tmp_path / "compiled", device, compiled=True)

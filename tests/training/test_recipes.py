@@ -45,7 +45,7 @@ RECIPES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "precision": (dict(precision=Precision.bf16), {}),
 }
 # A network whose state moves with the controls alone is fed nothing back within a horizon.
-WITHOUT_EFFECT = {("ssm", "cut_gradients")}
+WITHOUT_EFFECT = {("ssm", "cut_gradients"), ("nss", "cut_gradients")}
 
 
 @lru_cache
@@ -103,7 +103,8 @@ def test_free_runs_are_watched_and_may_choose_the_weights(name: str) -> None:
     # Watching draws no random numbers: what is learnt stays the same.
     assert equal(weights, trained(name)[1])
     chosen, _, _ = trained(name, *FREE_RUNS.items(), ("monitor", Monitor.val_nADE))
-    assert chosen["val_nADE"] == watched["val_nADE"]
+    # The start, which is not among what is watched, may be better than every epoch.
+    assert chosen["val_nADE"] <= watched["val_nADE"]
 
 
 @pytest.mark.parametrize("precision", [Precision.fp32, Precision.bf16])

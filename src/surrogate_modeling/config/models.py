@@ -128,6 +128,20 @@ class SsmConfig(ModelConfig):
             self.refuse("filters", "must be time constants above 0, in rows")
 
 
+@dataclass
+class NssConfig(ModelConfig):
+    """Nonlinear state space that starts at the best linear model."""
+
+    states: int = ranged(12, low=1)
+    width: int = ranged(32, low=1)
+    stable: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.stable and self.states % 2:
+            self.refuse("states", "must be even with model.stable=True")
+
+
 MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "dot": DotConfig,
     "dol": DolConfig,
@@ -135,6 +149,7 @@ MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "bt": BtConfig,
     "lstm": LstmConfig,
     "ssm": SsmConfig,
+    "nss": NssConfig,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, WindowNetwork
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
+from surrogate_modeling.networks.nonlinear_state_space import NonlinearStateSpace
 from surrogate_modeling.networks.recurrent import BaselineLstm
 from surrogate_modeling.networks.state_space import StateSpace
 from surrogate_modeling.networks.transformer import BaselineTransformer
@@ -20,6 +21,7 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "bt": BaselineTransformer,
     "lstm": BaselineLstm,
     "ssm": StateSpace,
+    "nss": NonlinearStateSpace,
 }
 
 __all__ = [

@@ -71,8 +71,13 @@ class TimeBudget(Timer):
         trainer.should_stop = trainer.should_stop or self.over
 
 
+def free_run_nade(surrogate: Surrogate, cases: Sequence[Case]) -> float:
+    """nADE of the free run over some cases, what users will see."""
+    return score(cases, surrogate.predict(cases), surrogate.description.channels, surrogate.predicted_scale).nade
+
+
 class FreeRunValidation(Callback):
-    """Every few epochs the validation cases in free run: ``val_nADE``, what users will see, at the cost of a second."""
+    """Every few epochs the validation cases in free run: ``val_nADE``, at the cost of a second."""
 
     def __init__(self, surrogate: Surrogate, cases: Sequence[Case], every: int, budget: TimeBudget) -> None:
         self.surrogate, self.cases, self.every, self.latest = surrogate, cases, every, math.inf
@@ -83,10 +88,7 @@ class FreeRunValidation(Callback):
         done = trainer.current_epoch + 1
         self.measured = done % self.every == 0 or done == trainer.max_epochs or self.budget.over
         if self.measured:
-            surrogate = self.surrogate
-            self.latest = score(
-                self.cases, surrogate.predict(self.cases), surrogate.description.channels, surrogate.predicted_scale
-            ).nade
+            self.latest = free_run_nade(self.surrogate, self.cases)
         module.log("val_nADE", self.latest)
 
     def state_dict(self) -> dict[str, float]:

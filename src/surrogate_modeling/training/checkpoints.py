@@ -14,12 +14,15 @@ import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from surrogate_modeling.common.atomic_file import write_whole
 
 log = logging.getLogger(__name__)
 BEST_FILE, FIT_RESULT_FILE = "best.ckpt", "fitted.json"
 KEPT_EPOCHS = 2
+# Of the surrogate's weights among those of the training module.
+WEIGHTS_PREFIX = "surrogate."
 
 
 class WholeFiles(TorchCheckpointIO):
@@ -48,6 +51,13 @@ class FitResult:
     def val_loss(self) -> float:
         """The best validation loss."""
         return self.least["val_loss"]
+
+
+def write_best(folder: Path, weights: dict[str, Tensor]) -> None:
+    """Keep these weights of a surrogate as the best ones."""
+    buffer = io.BytesIO()
+    torch.save({"state_dict": {f"{WEIGHTS_PREFIX}{name}": value for name, value in weights.items()}}, buffer)
+    write_whole(folder / BEST_FILE, buffer.getbuffer())
 
 
 def write_fit_result(folder: Path, fitted: FitResult) -> None:

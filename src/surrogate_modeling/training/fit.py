@@ -5,16 +5,20 @@ Shape letters: B batch, H predicted rows of a window, P predicted columns.
 
 from __future__ import annotations
 
+import copy
 import logging
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, Trainer, seed_everything
+from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError, first_line
@@ -29,14 +33,17 @@ from surrogate_modeling.training.callbacks import (
     MetricForwarding,
     Patience,
     TimeBudget,
+    free_run_nade,
 )
 from surrogate_modeling.training.checkpoints import (
     BEST_FILE,
+    WEIGHTS_PREFIX,
     FitResult,
     WholeFiles,
     checkpoints,
     latest_checkpoint,
     read_fit_result,
+    write_best,
     write_fit_result,
 )
 from surrogate_modeling.training.compilation import compile_network
@@ -125,15 +132,39 @@ def fit(
     ]
     trainer = _make_trainer(settings, device, folder, callbacks)
     resume_from = latest_checkpoint(folder)
+    start = _Start.of(surrogate, validation) if settings.monitor is Monitor.val_nADE else None
     module = SurrogateTraining(surrogate, settings, budget)
     if settings.compile:
         compile_network(surrogate.network, device)
     with out_of_memory_named(trainer):
         trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
-    fitted = FitResult(forwarding.least, trainer.current_epoch, budget.time_elapsed())
+    least = start.kept_if_best(forwarding.least, folder) if start else forwarding.least
+    fitted = FitResult(least, trainer.current_epoch, budget.time_elapsed())
     write_fit_result(folder, fitted)
     load_best(surrogate, folder, device)
     return fitted
+
+
+@dataclass(frozen=True)
+class _Start:
+    """The weights before training, which some networks fit in closed form: training may only make them worse."""
+
+    nade: float
+    weights: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, surrogate: Surrogate, validation: Sequence[Case]) -> _Start:
+        nade = free_run_nade(surrogate, validation)
+        log.info("before training: val_nADE %.4g", nade)
+        return cls(nade, copy.deepcopy(surrogate.state_dict()))
+
+    def kept_if_best(self, least: dict[str, float], folder: Path) -> dict[str, float]:
+        """The least of each metric, the start among them, whose weights become the best where no epoch was better."""
+        if self.nade >= least.get("val_nADE", math.inf):
+            return least
+        log.info("no epoch was better than the start, which is kept")
+        write_best(folder, self.weights)
+        return {**least, "val_nADE": self.nade}
 
 
 def _make_trainer(settings: SettingsConfig, device: torch.device, folder: Path, callbacks: list[Callback]) -> Trainer:
@@ -178,6 +209,7 @@ def is_of_memory(error: Exception) -> bool:
 def load_best(surrogate: Surrogate, folder: Path, device: torch.device) -> None:
     """Give the surrogate the weights of the best monitored value."""
     saved = torch.load(folder / BEST_FILE, map_location="cpu", weights_only=True)["state_dict"]
-    prefix = "surrogate."
-    surrogate.load_state_dict({key.removeprefix(prefix): v for key, v in saved.items() if key.startswith(prefix)})
+    surrogate.load_state_dict(
+        {key.removeprefix(WEIGHTS_PREFIX): v for key, v in saved.items() if key.startswith(WEIGHTS_PREFIX)}
+    )
     surrogate.to(device).eval()

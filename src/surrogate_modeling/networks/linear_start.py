@@ -1,0 +1,85 @@
+"""The linear model that a nonlinear state space starts at: split, choice of order, and states of unit variance."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surrogate_modeling.networks.base import Windows
+from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, fit_linear, in_modes
+
+# Windows shorter than this say too little of a free run.
+LEAST_ROWS = 32
+# Where there are fewer cases than this, windows are held out, not cases.
+LEAST_CASES = 4
+HELD_OUT = 0.25
+LEAST_SPREAD = 1e-6
+# Increment of a state of spread 1 that the slowest is taken to have.
+SLOWEST = 1e-3
+# Of a pole, where the model has to forget: a time constant of 10,000 rows.
+LARGEST_RADIUS = 0.9999
+
+
+class LinearStart(NamedTuple):
+    """A (N, N), B (N, C + 1), C (P, N), D (P, C + 1), E (N, Z), and the size of the states' increments (N,)."""
+
+    a: Tensor
+    b: Tensor
+    c: Tensor
+    d: Tensor
+    e: Tensor
+    pace: Tensor
+
+
+def linear_start(whole: Windows, spread: Windows, states: int, modal: bool = False) -> LinearStart:
+    """Fit on the training cases.
+
+    Args:
+        whole: one window per case.
+        spread: windows over all cases: the first of each, then others in their order.
+        states: N; where the model needs fewer, the others are driven by the controls but not read.
+        modal: A of 2 x 2 blocks, each of a norm below 1.
+    """
+    cases = len(whole[0])
+    every = _trajectories(spread if spread[1].shape[1] >= LEAST_ROWS else whole)
+    number = np.arange(len(every))
+    kept = np.where(number < cases, number / cases, (number - cases) / max(1, len(every) - cases)) < 1.0 - HELD_OUT
+    kept[-1], kept[0] = False, True
+    held_out = every[~kept] if len(every) > 1 else every
+    if cases >= LEAST_CASES:
+        held_out = _trajectories(whole)[np.flatnonzero(~kept[:cases])]
+    model = fit_linear(every, kept, held_out, states)
+    if modal:
+        model = in_modes(model, LARGEST_RADIUS)
+    return _scaled(model, every, states, modal)
+
+
+def _trajectories(windows: Windows) -> Trajectories:
+    return Trajectories.of(*(part.double().cpu().numpy() for part in windows))
+
+
+def _scaled(model: LinearModel, windows: Trajectories, states: int, modal: bool) -> LinearStart:
+    """The model in states of unit variance, and what is left of N filled up by states at rest."""
+    used = windows.weight > 0
+    rows = model.states(windows)
+    spread = np.maximum(rows[used].std(axis=0), LEAST_SPREAD)
+    if modal:
+        # A conjugate pair keeps one scale, or its block would no longer shrink what it turns.
+        pairs = np.flatnonzero(np.diag(model.a, 1)[::2])
+        spread[2 * pairs] = spread[2 * pairs + 1] = np.maximum(spread[2 * pairs], spread[2 * pairs + 1])
+    scaled = model.transformed(np.diag(1.0 / spread), np.diag(spread))
+    moved = np.diff(rows, axis=1)[used[:, 1:]] / spread
+    pace = np.clip(np.sqrt((moved**2).mean(axis=0)), SLOWEST, 1.0) if len(moved) else np.ones(model.order)
+    rest = states - model.order
+    padded = {
+        "a": np.pad(scaled.a, (0, rest)),
+        "b": np.pad(scaled.b, ((0, rest), (0, 0))),
+        "c": np.pad(scaled.c, ((0, 0), (0, rest))),
+        "d": scaled.d,
+        "e": np.pad(scaled.e, ((0, rest), (0, 0))),
+        "pace": np.pad(pace, (0, rest), constant_values=1.0),
+    }
+    return LinearStart(**{name: torch.from_numpy(values) for name, values in padded.items()})

@@ -1,0 +1,158 @@
+"""Nonlinear state space that starts at the best linear model of the training cases.
+
+x[t+1] = A x[t] + B u[t] + f(x[t], u[t]), y[t] = C x[t] + D u[t] + g(x[t], u[t]), and the past window sets x[0]. A, B, C
+and D are fitted in free run before training (:mod:`linear_state_space`); f and g are networks of one hidden layer whose
+last layer starts at zero. What training adds to the linear model is a correction beside it, so that weight decay pulls
+back to the linear model, and validation, which also sees the start, keeps it where a nonlinear one only overfits.
+
+Every state has unit variance over the training cases, and what training adds to its increment is in units of the
+increment's own size: slow states are learned as well as fast ones.
+
+Shape letters: B batch, T time, F feature (C control, then P predicted), N states, H hidden.
+
+Sources: the best linear approximation as the start of a nonlinear state space (Paduart et al. 2010, Automatica 46);
+an encoder of the past window, and training on long sections (SUBNET, Beintema et al. 2021, arXiv:2012.07721, 2023,
+Automatica 156); linear maps beside networks, and normalised states (Schoukens 2021, arXiv:2012.07697).
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from surrogate_modeling.config.models import NssConfig
+from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows, run_in_blocks
+from surrogate_modeling.networks.linear_start import linear_start
+from surrogate_modeling.networks.recurrence import Weights, next_state, run_states
+
+# Share of what a mode leaves of contraction that training may use up.
+USED_UP = 0.99
+TINY = 1e-12
+
+
+class Correction(nn.Module):
+    """What training adds to a linear map: a linear and a nonlinear part, both zero at first.
+
+    Args:
+        inputs: of the map.
+        hidden: of the nonlinear part, one layer.
+        outputs: of the map.
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        super().__init__()
+        self.linear, self.inner, self.outer = (
+            nn.Linear(inputs, outputs),
+            nn.Linear(inputs, hidden),
+            nn.Linear(hidden, outputs, bias=False),
+        )
+        for zero in (self.linear.weight, self.linear.bias, self.outer.weight):
+            nn.init.zeros_(zero)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(..., inputs) -> (..., outputs)."""
+        return self.linear(inputs) + self.outer(torch.tanh(self.inner(inputs)))
+
+
+class NonlinearStateSpace(StateNetwork):
+    """See the file."""
+
+    a: Tensor
+    b: Tensor
+    c: Tensor
+    d: Tensor
+    e: Tensor
+    pace: Tensor
+
+    def __init__(self, config: NssConfig, sizes: Sizes) -> None:
+        super().__init__()
+        self.config, self.sizes = config, sizes
+        states, known = config.states, 2 * sizes.features + 1
+        self.register_buffer("a", 0.9 * torch.eye(states))
+        # The last column is that of a constant 1.
+        self.register_buffer("b", 0.1 * torch.randn(states, sizes.controls + 1))
+        self.register_buffer("c", torch.randn(sizes.predicted, states) / math.sqrt(states))
+        self.register_buffer("d", 0.1 * torch.randn(sizes.predicted, sizes.controls + 1))
+        self.register_buffer("e", torch.randn(states, known) / math.sqrt(known))
+        # Size of a state's increment from row to row, its spread being 1.
+        self.register_buffer("pace", torch.full((states,), 0.1))
+        self.moves = Correction(states + sizes.controls, config.width, states)
+        self.reads = Correction(states + sizes.controls, config.width, sizes.predicted)
+        self.starts = Correction(sizes.in_len * sizes.features, config.width, states)
+
+    def forward(self, past: Tensor, control: Tensor) -> Tensor:
+        """Past (B, in_len, F), control (B, H, C) -> (B, H, P), any H."""
+        return run_in_blocks(self._run, self.encode(past), control)
+
+    def encode(self, past: Tensor) -> Tensor:
+        """State (B, N) after a past window (B, in_len, F)."""
+        known = torch.cat((past.mean(dim=1), past[:, -1] - past[:, 0]), dim=-1)
+        return _affine(known, self.e) + self.starts(past.flatten(1) / math.sqrt(self.starts.linear.in_features))
+
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """One row: state (B, N) and its control (B, C) -> the next state (B, N) and the output (B, P)."""
+        row = self._outputs(state, control)
+        return next_state(state, *self._drives(control), self._weights()), row
+
+    def _run(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows (B, T, P) under control (B, T, C), and the state after the last."""
+        control = control.transpose(0, 1)
+        states = run_states(state, *self._drives(control), self._weights())
+        return self._outputs(states[:-1], control).transpose(0, 1), states[-1]
+
+    def _outputs(self, state: Tensor, control: Tensor) -> Tensor:
+        correction = self.reads(torch.cat((state, control), dim=-1))
+        return fn.linear(state, self.c) + _affine(control, self.d) + correction
+
+    def _drives(self, control: Tensor) -> tuple[Tensor, Tensor]:
+        """What the controls (..., C) add to the states (..., N), and to the hidden layer that moves them (..., H)."""
+        moves, states = self.moves, self.config.states
+        weight = self.b[:, :-1] + self.pace[:, None] * moves.linear.weight[:, states:]
+        drive = fn.linear(control, weight, self.b[:, -1] + self.pace * moves.linear.bias)
+        return drive, fn.linear(control, moves.inner.weight[:, states:], moves.inner.bias)
+
+    def _weights(self) -> Weights:
+        moves, states, pace = self.moves, self.config.states, self.pace[:, None]
+        linear, inner = pace * moves.linear.weight[:, :states], moves.inner.weight[:, :states]
+        outer = pace * moves.outer.weight
+        if self.config.stable:
+            allowed = contracting(self.a, linear, inner, outer)
+            linear, outer = allowed * linear, allowed * outer
+        return Weights(self.a + linear, inner, outer)
+
+    @torch.no_grad()
+    def calibrate(self, whole: Windows, spread: Windows) -> None:
+        """See :meth:`Network.calibrate`: the linear model."""
+        start = linear_start(whole, spread, self.config.states, self.config.stable)
+        for name, values in start._asdict().items():
+            getattr(self, name).copy_(values)
+
+
+def _affine(inputs: Tensor, weight: Tensor) -> Tensor:
+    """The last column of the weight is the constant."""
+    return fn.linear(inputs, weight[:, :-1], weight[:, -1])
+
+
+def contracting(a: Tensor, linear: Tensor, inner: Tensor, outer: Tensor) -> Tensor:
+    """Factors (N, 1) of what training adds to each state, so that states of two runs never move apart.
+
+    The distance of two states is the largest Euclidean norm over pairs of entries, in which A, of 2 x 2 blocks, shrinks
+    pair i by its norm r_i. tanh has a slope of at most 1, so that the addition moves pair i by at most the sum over all
+    pairs of the norms of its blocks; that sum must stay below 1 - r_i (Desoer and Vidyasagar 1975, chapter 2).
+
+    Args:
+        a: A (N, N).
+        linear: added to it (N, N).
+        inner: W1 (H, N).
+        outer: W2 (N, H).
+    """
+    pairs = len(a) // 2
+    kept = torch.linalg.matrix_norm(a.view(pairs, 2, pairs, 2).diagonal(dim1=0, dim2=2).movedim(-1, 0), ord=2)
+    blocks = linear.view(pairs, 2, pairs, 2).square().sum(dim=(1, 3)).sqrt().sum(dim=1)
+    through = inner.view(-1, pairs, 2).square().sum(dim=2).sqrt().sum(dim=1)
+    moved = blocks + outer.view(pairs, 2, -1).square().sum(dim=1).sqrt() @ through
+    allowed = USED_UP * (1.0 - kept) / moved.clamp_min(TINY)
+    return allowed.clamp(max=1.0).repeat_interleave(2)[:, None]

@@ -1,0 +1,166 @@
+"""States of x[t+1] = A x[t] + v[t] + W2 tanh(W1 x[t] + z[t]) over all rows, and their gradient.
+
+PyTorch's loop over rows spends its time on starting small operations: on a CPU both directions are compiled instead
+(numba), the batch in the innermost loop. The gradient runs backwards in time over the states that were kept.
+
+Shape letters: T rows, B batch, N states, H hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as fn
+
+# In units of the states. A trajectory that leaves it has run away; it stays there, finite, and carries no gradient.
+BOUND = 1000.0
+
+
+class Weights(NamedTuple):
+    """A (N, N), W1 (H, N), W2 (N, H)."""
+
+    linear: Tensor
+    inner: Tensor
+    outer: Tensor
+
+
+def next_state(state: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
+    """One row: state (B, N), v (B, N) and z (B, H) -> the next state (B, N)."""
+    activated = torch.tanh(hidden + fn.linear(state, weights.inner))
+    moved = drive + fn.linear(state, weights.linear) + fn.linear(activated, weights.outer)
+    return moved.clamp(-BOUND, BOUND)
+
+
+def run_row_by_row(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
+    """As :func:`run_states`, a step of plain operations for each row."""
+    states = [start]
+    for t in range(len(drive)):
+        states.append(next_state(states[-1], drive[t], hidden[t], weights))
+    return torch.stack(states)
+
+
+@torch.compiler.disable
+def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
+    """All states (T + 1, B, N), the start first.
+
+    Args:
+        start: (B, N).
+        drive: v (T, B, N).
+        hidden: z (T, B, H).
+        weights: of the recurrence.
+    """
+    if drive.dtype is torch.bfloat16:
+        # Where 1 and 0.996 are neighbours: a slow state would forget, or never move.
+        start, drive, hidden = start.float(), drive.float(), hidden.float()
+    with torch.autocast(drive.device.type, enabled=False):
+        if len(drive) == 1 or drive.device.type != "cpu":
+            return run_row_by_row(start, drive, hidden, weights)
+        return _Recurrence.apply(start, drive, hidden, *weights)
+
+
+class _Recurrence(torch.autograd.Function):
+    """The batch comes last inside: (T, N, B)."""
+
+    @staticmethod
+    def forward(ctx: Any, start: Tensor, drive: Tensor, hidden: Tensor, *weights: Tensor) -> Tensor:
+        states = drive.new_empty(len(drive) + 1, drive.shape[2], drive.shape[1])
+        states[0] = start.T
+        activated = hidden.transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        run, _ = _compiled()
+        run(*_arrays(*weights, drive.transpose(1, 2)), activated.numpy(), states.numpy())
+        ctx.save_for_backward(states, activated, *weights)
+        return states.transpose(1, 2)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        states, activated, linear, inner, outer = ctx.saved_tensors
+        grad = grads[0].transpose(1, 2).clone(memory_format=torch.contiguous_format)
+        grad_hidden = torch.empty_like(activated)
+        _, run_back = _compiled()
+        run_back(*_arrays(linear, inner, outer, states, activated), grad.numpy(), grad_hidden.numpy())
+        of_weights = _outer(grad[1:], states[:-1]), _outer(grad_hidden, states[:-1]), _outer(grad[1:], activated)
+        return grad[0].T, grad[1:].transpose(1, 2), grad_hidden.transpose(1, 2), *of_weights
+
+
+def _outer(left: Tensor, right: Tensor) -> Tensor:
+    """Sum over rows and batch of products (T, N, B), (T, M, B) -> (N, M)."""
+    return torch.bmm(left, right.transpose(1, 2)).sum(dim=0)
+
+
+def _arrays(*tensors: Tensor) -> list[np.ndarray]:
+    return [tensor.detach().contiguous().numpy() for tensor in tensors]
+
+
+@lru_cache(maxsize=1)
+def _compiled() -> tuple[Callable[..., None], Callable[..., None]]:
+    """The two loops, compiled for the types they are first called with."""
+    import numba
+
+    # Only what keeps NaN and the order of sums: a state that is no number must stay none.
+    compiled = numba.njit(fastmath={"contract"}, error_model="numpy")
+    return compiled(_run), compiled(_run_back)
+
+
+def _run(
+    linear: np.ndarray, inner: np.ndarray, outer: np.ndarray, drive: np.ndarray, hidden: np.ndarray, states: np.ndarray
+) -> None:
+    """Fill states (T + 1, N, B) from the first, and overwrite hidden (T, H, B) by its activation."""
+    rows, size, batch = drive.shape
+    for t in range(rows):
+        for j in range(hidden.shape[1]):
+            for i in range(size):
+                weight = inner[j, i]
+                for b in range(batch):
+                    hidden[t, j, b] += weight * states[t, i, b]
+            for b in range(batch):
+                hidden[t, j, b] = np.tanh(hidden[t, j, b])
+        for i in range(size):
+            for b in range(batch):
+                states[t + 1, i, b] = drive[t, i, b]
+            for k in range(size):
+                weight = linear[i, k]
+                for b in range(batch):
+                    states[t + 1, i, b] += weight * states[t, k, b]
+            for j in range(hidden.shape[1]):
+                weight = outer[i, j]
+                for b in range(batch):
+                    states[t + 1, i, b] += weight * hidden[t, j, b]
+            for b in range(batch):
+                if abs(states[t + 1, i, b]) > BOUND:
+                    states[t + 1, i, b] = np.copysign(states.dtype.type(BOUND), states[t + 1, i, b])
+
+
+def _run_back(
+    linear: np.ndarray, inner: np.ndarray, outer: np.ndarray, states: np.ndarray, activated: np.ndarray,
+    grad: np.ndarray, grad_hidden: np.ndarray,
+) -> None:  # fmt: skip
+    """Overwrite grad (T + 1, N, B) of the states by that of what each was computed from; fill grad_hidden (T, H, B)."""
+    rows, size, batch = activated.shape[0], states.shape[1], states.shape[2]
+    for t in range(rows - 1, -1, -1):
+        for i in range(size):
+            for b in range(batch):
+                if abs(states[t + 1, i, b]) >= BOUND:
+                    grad[t + 1, i, b] = 0.0
+        for j in range(activated.shape[1]):
+            for b in range(batch):
+                grad_hidden[t, j, b] = 0.0
+            for i in range(size):
+                weight = outer[i, j]
+                for b in range(batch):
+                    grad_hidden[t, j, b] += weight * grad[t + 1, i, b]
+            for b in range(batch):
+                grad_hidden[t, j, b] *= 1.0 - activated[t, j, b] * activated[t, j, b]
+        for i in range(size):
+            for k in range(size):
+                weight = linear[k, i]
+                for b in range(batch):
+                    grad[t, i, b] += weight * grad[t + 1, k, b]
+            for j in range(activated.shape[1]):
+                weight = inner[j, i]
+                for b in range(batch):
+                    grad[t, i, b] += weight * grad_hidden[t, j, b]

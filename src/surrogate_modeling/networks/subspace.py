@@ -1,0 +1,87 @@
+"""Poles of a plant from subspace identification; those of slow modes from every k-th row.
+
+A vector autoregression on p past rows gives the predictor's Markov parameters; their shifts, weighted by the data,
+have the states as principal components (predictor-based subspace identification: Chiuso 2007, Automatica 43; van
+Wingerden and Verhaegen 2009, Automatica 45).
+
+Shape letters: W windows, T rows, C controls, P outputs, p lags, N states, R rows of all windows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+LAGS = 12
+STEPS = (1, 4, 16)
+ORDER = 8
+PENALTY = 1e-6
+# Singular values smaller than this against the first are noise.
+LEAST = 1e-3
+REGRESSED_NUMBERS = 30_000_000
+# Two poles whose logarithms differ by less than this share of them are one.
+APART = 0.1
+FASTEST = 0.05
+# Poles of k-th rows are ambiguous near half a turn.
+TURN = 0.8 * np.pi
+
+
+def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Poles (K,) per row, of conjugate pairs the upper one, none outside the unit circle.
+
+    Args:
+        control: (W, T, C).
+        output: (W, T, P).
+        weight: (W, T), 0 where a window has no such row.
+    """
+    whole = weight.min(axis=1) > 0
+    if not whole.any():
+        whole = weight.sum(axis=1) >= weight.sum(axis=1).max()
+        last = int(weight[whole].sum(axis=1).min())
+        control, output = control[:, :last], output[:, :last]
+    found: list[complex] = []
+    for step in STEPS:
+        blocks = control.shape[1] // step
+        if blocks < 3 * LAGS:
+            break
+        means = control[whole, : blocks * step].reshape(whole.sum(), blocks, step, -1).mean(axis=2)
+        for pole in _poles(means, output[whole, : blocks * step : step]):
+            if (step > 1 and abs(np.angle(pole)) > TURN) or abs(pole) < FASTEST:
+                continue
+            pole = min(1.0, 1.0 / abs(pole)) * pole
+            pole = complex(pole) ** (1.0 / step)
+            if all(abs(np.log(pole) - np.log(other)) > APART * abs(np.log(other)) for other in found):
+                found.append(pole)
+    return np.array(found, complex)
+
+
+def _poles(control: np.ndarray, output: np.ndarray) -> list[complex]:
+    past, now, wanted = _lagged(control, output)
+    regressors = np.concatenate((past, now), axis=1)
+    gram = regressors.T @ regressors / len(regressors)
+    gram += PENALTY * np.eye(len(gram))
+    weights = np.linalg.solve(gram, regressors.T @ wanted / len(regressors)).T
+    innovation = wanted - regressors @ weights.T
+    markov = weights[:, : past.shape[1]]
+    width = past.shape[1] // LAGS
+    shifted = np.concatenate([np.pad(markov, ((0, 0), (k * width, 0)))[:, : past.shape[1]] for k in range(LAGS)])
+    root = np.linalg.cholesky(gram[: past.shape[1], : past.shape[1]])
+    left, singular, _ = np.linalg.svd(shifted @ root, full_matrices=False)
+    order = min(ORDER, int((singular > LEAST * singular[0]).sum()))
+    states = past @ (left[:, :order] / singular[:order]).T.dot(shifted).T
+    # Rows of one window follow each other; the last of a window has no next.
+    rows = control.shape[1] - LAGS
+    known = np.concatenate((states, now, innovation), axis=1).reshape(len(control), rows, -1)
+    states = states.reshape(len(control), rows, -1)
+    given, following = known[:, :-1].reshape(-1, known.shape[2]), states[:, 1:].reshape(-1, order)
+    moments = given.T @ given + PENALTY * len(given) * np.eye(given.shape[1])
+    transition = np.linalg.solve(moments, given.T @ following).T[:, :order]
+    return [complex(pole) for pole in np.linalg.eigvals(transition) if pole.imag >= 0]
+
+
+def _lagged(control: np.ndarray, output: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Past rows of controls and outputs (R, p (C + P)), oldest first, controls (R, C), and outputs (R, P)."""
+    both = np.concatenate((control, output), axis=-1)
+    rows = both.shape[1] - LAGS
+    past = np.lib.stride_tricks.sliding_window_view(both[:, :-1], LAGS, axis=1)
+    past = past.transpose(0, 1, 3, 2).reshape(len(both) * rows, -1)
+    return past, control[:, LAGS:].reshape(len(past), -1), output[:, LAGS:].reshape(len(past), -1)
