@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 
 from surrogate_modeling.config.models import NssConfig
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.base import Windows, roll_out
+from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.linear_start import linear_start
 from surrogate_modeling.networks.nonlinear_state_space import NonlinearStateSpace, contracting
 
@@ -26,7 +26,7 @@ def make(states: int = 4, stable: bool = False, trained: bool = True) -> Nonline
     return network
 
 
-def windows(count: int = 30, seed: int = 0, rows: int = ROWS) -> Windows:
+def windows(count: int = 30, seed: int = 0, rows: int = ROWS) -> Batch:
     """An oscillator and an integrator under one control, from row 0 at rest or not."""
     random = default_rng(seed)
     total = SIZES.in_len + rows
@@ -37,7 +37,7 @@ def windows(count: int = 30, seed: int = 0, rows: int = ROWS) -> Windows:
     counts = start[1] + lfilter([0.0, 0.05], [1.0, -1.0], control, axis=1)
     every = torch.tensor(np.stack((control, swings, counts), axis=-1))
     past, future = every[:, : SIZES.in_len], every[:, SIZES.in_len :]
-    return past, future[..., :1], future[..., 1:], torch.ones(count, rows, dtype=torch.double)
+    return Batch(past, future[..., :1], future[..., 1:], torch.ones(count, rows, dtype=torch.double))
 
 
 @pytest.mark.parametrize("stable", [False, True])
@@ -47,10 +47,10 @@ def test_row_by_row_equals_the_whole_horizon(stable: bool) -> None:
     whole = network(past, control)
     state, rows = network.encode(past), []
     for t in range(ROWS):
-        state, row = network.advance(state, control[:, t])
+        state, row = network.advance(state, control[:, t : t + 1])
         rows.append(row)
-    torch.testing.assert_close(torch.stack(rows, dim=1), whole)
-    torch.testing.assert_close(roll_out(network, past, control), whole)
+    torch.testing.assert_close(torch.cat(rows, dim=1), whole)
+    torch.testing.assert_close(network.free_run(past, control), whole)
 
 
 def test_the_equations_are_those_of_the_docstring() -> None:
@@ -77,7 +77,7 @@ def test_the_equations_are_those_of_the_docstring() -> None:
 @pytest.mark.parametrize("stable", [False, True])
 def test_it_starts_as_the_linear_model_which_knows_oscillators_and_integrators(stable: bool) -> None:
     network, given = make(states=6, stable=stable, trained=False), windows()
-    network.calibrate(given, given)
+    network.initialise(given, given)
     past, control, future, _ = windows(5, seed=1, rows=400)
     start = linear_start(given, given, 6, stable)
     state = torch.cat((past.mean(dim=1), past[:, -1] - past[:, 0], torch.ones(5, 1)), dim=-1) @ start.e.T
@@ -95,11 +95,11 @@ def test_it_starts_as_the_linear_model_which_knows_oscillators_and_integrators(s
 
 def test_a_state_has_unit_variance_and_a_pace() -> None:
     network, given = make(states=6, trained=False), windows()
-    network.calibrate(given, given)
-    state, states = network.encode(given[0]), []
+    network.initialise(given, given)
+    state, states = network.encode(given.past), []
     for t in range(ROWS):
         states.append(state)
-        state, _ = network.advance(state, given[1][:, t])
+        state, _ = network.advance(state, given.control[:, t : t + 1])
     every = torch.stack(states).detach()
     torch.testing.assert_close(every.std(dim=(0, 1), correction=0), torch.ones(6).double())
     torch.testing.assert_close(every.diff(dim=0).square().mean(dim=(0, 1)).sqrt(), network.pace)
@@ -109,7 +109,7 @@ def test_a_state_has_unit_variance_and_a_pace() -> None:
 @pytest.mark.parametrize("rows", [1, 20, ROWS])
 def test_any_number_of_cases_will_do(count: int, rows: int) -> None:
     network, given = make(states=6, trained=False), windows(count, rows=rows)
-    network.calibrate(given, given)
+    network.initialise(given, given)
     assert network(*windows(2)[:2]).isfinite().all()
 
 
@@ -124,7 +124,7 @@ def test_a_run_does_not_depend_on_its_block_length(monkeypatch: pytest.MonkeyPat
 
 def test_runs_of_the_contracting_form_never_move_apart_whatever_the_weights() -> None:
     network, given = make(states=6, stable=True, trained=False), windows()
-    network.calibrate(given, given)
+    network.initialise(given, given)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=3.0)
     control = torch.randn(1, 3000, 1).double().expand(2, -1, -1)
@@ -132,7 +132,7 @@ def test_runs_of_the_contracting_form_never_move_apart_whatever_the_weights() ->
     with torch.no_grad():
         for t in range(3000):
             apart.append((state[0] - state[1]).view(3, 2).norm(dim=1).max())
-            state, _ = network.advance(state, control[:, t])
+            state, _ = network.advance(state, control[:, t : t + 1])
     distance = torch.stack(apart)
     assert (distance[1:] <= distance[:-1] + 1e-12).all()
     assert distance[-1] < 0.9 * distance[0]

@@ -296,3 +296,27 @@ def test_another_error_of_a_step_stays_what_it_is(tmp_path: Path, monkeypatch: p
     surrogate, data, validation = make(recipe)
     with pytest.raises(RuntimeError, match="sizes do not match"):
         fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None)
+
+
+def test_the_start_is_kept_where_no_epoch_is_better_also_when_the_fit_is_opened_again(tmp_path: Path) -> None:
+    recipe = settings(epochs=40, batch_size=64, monitor=Monitor.val_nADE, free_run_every=1)
+    surrogate, data, validation = make(recipe)
+    first = fit(surrogate, data, validation, recipe, tmp_path / "first", lambda values, step: None)
+    learned = {key: value.clone() for key, value in surrogate.state_dict().items()}
+    spoiling = settings(epochs=2, lr=10.0, monitor=Monitor.val_nADE, free_run_every=1)
+    seen: list[float] = []
+    for _ in range(2):
+        second = fit(
+            surrogate,
+            data,
+            validation,
+            spoiling,
+            tmp_path / "second",
+            lambda values, _: seen.append(values.get("val_nADE", np.inf)),
+        )
+        assert min(seen) > 2 * first.least["val_nADE"]
+        assert second.least["val_nADE"] == pytest.approx(first.least["val_nADE"], rel=1e-6)
+        for key, value in surrogate.state_dict().items():
+            assert torch.equal(value, learned[key]), key
+            value.add_(1)
+    assert len(seen) == 2

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surrogate_modeling.networks.base import Windows
+from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, fit_linear, in_modes
 
-# Windows shorter than this say too little of a free run.
+# Batch shorter than this say too little of a free run.
 LEAST_ROWS = 32
 # Where there are fewer cases than this, windows are held out, not cases.
 LEAST_CASES = 4
@@ -34,7 +34,7 @@ class LinearStart(NamedTuple):
     pace: Tensor
 
 
-def linear_start(whole: Windows, spread: Windows, states: int, modal: bool = False) -> LinearStart:
+def linear_start(whole: Batch, spread: Batch, states: int, modal: bool = False) -> LinearStart:
     """Fit on the training cases.
 
     Args:
@@ -57,7 +57,7 @@ def linear_start(whole: Windows, spread: Windows, states: int, modal: bool = Fal
     return _scaled(model, every, states, modal)
 
 
-def _trajectories(windows: Windows) -> Trajectories:
+def _trajectories(windows: Batch) -> Trajectories:
     return Trajectories.of(*(part.double().cpu().numpy() for part in windows))
 
 

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.config.models import NssConfig
-from surrogate_modeling.networks.base import Sizes, StateNetwork, Windows, run_in_blocks
+from surrogate_modeling.networks.base import Batch, Sizes, State, StateNetwork
 from surrogate_modeling.networks.linear_start import linear_start
 from surrogate_modeling.networks.recurrence import Weights, next_state, run_states
 
@@ -83,25 +83,26 @@ class NonlinearStateSpace(StateNetwork):
         self.reads = Correction(states + sizes.controls, config.width, sizes.predicted)
         self.starts = Correction(sizes.in_len * sizes.features, config.width, states)
 
-    def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """Past (B, in_len, F), control (B, H, C) -> (B, H, P), any H."""
-        return run_in_blocks(self._run, self.encode(past), control)
+    @property
+    def state_sizes(self) -> list[int]:
+        """See :class:`StateNetwork`."""
+        return [self.config.states]
 
-    def encode(self, past: Tensor) -> Tensor:
-        """State (B, N) after a past window (B, in_len, F)."""
+    def start(self, past: Tensor) -> State:
+        """See :class:`StateNetwork`."""
         known = torch.cat((past.mean(dim=1), past[:, -1] - past[:, 0]), dim=-1)
-        return _affine(known, self.e) + self.starts(past.flatten(1) / math.sqrt(self.starts.linear.in_features))
+        return [_affine(known, self.e) + self.starts(past.flatten(1) / math.sqrt(self.starts.linear.in_features))]
 
-    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """One row: state (B, N) and its control (B, C) -> the next state (B, N) and the output (B, P)."""
-        row = self._outputs(state, control)
-        return next_state(state, *self._drives(control), self._weights()), row
-
-    def _run(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows (B, T, P) under control (B, T, C), and the state after the last."""
-        control = control.transpose(0, 1)
-        states = run_states(state, *self._drives(control), self._weights())
-        return self._outputs(states[:-1], control).transpose(0, 1), states[-1]
+    def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
+        """See :class:`StateNetwork`."""
+        control, (first,) = control.transpose(0, 1), state
+        (drive, hidden), weights = self._drives(control), self._weights()
+        if len(control) == 1:
+            # In plain operations, which every export knows.
+            states = torch.stack((first, next_state(first, drive[0], hidden[0], weights)))
+        else:
+            states = run_states(first, drive, hidden, weights)
+        return self._outputs(states[:-1], control).transpose(0, 1), [states[-1]]
 
     def _outputs(self, state: Tensor, control: Tensor) -> Tensor:
         correction = self.reads(torch.cat((state, control), dim=-1))
@@ -124,8 +125,8 @@ class NonlinearStateSpace(StateNetwork):
         return Weights(self.a + linear, inner, outer)
 
     @torch.no_grad()
-    def calibrate(self, whole: Windows, spread: Windows) -> None:
-        """See :meth:`Network.calibrate`: the linear model."""
+    def initialise(self, whole: Batch, spread: Batch) -> None:
+        """The linear model; see :class:`Network`."""
         start = linear_start(whole, spread, self.config.states, self.config.stable)
         for name, values in start._asdict().items():
             getattr(self, name).copy_(values)

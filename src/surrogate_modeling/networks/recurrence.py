@@ -58,7 +58,7 @@ def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -
         # Where 1 and 0.996 are neighbours: a slow state would forget, or never move.
         start, drive, hidden = start.float(), drive.float(), hidden.float()
     with torch.autocast(drive.device.type, enabled=False):
-        if len(drive) == 1 or drive.device.type != "cpu":
+        if drive.device.type != "cpu":
             return run_row_by_row(start, drive, hidden, weights)
         return _Recurrence.apply(start, drive, hidden, *weights)
 

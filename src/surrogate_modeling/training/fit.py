@@ -52,6 +52,7 @@ from surrogate_modeling.training.system_metrics import SystemMetrics
 from surrogate_modeling.training.windows import WindowData
 
 log = logging.getLogger(__name__)
+ROUNDING = 1e-6
 LIGHTNING_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {
     Precision.fp32: "32-true",
     Precision.tf32: "32-true",
@@ -154,13 +155,16 @@ class _Start:
 
     @classmethod
     def of(cls, surrogate: Surrogate, validation: Sequence[Case]) -> _Start:
+        surrogate.eval()
         nade = free_run_nade(surrogate, validation)
+        surrogate.train()
         log.info("before training: val_nADE %.4g", nade)
         return cls(nade, copy.deepcopy(surrogate.state_dict()))
 
     def kept_if_best(self, least: dict[str, float], folder: Path) -> dict[str, float]:
         """The least of each metric, the start among them, whose weights become the best where no epoch was better."""
-        if self.nade >= least.get("val_nADE", math.inf):
+        # What Lightning logs is rounded to single precision.
+        if self.nade >= (1.0 - ROUNDING) * least.get("val_nADE", math.inf):
             return least
         log.info("no epoch was better than the start, which is kept")
         write_best(folder, self.weights)
