@@ -1,13 +1,20 @@
 """A tracking server that does not do its work."""
 
+import base64
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class BrokenServer:
-    """Answers 500 to everything; while it hangs, it takes the connection and does not answer."""
+    """Answers with an error to everything; while it hangs, it takes the connection and does not answer.
 
-    def __init__(self, hangs: bool) -> None:
+    Args:
+        hangs: at first.
+        status: of its answers.
+    """
+
+    def __init__(self, hangs: bool, status: int = 500) -> None:
+        self.logins: set[str] = set()
         self.answers, self.asked = threading.Event(), threading.Event()
         if not hangs:
             self.answers.set()
@@ -17,7 +24,10 @@ class BrokenServer:
             def handle_anything(self) -> None:
                 outer.asked.set()
                 outer.answers.wait(60)
-                self.send_error(500)
+                login = self.headers.get("Authorization")
+                if login:
+                    outer.logins.add(base64.b64decode(login.removeprefix("Basic ")).decode())
+                self.send_error(status)
 
             do_GET = do_POST = do_PATCH = do_PUT = handle_anything
 

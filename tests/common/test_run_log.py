@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from builders import disk, fill
 
-from surrogate_modeling.common.run_log import say_full_disk_once, warnings_counted
+from surrogate_modeling.common.run_log import hide_passwords_in_logs, report_full_disk_once, warnings_counted
 
 
 def test_warnings_are_counted_and_those_of_the_store_are_not() -> None:
@@ -24,6 +24,25 @@ def test_warnings_are_counted_and_those_of_the_store_are_not() -> None:
     assert counted.summary() == "2 x case a is short\n1 x case b is short\n1 x worse"
 
 
+def test_passwords_are_in_no_log_not_even_in_tracebacks(tmp_path: Path) -> None:
+    handler, root = logging.FileHandler(tmp_path / "train.log"), logging.getLogger()
+    handler.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
+    root.addHandler(handler)
+    try:
+        for _ in range(2):
+            hide_passwords_in_logs()
+        try:
+            raise OSError("no answer from http://eve:s3cret@host/")
+        except OSError:
+            root.exception("store %s failed", "http://eve:s3cret@host/")
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+    written = (tmp_path / "train.log").read_text()
+    assert written.startswith("[ERROR] store http://eve:***@host/ failed\nTraceback")
+    assert written.rstrip().endswith("OSError: no answer from http://eve:***@host/")
+
+
 def test_of_very_many_the_rest_is_counted() -> None:
     with warnings_counted() as counted:
         for number in range(50):
@@ -38,12 +57,12 @@ def test_a_full_disk_is_said_once_by_a_log_file(tmp_path: Path, capsys: pytest.C
         root = logging.getLogger()
         root.addHandler(handler)
         try:
-            say_full_disk_once()
+            report_full_disk_once()
             fill(folder)
             for _ in range(3):
                 handler.handle(logging.makeLogRecord({"msg": "x" * 5000}))
             said = capsys.readouterr().err
-            assert said == f"{folder}/train.log: No space left on device; what is said from here on is missing there\n"
+            assert said == f"{folder}/train.log: No space left on device; log lines from here on are missing there\n"
             handler.handle(logging.makeLogRecord({"msg": "%d", "args": ("not a number",)}))
             assert "Traceback" in capsys.readouterr().err, "a mistake of ours is still shown"
         finally:

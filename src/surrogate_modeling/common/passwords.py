@@ -6,7 +6,7 @@ import re
 
 HIDDEN = "***"
 # Up to the last @ before a blank or a quote: some drivers take passwords with / and @ as they are.
-IN_ADDRESS = re.compile(r"(?P<kept>[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s'\"]*@")
+IN_ADDRESS = re.compile(r"(?P<kept>[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@")
 IN_QUERY = re.compile(r"(?P<kept>[?&](?:\w*password|passwd|pwd|token)=)[^&\s'\"]+", re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""What a run says: errors in a line, warnings counted for the summary, a full disk once instead of at each line."""
+"""The log of a run: warnings counted for its summary, passwords hidden, a full disk reported once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# They say where the record waits, which the last message does too.
+from surrogate_modeling.common.passwords import without_passwords
+
+# Its warnings say where the record waits, which the last message of a run does too.
 NOT_COUNTED = "surrogate_modeling.tracking"
-SHOWN = 30
+MOST_LINES = 30
 
 
 class Warnings(logging.Handler):
-    """Counts what was warned of."""
+    """Counts the warnings and errors that are logged, by their text."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
@@ -28,7 +30,7 @@ class Warnings(logging.Handler):
 
     def summary(self) -> str:
         """A line each, in the order in which they first came; empty where there was none."""
-        lines = [f"{count} x {said}" for said, count in list(self.counts.items())[:SHOWN]]
+        lines = [f"{count} x {message}" for message, count in list(self.counts.items())[:MOST_LINES]]
         if more := len(self.counts) - len(lines):
             lines.append(f"and {more} more, see above")
         return "\n".join(lines)
@@ -36,7 +38,7 @@ class Warnings(logging.Handler):
 
 @contextmanager
 def warnings_counted() -> Iterator[Warnings]:
-    """Count the warnings from here on; within another of its kind, go on with the counts of that one."""
+    """Count the warnings from here on; inside another such block, in the counts of that one."""
     root = logging.getLogger()
     outer = next((handler for handler in root.handlers if isinstance(handler, Warnings)), None)
     if outer is not None:
@@ -50,21 +52,45 @@ def warnings_counted() -> Iterator[Warnings]:
         root.removeHandler(counter)
 
 
-def say_full_disk_once() -> None:
-    """Let the log files of this process say a full disk in one line, not with a traceback for every line."""
+class WithoutPasswords(logging.Formatter):
+    """Formats as another formatter does, with the passwords in addresses hidden, in tracebacks too.
+
+    Args:
+        usual: the formatter; None for the standard one.
+    """
+
+    def __init__(self, usual: logging.Formatter | None) -> None:
+        super().__init__()
+        self.usual = usual or logging.Formatter()
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as text."""
+        return without_passwords(self.usual.format(record))
+
+
+def hide_passwords_in_logs() -> None:
+    """Let the handlers of the root logger, as they are now, write no passwords."""
+    for handler in logging.getLogger().handlers:
+        if not isinstance(handler.formatter, WithoutPasswords):
+            handler.setFormatter(WithoutPasswords(handler.formatter))
+
+
+def report_full_disk_once() -> None:
+    """Let the log files of this process report a full disk in one line, not with a traceback for every line."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.FileHandler):
-            handler.handleError = _QuietWhenFull(handler)  # type: ignore[method-assign]
+            handler.handleError = _ReportedOnce(handler)  # type: ignore[method-assign]
 
 
-class _QuietWhenFull:
+class _ReportedOnce:
     def __init__(self, handler: logging.FileHandler) -> None:
-        self.file, self.usual, self.said = handler.baseFilename, type(handler).handleError.__get__(handler), False
+        self.file, self.usual = handler.baseFilename, type(handler).handleError.__get__(handler)
+        self.reported = False
 
     def __call__(self, record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.EDQUOT):
             self.usual(record)
-        elif not self.said:
-            self.said = True
-            print(f"{self.file}: {error.strerror}; what is said from here on is missing there", file=sys.stderr)
+        elif not self.reported:
+            self.reported = True
+            print(f"{self.file}: {error.strerror}; log lines from here on are missing there", file=sys.stderr)

@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -20,9 +23,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from surrogate_modeling.common.atomic_file import full_disk
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.passwords import without_passwords
+from surrogate_modeling.common.run_log import hide_passwords_in_logs
 from surrogate_modeling.config.quoting import quoted
 
 # What a user can mend: of ours, and what Hydra and OmegaConf say of a configuration.
+NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
 REFUSALS = (UserError, HydraException, OmegaConfBaseException)
 
 
@@ -35,14 +41,16 @@ def run_command(main: Callable[[], Any]) -> int:
     # Else Hydra prints its own many-line form and exits by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = quoted(sys.argv[1:])
+    sys.excepthook = _show_fault
     try:
         main()
     except REFUSALS as error:
         return refuse(_message(error))
     except OSError as error:
-        if (refusal := full_disk(error, Path.cwd())) is None:
+        refusal = full_disk(error, Path.cwd())
+        if refusal is None and error.errno not in NO_RIGHTS:
             raise
-        return refuse(str(refusal))
+        return refuse(str(refusal) if refusal else _no_rights(error))
     except (ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
         if not _raised_by_hydra(error):
             raise
@@ -51,6 +59,18 @@ def run_command(main: Callable[[], Any]) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _no_rights(error: OSError) -> str:
+    return (
+        f"{error.filename}: {error.strerror}; give folders of your own: hydra.run.dir=<folder> "
+        "(of a search hydra.sweep.dir=<folder>), and MLFLOW_TRACKING_URI=sqlite:///<file>"
+    )
+
+
+def _show_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a fault of ours as Python does, without passwords."""
+    sys.stderr.write(without_passwords("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _raised_by_hydra(error: BaseException) -> bool:
@@ -64,13 +84,14 @@ def _raised_by_hydra(error: BaseException) -> bool:
 
 def refuse(message: str) -> int:
     """Say what is wrong; returns the exit code for it."""
-    print(f"error: {message}", file=sys.stderr)
+    print(without_passwords(f"error: {message}"), file=sys.stderr)
     return 2
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
     """Say a refusal inside a Hydra task at once; in a search it is passed on, and fails the trial only."""
+    hide_passwords_in_logs()
     try:
         yield
     except REFUSALS as error:

@@ -12,7 +12,7 @@ from surrogate_modeling.common.atomic_file import NotWritten, full_disk
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.common.paths import PROJECT_ROOT
-from surrogate_modeling.common.run_log import say_full_disk_once, warnings_counted
+from surrogate_modeling.common.run_log import report_full_disk_once, warnings_counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.experiment.assignment import Pruned
 from surrogate_modeling.tracking.journal import recorded_tags
@@ -50,7 +50,7 @@ def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> R
 def recorded(run: Run) -> Iterator[Run]:
     """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
     status, can_go_on = "FINISHED", False
-    say_full_disk_once()
+    report_full_disk_once()
     with warnings_counted() as warned:
         try:
             with terminated_as_interrupt():
@@ -82,7 +82,7 @@ def _end(run: Run, status: str, can_go_on: bool) -> None:
         log.info("%s; artifacts are in %s", status, place)
     else:
         log.warning(
-            "%s, but the tracking store could not be reached; the run waits in %s. Send it with: pdm run send %s",
+            "%s, but the run is not in the tracking store yet; it waits in %s. Send it with: pdm run send %s",
             status, folder, folder,
         )  # fmt: skip
     if can_go_on:

@@ -1,0 +1,84 @@
+"""Passwords stay out of what Hydra writes of a command: ``.hydra/hydra.yaml`` and its like, and jobs of launchers."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from surrogate_modeling.common.passwords import has_password
+from surrogate_modeling.config.refusals import refuse
+
+PREFIX = "SURROGATE_"
+INTERPOLATION = re.compile(r"\$\{[^{}]*\}")
+
+
+class PasswordsInEnvironment(Callback):
+    """Before anything is written, puts each address with a password into the environment of this process.
+
+    The configuration then holds ``${oc.env:...}`` for it. Processes that a launcher starts inherit the environment.
+    """
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra for a single run."""
+        move_passwords(config)
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Called by Hydra for ``-m``, before the sweeper is made."""
+        move_passwords(config)
+
+
+def move_passwords(config: DictConfig) -> None:
+    """Replace addresses with passwords by interpolations of the environment, in the tree and in what was typed.
+
+    Args:
+        config: Hydra's whole configuration, changed in place. A password that nothing can stand for, such as one in a
+            search space, ends the process with a message.
+    """
+    tree: Any = OmegaConf.to_container(config, resolve=False)
+    typed: dict[str, list[str]] = {group: tree["hydra"]["overrides"][group] for group in ("hydra", "task")}
+    with read_write(config), read_write(config.hydra), open_dict(config.hydra):
+        for key, value in _leaves(tree):
+            if key.startswith("hydra.overrides.") or not _is_secret(value):
+                continue
+            name = PREFIX + re.sub(r"\W", "_", key).upper()
+            os.environ[name] = str(OmegaConf.select(config, key))
+            stand_in = f"${{oc.env:{name}}}"
+            OmegaConf.update(config, key, stand_in)
+            _replace(typed["hydra" if key.startswith("hydra.") else "task"], key, stand_in)
+        left = [override.partition("=")[0] for group in typed.values() for override in group if _is_secret(override)]
+        if left:
+            # Hydra makes warnings of what its callbacks raise.
+            keys = ", ".join(left)
+            sys.exit(refuse(f"{keys}: holds a password; put the address in the environment and give ${{oc.env:NAME}}"))
+        for group, overrides in typed.items():
+            config.hydra.overrides[group] = overrides
+
+
+def _is_secret(value: object) -> bool:
+    return isinstance(value, str) and has_password(INTERPOLATION.sub("", value))
+
+
+def _replace(overrides: list[str], key: str, stand_in: str) -> None:
+    """What was typed for a key; a value from a file gets an override, because each trial reads the file again."""
+    found = [i for i, override in enumerate(overrides) if override.partition("=")[0].lstrip("+") == key]
+    for i in found:
+        overrides[i] = f"{overrides[i].partition('=')[0]}={stand_in}"
+    if not found:
+        overrides.append(f"{key}={stand_in}")
+
+
+def _leaves(tree: Any, key: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(tree, dict):
+        for name, value in tree.items():
+            yield from _leaves(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(tree, list):
+        for i, value in enumerate(tree):
+            yield from _leaves(value, f"{key}.{i}")
+    else:
+        yield key, tree
