@@ -27,8 +27,8 @@ from surrogate_modeling.common.passwords import without_passwords
 from surrogate_modeling.common.run_log import hide_passwords_in_logs
 from surrogate_modeling.config.quoting import quoted
 
-# What a user can mend: of ours, and what Hydra and OmegaConf say of a configuration.
 NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
+# What a user can mend: of ours, and what Hydra and OmegaConf say of a configuration.
 REFUSALS = (UserError, HydraException, OmegaConfBaseException)
 
 
