@@ -125,7 +125,7 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, cache_folder: Path, count
     assert [entry.read_bytes() for entry in entries(cache_folder)] == whole
 
 
-CASE = GridCase(("a", "圧力"), ("-", "MPa"), np.arange(5.0), np.arange(10, dtype=np.float32).reshape(5, 2), "d" * 64)
+CASE = GridCase.of(("a", "圧力"), ("-", "MPa"), np.arange(5.0), np.arange(10.0).reshape(5, 2), "d" * 64)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)

@@ -71,7 +71,7 @@ def test_a_checkpoint_on_a_full_disk_leaves_the_one_before(small_disk: Path) -> 
 
 def test_a_case_that_does_not_fit_is_not_cached(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = 20_000
-    case = GridCase(("a",), ("-",), np.arange(rows, dtype=float), np.zeros((rows, 1), np.float32), "digest")
+    case = GridCase.of(("a",), ("-",), np.arange(rows, dtype=float), np.zeros((rows, 1)), "digest")
     save_entry(small_disk / "one.case", case)
     assert "could not cache" in caplog.text
     assert load_entry(small_disk / "one.case") is None

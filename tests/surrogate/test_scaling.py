@@ -25,7 +25,7 @@ def test_a_small_swing_on_a_high_level_is_a_signal() -> None:
 
 
 @pytest.mark.parametrize("level", [0.0, 3.0, -1e7, 101325.7, 1e-30])
-def test_constant_columns_are_scaled_by_one(level: float) -> None:
+def test_constant_columns_are_scaled_by_one_and_not_seen(level: float) -> None:
     cases = [np.full((rows, 2), level, np.float32) for rows in (20, 1000)]
     for case in cases:
         case[:, 1] = np.arange(len(case))
@@ -33,6 +33,24 @@ def test_constant_columns_are_scaled_by_one(level: float) -> None:
     assert scaling.fit(cases) == [0]
     assert float(scaling.scale[0]) == 1.0
     assert float(scaling.mean[0]) == pytest.approx(level, rel=1e-6)
+    moved = torch.tensor([[level + 1e5, 0.0]])
+    assert float(scaling.standardise(moved)[0, 0]) == 0.0
+    assert float(scaling.restore(torch.zeros(1, 2))[0, 0]) == pytest.approx(level, rel=1e-6)
+
+
+def test_offsets_are_taken_off_in_double() -> None:
+    """1e12 + 1e4 i: the standardised values are those of 1e4 i."""
+    rows = 1e4 * np.arange(10.0)
+    plain, shifted = Standardizer(1), Standardizer(1, [1e12 + 4e4])
+    plain.fit([rows.astype(np.float32)[:, None]])
+    shifted.fit([(rows - 4e4).astype(np.float32)[:, None]])
+    values = torch.from_numpy(1e12 + rows)[:, None]
+    standard = shifted.standardise(values)
+    assert standard.dtype == torch.float32
+    torch.testing.assert_close(standard[:, 0], plain.standardise(torch.from_numpy(rows).float()[:, None])[:, 0])
+    torch.testing.assert_close(shifted.restore(standard), values, rtol=0, atol=0.1)
+    assert (float(shifted.low[0]), float(shifted.high[0])) == (1e12, 1e12 + 9e4)
+    assert float(shifted.level[0]) == 1e12 + 4.5e4
 
 
 def test_constant_within_each_case_but_not_among_them() -> None:

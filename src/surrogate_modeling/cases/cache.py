@@ -19,7 +19,7 @@ from surrogate_modeling.cases.grid import GridCase
 from surrogate_modeling.common.atomic_file import NotWritten, write_whole
 
 log = logging.getLogger(__name__)
-FORMAT = "case-cache-2"
+FORMAT = "case-cache-3"
 
 
 def entry_path(folder: Path, case_file: Path, decimation: str) -> Path:
@@ -43,7 +43,8 @@ def load_entry(path: Path) -> GridCase | None:
         # Copied, else it would keep the whole content in memory when the values are no longer needed.
         time = np.frombuffer(body, np.float64, rows).copy()
         values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
-        return GridCase(tuple(header["names"]), tuple(header["units"]), time, values, header["digest"])
+        low, high = np.array(header["low"]), np.array(header["high"])
+        return GridCase(tuple(header["names"]), tuple(header["units"]), time, values, low, high, header["digest"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
@@ -62,6 +63,8 @@ def save_entry(path: Path, case: GridCase) -> None:
         "names": case.names,
         "units": case.units,
         "rows": len(case.time),
+        "low": case.low.tolist(),
+        "high": case.high.tolist(),
         "digest": case.digest,
     }
     content = json.dumps(header).encode() + b"\n" + body

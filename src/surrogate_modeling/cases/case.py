@@ -16,7 +16,15 @@ from surrogate_modeling.cases.channels import Channels
 
 @dataclass(frozen=True)
 class Case:
-    """One simulation: time (T,) [s] and values (T, F) float32, controls first, in physical units."""
+    """One simulation.
+
+    Attributes:
+        name: of its file, without the ending.
+        time: (T,) [s].
+        values: (T, F) float32, controls first, less ``channels.offsets``: what is held in memory and trained on.
+            Everything else takes the columns below, which are in their units.
+        channels: the columns.
+    """
 
     name: str
     time: np.ndarray
@@ -26,16 +34,17 @@ class Case:
     @property
     def controls(self) -> np.ndarray:
         """Controls of all rows (T, C)."""
-        return self.values[:, : len(self.channels.controls)]
+        return self.channels.physical(self.values[:, : len(self.channels.controls)])
 
     @property
     def outputs(self) -> np.ndarray:
         """Predicted columns of all rows (T, P)."""
-        return self.values[:, len(self.channels.controls) :]
+        return self.truth(len(self.values))
 
     def truth(self, rows: int) -> np.ndarray:
         """Predicted columns of the last rows (rows, P), which a free run is compared with."""
-        return self.outputs[len(self.values) - rows :]
+        controls = len(self.channels.controls)
+        return self.channels.physical(self.values[len(self.values) - rows :, controls:], controls)
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,43 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from surrogate_modeling.common.errors import UserError
 
 
 @dataclass(frozen=True)
 class Channels:
-    """Names and units of the columns, in the order controls then predicted, and which predicted ones are targets."""
+    """The columns of a case, in the order controls then predicted.
+
+    Attributes:
+        controls: their names.
+        predicted: the names of the others.
+        targets: predicted columns people ask for.
+        units: unit of each column.
+        offsets: what is taken off each column before it is held in float32, which would round a small variation on a
+            large level away; 0 for most columns. None: nothing is taken off any column.
+    """
 
     controls: tuple[str, ...]
     predicted: tuple[str, ...]
     targets: tuple[str, ...]
     units: dict[str, str]
+    offsets: tuple[float, ...] | None = None
+
+    def held(self, values: np.ndarray, first: int = 0) -> np.ndarray:
+        """Columns (..., N) from ``first`` on as cases hold them: the offsets taken off in double, then float32."""
+        offsets = self._offsets(first, values.shape[-1])
+        return np.asarray(values if offsets is None else values - offsets, np.float32)
+
+    def physical(self, values: np.ndarray, first: int = 0) -> np.ndarray:
+        """Columns (..., N) from ``first`` on as cases hold them, in their units; float64 where an offset was off."""
+        offsets = self._offsets(first, values.shape[-1])
+        return values if offsets is None else values + offsets
+
+    def _offsets(self, first: int, count: int) -> np.ndarray | None:
+        offsets = np.array((self.offsets or ())[first : first + count])
+        return offsets if offsets.any() else None
 
     @property
     def target_indices(self) -> list[int]:

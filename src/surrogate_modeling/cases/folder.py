@@ -25,6 +25,7 @@ from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, parse_case
 from surrogate_modeling.cases.channels import Roles, assign_roles
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, decimate, grid_problems
+from surrogate_modeling.cases.offsets import common_offsets
 from surrogate_modeling.cases.problems import Problem, _problem_message
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.common.errors import UserError
@@ -88,12 +89,22 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     if problems or step is None:
         place = {file: i for i, file in enumerate(files)}
         raise UserError(_problem_message(folder, sorted(problems, key=lambda problem: place[problem.file])))
+    offsets = common_offsets(*_extremes([case for _, case in read]))
+    for i, (_, case) in enumerate(read):
+        rows.shift(i, case.offsets - offsets)
     channels = assign_roles(read[0][1].names, read[0][1].units, roles)
     digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
     order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
+    if offsets.any():
+        channels = replace(channels, offsets=tuple(offsets[order].tolist()))
     table = rows.table([file.stem for file, _ in read], order)
     cases = [Case(file.stem, case.time, table.rows_of(file.stem, len(case.time)), channels) for file, case in read]
     return CaseSet(cases, channels, step, digest[:16], table)
+
+
+def _extremes(read: Sequence[GridCase]) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value (F,) of each column over all cases."""
+    return np.min([case.low for case in read], axis=0), np.max([case.high for case in read], axis=0)
 
 
 def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[GridCase | Refusal]:
@@ -178,11 +189,10 @@ def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
     problems = grid_problems(file, raw, grid)
     if problems:
         return Refusal(problems, Header(file, raw.names, raw.units))
-    if grid.step is None:
-        time, values = raw.time, raw.values.astype(np.float32)
-    else:
-        time, values = decimate(raw.time, raw.values, grid.step)
-    case = GridCase(raw.names, raw.units, time, values, hashlib.sha256(body).hexdigest())
+    time, values = raw.time, raw.values
+    if grid.step is not None:
+        time, values = decimate(time, values, grid.step)
+    case = GridCase.of(raw.names, raw.units, time, values, hashlib.sha256(body).hexdigest())
     save_entry(entry, case)
     return case
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from surrogate_modeling.cases.case_file import RawCase
+from surrogate_modeling.cases.offsets import case_offsets
 from surrogate_modeling.cases.problems import Problem, line_ranges
 
 # Steps of a case that is not decimated may differ by this share: clocks of loggers jitter.
@@ -18,13 +20,40 @@ MOST_GRID_ROWS = 10_000_000
 
 @dataclass(frozen=True)
 class GridCase:
-    """One case on its time grid: time (T,) float64 [s], values (T, F) float32, digest of the file it came from."""
+    """One case on its time grid.
+
+    Attributes:
+        names: of the columns after time.
+        units: of the same.
+        time: (T,) float64 [s].
+        values: (T, F) float32, less :attr:`offsets`.
+        low: (F,) float64, smallest value of each column.
+        high: (F,) float64, largest.
+        digest: of the file it came from.
+    """
 
     names: tuple[str, ...]
     units: tuple[str, ...]
     time: np.ndarray
     values: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     digest: str
+
+    @classmethod
+    def of(
+        cls, names: tuple[str, ...], units: tuple[str, ...], time: np.ndarray, values: np.ndarray, digest: str
+    ) -> Self:
+        """From values (T, F) float64 in their units."""
+        low, high = values.min(axis=0), values.max(axis=0)
+        offsets = case_offsets(low, high)
+        held = (values - offsets if offsets.any() else values).astype(np.float32)
+        return cls(names, units, time, held, low, high, digest)
+
+    @property
+    def offsets(self) -> np.ndarray:
+        """What is taken off each column (F,)."""
+        return case_offsets(self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -111,7 +140,7 @@ def decimate(time: np.ndarray, values: np.ndarray, step: float) -> tuple[np.ndar
         step: d [s].
 
     Returns:
-        Grid (K,) float64, computed as t0 + k d, and the values on it (K, F) float32.
+        Grid (K,), computed as t0 + k d, and the values on it (K, F), both float64.
     """
     # A clock that counts from 1970 resolves 2e-7 s only: its own rounding must not cost the last point either.
     rounding = 2 * np.spacing(max(abs(time[0]), abs(time[-1]))) / step
@@ -120,4 +149,4 @@ def decimate(time: np.ndarray, values: np.ndarray, step: float) -> tuple[np.ndar
     left = np.clip(np.searchsorted(time, grid, side="right") - 1, 0, len(time) - 2)
     weight = np.clip((grid - time[left]) / (time[left + 1] - time[left]), 0.0, 1.0)[:, None]
     start = values[left]
-    return grid, (start + weight * (values[left + 1] - start)).astype(np.float32)
+    return grid, start + weight * (values[left + 1] - start)

@@ -44,6 +44,12 @@ class Rows:
         self._array[self._ends[-1] : end] = values
         self._ends.append(end)
 
+    def shift(self, case: int, by: np.ndarray) -> None:
+        """Add ``by`` (F,) to the columns of a case, in double."""
+        rows = self._array[self._ends[case] : self._ends[case + 1]]
+        for column in np.flatnonzero(by):
+            rows[:, column] = rows[:, column] + by[column]
+
     def table(self, names: Sequence[str], order: Sequence[int]) -> RowTable:
         """The array, its columns put in this order; no case can be added after that.
 

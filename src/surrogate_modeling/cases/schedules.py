@@ -104,6 +104,7 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
         return problems
     columns = [raw.names.index(name) for name in (*channels.controls, *channels.predicted)]
     time, values, known = _on_grid(raw.time, raw.values[:, columns], len(channels.controls), demands.step)
+    values = channels.held(values)
     given = known[len(channels.controls) :]
     if len(time) <= demands.in_len:
         return [
@@ -168,7 +169,7 @@ def _on_grid(
         Grid (K,), values (K, F) with NaN beyond, and how many rows of each column are there.
     """
     grid, driven = decimate(time, values[:, :controls], step)
-    on_grid = np.full((len(grid), values.shape[1]), np.nan, np.float32)
+    on_grid = np.full((len(grid), values.shape[1]), np.nan)
     on_grid[:, :controls] = driven
     known = [len(grid)] * controls
     for column in range(controls, values.shape[1]):

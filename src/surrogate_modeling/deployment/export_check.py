@@ -58,7 +58,9 @@ def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> T
     """
     rng = np.random.default_rng(0)
     sizes = surrogate.description.sizes
-    mean, scale = surrogate.scaling.mean.cpu().numpy(), surrogate.scaling.scale.cpu().numpy()
+    scaling = surrogate.scaling
+    level, scale = scaling.level.cpu().numpy(), scaling.scale.cpu().numpy()
+    number = np.float64 if any(scaling.offsets) else np.float32
     total = sizes.in_len + rows
     jumps = rng.normal(size=(cases, -(-total // HELD_ROWS), sizes.controls))
     controls = np.repeat(jumps, HELD_ROWS, axis=1)[:, :total]
@@ -66,8 +68,8 @@ def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> T
         size=(cases, sizes.in_len, sizes.predicted)
     )
     return (
-        (initial * scale[sizes.controls :] + mean[sizes.controls :]).astype(np.float32),
-        (controls * scale[: sizes.controls] + mean[: sizes.controls]).astype(np.float32),
+        (initial * scale[sizes.controls :] + level[sizes.controls :]).astype(number),
+        (controls * scale[: sizes.controls] + level[: sizes.controls]).astype(number),
     )
 
 

@@ -124,8 +124,9 @@ def _require_packages() -> None:
 
 def _steps(surrogate: Surrogate) -> dict[str, Graph]:
     sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_step
-    given = {"past": torch.zeros(2, sizes.in_len, sizes.controls + sizes.predicted)}
-    control = torch.zeros(2, sizes.controls) if rows == 1 else torch.zeros(2, rows, sizes.controls)
+    number = surrogate.scaling.number
+    given = {"past": torch.zeros(2, sizes.in_len, sizes.controls + sizes.predicted, dtype=number)}
+    control = torch.zeros(2, *([] if rows == 1 else [rows]), sizes.controls, dtype=number)
     moved = {"state": torch.zeros(2, surrogate.network.state_size), "control": control}
     return {
         "start": Graph(Start(surrogate), given, ["state"], _batches(given)),
@@ -137,8 +138,8 @@ def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
     sizes = surrogate.description.sizes
     require_single_rows(surrogate, "form=trajectory")
     inputs = {
-        "initial": torch.zeros(2, sizes.in_len, sizes.predicted),
-        "controls": torch.zeros(2, sizes.in_len + TRAJECTORY_ROWS, sizes.controls),
+        "initial": torch.zeros(2, sizes.in_len, sizes.predicted, dtype=surrogate.scaling.number),
+        "controls": torch.zeros(2, sizes.in_len + TRAJECTORY_ROWS, sizes.controls, dtype=surrogate.scaling.number),
     }
     free = {"initial": {0: "batch"}, "controls": {0: "batch", 1: "rows"}}
     return {"trajectory": Graph(Trajectory(surrogate), inputs, ["predicted"], free)}

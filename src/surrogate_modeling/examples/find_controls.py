@@ -48,7 +48,7 @@ def find_controls(
     description, in_len = surrogate.description, surrogate.description.in_len
     column = description.channels.predicted.index(target)
     scale = float(surrogate.predicted_scale[column])
-    low, high = (part[: controls.shape[1]] for part in (surrogate.scaling.low, surrogate.scaling.high))
+    low, high = (part[: controls.shape[1]].to(controls) for part in (surrogate.scaling.low, surrogate.scaling.high))
     ahead = len(controls) - in_len
 
     def trajectory(levels: Tensor) -> tuple[Tensor, Tensor]:

@@ -28,7 +28,7 @@ from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, make_network
 from surrogate_modeling.surrogate.scaling import Standardizer
 
-FORMAT = "surrogate-3"
+FORMAT = "surrogate-4"
 
 
 class Surrogate(nn.Module):
@@ -38,7 +38,8 @@ class Surrogate(nn.Module):
         super().__init__()
         self.description = description
         self.network = make_network(description)
-        self.scaling = Standardizer(description.sizes.controls + description.sizes.predicted)
+        columns = description.sizes.controls + description.sizes.predicted
+        self.scaling = Standardizer(columns, description.channels.offsets)
         self.band: Band | None = None
 
     @property
@@ -200,7 +201,7 @@ class Surrogate(nn.Module):
         return run_batches(cases, self.description.in_len, run)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
-        return torch.as_tensor(np.asarray(values, np.float32), device=self.device)
+        return torch.as_tensor(values, dtype=self.scaling.number, device=self.device)
 
     def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
         """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""

@@ -1,62 +1,95 @@
-"""Standardisation, and the range of the training rows, that travel with the network."""
+"""Standardisation, and the range of the training rows, that travel with the network.
+
+Shape letters: T rows of a case, F columns.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-# A spread this small against the largest value is float32 rounding, not a signal.
+# A spread this small against the largest value held is float32 rounding, not a signal. What float64 can tell apart is
+# held less an offset, so that its spread is not small against what is held.
 CONSTANT_SPREAD = 1e-6
 
 
 class Standardizer(nn.Module):
-    """z = (x - mean) / scale per column, with mean and scale as buffers (F,).
+    """z = (x - offset - mean) / scale per column (F,), fitted on the training rows.
 
-    ``low`` and ``high`` (F,) are the smallest and largest training value: beyond them a network extrapolates. They are
-    NaN until fitted.
+    A column that is constant there has z = 0 whatever it does later: the network never saw it move, so its weights on
+    it mean nothing.
+
+    Attributes:
+        mean: of the column less its offset.
+        scale: standard deviation (population form); 1 for a constant column.
+        divisor: the scale; infinite for a constant column.
+        low: smallest training value in the column's unit, float64; beyond it a network extrapolates. NaN until fitted.
+        high: largest.
+
+    Args:
+        columns: F.
+        offsets: (F,) taken off in double, as in the cases (see ``Channels.offsets``); None for none.
     """
 
     mean: Tensor
     scale: Tensor
+    divisor: Tensor
     low: Tensor
     high: Tensor
+    offset: Tensor
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, offsets: Sequence[float] | None = None) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(columns))
         self.register_buffer("scale", torch.ones(columns))
-        self.register_buffer("low", torch.full((columns,), torch.nan))
-        self.register_buffer("high", torch.full((columns,), torch.nan))
+        self.register_buffer("divisor", torch.ones(columns))
+        self.register_buffer("low", torch.full((columns,), torch.nan, dtype=torch.float64))
+        self.register_buffer("high", torch.full((columns,), torch.nan, dtype=torch.float64))
+        self.offsets = tuple(offsets or [0.0] * columns)
+        self.register_buffer("offset", torch.tensor(self.offsets, dtype=torch.float64), persistent=False)
+
+    @property
+    def level(self) -> Tensor:
+        """Training mean (F,) in the columns' units, float64."""
+        return self.offset + self.mean
+
+    @property
+    def number(self) -> torch.dtype:
+        """Of physical values without loss: float32, or float64 where offsets are taken off."""
+        return torch.float64 if any(self.offsets) else torch.float32
 
     def fit(self, cases: Iterable[np.ndarray]) -> list[int]:
-        """Take mean and standard deviation (population form) and range from training rows, each case (T, F).
+        """Take mean, standard deviation and range from training rows, each case (T, F) less the offsets.
 
         Returns:
-            Columns that are constant over the training rows; they are scaled by 1.
+            Columns that are constant over the training rows.
         """
         arrays = list(cases)
         rows = sum(len(array) for array in arrays)
         mean = sum(array.sum(axis=0, dtype=np.float64) for array in arrays) / rows
         # Two passes: the sum of squares alone would lose a small spread on a large level (pressure in Pa).
         variance = sum(((array - mean) ** 2).sum(axis=0) for array in arrays) / rows
-        low = np.min([array.min(axis=0) for array in arrays], axis=0)
-        high = np.max([array.max(axis=0) for array in arrays], axis=0)
-        largest = np.maximum(np.abs(low), np.abs(high))
+        low = np.min([array.min(axis=0) for array in arrays], axis=0).astype(np.float64)
+        high = np.max([array.max(axis=0) for array in arrays], axis=0).astype(np.float64)
         spread = np.sqrt(variance)
-        constant = spread <= CONSTANT_SPREAD * largest
-        self.low.copy_(torch.as_tensor(low, dtype=torch.float32))
-        self.high.copy_(torch.as_tensor(high, dtype=torch.float32))
+        constant = spread <= CONSTANT_SPREAD * np.maximum(np.abs(low), np.abs(high))
+        self.low.copy_(self.offset.cpu() + torch.as_tensor(low))
+        self.high.copy_(self.offset.cpu() + torch.as_tensor(high))
         self.mean.copy_(torch.as_tensor(mean, dtype=torch.float32))
         self.scale.copy_(torch.as_tensor(np.where(constant, 1.0, spread), dtype=torch.float32))
+        self.divisor.copy_(torch.as_tensor(np.where(constant, np.inf, self.scale.cpu().numpy()), dtype=torch.float32))
         return np.flatnonzero(constant).tolist()
 
     def standardise(self, values: Tensor, columns: slice = slice(None)) -> Tensor:
         """Physical to standardised units, on the last dimension."""
-        return (values - self.mean[columns]) / self.scale[columns]
+        if any(self.offsets):
+            values = (values - self.offset[columns]).to(self.mean.dtype)
+        return (values - self.mean[columns]) / self.divisor[columns]
 
     def restore(self, values: Tensor, columns: slice = slice(None)) -> Tensor:
-        """Standardised to physical units, on the last dimension."""
-        return values * self.scale[columns] + self.mean[columns]
+        """Standardised to physical units, on the last dimension; float64 where offsets were taken off."""
+        held = values * self.scale[columns] + self.mean[columns]
+        return held + self.offset[columns] if any(self.offsets[columns]) else held

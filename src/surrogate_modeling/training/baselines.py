@@ -52,6 +52,7 @@ class FilterRidge:
         self.scaling = scaling
         self.mean = scaling.mean.cpu().numpy().astype(np.float64)
         self.scale = scaling.scale.cpu().numpy().astype(np.float64)
+        self.divisor = scaling.divisor.cpu().numpy().astype(np.float64)
         self.in_len, self.controls = in_len, controls
         self.time_constants: tuple[float, ...] = TIME_CONSTANTS
         self.penalty = PENALTIES[0]
@@ -83,7 +84,10 @@ class FilterRidge:
         """(H, P) per case in physical units, float32."""
         scale, mean = self.scale[self.controls :], self.mean[self.controls :]
         standard = (np.take(self._features(case), self._used, axis=1) @ self._weights + self._offset for case in cases)
-        return [(rows * scale + mean).astype(np.float32) for rows in standard]
+        return [
+            case.channels.physical((rows * scale + mean).astype(np.float32), self.controls)
+            for case, rows in zip(cases, standard, strict=True)
+        ]
 
     def _choose(
         self,
@@ -123,7 +127,7 @@ class FilterRidge:
         return kept, float(errors[kept, k])
 
     def _standardised(self, case: Case) -> np.ndarray:
-        return (case.values - self.mean) / self.scale
+        return (case.values - self.mean) / self.divisor
 
     def _features(self, case: Case, stride: int = 1) -> np.ndarray:
         """Of every ``stride``-th predicted row, (H, N): as ``FilterRegression`` computes them, in its order."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
+
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.scaling import CONSTANT_SPREAD
 from surrogate_modeling.training.fit import is_of_memory
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 
@@ -42,11 +45,37 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
         raise UserError(
             f"model: a network of these sizes does not fit the memory ({first_line(error)}); use smaller ones"
         ) from None
-    constant = surrogate.scaling.fit(case.values for case in split.training)
-    if constant:
-        columns = (*case_set.channels.controls, *case_set.channels.predicted)
-        log.warning("constant over the training cases, scaled by 1: %s", ", ".join(columns[i] for i in constant))
+    for message in fit_scaling(surrogate, split):
+        log.warning("%s", message)
     return surrogate
+
+
+def fit_scaling(surrogate: Surrogate, split: CaseSplit) -> list[str]:
+    """Fit the scaling on the training cases; returns what to say of columns that are constant there."""
+    constant = surrogate.scaling.fit(case.values for case in split.training)
+    channels = surrogate.description.channels
+    names = (*channels.controls, *channels.predicted)
+    others = (*split.validation, *split.test)
+    messages, still = [], []
+    for i in constant:
+        kept = float(surrogate.scaling.mean[i])
+        tolerance = CONSTANT_SPREAD * abs(kept)
+        moves = [case for case in others if np.abs(case.values[:, i].astype(np.float64) - kept).max() > tolerance]
+        if not moves:
+            still.append(repr(names[i]))
+            continue
+        rows = channels.physical(moves[0].values[:, i : i + 1], i)
+        reached = " to ".join(dict.fromkeys(f"{float(edge):.6g}" for edge in (rows.min(), rows.max())))
+        effect = "has no effect on what is predicted" if i < len(channels.controls) else "is predicted as that"
+        messages.append(
+            f"column {names[i]!r} is {float(surrogate.scaling.level[i]):.6g} throughout the training cases and "
+            f"{reached} in {moves[0].name!r}"
+            f"{f' (and it moves in {len(moves) - 1} more)' if len(moves) > 1 else ''}: the network never saw it move, "
+            f"so it {effect}; train on cases in which it moves, or leave the column out"
+        )
+    if still:
+        messages.append(f"constant over all cases, not seen by the network: {', '.join(still)}")
+    return messages
 
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:

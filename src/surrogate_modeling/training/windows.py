@@ -56,7 +56,7 @@ class WindowDataset(Dataset[Batch]):
     ) -> None:
         self.in_len, self.horizon, self.controls = in_len, horizon, len(cases[0].channels.controls)
         # Multiplying takes half the time of dividing, and differs by one rounding.
-        self.mean, self.factor = scaling.mean.clone(), scaling.scale.reciprocal()
+        self.mean, self.factor = scaling.mean.clone(), scaling.divisor.reciprocal()
         table = table or RowTable.of(cases)
         self.rows, firsts = torch.from_numpy(table.values), [table.first[case.name] for case in cases]
         lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]

@@ -139,7 +139,7 @@ def _start_values(surrogate: Surrogate, real: Sequence[Trajectories]) -> np.ndar
     """Initial rows (in_len, F)."""
     in_len = surrogate.description.in_len
     if not real:
-        return np.tile(surrogate.scaling.mean.numpy(), (in_len, 1))
+        return np.tile(surrogate.scaling.level.numpy(), (in_len, 1))
     initial, controls = real[0]
     return np.hstack((controls[0, :in_len], initial[0]))
 

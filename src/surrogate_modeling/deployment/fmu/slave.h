@@ -55,14 +55,14 @@ static void set_start_values(State *s)
 
 static float standardised(double value, int column)
 {
-    return ((float)value - mean[column]) / scale[column];
+    return ((float)(value - offset[column]) - mean[column]) / divisor[column];
 }
 
 /* Standardised output of the network -> the outputs of the slave. */
 static void restore(State *s, const float *row)
 {
     for (int j = 0; j < PREDICTED; j++)
-        s->predicted[j] = row[j] * scale[CONTROLS + j] + mean[CONTROLS + j];
+        s->predicted[j] = (double)(row[j] * scale[CONTROLS + j] + mean[CONTROLS + j]) + offset[CONTROLS + j];
 }
 
 static const char *end_initialization(Slave *m)

@@ -67,6 +67,8 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
             f'#define STEP {description.step!r}\n#define STEP_TEXT "{description.step:g}"',
             c_array("mean", surrogate.scaling.mean),
             c_array("scale", surrogate.scaling.scale),
+            c_array("divisor", surrogate.scaling.divisor),
+            f"static const double offset[{columns}] = {{\n{_doubles(surrogate.scaling.offset[None])}\n}};",
             f"static const double start_values[{start.size}] = {{\n{_doubles(torch.from_numpy(start))}\n}};",
             *constants.text,
             *(function.text for function in functions),
