@@ -1,5 +1,7 @@
 """Small surrogates of every kind, for the tests of exports."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -47,12 +49,16 @@ STACKED = ("don-stacked", "ssm-stacked")
 IN_LEN, STEP = 4, 0.5
 
 
-def make(name: str, out_len: int = 1, increment: bool = False) -> Surrogate:
-    """With random weights; ``increment`` also feeds back the targets only; ``<name>-stacked`` is half a regression."""
+def make(name: str, out_len: int = 1, increment: bool = False, level: float = 0.0) -> Surrogate:
+    """With random weights; ``increment`` also feeds back the targets only; ``<name>-stacked`` is half a regression.
+
+    The second control and the first predicted column stand on a level, that is held apart.
+    """
     torch.manual_seed(1)
     name, stacked = name.removesuffix("-stacked"), name.endswith("-stacked")
     recipe = (Output.increment, Feedback.targets) if increment else (Output.absolute, Feedback.all)
-    surrogate = Surrogate(Description(SMALL[name], CHANNELS, IN_LEN, out_len, STEP, *recipe)).eval()
+    channels = replace(CHANNELS, offsets=(0.0, level, level, 0.0, 0.0)) if level else CHANNELS
+    surrogate = Surrogate(Description(SMALL[name], channels, IN_LEN, out_len, STEP, *recipe)).eval()
     surrogate.scaling.fit([np.random.default_rng(0).normal(MEAN, SPREAD, (50, 5)).astype(np.float32)])
     for weight in surrogate.network.parameters():
         # What a network adds to its start in closed form begins at zero.

@@ -86,6 +86,13 @@ def either(request: pytest.FixtureRequest) -> Path:
     return path
 
 
+def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) -> None:
+    surrogate = make("don", level=1e12)
+    difference = export_fmu(surrogate, tmp_path / "model.fmu")
+    assert difference is not None
+    assert difference.standardised < 1e-5
+
+
 def test_names_units_start_values_and_sources(lstm: Path) -> None:
     surrogate = make("lstm")
     initial, controls = check_cases(surrogate, cases=1, rows=20)

@@ -79,7 +79,7 @@ def analyse(cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scor
         error = np.abs(given.astype(np.float64) - case.truth(count)) / scores.scale
         growth[i, :count] = np.where(np.isfinite(error), np.minimum(error, LARGEST), np.inf)
         position[i, :count] = known.position(case.controls[-count:])
-        before = known.position(case.values[:-count])
+        before = known.position(np.hstack((case.controls[:-count], case.outputs[:-count])))
         reach[i] = max(position[i, :count].max(), before.max(initial=0.0))
     return ErrorAnalysis(scores, time, growth, position, reach)
 
