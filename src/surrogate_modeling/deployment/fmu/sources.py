@@ -68,8 +68,8 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
             c_array("mean", surrogate.scaling.mean),
             c_array("scale", surrogate.scaling.scale),
             c_array("divisor", surrogate.scaling.divisor),
-            f"static const double offset[{columns}] = {{\n{_doubles(surrogate.scaling.offset[None])}\n}};",
-            f"static const double start_values[{start.size}] = {{\n{_doubles(torch.from_numpy(start))}\n}};",
+            _doubles("offset", surrogate.scaling.offset[None]),
+            _doubles("start_values", torch.from_numpy(start)),
             *constants.text,
             *(function.text for function in functions),
             "",
@@ -77,5 +77,7 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
     )
 
 
-def _doubles(values: Tensor) -> str:
-    return ",\n".join(", ".join(f"{value:.17g}" for value in row) for row in values.double().tolist())
+def _doubles(name: str, values: Tensor) -> str:
+    """A constant array of doubles, a line per row of (R, F)."""
+    body = ",\n".join(", ".join(f"{value:.17g}" for value in row) for row in values.double().tolist())
+    return f"static const double {name}[{values.numel()}] = {{\n{body}\n}};"
