@@ -13,7 +13,7 @@ from builders import make_case, make_channels
 from networks.test_networks import small
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.settings import Device, SettingsConfig
+from surrogate_modeling.config.settings import Compile, Device, SettingsConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.compilation import compile_network
@@ -27,7 +27,7 @@ def trained(name: str, folder: Path, device: str, compiled: bool) -> tuple[list[
     """Losses of each epoch and the surrogate; the last batch of an epoch is shorter than the others."""
     settings = SettingsConfig(
         in_len=4, horizon=6, epochs=3, batch_size=64, progress_bar=False, lr=0.003, free_run_every=1,
-        device=Device(device), compile=compiled,
+        device=Device(device), compile=Compile.full if compiled else Compile.none,
     )  # fmt: skip
     seed_run(0)
     cases = [make_case(f"c{i}", 50 + i, i) for i in range(5)]
@@ -68,7 +68,7 @@ def test_without_a_compiler_it_is_said_at_once(tmp_path: Path) -> None:
     environment = {**os.environ, "CXX": str(tmp_path / "none"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
     run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert run.returncode == 1
-    assert "UserError: settings.compile=True: torch cannot compile on this machine" in run.stderr.splitlines()[-1]
+    assert "UserError: settings.compile=full: torch cannot compile on this machine" in run.stderr.splitlines()[-1]
 
 
 def test_what_torch_says_is_passed_on_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,4 +78,4 @@ def test_what_torch_says_is_passed_on_in_one_line(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch, "compile", no_compiler)
     with pytest.raises(UserError) as caught:
         compile_network(torch.nn.Linear(2, 2), torch.device("cpu"))
-    assert "settings.compile=True: torch cannot compile on this machine (no working C++ compiler);" in str(caught.value)
+    assert "settings.compile=full: torch cannot compile on this machine (no working C++ compiler);" in str(caught.value)

@@ -172,7 +172,7 @@ def test_horizon_grows_over_the_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     for epoch in range(6):
         monkeypatch.setattr(SurrogateTraining, "current_epoch", epoch)
-        seen.append(module._horizon())
+        seen.append(module.horizon())
     assert seen == [6, 11, 16, 21, 21, 21]
 
 

@@ -29,11 +29,25 @@ class Device(Choice):
 
 
 class Precision(Choice):
-    """Arithmetic of matrix products; the weights stay float32."""
+    """Arithmetic of matrix products; the weights stay float32. ``auto``: tf32 on a CUDA GPU, fp32 elsewhere."""
 
+    auto = "auto"
     fp32 = "fp32"
     tf32 = "tf32"
     bf16 = "bf16"
+
+
+class Compile(Choice):
+    """How the operations of a training step are run.
+
+    ``none``: one by one. ``graph``: captured once as a CUDA graph, and launched as a whole. ``full``: compiled with
+    ``torch.compile``, and on a CUDA GPU then captured as well. ``auto``: ``graph`` on a CUDA GPU, ``none`` elsewhere.
+    """
+
+    auto = "auto"
+    none = "none"
+    graph = "graph"
+    full = "full"
 
 
 class Monitor(Choice):
@@ -106,8 +120,8 @@ class SettingsConfig(Checked):
     ema: float | None = ranged(None, low=0.0, below=1.0)
     stack: bool = False
     device: Device = Device.auto
-    precision: Precision = Precision.fp32
-    compile: bool = False
+    precision: Precision = Precision.auto
+    compile: Compile = Compile.auto
     progress_bar: bool = True
     num_figures: int | None = ranged(None, low=0)
     workers: int | None = ranged(None, low=1)

@@ -14,11 +14,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from surrogate_modeling.networks import row_graph
+
 Carried = TypeVar("Carried")
 State = list[Tensor]
 # Rows of all cases that a state network computes at once without gradients. What it has inside takes some 6 kB a row:
 # 250,000 at once took 1.5 GiB, and twice the time of blocks that stay near the cache.
 ROWS_AT_ONCE = 10_000
+# A GPU is busy only with more of them.
+GPU_ROWS_AT_ONCE = 200_000
 
 
 class Batch(NamedTuple):
@@ -210,12 +214,18 @@ def _filled(network: Network, past: Tensor, control: Tensor, rows: int) -> Tenso
     Small tensors kept from every step, between large ones that come and go, would tear the heap: 0.8 GiB of it for
     75 cases of 3,300 rows.
     """
-    in_len, controls = past.shape[1], control.shape[2]
-    every = torch.cat((past, fn.pad(control, (0, past.shape[2] - controls))), dim=1)
-    for start in range(0, control.shape[1], rows):
-        now = slice(in_len + start, in_len + start + rows)
-        every[:, now, controls:] = network(every[:, start : start + in_len], every[:, now, :controls])
-    return every[:, in_len:, controls:]
+    in_len, controls, horizon = past.shape[1], control.shape[2], control.shape[1]
+
+    def fill(past: Tensor, control: Tensor) -> Tensor:
+        every = torch.cat((past, fn.pad(control, (0, past.shape[2] - controls))), dim=1)
+        for start in range(0, control.shape[1], rows):
+            now = slice(in_len + start, in_len + start + rows)
+            every[:, now, controls:] = network(every[:, start : start + in_len], every[:, now, :controls])
+        return every
+
+    if row_graph.pays(past, horizon // rows):
+        return row_graph.run_as_graph(fill, past, control, rows)
+    return fill(past, control)[:, in_len:, controls:]
 
 
 def run_in_blocks(run: Callable[[Carried, Tensor], tuple[Tensor, Carried]], state: Carried, control: Tensor) -> Tensor:
@@ -230,7 +240,7 @@ def run_in_blocks(run: Callable[[Carried, Tensor], tuple[Tensor, Carried]], stat
         (B, H, P).
     """
     cases, horizon, _ = control.shape
-    block = max(1, ROWS_AT_ONCE // max(1, cases))
+    block = max(1, (GPU_ROWS_AT_ONCE if control.is_cuda else ROWS_AT_ONCE) // max(1, cases))
     if torch.is_grad_enabled() or horizon <= block:
         return run(state, control)[0]
     rows, state = run(state, control[:, :block])

@@ -6,11 +6,16 @@ Shape letters: T rows (first axis), B batch, N states.
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
 from itertools import pairwise
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
+
+# Triton comes with torch for CUDA on Linux only.
+_HAS_TRITON = find_spec("triton") is not None
 
 
 def leaky_scan(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
@@ -30,7 +35,22 @@ def leaky_scan(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
         return _Scan.apply(move, value, start)
     if torch.compiler.is_exporting():
         return _row_by_row(move, value, start)
+    return _states(move, value, start)
+
+
+def _states(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
+    if (kernels := _kernels(value)) is not None:
+        return kernels.scan(move, value, start)
     return _scan(1.0 - move, move * value, start)
+
+
+def _kernels(value: Tensor) -> ModuleType | None:
+    """The Triton form, where there is one: on a CUDA GPU, in float32."""
+    if not value.is_cuda or value.dtype is not torch.float32 or not _HAS_TRITON:
+        return None
+    from surrogate_modeling.networks import scan_triton
+
+    return scan_triton
 
 
 def _row_by_row(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
@@ -69,13 +89,15 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, move: Tensor, value: Tensor, start: Tensor) -> Tensor:
-        states = _scan(1.0 - move, move * value, start)
+        states = _states(move, value, start)
         ctx.save_for_backward(move, value, start, states)
         return states
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         move, value, start, states = ctx.saved_tensors
+        if (kernels := _kernels(value)) is not None:
+            return kernels.scan_gradient(grad, move, value, start, states)
         later = torch.cat((1.0 - move[1:], torch.zeros_like(move[:1])))
         total = _scan(later, grad.clone(), torch.zeros_like(start), step=-1)
         departure = torch.empty_like(value)

@@ -7,6 +7,22 @@ import torch
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.settings import Device, SettingsConfig
 
+# Of the free memory of a GPU for each value of a row that is predicted: the row itself some times over, and what a
+# network has inside.
+BYTES_PER_VALUE = 256
+
+
+def rows_at_once(device: torch.device, columns: int) -> int:
+    """Rows of all cases of a batch for which a GPU has memory; 0 for a CPU, which gains nothing by large batches.
+
+    Args:
+        device: of the network.
+        columns: of a row.
+    """
+    if device.type != "cuda":
+        return 0
+    return int(torch.cuda.mem_get_info(device)[0]) // (BYTES_PER_VALUE * columns)
+
 
 def pick_device(asked: Device, key: str) -> torch.device:
     """The device asked for, a CUDA GPU by default where there is one.

@@ -26,6 +26,7 @@ from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.surrogate.band import Band, Banded
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, make_network
+from surrogate_modeling.surrogate.device import rows_at_once
 from surrogate_modeling.surrogate.scaling import Standardizer
 
 FORMAT = "surrogate-4"
@@ -198,7 +199,9 @@ class Surrogate(nn.Module):
     def _batched(
         self, cases: Sequence[Case], run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
     ) -> list[tuple[np.ndarray, ...]]:
-        return run_batches(cases, self.description.in_len, run)
+        sizes = self.description.sizes
+        most_rows = rows_at_once(self.device, sizes.controls + sizes.predicted)
+        return run_batches(cases, sizes.in_len, run, most_rows)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=self.scaling.number, device=self.device)

@@ -7,12 +7,14 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from itertools import chain
+from typing import Any, cast
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, Timer, WeightAveraging
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import TrainingDiverged
@@ -27,16 +29,39 @@ METRICS = ("train_loss", "val_loss", "val_nADE")
 class AveragedWeights(WeightAveraging):
     """Exponential moving average of the weights, which is what gets validated and kept (Polyak and Juditsky 1992).
 
+    After n steps the decay is at most (1 + n) / (10 + n), so that the random start is forgotten.
+
     Args:
-        decay: of the average; smaller in the first steps, so that the random start is forgotten.
+        decay: of the average.
     """
 
     def __init__(self, decay: float) -> None:
-        super().__init__(avg_fn=lambda mean, new, count: mean + (new - mean) * (1 - _decay(decay, count)))
+        super().__init__()
+        self.decay = decay
 
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """After each step, where the module does not call :meth:`update` in its steps."""
+        if pl_module.automatic_optimization:
+            self.update(pl_module)
+        self._latest_update_step = trainer.global_step
 
-def _decay(decay: float, count: Tensor | int) -> float:
-    return min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+    @torch.no_grad()
+    def update(self, module: LightningModule) -> None:
+        """Take in the weights after a step; torch's own form asks the GPU for the number of steps each time."""
+        average = cast(AveragedModel, self._average_model)
+        count = average.n_averaged
+        share = 1.0 - ((1.0 + count) / (10.0 + count)).clamp(max=self.decay)
+        share = torch.where(count == 0, torch.ones_like(share), share)
+        means, news = (
+            [part for part in chain(each.parameters(), each.buffers()) if part.is_floating_point()]
+            for each in (average.module, module)
+        )
+        steps = torch._foreach_sub(news, means)
+        torch._foreach_mul_(steps, share)
+        torch._foreach_add_(means, steps)
+        count += 1
 
 
 class TimeBudget(Timer):
@@ -129,9 +154,9 @@ class DivergenceGuard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Checks each batch on the CPU; on a GPU every 50th, because each check waits for the device."""
+        """Checks each batch on the CPU; a GPU would have to be waited for."""
         loss = outputs["loss"]
-        if loss.device.type == "cpu" or batch_idx % 50 == 0:
+        if loss.device.type == "cpu":
             self._check(loss, trainer, f"batch {batch_idx}")
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:

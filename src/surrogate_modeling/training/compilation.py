@@ -2,10 +2,59 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.common.errors import UserError, first_line
+from surrogate_modeling.config.settings import Compile, Precision, SettingsConfig
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Acceleration:
+    """How training runs on a device: never ``auto``."""
+
+    precision: Precision
+    compile: Compile
+    on_gpu: bool
+
+    @property
+    def graphed(self) -> bool:
+        """Whether steps are captured as CUDA graphs."""
+        return self.on_gpu and self.compile is not Compile.none
+
+    @property
+    def full(self) -> bool:
+        """Whether the network is compiled."""
+        return self.compile is Compile.full
+
+
+def accelerated(settings: SettingsConfig, device: torch.device) -> Acceleration:
+    """What ``settings.precision`` and ``settings.compile`` stand for on a device.
+
+    Raises:
+        UserError: a CUDA graph is asked for without a CUDA GPU.
+    """
+    on_gpu = device.type == "cuda"
+    precision, how = settings.precision, settings.compile
+    if how is Compile.graph and not on_gpu:
+        raise UserError("settings.compile=graph: CUDA graphs need a CUDA GPU, and this run is on the CPU; use auto")
+    if precision is Precision.auto:
+        precision = Precision.tf32 if on_gpu else Precision.fp32
+    if how is Compile.auto:
+        how = Compile.graph if on_gpu else Compile.none
+    return Acceleration(precision, how, on_gpu)
+
+
+def use_precision(precision: Precision) -> None:
+    """Let matrix products of float32, those of cuDNN's LSTM among them, be rounded to tf32 or not."""
+    rounded = precision is not Precision.fp32
+    torch.set_float32_matmul_precision("high" if rounded else "highest")
+    torch.backends.cudnn.allow_tf32 = rounded
 
 
 def compile_network(network: nn.Module, device: torch.device) -> None:
@@ -31,7 +80,7 @@ def compile_network(network: nn.Module, device: torch.device) -> None:
     # torch's back ends share no class of errors.
     except Exception as error:
         raise UserError(
-            f"settings.compile=True: torch cannot compile on this machine ({first_line(error)}); install a C++ "
-            "compiler (g++), or take settings.compile=False"
+            f"settings.compile=full: torch cannot compile on this machine ({first_line(error)}); install a C++ "
+            "compiler (g++), or take settings.compile=auto"
         ) from None
     network.compile()

@@ -46,7 +46,8 @@ from surrogate_modeling.training.checkpoints import (
     write_best,
     write_fit_result,
 )
-from surrogate_modeling.training.compilation import compile_network
+from surrogate_modeling.training.compilation import Acceleration, accelerated, compile_network, use_precision
+from surrogate_modeling.training.graphed import BATCHES_PER_BLOCK, GraphedTraining
 from surrogate_modeling.training.module import SurrogateTraining
 from surrogate_modeling.training.system_metrics import SystemMetrics
 from surrogate_modeling.training.windows import WindowData
@@ -100,8 +101,9 @@ def fit(
         OutOfMemory: of the GPU or the machine.
     """
     device = choose_device(settings)
+    how = accelerated(settings, device)
     _quieten_lightning()
-    torch.set_float32_matmul_precision("highest" if settings.precision is Precision.fp32 else "high")
+    use_precision(how.precision)
     monitor = settings.monitor.value
     if (fitted := read_fit_result(folder)) is not None:
         load_best(surrogate, folder, device)
@@ -131,12 +133,17 @@ def fit(
         forwarding,
         EpochProgress(settings.progress_bar, budget),
     ]
-    trainer = _make_trainer(settings, device, folder, callbacks)
+    trainer = _make_trainer(settings, how, device, folder, callbacks)
     resume_from = latest_checkpoint(folder)
+    surrogate.to(device)
     start = _Start.of(surrogate, validation) if settings.monitor is Monitor.val_nADE else None
-    module = SurrogateTraining(surrogate, settings, budget)
-    if settings.compile:
+    if how.full:
         compile_network(surrogate.network, device)
+    if how.graphed:
+        module: SurrogateTraining = GraphedTraining(surrogate, settings, how.precision, budget, *averaged)
+        data.batches_per_block = BATCHES_PER_BLOCK
+    else:
+        module = SurrogateTraining(surrogate, settings, budget)
     with out_of_memory_named(trainer):
         trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
     least = start.kept_if_best(forwarding.least, folder) if start else forwarding.least
@@ -171,13 +178,16 @@ class _Start:
         return {**least, "val_nADE": self.nade}
 
 
-def _make_trainer(settings: SettingsConfig, device: torch.device, folder: Path, callbacks: list[Callback]) -> Trainer:
+def _make_trainer(
+    settings: SettingsConfig, how: Acceleration, device: torch.device, folder: Path, callbacks: list[Callback]
+) -> Trainer:
     return Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
-        precision=LIGHTNING_PRECISION[settings.precision],
+        precision=LIGHTNING_PRECISION[how.precision],
         max_epochs=settings.epochs,
-        gradient_clip_val=settings.gradient_clip,
+        # Where steps are captured, gradients are clipped in them.
+        gradient_clip_val=None if how.graphed else settings.gradient_clip,
         callbacks=callbacks,
         # Without this, variables of a Slurm job make Lightning expect its processes.
         plugins=[WholeFiles(), LightningEnvironment()],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import torch
 from pytorch_lightning import LightningModule
@@ -87,38 +87,72 @@ class SurrogateTraining(LightningModule):
         # Not at the start of the epoch: the loader draws after that, but before in a resumed run.
         if batch_idx == 0:
             torch.manual_seed(epoch_seed(self.settings.seed, self.current_epoch))
+        if self.automatic_optimization:
+            self.set_rate(batch_idx, int(self.trainer.num_training_batches))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         """Loss of one batch of windows, over the rows of the horizon that this epoch asks for."""
-        rows = self._horizon()
+        loss, valid = self.training_loss(batch)
+        self.log_loss("train_loss", self.train_loss, loss, valid)
+        return loss
+
+    def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Of one batch of windows, see :meth:`training_step`: the mean over its valid rows, and how many they are."""
+        rows = self.horizon()
         past, control, truth, weight = batch
         if self.settings.noise:
             past = past.clone()
             given = past[..., control.shape[-1] :]
             given += self.settings.noise * torch.randn_like(given)
-        return self._loss(self.train_loss, past, control[:, :rows], truth[:, :rows], weight[:, :rows])
+        return self._loss(past, control[:, :rows], truth[:, :rows], weight[:, :rows])
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """The same on validation windows, always over the whole horizon and without noise."""
-        self._loss(self.val_loss, *batch)
+        self.log_loss("val_loss", self.val_loss, *self._loss(*batch))
 
-    def _horizon(self) -> int:
+    def log_loss(self, name: str, mean: RowMean, loss: Tensor, valid: Tensor) -> None:
+        """Take the mean loss of so many valid rows into that of the epoch."""
+        mean.update(loss.detach(), valid)
+        self.log(name, mean, on_step=False, on_epoch=True)
+
+    def set_rate(self, batch: int, batches: int) -> None:
+        """Give the optimiser the learning rate of a step.
+
+        Args:
+            batch: of this epoch, from 0.
+            batches: of an epoch.
+        """
+        settings = self.settings
+        if settings.lr_schedule is Schedule.constant and not settings.warmup:
+            return
+        step, steps = self.current_epoch * batches + batch, settings.epochs * batches
+        rate = settings.lr * rate_factor(step, steps, settings, self.budget.share)
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The only one, without Lightning's wrapper."""
+        return cast(Optimizer, self.optimizers(use_pl_optimizer=False))
+
+    def horizon(self) -> int:
+        """Rows of a window that this epoch asks for."""
         settings = self.settings
         full, growth = settings.loss_rows, settings.horizon_growth
         share = min(1.0, (self.current_epoch + 1) / growth) if growth else 1.0
         return settings.out_len + round(share * (full - settings.out_len))
 
-    def _loss(self, mean: RowMean, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    def _loss(self, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         network, cut = self.surrogate.network, self.settings.cut_gradients
         predicted = network.free_run(past, control, cut_gradients=cut, bound=LARGEST_FED_BACK)
         per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
         valid = weight.sum()
-        loss = (per_row * weight).sum() / valid
-        mean.update(loss.detach(), valid)
-        self.log("val_loss" if mean is self.val_loss else "train_loss", mean, on_step=False, on_epoch=True)
-        return loss
+        return (per_row * weight).sum() / valid, valid
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> Optimizer:
         """AdamW (Loshchilov and Hutter 2019), which without weight decay is Adam (Kingma and Ba 2015)."""
         settings = self.settings
         parameters = list(self.surrogate.network.parameters())
@@ -126,14 +160,7 @@ class SurrogateTraining(LightningModule):
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=settings.lr, fused=True)
-        if settings.lr_schedule is Schedule.constant and not settings.warmup:
-            return optimizer
-        steps = int(self.trainer.estimated_stepping_batches)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: rate_factor(step, steps, settings, self.budget.share)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
 
     def configure_gradient_clipping(
         self,

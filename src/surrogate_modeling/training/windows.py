@@ -25,6 +25,8 @@ from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.scaling import Standardizer
 
 NUMBERS_AT_ONCE = 65_536
+# Rows of a validation batch on a GPU, which few rows leave idle.
+GPU_ROWS = 100_000
 
 
 class WindowDataset(Dataset[Batch]):
@@ -156,6 +158,10 @@ class WindowSampler(Sampler[int]):
         # Python's numbers take several times the memory of the tensor's.
         return chain.from_iterable(part.tolist() for part in self.order().split(NUMBERS_AT_ONCE))
 
+    def batches(self, batch_size: int) -> Sequence[Tensor]:
+        """The windows of each batch, where the rows are."""
+        return placed(self.order(), self.windows.rows.device).split(batch_size)
+
     def order(self) -> Tensor:
         """The windows of this epoch (W,)."""
         random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
@@ -194,8 +200,58 @@ class WindowLoader(DataLoader[Batch]):
 
     def _batches(self, windows: WindowDataset, sampler: WindowSampler) -> Iterator[Batch]:
         # A generator: Lightning says which epoch it is after it has taken the iterator.
-        for part in sampler.order().to(windows.starts.device).split(self.batch_size or len(sampler)):
+        for part in sampler.batches(self.batch_size or len(sampler)):
             yield windows.gather(part)
+
+
+class BlockLoader:
+    """The windows of many batches at once (K, B), which whoever trains gathers: an epoch in few steps of Lightning.
+
+    The last batch, where it is shorter, is a block of its own.
+
+    Args:
+        sampler: says the order of an epoch.
+        batch_size: B.
+        most: K at most.
+    """
+
+    def __init__(self, sampler: WindowSampler, batch_size: int, most: int) -> None:
+        self.sampler, self.batch_size, self.most = sampler, batch_size, most
+
+    @property
+    def batches(self) -> int:
+        """Of an epoch."""
+        return -(-len(self.sampler) // self.batch_size)
+
+    def __len__(self) -> int:
+        whole, surplus = divmod(len(self.sampler), self.batch_size)
+        return -(-whole // self.most) + bool(surplus)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = placed(self.sampler.order(), self.sampler.windows.rows.device)
+        whole = len(order) // self.batch_size * self.batch_size
+        yield from order[:whole].view(-1, self.batch_size).split(self.most)
+        if whole < len(order):
+            yield order[None, whole:]
+
+
+class OrderedLoader:
+    """Batches of all windows in order, gathered where the rows are."""
+
+    def __init__(self, windows: WindowDataset, batch_size: int) -> None:
+        self.windows, self.batch_size = windows, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.windows) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for part in torch.arange(len(self.windows), device=self.windows.rows.device).split(self.batch_size):
+            yield self.windows.gather(part)
+
+
+def placed(numbers: Tensor, device: torch.device) -> Tensor:
+    """Numbers of the CPU on a device, without waiting for it."""
+    return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers
 
 
 class WindowData(LightningDataModule):
@@ -210,21 +266,30 @@ class WindowData(LightningDataModule):
     def __init__(self, training: WindowDataset, validation: WindowDataset, settings: SettingsConfig) -> None:
         super().__init__()
         self.training, self.validation, self.settings = training, validation, settings
+        self.batches_per_block: int | None = None
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Windows in the order of :class:`WindowSampler`."""
+    def train_dataloader(self) -> DataLoader[Batch] | BlockLoader:
+        """Windows in the order of :class:`WindowSampler`, batch by batch or in blocks of ``batches_per_block``."""
         windows = self._placed(self.training)
-        return WindowLoader(windows, self.settings.batch_size, WindowSampler(windows, self.settings))
+        sampler = WindowSampler(windows, self.settings)
+        if self.batches_per_block is not None:
+            return BlockLoader(sampler, self.settings.batch_size, self.batches_per_block)
+        return WindowLoader(windows, self.settings.batch_size, sampler)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Batch] | OrderedLoader:
         """In order."""
-        return DataLoader(self._placed(self.validation), self.settings.batch_size, collate_fn=_whole)
+        windows = self._placed(self.validation)
+        if windows.rows.is_cuda:
+            at_once = GPU_ROWS // (windows.in_len + windows.horizon)
+            return OrderedLoader(windows, max(self.settings.batch_size, at_once))
+        return DataLoader(windows, self.settings.batch_size, collate_fn=_whole)
 
     def _placed(self, windows: WindowDataset) -> WindowDataset:
         if self.trainer is not None:
             device = self.trainer.strategy.root_device
             # Both sets may be windows of the same rows, which are then moved once.
-            moved = {id(part.rows): part.rows.to(device) for part in (self.training, self.validation)}
-            for part in (self.training, self.validation):
-                part.to(moved[id(part.rows)])
+            parts = self.training, self.validation
+            moved = {id(part.rows): part.rows.to(device) for part in parts}
+            for part, rows in [(part, moved[id(part.rows)]) for part in parts]:
+                part.to(rows)
         return windows

@@ -1,0 +1,101 @@
+"""Training in blocks of captured steps against training batch by batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from networks.test_networks import small
+from training.test_fit import CHANNELS, lag_case
+
+from surrogate_modeling.config.settings import Compile, Device, Monitor, Precision, Schedule, SettingsConfig
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.callbacks import AveragedWeights
+from surrogate_modeling.training.compilation import Acceleration
+from surrogate_modeling.training.fit import fit, seed_run
+from surrogate_modeling.training.graphed import GraphedTraining
+from surrogate_modeling.training.module import SurrogateTraining
+from surrogate_modeling.training.windows import WindowData, WindowDataset
+
+RECIPE: dict[str, Any] = dict(
+    in_len=4, horizon=6, horizon_growth=2, epochs=5, batch_size=32, progress_bar=False, lr=0.003, ema=0.9,
+    gradient_clip=0.5, lr_schedule=Schedule.cosine, warmup=0.2, weight_decay=0.01, free_run_every=1,
+    monitor=Monitor.val_nADE,
+)  # fmt: skip
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+def trained(name: str, folder: Path, device: str, how: Compile, **changes: Any) -> tuple[list[float], Surrogate]:
+    """Losses of each epoch and the surrogate; the last batch of an epoch is shorter than the others."""
+    settings = SettingsConfig(
+        **{**RECIPE, "device": Device(device), "compile": how, "precision": Precision.fp32, **changes}
+    )
+    seed_run(0)
+    cases = [lag_case(50 + i, i) for i in range(5)]
+    surrogate = Surrogate(Description(small(name), CHANNELS, settings.in_len, settings.out_len, 1.0))
+    surrogate.scaling.fit(case.values for case in cases)
+    windows = WindowDataset(cases, surrogate.scaling, settings.in_len, settings.loss_rows)
+    seen: list[float] = []
+    fit(
+        surrogate, WindowData(windows, windows, settings), cases, settings, folder,
+        lambda metrics, _epoch: seen.extend(metrics[key] for key in ("train_loss", "val_loss", "val_nADE")),
+    )  # fmt: skip
+    return seen, surrogate
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("name", ["don", "ssm"])
+def test_blocks_train_as_batches_do(name: str, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, surrogate = trained(name, tmp_path / "plain", device, Compile.none)
+    if device == "cpu":
+        monkeypatch.setattr(Acceleration, "graphed", property(lambda _: True))
+        blocks, other = trained(name, tmp_path / "blocks", device, Compile.none)
+    else:
+        blocks, other = trained(name, tmp_path / "blocks", device, Compile.graph)
+    assert blocks == pytest.approx(plain, rel=1e-5 if device == "cpu" else 1e-3)
+    for key, value in other.state_dict().items():
+        torch.testing.assert_close(
+            value, surrogate.state_dict()[key], rtol=1e-3, atol=1e-5 if device == "cpu" else 1e-3
+        )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", [Precision.tf32, Precision.bf16])
+@pytest.mark.parametrize("name", ["dot", "dol", "don", "bt", "lstm", "ssm"])
+def test_every_network_trains_captured(name: str, precision: Precision, tmp_path: Path) -> None:
+    plain, _ = trained(
+        name, tmp_path / "plain", "cuda", Compile.none, precision=precision, lr_schedule=Schedule.constant
+    )
+    captured, _ = trained(
+        name, tmp_path / "graph", "cuda", Compile.graph, precision=precision, lr_schedule=Schedule.constant
+    )
+    assert captured == pytest.approx(plain, rel=0.05)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("how", [Compile.none, Compile.graph])
+@pytest.mark.parametrize("name", ["don", "ssm"])
+def test_a_step_never_waits_for_the_gpu(
+    name: str, how: Compile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = []
+
+    def watched(run: Any) -> Any:
+        def step(*arguments: Any) -> Any:
+            torch.cuda.set_sync_debug_mode("error")
+            try:
+                steps.append(1)
+                return run(*arguments)
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+
+        return step
+
+    monkeypatch.setattr(GraphedTraining, "training_step", watched(GraphedTraining.training_step))
+    monkeypatch.setattr(SurrogateTraining, "training_step", watched(SurrogateTraining.training_step))
+    monkeypatch.setattr(AveragedWeights, "update", watched(AveragedWeights.update))
+    trained(name, tmp_path, "cuda", how)
+    assert steps
