@@ -8,6 +8,7 @@ import pytest
 from builders import make_case, make_channels
 
 from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
+from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.band import Banded
 
 
@@ -29,5 +30,17 @@ def test_coverage_per_column_and_over_targets(tmp_path: Path) -> None:
     # Half-widths 2 for 15 of 20 rows, else 0.5.
     assert rows[1] == ["T", "degC", "target", "0.7500", "0.5000", "y", "1.625"]
     assert rows[2][:4] == ["p", "bar", "byproduct", "0.0000"]
-    assert coverage_table(table).splitlines()[1].split() == ["T", "degC", "75.0%", "50.0%", "1.625"]
-    assert coverage_table(table).splitlines()[2].split() == ["all", "targets", "75.0%"]
+    assert coverage_table(table).splitlines()[1].split() == ["T", "degC", "90%", "75.0%", "50.0%", "1.625"]
+    assert coverage_table(table).splitlines()[2].split() == ["all", "targets", "90%", "75.0%"]
+
+
+def test_a_band_of_many_times_the_error_is_found() -> None:
+    """Half-widths 9 and 1 for mean errors of 1 and 1."""
+    case = make_case("x", 14)
+    truth = case.values[4:, 2:]
+    half = np.tile([9.0, 1.0], (10, 1))
+    bands = [Banded(truth, truth - half, truth + half)]
+    scores = score([case], [truth + 1.0], make_channels(), np.ones(2))
+    wide = Coverage.of([case], bands, make_channels(), 2 / 3).wide_targets(scores)
+    assert wide == {"T": pytest.approx(9.0, rel=1e-4)}
+    assert "67%" in coverage_table(Coverage.of([case], bands, make_channels(), 2 / 3))

@@ -1,5 +1,6 @@
 """Pictures: every one is drawn, in one process or several, whatever the curve."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ def test_one_step_for_each_picture(tmp_path: Path, workers: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["$x^2$", "\\frac{1}", "$", "% _ ^", "x" * 500, "温度"])
-@pytest.mark.filterwarnings("ignore:Glyph")
 def test_text_is_drawn_as_text(tmp_path: Path, text: str) -> None:
     list(draw_figures([curve(tmp_path / "a.png", WAVE, WAVE[10:], case=text, column=text, unit=text)], 1))
     assert imread(tmp_path / "a.png").shape == (360, 800, 4)
@@ -63,3 +63,43 @@ def test_limits_show_all_of_a_good_prediction_and_keep_the_truth_readable_under_
     low, high, whole = _limits(curve(path, np.array([5.0, 5.0]), np.array([5.0])))
     assert low < 5.0 < high
     assert whole
+
+
+def test_a_curve_of_millions_of_rows_is_drawn_with_its_band_and_its_spike(tmp_path: Path) -> None:
+    rows = 5_000_000
+    truth = np.zeros(rows, np.float32)
+    truth[rows // 2] = 1.0
+    edge = np.full(rows, 0.5, np.float32)
+    long = curve(tmp_path / "long.png", truth, np.zeros(rows, np.float32))
+    list(draw_figures([replace(long, band=(-edge, edge))], 1))
+    picture = imread(tmp_path / "long.png")[60:290, 88:780, :3]
+    # The spike is a dark line in the middle, far above the band.
+    dark = (picture < 0.5).all(axis=2)
+    assert dark[:80, picture.shape[1] // 2 - 20 : picture.shape[1] // 2 + 20].any()
+
+
+def test_rows_outside_the_training_range_are_shaded_and_the_band_says_its_level(tmp_path: Path) -> None:
+    plain = curve(tmp_path / "plain.png", WAVE, WAVE[10:])
+    outside = np.zeros(50, bool)
+    outside[30:40] = True
+    marked = replace(plain, path=tmp_path / "marked.png", outside=outside)
+    after = replace(plain, path=tmp_path / "after.png")
+    list(draw_figures([plain, marked, after], 1))
+    first, second, third = (imread(tmp_path / f"{name}.png") for name in ("plain", "marked", "after"))
+    assert np.array_equal(first, third)
+    # Shaded between 60 % and 80 % of the width of the axes, and nowhere in the first half.
+    column = [88 + int(share * 696) for share in (0.7, 0.3)]
+    changed = np.abs(first - second)[70:300].sum(axis=(0, 2))
+    assert changed[column[0]] > 10
+    assert changed[column[1]] == 0
+
+
+def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = replace(curve(tmp_path / "wrong.png", WAVE, WAVE[10:]), time=np.arange(3.0))
+    good = curve(tmp_path / "good.png", WAVE, WAVE[10:])
+    assert len(list(draw_figures([wrong, good], 1))) == 2
+    assert (tmp_path / "good.png").exists()
+    assert "1 of 2 figures could not be drawn, the first: " in caplog.text
+    assert "wrong.png" in caplog.text

@@ -42,6 +42,14 @@ def test_the_error_grows_as_on_training_cases_and_is_held_beyond_them() -> None:
     np.testing.assert_allclose(band.growth(9)[[2, 4, 8], 0], [4.0, 8.0, 11.0])
 
 
+def test_one_case_that_goes_wrong_does_not_set_the_growth() -> None:
+    """Of errors 1, 2 and 900 the median counts."""
+    training = [np.full((1, 1), error) for error in (1.0, 2.0, 900.0)]
+    band = calibrate_band(training, [np.ones((1, 1))], [np.zeros((1, 1))], np.ones(1))
+    assert band is not None
+    assert band.error == pytest.approx(np.array([[2.0]]))
+
+
 def test_spread_widens_the_band() -> None:
     """The factor is error / (spread + growth): 6 / (2 + 1)."""
     band = calibrate_band([np.ones((2, 1))], [np.full((2, 1), 6.0)], [np.full((2, 1), 2.0)], np.ones(1))

@@ -31,11 +31,11 @@ def draw(rows: Sequence[Row]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    from surrogate_modeling.evaluation.figures import use_fonts
+    from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
 
-    use_fonts()
     shown = list(rows)
     labels = [_label(row) for row in shown]
+    use_fonts(find_fonts(labels))
     longest = max(len(line) for label in labels for line in label.split("\n"))
     figure = Figure(figsize=(13 + 0.075 * longest, 1.5 + 0.34 * len(shown)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""What a run says about the 90 % band: its coverage on cases with the truth.
+"""Coverage of the uncertainty band on cases with the truth, beside what the band promises.
 
 Shape letters: B cases, H predicted rows, P predicted columns.
 """
@@ -15,25 +15,39 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.common.tables import aligned, csv_text
-from surrogate_modeling.surrogate.band import Banded
+from surrogate_modeling.evaluation.scores import Scores
+from surrogate_modeling.surrogate.band import LEVEL, Banded
+
+# A 90 % band of normal errors is twice as wide as their mean; beyond this a band tells nothing.
+MANY_TIMES = 8.0
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Share of the rows inside the band (B, P), and its mean half-width (P,) in the columns' units."""
+    """Share of the rows inside the band (B, P), its mean half-width (P,) in the columns' units, the level promised."""
 
     cases: list[str]
     channels: Channels
     inside: np.ndarray
     half_width: np.ndarray
+    level: float = LEVEL
 
     @classmethod
-    def of(cls, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels) -> Coverage:
+    def of(cls, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels, level: float = LEVEL) -> Coverage:
         """Of cases that hold the truth."""
         pairs = list(zip(cases, bands, strict=True))
         inside = [coverage(b.lower, b.upper, case.truth(len(b.mean))) for case, b in pairs]
         width = np.mean([((b.upper - b.lower) / 2).mean(axis=0) for _, b in pairs], axis=0)
-        return cls([case.name for case in cases], channels, np.array(inside), width)
+        return cls([case.name for case in cases], channels, np.array(inside), width, level)
+
+    def wide_targets(self, scores: Scores) -> dict[str, float]:
+        """Targets whose band is many times their error: half-width over the mean ADE of the same cases."""
+        wide = {}
+        for j, name in zip(self.channels.target_indices, self.channels.targets, strict=True):
+            error = float(scores.ade[:, j].mean())
+            if error > 0 and self.half_width[j] > MANY_TIMES * error:
+                wide[name] = float(self.half_width[j]) / error
+        return wide
 
     @property
     def overall(self) -> float:
@@ -50,13 +64,13 @@ class Coverage:
 def coverage_table(table: Coverage) -> str:
     """Per target and in all, as lines of text."""
     channels = table.channels
-    lines = [["target", "unit", "coverage", "worst case", "half-width"]]
+    lines = [["target", "unit", "promised", "reached", "worst case", "half-width"]]
     for name in channels.targets:
         j = channels.predicted.index(name)
-        inside = table.inside[:, j]
-        half_width = f"{table.half_width[j]:.4g}"
-        lines.append([name, channels.units[name], f"{inside.mean():.1%}", f"{inside.min():.1%}", half_width])
-    return aligned([*lines, ["all targets", "", f"{table.overall:.1%}", "", ""]], left=1)
+        inside, width = table.inside[:, j], f"{table.half_width[j]:.4g}"
+        reached = f"{inside.mean():.1%}", f"{inside.min():.1%}"
+        lines.append([name, channels.units[name], f"{table.level:.0%}", *reached, width])
+    return aligned([*lines, ["all targets", "", f"{table.level:.0%}", f"{table.overall:.1%}", "", ""]], left=1)
 
 
 def write_coverage(path: Path, table: Coverage) -> None:

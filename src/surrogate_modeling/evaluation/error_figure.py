@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis
-from surrogate_modeling.evaluation.figures import use_fonts
+from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
+from surrogate_modeling.evaluation.thinning import thin_band, thin_mean
 
 # Of more cases than fit on a page only the worst are rows of the map; the other panels and the CSV have all.
 MOST_ROWS = 120
@@ -31,7 +32,7 @@ def draw_errors(analysis: ErrorAnalysis) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    use_fonts()
+    use_fonts(find_fonts((*analysis.scores.cases, *analysis.scores.channels.predicted)))
     shown, columns = analysis.worst_first[:MOST_ROWS], _columns(analysis)
     row = 0.24 if len(shown) <= 30 else 0.15 if len(shown) <= 60 else 0.105
     height, width = row * len(shown), max(0.24 * len(columns), 0.5 * min(len(columns), 8))
@@ -116,19 +117,24 @@ def _draw_growth(axes: Any, analysis: ErrorAnalysis) -> None:
     # The longest case may be one that diverged.
     rows = int((~np.isnan(by_case)).any(axis=0).sum())
     time, by_case = analysis.time[:rows], by_case[:, :rows]
-    low, high = np.nanquantile(by_case, (0.05, 0.95), axis=0)
+    time, low, high = thin_band(time, *np.nanquantile(by_case, (0.05, 0.95), axis=0))
     axes.fill_between(time, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the cases")
     if 1 < len(scores.channels.targets) <= MOST_LINES:
         for j, name in zip(scores.channels.target_indices, scores.channels.targets, strict=True):
-            mean = np.nanmean(analysis.growth[kept, :rows, j], axis=0, dtype=np.float64)
-            axes.plot(time, mean, linewidth=0.9, label=_literal(name))
-    axes.plot(time, np.nanmean(by_case, axis=0, dtype=np.float64), "k", linewidth=1.8, label="mean of targets")
+            mean = _mean_of_cases(analysis.growth[kept, :rows, j])
+            axes.plot(time, thin_mean(mean), linewidth=0.9, label=_literal(name))
+    axes.plot(time, thin_mean(_mean_of_cases(by_case)), "k", linewidth=1.8, label="mean of targets")
     ended = np.isnan(by_case[:, -1]).any()
     if ended:
         axes.set_xlabel("time since the last given row [s], of the cases that are that long")
     axes.set_ylim(bottom=0)
     axes.set_xlim(0, time[-1])
     axes.legend(fontsize=7, ncols=2)
+
+
+def _mean_of_cases(errors: np.ndarray) -> np.ndarray:
+    """Mean over the cases (B, H) that are that long, (H,)."""
+    return np.asarray(np.nanmean(errors, axis=0, dtype=np.float64))
 
 
 def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:

@@ -24,17 +24,28 @@ from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, errors_c
 from surrogate_modeling.evaluation.error_figure import draw_errors
 from surrogate_modeling.evaluation.figures import Curve, draw_figures
 from surrogate_modeling.evaluation.scores import Scores
-from surrogate_modeling.surrogate.band import Banded
+from surrogate_modeling.surrogate.band import LEVEL, Banded
 
 
 @dataclass(frozen=True)
 class ScoredCases:
-    """Cases with the truth, their predicted rows (H, P) in physical units, scores and bands, all in one order."""
+    """Cases with the truth and their prediction, all in one order.
+
+    Attributes:
+        cases: with the truth, NaN where it is not known.
+        rows: predicted, (H, P) per case, physical units.
+        scores: of the same cases.
+        bands: around the prediction.
+        level: probability that the bands promise.
+        outside: (T,) per case, whether the controls of a row leave the training range.
+    """
 
     cases: Sequence[Case]
     rows: Sequence[np.ndarray]
     scores: Scores
     bands: Sequence[Banded] | None = None
+    level: float = LEVEL
+    outside: Sequence[np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +180,8 @@ def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
             float(scores.ade[i, j]),
             float(scores.fde[i, j]),
             (bands[i].lower[:, j], bands[i].upper[:, j]) if bands else None,
+            predicted.level,
+            predicted.outside[i] if predicted.outside else None,
         )
         for i, j in pairs
     ]

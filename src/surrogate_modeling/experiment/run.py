@@ -24,7 +24,7 @@ from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.baseline_runs import FittedBaseline, Prediction, fit_baselines, predict_baselines
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
-from surrogate_modeling.surrogate.band import Banded
+from surrogate_modeling.surrogate.band import LEVEL, Banded
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.training_range import Range
@@ -148,7 +148,8 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         )
     if settings.is_save_model:
         _save(experiment, run)
-    _report(experiment, run, ScoredCases(split.test, prediction.rows, network.scores, bands), result)
+    level = surrogate.band.level if surrogate.band else LEVEL
+    _report(experiment, run, ScoredCases(split.test, prediction.rows, network.scores, bands, level), result)
     return result
 
 
@@ -196,11 +197,16 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
     baselines = {name: other.scores for name, other in result.baselines.items()}
     log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
     if test.bands:
-        table = Coverage.of(split.test, test.bands, surrogate.description.channels)
+        table = Coverage.of(split.test, test.bands, surrogate.description.channels, test.level)
         run.log_metrics(table.metrics())
         write_coverage(run.folder / "coverage.csv", table)
-        log.info("90 %% band on the test cases (calibrated on %d validation cases):\n%s",
-                 len(split.validation), coverage_table(table))  # fmt: skip
+        log.info("%.0f %% band on the test cases (calibrated on %d validation cases):\n%s",
+                 100 * test.level, len(split.validation), coverage_table(table))  # fmt: skip
+        for name, ratio in table.wide_targets(scores).items():
+            log.warning(
+                "the band of %s is %.0f times as wide as its error: the worst of %d validation cases sets it; look at "
+                "that case, or give more of them (dataset.validation)", name, ratio, len(split.validation),
+            )  # fmt: skip
     if groups := scores.groups(experiment.groups):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))

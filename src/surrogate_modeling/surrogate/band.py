@@ -1,9 +1,9 @@
 """A 90 % band around predicted trajectories: split conformal calibration on the validation cases.
 
 The half-width of a column is q (s + g(t)): s is the spread of the ensemble (0 for one network), g(t) the mean absolute
-error of free runs over training cases at that distance from the start, and q the least factor that covers enough of
-the validation cases (Vovk et al. 2005; Lei et al. 2018). Rows of a case are not exchangeable, cases are. So each of n
-validation cases weighs 1 / (n + 1), shared by its rows, and the rest of the weight lies at infinity (Dunn et al.
+error of the median training case in free run at that distance from the start, and q the least factor that covers
+enough of the validation cases (Vovk et al. 2005; Lei et al. 2018). Rows of a case are not exchangeable, cases are. So
+each of n validation cases weighs 1 / (n + 1), shared by its rows, and the rest of the weight lies at infinity (Dunn et al.
 2022, arXiv:1809.07441; Lee et al. 2023, arXiv:2306.06342).
 
 What is guaranteed, per column: a row drawn at random from a new case lies in the band with probability 0.9 or more, if
@@ -44,7 +44,7 @@ class Band:
 
     Attributes:
         knots: (K,) rows from the start at which ``error`` is known.
-        error: (K, P) mean absolute errors over training cases, physical units.
+        error: (K, P) mean absolute errors of the median training case, physical units.
         factor: (P,) the factor q.
         cases: n, validation cases that set it.
     """
@@ -98,7 +98,7 @@ def calibrate_band(
 
 
 def _growth(errors: Sequence[np.ndarray], scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean absolute error in bins of rows that double in length, at the middle of each."""
+    """Mean absolute error of the median case in bins of rows that double in length, at the middle of each."""
     longest = max(map(len, errors))
     edges = [0]
     while edges[-1] < longest:
@@ -106,7 +106,8 @@ def _growth(errors: Sequence[np.ndarray], scale: np.ndarray) -> tuple[np.ndarray
     middles, means = [], []
     for first, last in pairwise(edges):
         middles.append((first + last - 1) / 2)
-        means.append(np.mean([e[first:last].mean(axis=0) for e in errors if len(e) > first], axis=0))
+        # The median over cases: one case that goes wrong must not widen the band of all.
+        means.append(np.median([e[first:last].mean(axis=0) for e in errors if len(e) > first], axis=0))
     return np.array(middles), np.maximum(means, FLOOR * scale)
 
 
