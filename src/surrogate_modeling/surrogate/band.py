@@ -1,10 +1,10 @@
 """A 90 % band around predicted trajectories: split conformal calibration on the validation cases.
 
-The half-width of a column is q (s + g(t)): s is the spread of the ensemble (0 for one network), g(t) the mean absolute
-error of the median training case in free run at that distance from the start, and q the least factor that covers
-enough of the validation cases (Vovk et al. 2005; Lei et al. 2018). Rows of a case are not exchangeable, cases are. So
-each of n validation cases weighs 1 / (n + 1), shared by its rows, and the rest of the weight lies at infinity (Dunn et al.
-2022, arXiv:1809.07441; Lee et al. 2023, arXiv:2306.06342).
+The half-width of a column is q (s + g(t)): s is the spread of the ensemble (0 for one network), g(t) the mean
+absolute error of the median training case in free run at that distance from the start, and q the least factor that
+covers enough of the validation cases (Vovk et al. 2005; Lei et al. 2018). Rows of a case are not exchangeable, cases
+are. So each of n validation cases weighs 1 / (n + 1), shared by its rows, and the rest of the weight lies at infinity
+(Dunn et al. 2022, arXiv:1809.07441; Lee et al. 2023, arXiv:2306.06342).
 
 What is guaranteed, per column: a row drawn at random from a new case lies in the band with probability 0.9 or more, if
 the case is exchangeable with the validation cases and these had no part in training. It is an average over cases: one
