@@ -160,6 +160,7 @@ def written(value: object) -> str:
         ("settings", (0, 1), ("settings", "default"), set()),
         ("data", (0,), ("dataset", "csv"), set()),
         ("networks", (1,), ("model", "ssm"), set()),
+        ("networks", (2,), ("model", "nss"), set()),
         ("comparison", (0,), ("compare",), set()),
         ("prediction", (0,), ("predict",), set()),
         ("exports", (0,), ("export",), set()),
@@ -175,7 +176,7 @@ def test_tables_of_keys_are_complete_and_have_the_defaults(
     found = {key: value for key, value in found.items() if not key.startswith("hydra/")}
     true = {key: written(value) for key, value in yaml_of(*parts).items() if key not in left_out}
     assert set(found) == set(true)
-    words = {"all six", "prediction/<time>"}  # said in words
+    words = {"all seven", "prediction/<time>"}  # said in words
     for key, value in found.items():
         assert value in words or value.lower().replace(" ", "") == true[key].lower().replace(" ", ""), key
 
