@@ -21,17 +21,17 @@ def cases(count: int = 20, rows: int = 50) -> tuple[torch.Tensor, torch.Tensor, 
 
 
 def test_the_level_is_used_where_a_column_stays_near_it() -> None:
-    control, outputs, level, case = (part.numpy() for part in cases())
+    control, outputs, level, case = cases()
     assert level_helps(control, outputs, level, case).tolist() == [True, False]
-    one = np.zeros_like(case)
+    one = torch.zeros_like(case)
     assert level_helps(control, outputs, level, one).tolist() == [True, False]
 
 
 def test_the_level_has_to_help_clearly() -> None:
     """A share a of the level stays: its departure is (1 - a) / a times as large, here 0.25, 0.67 and 0.92 times."""
-    control, _, level, case = (part.numpy() for part in cases())
-    shares = np.array([0.8, 0.6, 0.52])
-    level = level[:, :1].repeat(3, axis=1)
+    control, _, level, case = cases()
+    shares = torch.tensor([0.8, 0.6, 0.52]).double()
+    level = level[:, :1].repeat(1, 3)
     assert level_helps(control, shares * level, level, case).tolist() == [True, True, False]
 
 
@@ -50,10 +50,8 @@ def test_each_form_of_base() -> None:
     assert torch.equal(fit_base(Base.auto, filters, features[:, :5], outputs, case), levels)
     levels[3, 1] = 1.0
     assert torch.equal(got[Base.level], levels)
-    weights, offset = ridge(Moments.of(features.numpy(), outputs.numpy()), PENALTY)
-    np.testing.assert_allclose(
-        (features @ got[Base.quadratic]).numpy(), features.numpy() @ weights + offset, rtol=1e-9, atol=1e-9
-    )
+    weights, offset = ridge(Moments.of(features, outputs), PENALTY)
+    torch.testing.assert_close(features @ got[Base.quadratic], features @ weights + offset, rtol=1e-9, atol=1e-9)
 
 
 def test_of_many_rows_every_second_or_third_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,14 +1,20 @@
 """Baselines against plain loops and least squares."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
+import torch
 from builders import lag, make_case, plain_case
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks import Sizes
+from surrogate_modeling.networks.filters import MOST_PRODUCTS, TIME_CONSTANTS
+from surrogate_modeling.networks.regression import FilterRegression
+from surrogate_modeling.networks.ridge import Moments
 from surrogate_modeling.surrogate.scaling import Standardizer
-from surrogate_modeling.training import baselines
-from surrogate_modeling.training.baselines import MOST_PRODUCTS, LinearBaseline, QuadraticBaseline, persistence
+from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic, persistence, products_of
+from surrogate_modeling.training.regression_rows import BaselineData, features_of, standardised
 
 IN_LEN, CONTROLS = 4, 2
 
@@ -30,6 +36,15 @@ def scaled(cases: list[Case]) -> Standardizer:
     return scaling
 
 
+def linear(training: list[Case], validation: list[Case], targets: Sequence[int] = (0, 1)) -> Baseline:
+    return fit_linear(BaselineData(training, validation, targets, scaled(training), IN_LEN))
+
+
+def quadratic(training: list[Case], validation: list[Case], targets: Sequence[int] = (0, 1)) -> Baseline:
+    data = BaselineData(training, validation, targets, scaled(training), IN_LEN)
+    return fit_quadratic(data, fit_linear(data))
+
+
 def test_persistence_by_hand() -> None:
     case = plain_case("a", np.arange(5.0), np.arange(15, dtype=np.float32).reshape(5, 3), 1)
     (rows,) = persistence([case], 2)
@@ -39,7 +54,7 @@ def test_persistence_by_hand() -> None:
 def test_linear_recovers_a_system_of_its_own_class() -> None:
     training = [linear_case(f"t{i}", i) for i in range(8)]
     validation, test = [linear_case("v", 50)], [linear_case("a", 60), linear_case("b", 61, rows=90)]
-    baseline = LinearBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, validation, [0, 1])
+    baseline = linear(training, validation)
     assert {5.0, 15.0, 50.0} <= set(baseline.time_constants)
     for case, rows in zip(test, baseline.predict(test), strict=True):
         truth = case.values[IN_LEN:, CONTROLS:]
@@ -70,7 +85,7 @@ def test_linear_is_the_ridge_regression_it_says_it_is() -> None:
     training = [make_case(f"t{i}", 60 + i, i) for i in range(5)]
     validation, test = [make_case("v", 70, 20)], [make_case("a", 55, 30)]
     scaling = scaled(training)
-    baseline = LinearBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0])
+    baseline = linear(training, validation, [0])
     constants = baseline.time_constants
     assert len(constants) >= 3
     assert set(constants) <= set(TIME_CONSTANTS)
@@ -96,7 +111,7 @@ def test_constant_columns_and_the_shortest_cases() -> None:
         case.values[:, 0] = 0.5
         case.values[:, 3] = 4.0
     moved = make_case("a", IN_LEN + 1, 9)
-    baseline = LinearBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
+    baseline = linear(training, training[:1])
     (rows,) = baseline.predict([moved])
     assert rows.shape == (1, 2)
     assert np.isfinite(rows).all()
@@ -105,7 +120,7 @@ def test_constant_columns_and_the_shortest_cases() -> None:
 
 def test_nothing_predicted_is_read_after_the_given_rows() -> None:
     training = [make_case(f"t{i}", 60, i) for i in range(4)]
-    baseline = LinearBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
+    baseline = linear(training, training[:1])
     case = make_case("a", 50, 9)
     hidden = Case("a", case.time, case.values.copy(), case.channels)
     hidden.values[IN_LEN:, CONTROLS:] = 1e9
@@ -114,7 +129,7 @@ def test_nothing_predicted_is_read_after_the_given_rows() -> None:
 
 def test_time_is_causal() -> None:
     training = [make_case(f"t{i}", 60, i) for i in range(4)]
-    baseline = LinearBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
+    baseline = linear(training, training[:1])
     case = make_case("a", 50, 9)
     later = Case("a", case.time, case.values.copy(), case.channels)
     later.values[30:, :CONTROLS] += 1.0
@@ -137,26 +152,22 @@ def quadratic_case(name: str, seed: int, rows: int = 300) -> Case:
 def test_quadratic_recovers_a_system_of_its_own_class_and_linear_does_not() -> None:
     training = [quadratic_case(f"t{i}", i) for i in range(8)]
     validation, test = [quadratic_case("v", 50)], quadratic_case("a", 60)
-    scaling = scaled(training)
     truth = test.values[IN_LEN:, CONTROLS:]
     errors = {}
-    for kind in (LinearBaseline, QuadraticBaseline):
-        (rows,) = kind(scaling, IN_LEN, CONTROLS).fit(training, validation, [0, 1]).predict([test])
+    for kind in (linear, quadratic):
+        (rows,) = kind(training, validation).predict([test])
         errors[kind] = (np.abs(rows - truth).mean(axis=0) / truth.std(axis=0)).max()
-    assert errors[QuadraticBaseline] < 1e-3
-    assert errors[LinearBaseline] > 0.1
+    assert errors[quadratic] < 1e-3
+    assert errors[linear] > 0.1
 
 
 def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
     training = [make_case(f"t{i}", 60 + i, i) for i in range(5)]
     validation, test = [make_case("v", 70, 20)], make_case("a", 55, 30)
     scaling = scaled(training)
-    baseline = QuadraticBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0])
-    linear = LinearBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0])
+    baseline = quadratic(training, validation, [0])
     constants = baseline.time_constants
-    assert constants == linear.time_constants
-    given = QuadraticBaseline(scaling, IN_LEN, CONTROLS).fit(training, validation, [0], linear)
-    np.testing.assert_array_equal(given.predict([test])[0], baseline.predict([test])[0])
+    assert constants == linear(training, validation, [0]).time_constants
 
     def features(case: Case) -> np.ndarray:
         plain = slow_features(case, scaling, constants)
@@ -182,20 +193,18 @@ def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
     assert baseline.parameters == 2 * (z.shape[1] + 1)
 
 
-@pytest.mark.parametrize("kind", [LinearBaseline, QuadraticBaseline])
-def test_of_many_rows_some_are_enough(
-    kind: type[LinearBaseline] | type[QuadraticBaseline], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("kind", [linear, quadratic])
+def test_of_many_rows_some_are_enough(kind: Callable[..., Baseline], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every third row of a system of its own class tells all about it; the filters still run over every row."""
     training = [linear_case(f"t{i}", i) for i in range(8)]
-    monkeypatch.setattr(baselines, "FITTED_ROWS", 800)
+    monkeypatch.setattr("surrogate_modeling.training.regression_rows.FITTED_ROWS", 800)
+    monkeypatch.setattr("surrogate_modeling.training.regression_rows.ROWS_AT_ONCE", 100)
     asked = []
-    monkeypatch.setattr(
-        baselines.Moments, "of", lambda x, y, of=baselines.Moments.of: asked.append(x[:, :2]) or of(x, y)
-    )
-    baseline = kind(scaled(training), IN_LEN, CONTROLS).fit(training, [linear_case("v", 50)], [0, 1])
-    standard = (training[0].values - baseline.mean) / baseline.scale
-    np.testing.assert_allclose(asked[0], standard[IN_LEN::3, :CONTROLS])
+    of = Moments.of
+    monkeypatch.setattr(Moments, "of", lambda x, y: asked.append(x[:, :CONTROLS]) or of(x, y))
+    baseline = kind(training, [linear_case("v", 50)])
+    standard = standardised(training[0], baseline.scaling)
+    np.testing.assert_allclose(torch.cat(asked[:3]), standard[IN_LEN::3, :CONTROLS])
     test = linear_case("a", 60)
     truth = test.values[IN_LEN:, CONTROLS:]
     assert (np.abs(baseline.predict([test])[0] - truth).max(axis=0) / truth.std(axis=0)).max() < 2e-3
@@ -204,16 +213,63 @@ def test_of_many_rows_some_are_enough(
 @pytest.mark.parametrize("controls", [20, 45, 1100])
 def test_quadratic_stays_solvable_with_many_controls(controls: int) -> None:
     """All products of 1,100 controls would be 605,550 features."""
-    scaling = Standardizer(controls + 1)
-    scaling.fit([np.random.default_rng(0).normal(size=(20, controls + 1)).astype(np.float32)])
-    sets = QuadraticBaseline(scaling, IN_LEN, controls)._products()
+    sets = products_of(FilterRegression(Sizes(controls, 1, IN_LEN, 1, 1), TIME_CONSTANTS, 0))
     assert sets
     assert all(pairs.shape[1] <= MOST_PRODUCTS for _, pairs in sets)
 
 
+@pytest.mark.parametrize("kind", [linear, quadratic])
+def test_of_many_columns_each_sees_its_own_level(
+    kind: Callable[..., Baseline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Least squares with a column's own features beside those of all, one column after another; and row by row."""
+    training = [make_case(f"t{i}", 60 + i, i) for i in range(5)]
+    validation, test = [make_case("v", 70, 20)], make_case("a", 55, 30)
+    monkeypatch.setattr("surrogate_modeling.networks.regression.MOST_LEVELS", 1)
+    baseline = kind(training, validation)
+    network, kept = baseline.network, [TIME_CONSTANTS.index(tau) for tau in baseline.time_constants]
+    used = [*network.filters.positions(kept).tolist(), *range(network.filters.linear, network.filters.features)]
+
+    def features(case: Case, column: int) -> np.ndarray:
+        values = standardised(case, baseline.scaling)
+        level = values[:IN_LEN, CONTROLS + column].mean()
+        (common,) = (part[:, used] for part, _ in features_of(network, values, 1))
+        since = torch.arange(1, len(values) - IN_LEN + 1)[:, None]
+        decays = torch.exp(-since / torch.tensor(baseline.time_constants))
+        return torch.cat((common, level.expand(len(common), 1), level * decays), dim=1).numpy()
+
+    rows = baseline.predict([test])[0]
+    for column in range(2):
+        x = np.concatenate([features(case, column) for case in training])
+        y = np.concatenate(
+            [standardised(case, baseline.scaling)[IN_LEN:, CONTROLS + column].numpy() for case in training]
+        )
+        centre, spread = x.mean(axis=0), x.std(axis=0)
+        extra = np.sqrt(baseline.penalty * len(x)) * np.eye(x.shape[1])
+        goals = np.concatenate((y - y.mean(), np.zeros(x.shape[1])))
+        weights = np.linalg.lstsq(np.concatenate(((x - centre) / spread, extra)), goals, rcond=None)[0]
+        standard = ((features(test, column) - centre) / spread) @ weights + y.mean()
+        scale, mean = (float(part[CONTROLS + column]) for part in (baseline.scaling.scale, baseline.scaling.mean))
+        np.testing.assert_allclose(rows[:, column], standard * scale + mean, rtol=1e-4, atol=1e-4)
+    past, control = torch.randn(2, IN_LEN, CONTROLS + 2).double(), torch.randn(2, 9, CONTROLS).double()
+    state, stepped = network.encode(past), []
+    assert state.shape == (2, network.state_size)
+    for t in range(9):
+        state, row = network.advance(state, control[:, t : t + 1])
+        stepped.append(row)
+    torch.testing.assert_close(torch.cat(stepped, dim=1), network.free_run(past, control))
+
+
+def test_of_many_targets_some_choose(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("surrogate_modeling.training.regression_rows.MOST_CHOOSING", 3)
+    case = make_case()
+    data = BaselineData([case], [], range(10, 20), scaled([case]), IN_LEN)
+    assert data.choosing.tolist() == [10, 14, 19]
+
+
 def test_quadratic_reads_only_what_it_may() -> None:
     training = [make_case(f"t{i}", 60, i) for i in range(4)]
-    baseline = QuadraticBaseline(scaled(training), IN_LEN, CONTROLS).fit(training, training[:1], [0, 1])
+    baseline = quadratic(training, training[:1])
     case = make_case("a", 50, 9)
     other = Case("a", case.time, case.values.copy(), case.channels)
     other.values[IN_LEN:, CONTROLS:] = 1e9

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
@@ -13,7 +13,9 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 5.0
 
 
-def track(items: Iterable[Item], total: int, description: str, bar: bool = True, done: int = 0) -> Iterator[Item]:
+def track(
+    items: Iterable[Item], total: int, description: str, bar: bool = True, done: int = 0
+) -> Generator[Item, None, None]:
     """Pass items through and show how many of ``total`` are done, and the time left.
 
     Args:

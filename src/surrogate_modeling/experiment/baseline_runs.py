@@ -1,7 +1,8 @@
-"""What stands beside the network in a run: the baselines, fitted on the same split."""
+"""Fit and time the baselines of a run, on the same split as the network."""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common.progress import track
+from surrogate_modeling.networks.regression import MOST_LEVELS
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.baselines import FilterRidge, LinearBaseline, QuadraticBaseline, persistence
+from surrogate_modeling.training.baselines import MULTIPLIED, Baseline, fit_linear, fit_quadratic, persistence
+from surrogate_modeling.training.regression_rows import MOST_CHOOSING, BaselineData
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,19 +33,36 @@ class Prediction:
 class FittedBaseline(NamedTuple):
     """A baseline, and the seconds its fit took, that of what it rests on included."""
 
-    baseline: FilterRidge
+    baseline: Baseline
     seconds: float
 
 
-def fit_baselines(surrogate: Surrogate, split: CaseSplit) -> dict[str, FittedBaseline]:
-    """The linear and the quadratic baseline, fitted on the same split."""
-    description, scaling = surrogate.description, surrogate.scaling
-    sizes = description.in_len, description.sizes.controls
-    given = split.training, split.validation, description.channels.target_indices
+def fit_baselines(surrogate: Surrogate, split: CaseSplit, progress_bar: bool) -> dict[str, FittedBaseline]:
+    """Fit the linear and the quadratic baseline on the same split.
+
+    Args:
+        surrogate: for its columns and its scaling.
+        split: training cases, and validation cases that choose.
+        progress_bar: draw a bar on a terminal.
+    """
+    description = surrogate.description
+    columns, targets = len(description.channels.predicted), description.channels.target_indices
+    if columns > MOST_LEVELS:
+        log.info(
+            "more than %d predicted columns: in the baselines each sees its own level at the start only", MOST_LEVELS
+        )
+    if len(targets) > MOST_CHOOSING:
+        log.info("of %d targets, %d choose the time constants of the baselines", len(targets), MOST_CHOOSING)
+    cases = len(split.training) + len(split.validation)
+    steps = cases * (1 + len(MULTIPLIED))
+    ticks = track(range(steps), steps, "fitting the baselines", progress_bar)
+    given = split.training, split.validation, targets
+    data = BaselineData(*given, surrogate.scaling, description.in_len, lambda: next(ticks, None))
     started = time.perf_counter()
-    linear = LinearBaseline(scaling, *sizes).fit(*given)
+    linear = fit_linear(data)
     seconds = time.perf_counter() - started
-    quadratic = QuadraticBaseline(scaling, *sizes).fit(*given, linear)
+    quadratic = fit_quadratic(data, linear)
+    ticks.close()
     return {
         "linear": FittedBaseline(linear, seconds),
         "quadratic": FittedBaseline(quadratic, time.perf_counter() - started),

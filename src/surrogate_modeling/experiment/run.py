@@ -168,7 +168,7 @@ def _train(experiment: Experiment, run: Run) -> TrainingResult:
     fitted = fit_members(surrogate, windows, split.validation, settings, run.folder / "checkpoints", log_epoch)
     if fitted.epochs < settings.epochs:
         log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
-    regressions = fit_baselines(surrogate, split)
+    regressions = fit_baselines(surrogate, split, settings.progress_bar)
     if not settings.stack:
         return TrainingResult(fitted, regressions, fitted.seconds)
     quadratic = regressions["quadratic"]

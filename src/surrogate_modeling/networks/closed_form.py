@@ -5,18 +5,15 @@ Shape letters: R rows, N features of :class:`~surrogate_modeling.networks.filter
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from surrogate_modeling.config.models import Base
 from surrogate_modeling.networks.filters import Filters
-from surrogate_modeling.networks.ridge import Moments, ridge
+from surrogate_modeling.networks.ridge import FITTED_ROWS, PENALTIES, Moments, ridge
 
-# Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
-FITTED_ROWS = 100_000
 PENALTY = 1e-3
-PENALTIES = (1e-3, 1e-2, 1e-1)
+LEVEL_PENALTIES = PENALTIES[3:]
 FOLDS = 5
 # Part of a column's error that its level must take away: the regression only stands for the network, and on
 # bosch_gengine1 a level that helped the one by 8 % (NOx) made the other worse.
@@ -42,20 +39,17 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
     level = torch.zeros(filters.features, outputs.shape[1]).to(features)
     if base is Base.none:
         return level
-    wanted = outputs.double().cpu().numpy()
     if base in (Base.linear, Base.quadratic):
-        weights, offset = ridge(Moments.of(features.double().cpu().numpy(), wanted), PENALTY)
+        weights, offset = ridge(Moments.of(features, outputs), PENALTY)
         weights[filters.constant_at] += offset
-        return torch.from_numpy(weights).to(level)
+        return weights.to(level)
     level[filters.level_at, filters.level_of] = 1.0
     if base is Base.auto:
-        controls, levels = features[:, : filters.of_controls].double(), (features @ level[: features.shape[1]]).double()
-        helps = level_helps(controls.cpu().numpy(), wanted, levels.cpu().numpy(), case.cpu().numpy())
-        level *= torch.from_numpy(helps).to(level)
+        level *= level_helps(features[:, : filters.of_controls], outputs, features @ level[: features.shape[1]], case)
     return level
 
 
-def level_helps(controls: np.ndarray, outputs: np.ndarray, level: np.ndarray, case: np.ndarray) -> np.ndarray:
+def level_helps(controls: Tensor, outputs: Tensor, level: Tensor, case: Tensor) -> Tensor:
     """Whether each column is better predicted as a departure from its level (P,).
 
     What a network will make of a column is not known before it is trained. A ridge regression on the filtered
@@ -69,17 +63,17 @@ def level_helps(controls: np.ndarray, outputs: np.ndarray, level: np.ndarray, ca
         level: (R, P), the level of every column.
         case: (R,).
     """
-    both = np.concatenate((outputs, outputs - level), axis=1)
+    controls, both = controls.double(), torch.cat((outputs, outputs - level), dim=1).double()
     fold = case * FOLDS // (int(case.max()) + 1)
-    parts = {k: Moments.of(controls[fold == k], both[fold == k]) for k in np.unique(fold)}
+    parts = {k: Moments.of(controls[fold == k], both[fold == k]) for k in fold.unique().tolist()}
     total = Moments.of(controls, both)
     errors = []
-    for penalty in PENALTIES:
-        error = np.zeros(both.shape[1])
+    for penalty in LEVEL_PENALTIES:
+        error = torch.zeros(both.shape[1]).to(both)
         for k, part in parts.items():
             # With one case there is nothing to leave out.
             weights, offset = ridge(total - part if len(parts) > 1 else total, penalty)
-            error += np.abs(controls[fold == k] @ weights + offset - both[fold == k]).sum(axis=0)
+            error += (controls[fold == k] @ weights + offset - both[fold == k]).abs().sum(dim=0)
         errors.append(error)
-    without, departure = np.split(np.min(errors, axis=0), 2)
+    without, departure = torch.stack(errors).amin(dim=0).chunk(2)
     return departure < (1.0 - LEAST_GAIN) * without

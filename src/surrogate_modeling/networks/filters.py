@@ -63,17 +63,45 @@ class Filters(nn.Module):
         level = fn.pad(mean[:, self.controls :], (0, 1), value=1.0)
         return [mean[:, : self.controls].repeat(1, len(self.rate)), level, level.repeat(1, len(self.rate))]
 
+    @property
+    def fading(self) -> slice:
+        """Features that the past window decays by: 1, and exp(-t / tau); only where no level is among the features."""
+        return slice(self.of_controls, self.linear)
+
     def forward(self, control: Tensor, state: State) -> tuple[Tensor, State]:
         """Control (T, B, C) -> features (T, B, N) and the state after the last row."""
+        features, after = self.linear_features(control, state)
+        return self.with_products(features), after
+
+    def linear_features(self, control: Tensor, state: State) -> tuple[Tensor, State]:
+        """As :meth:`forward`, without the products."""
         signals, after = self.signals(control, state)
         _, level, decaying = state
         rows, levels = len(control), level.shape[1]
         since = torch.arange(1, rows + 1, dtype=control.dtype, device=control.device)[:, None]
         decayed = torch.exp(-since * self.rate).repeat_interleave(levels, dim=-1)[:, None] * decaying
-        features = torch.cat((signals, level.expand(rows, -1, -1), decayed), dim=-1)
-        if len(self.left):
-            features = torch.cat((features, features[..., self.left] * features[..., self.right]), dim=-1)
-        return features, after
+        return torch.cat((signals, level.expand(rows, -1, -1), decayed), dim=-1), after
+
+    def with_products(self, features: Tensor) -> Tensor:
+        """Features (..., N - Q) -> the same and the products (..., N)."""
+        if not len(self.left):
+            return features
+        return torch.cat((features, features[..., self.left] * features[..., self.right]), dim=-1)
+
+    def positions(self, kept: list[int]) -> Tensor:
+        """Features of the controls, of the levels, and of some time constants; of the constant 1 its decays only.
+
+        Args:
+            kept: places of the time constants.
+        """
+        levels = self.fed_back + 1
+        decays = self.of_controls + levels
+        blocks = [torch.arange(decays + i * levels, decays + (i + 1) * levels) for i in kept]
+        return torch.cat((self.signal_positions(kept), torch.tensor(self.level_at, dtype=torch.long), *blocks))
+
+    def signal_positions(self, kept: list[int]) -> Tensor:
+        """Features that are the controls, or their averages over some time constants."""
+        return _signal_positions(self.controls, [0, *(1 + i for i in kept)])
 
     def up_to_levels(self, control: Tensor, state: State) -> Tensor:
         """Control (T, B, C) -> the first features of :meth:`forward`: controls, averages, and levels."""
@@ -108,8 +136,11 @@ def _spread_signals(controls: int, time_constants: int) -> Tensor:
         return torch.arange(controls if _pairs(controls) <= MOST_PRODUCTS else 0)
     # From the middle of even shares, so that one time constant is a medium one.
     chosen = ((torch.arange(kept) + 0.5) * time_constants / kept).long()
-    blocks = torch.cat((torch.zeros(1, dtype=torch.long), 1 + chosen))
-    return (blocks[:, None] * controls + torch.arange(controls)).flatten()
+    return _signal_positions(controls, [0, *(1 + chosen).tolist()])
+
+
+def _signal_positions(controls: int, blocks: list[int]) -> Tensor:
+    return (torch.tensor(blocks)[:, None] * controls + torch.arange(controls)).flatten()
 
 
 def _pairs(signals: int) -> int:

@@ -1,11 +1,12 @@
 """A regression on filtered controls as a network that carries a state.
 
-Shape letters: B batch, T time, F feature (C control, then P predicted), N features of the filters, S state.
+Shape letters: B batch, T time, F feature (C control, then P predicted), N features of the filters, K time constants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,9 +14,15 @@ from torch import Tensor
 from surrogate_modeling.networks.base import Sizes, State, StateNetwork
 from surrogate_modeling.networks.filters import Filters
 
+# With more predicted columns each sees its own level only: all levels in all columns are P^2 weights, and P^3 work.
+MOST_LEVELS = 100
+
 
 class FilterRegression(StateNetwork):
     """A weighted sum of filtered controls, their products, and what of the past window decays or stays.
+
+    Of the past window every column sees the mean of all predicted columns; with more than ``MOST_LEVELS`` of them its
+    own only, which has weights of its own then: ``own`` (1 + K, P), for the level and its decays.
 
     Args:
         sizes: of the surrogate; all predicted columns of the past window are read.
@@ -24,32 +31,41 @@ class FilterRegression(StateNetwork):
     """
 
     weight: Tensor
+    own: Tensor | None
 
     def __init__(self, sizes: Sizes, time_constants: Sequence[float], products: int) -> None:
         super().__init__()
-        self.filters = Filters(
-            sizes.with_all_fed_back(), list(time_constants), torch.zeros(2, products, dtype=torch.long)
-        )
-        self.products = products
+        few = sizes.predicted <= MOST_LEVELS
+        whole = sizes.with_all_fed_back()
+        multiplied = torch.zeros(2, products, dtype=torch.long)
+        self.filters = Filters(whole if few else replace(whole, fed_back=0), list(time_constants), multiplied)
+        self.sizes, self.products = sizes, products
         self.register_buffer("weight", torch.zeros(self.filters.features, sizes.predicted))
+        self.register_buffer("own", None if few else torch.zeros(1 + len(time_constants), sizes.predicted))
 
     @property
     def state_sizes(self) -> list[int]:
         """See :class:`StateNetwork`."""
-        return self.filters.state_sizes
+        return [*self.filters.state_sizes, *([] if self.own is None else [self.sizes.predicted])]
 
     @property
     def parameter_count(self) -> int:
         """Weights that are not 0."""
-        return int(self.weight.count_nonzero())
+        return sum(int(part.count_nonzero()) for part in (self.weight, self.own) if part is not None)
 
     def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
         """See :class:`StateNetwork`."""
-        features, after = self.filters(control.transpose(0, 1), state)
-        return (features @ self.weight).transpose(0, 1), after
+        features, after = self.filters(control.transpose(0, 1), state[:3])
+        rows = features @ self.weight
+        if self.own is not None:
+            rows = rows + (features[..., self.filters.fading] @ self.own) * state[3]
+        return rows.transpose(0, 1), [*after, *state[3:]]
 
     def start(self, past: Tensor) -> State:
         """The averages follow the controls from the first row: before that, the plant is taken to be at rest."""
         filters = self.filters
-        _, (averages, _, _) = filters(past[..., : filters.controls].transpose(0, 1), filters.start(past[:, :1]))
-        return [averages, *filters.start(past)[1:]]
+        control, outputs = past[..., : filters.controls], past[..., filters.controls :]
+        seen = past if self.own is None else control
+        _, (averages, _, _) = filters.signals(control.transpose(0, 1), filters.start(seen[:, :1]))
+        own = [] if self.own is None else [outputs.mean(dim=1)]
+        return [averages, *filters.start(seen)[1:], *own]

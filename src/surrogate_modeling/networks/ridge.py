@@ -1,48 +1,110 @@
 """Ridge regression from sums over rows: sums of parts add up, and any penalty on any features is solved from them.
 
-Shape letters: R rows, N features, P outputs.
+All in float64. Some features may belong to one output alone (see :class:`OwnMoments`): the others then share one
+decomposition, and the work is linear in the number of outputs.
+
+Shape letters: R rows, N features, P outputs, K features of an output alone.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Self
 
-import numpy as np
+import torch
+from torch import Tensor
 
 # Less spread than this is rounding of standardised features.
 CONSTANT = 1e-8
+# Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
+FITTED_ROWS = 100_000
+PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+# Rows that are cast to float64 at once.
+CAST_ROWS = 10_000
+# Outputs whose own features are solved for at once.
+OUTPUTS_AT_ONCE = 256
+
+
+class _Sums:
+    """Fields that are sums over rows."""
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))  # type: ignore[arg-type]
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) - getattr(other, f.name) for f in fields(self)))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
-class Moments:
-    """Sums over rows, in float64."""
+class Moments(_Sums):
+    """Sums over rows.
+
+    Attributes:
+        rows: R.
+        features: (N,).
+        outputs: (P,).
+        gram: (N, N), products of two features.
+        cross: (N, P), products of a feature and an output.
+    """
 
     rows: int
-    features: np.ndarray
-    outputs: np.ndarray
-    gram: np.ndarray
-    cross: np.ndarray
+    features: Tensor
+    outputs: Tensor
+    gram: Tensor
+    cross: Tensor
 
     @classmethod
-    def of(cls, features: np.ndarray, outputs: np.ndarray) -> Moments:
+    def of(cls, features: Tensor, outputs: Tensor) -> Moments:
         """Of features (R, N) and outputs (R, P)."""
-        sums = features.sum(axis=0), outputs.sum(axis=0)
+        parts = zip(features.split(CAST_ROWS), outputs.split(CAST_ROWS), strict=True)
+        first, *rest = (cls._of_few(x.double(), y.double()) for x, y in parts)
+        for part in rest:
+            first = first + part
+        return first
+
+    @classmethod
+    def _of_few(cls, features: Tensor, outputs: Tensor) -> Moments:
+        sums = features.sum(dim=0), outputs.sum(dim=0)
         return cls(len(features), *sums, features.T @ features, features.T @ outputs)
 
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(
-            self.rows + other.rows, self.features + other.features, self.outputs + other.outputs,
-            self.gram + other.gram, self.cross + other.cross,
-        )  # fmt: skip
 
-    def __sub__(self, other: Moments) -> Moments:
-        return Moments(
-            self.rows - other.rows, self.features - other.features, self.outputs - other.outputs,
-            self.gram - other.gram, self.cross - other.cross,
-        )  # fmt: skip
+@dataclass(frozen=True)
+class OwnMoments(_Sums):
+    """Sums over rows of features that each output has for itself: a function of time, times a level of the output.
+
+    Attributes:
+        features: (K, P).
+        mixed: (N, K, P), products with a feature of all outputs.
+        gram: (K, K, P), products of two of them.
+        cross: (K, P), products with the output.
+    """
+
+    features: Tensor
+    mixed: Tensor
+    gram: Tensor
+    cross: Tensor
+
+    @classmethod
+    def of(cls, features: Tensor, basis: Tensor, level: Tensor, outputs: Tensor) -> OwnMoments:
+        """Of rows over which the level stays: features (R, N), basis (R, K), level (P,) and outputs (R, P)."""
+        return cls(
+            basis.sum(dim=0)[:, None] * level,
+            (features.T @ basis)[:, :, None] * level,
+            (basis.T @ basis)[:, :, None] * level**2,
+            (basis.T @ outputs) * level,
+        )
 
 
-def ridge(known: Moments, penalty: float, used: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+class Fit(NamedTuple):
+    """Weights of the features (N, P), of the features of an output alone (K, P), and offset (P,)."""
+
+    weights: Tensor
+    own: Tensor
+    offset: Tensor
+
+
+def ridge(known: Moments, penalty: float, used: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Weights (N, P) and offset (P,) of the ridge regression on standardised features (Hoerl and Kennard 1970).
 
     The offset is not penalised, and a constant feature gets no weight.
@@ -52,12 +114,83 @@ def ridge(known: Moments, penalty: float, used: np.ndarray | None = None) -> tup
         penalty: against a feature's variance of 1.
         used: positions of the features that take part, which N then counts; None for all.
     """
-    used = np.arange(len(known.features)) if used is None else used
-    mean, mean_outputs = known.features[used] / known.rows, known.outputs / known.rows
-    covariance = known.gram[np.ix_(used, used)] / known.rows - np.outer(mean, mean)
-    cross = known.cross[used] / known.rows - np.outer(mean, mean_outputs)
-    spread = np.sqrt(np.clip(np.diag(covariance), 0.0, None))
-    scale = np.where(spread > CONSTANT, spread, np.inf)
-    penalised = covariance / scale / scale[:, None] + penalty * np.eye(len(used))
-    weights = np.linalg.solve(penalised, cross / scale[:, None]) / scale[:, None]
-    return weights, mean_outputs - mean @ weights
+    solver = RidgeSolver(known, used)
+    fit = solver.solve(penalty)
+    return fit.weights, fit.offset
+
+
+class RidgeSolver:
+    """Ridge regressions of any penalty on some features.
+
+    Args:
+        known: sums over the rows.
+        used: positions of the features that take part, which N then counts; None for all.
+        own: sums of the features of an output alone; None without any.
+        used_own: positions of those that take part, which K then counts.
+    """
+
+    def __init__(
+        self, known: Moments, used: Tensor | None = None, own: OwnMoments | None = None, used_own: Tensor | None = None
+    ) -> None:
+        used = torch.arange(len(known.features)) if used is None else used
+        self.rows = known.rows
+        self.mean, self.mean_outputs = known.features[used] / self.rows, known.outputs / self.rows
+        covariance = known.gram[used][:, used] / self.rows - torch.outer(self.mean, self.mean)
+        cross = known.cross[used] / self.rows - torch.outer(self.mean, self.mean_outputs)
+        self.scale = _scale(covariance.diagonal())
+        self.covariance, self.cross = covariance / self.scale / self.scale[:, None], cross / self.scale[:, None]
+        self.own, self.used, self.used_own = own, used, None if own is None else used_own
+
+    def solve(self, penalty: float, outputs: Tensor | None = None) -> Fit:
+        """The regression of all outputs, or of those at some positions.
+
+        Args:
+            penalty: against a feature's variance of 1.
+            outputs: positions, which P then counts.
+        """
+        chosen = torch.arange(self.cross.shape[1]) if outputs is None else outputs
+        solve = _factorised(self.covariance + penalty * torch.eye(len(self.covariance)).double())
+        if self.own is None or self.used_own is None:
+            weights = solve(self.cross[:, chosen]) / self.scale[:, None]
+            offset = self.mean_outputs[chosen] - self.mean @ weights
+            return Fit(weights, weights.new_zeros(0, len(chosen)), offset)
+        parts = [self._with_own(penalty, solve, part) for part in chosen.split(OUTPUTS_AT_ONCE)]
+        return Fit(*(torch.cat(pieces, dim=-1) for pieces in zip(*parts, strict=True)))
+
+    def _with_own(self, penalty: float, solve: Callable[[Tensor], Tensor], outputs: Tensor) -> Fit:
+        """With the features of an output alone, by the Schur complement of the block that all outputs share."""
+        assert self.own is not None
+        assert self.used_own is not None
+        own, used, places = self.own, self.used, self.used_own
+        mean = own.features[places][:, outputs] / self.rows
+        gram = own.gram[places][:, places][..., outputs] / self.rows - mean[:, None] * mean
+        cross = own.cross[places][:, outputs] / self.rows - mean * self.mean_outputs[outputs]
+        mixed = own.mixed[used][:, places][..., outputs] / self.rows - self.mean[:, None, None] * mean
+        scale = _scale(gram.diagonal().T)
+        gram, cross, mixed = gram / scale / scale[:, None], cross / scale, mixed / self.scale[:, None, None] / scale
+        count, size = len(outputs), len(places)
+        shared = solve(mixed.flatten(1)).unflatten(1, (size, count))
+        alone = solve(self.cross[:, outputs])
+        left = gram - torch.einsum("nkp,nlp->klp", mixed, shared) + penalty * torch.eye(size).double()[..., None]
+        right = cross - torch.einsum("nkp,np->kp", mixed, alone)
+        own_weights = torch.linalg.solve(left.permute(2, 0, 1), right.T[..., None])[..., 0].T
+        weights = (alone - torch.einsum("nkp,kp->np", shared, own_weights)) / self.scale[:, None]
+        own_weights = own_weights / scale
+        offset = self.mean_outputs[outputs] - self.mean @ weights - (mean * own_weights).sum(dim=0)
+        return Fit(weights, own_weights, offset)
+
+
+def _scale(variance: Tensor) -> Tensor:
+    """Standard deviations; infinite for what is constant."""
+    spread = variance.clamp_min(0.0).sqrt()
+    return torch.where(spread > CONSTANT, spread, torch.inf)
+
+
+def _factorised(matrix: Tensor) -> Callable[[Tensor], Tensor]:
+    """What solves equations with a symmetric matrix, factorised once."""
+    factor, failed = torch.linalg.cholesky_ex(matrix)
+    if not failed:
+        return lambda right: torch.cholesky_solve(right, factor)
+    # Features so nearly equal that rounding outweighs the penalty.
+    factors = torch.linalg.lu_factor(matrix)
+    return lambda right: torch.linalg.lu_solve(*factors, right)

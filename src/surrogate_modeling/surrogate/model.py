@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -191,7 +192,7 @@ class Surrogate(nn.Module):
             regression: in standardised units, of all predicted columns.
             share: of the network, (P,), 0 to 1.
         """
-        stacked = StackedNetwork(self.network, regression)
+        stacked = StackedNetwork(self.network, deepcopy(regression).float())
         stacked.share.copy_(torch.from_numpy(share))
         self.network = stacked.to(self.device).eval()
         self.description = replace(self.description, products=regression.products)

@@ -13,7 +13,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.evaluation.metrics import ade
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.baselines import FilterRidge
+from surrogate_modeling.training.baselines import Baseline
 
 log = logging.getLogger(__name__)
 SHARES = np.linspace(0.0, 1.0, 11)
@@ -21,7 +21,7 @@ SHARES = np.linspace(0.0, 1.0, 11)
 LEAST_GAIN = 0.05
 
 
-def stack(surrogate: Surrogate, baseline: FilterRidge, validation: Sequence[Case]) -> dict[str, float]:
+def stack(surrogate: Surrogate, baseline: Baseline, validation: Sequence[Case]) -> dict[str, float]:
     """Mix the network with the baseline where the validation cases ask for it; says what came out.
 
     Args:
@@ -44,7 +44,7 @@ def stack(surrogate: Surrogate, baseline: FilterRidge, validation: Sequence[Case
         share = choose_shares(network, regressed, truth)
     shares = {channels.predicted[i]: float(share[i]) for i in channels.target_indices}
     if (share < 1.0).any():
-        surrogate.stack(baseline.network(), share)
+        surrogate.stack(baseline.network, share)
         log.info(
             "mixed with the quadratic baseline in %d of %d columns; share of the network: %s",
             (share < 1.0).sum(), len(share), ", ".join(f"{name} {value:.1f}" for name, value in shares.items()),

@@ -1,0 +1,143 @@
+"""Rows of cases as a filter regression sees them: summed up to fit it, and predicted to choose among fits.
+
+Shape letters: T rows of a case, R fitted rows, F feature (C control, then P predicted), N features of the filters.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.networks import Sizes
+from surrogate_modeling.networks.regression import FilterRegression
+from surrogate_modeling.networks.ridge import FITTED_ROWS, Fit, Moments, OwnMoments, RidgeSolver
+from surrogate_modeling.surrogate.scaling import Standardizer
+
+log = logging.getLogger(__name__)
+# Targets that choose, spread over all of them: the mean error of more says no more about time constants.
+MOST_CHOOSING = 100
+# Rows whose features are in memory at once.
+ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class BaselineData:
+    """What the baselines are fitted on.
+
+    Attributes:
+        training: cases.
+        validation: cases that choose.
+        targets: positions of the targets among the predicted columns, whose mean error decides.
+        scaling: fitted on the training cases.
+        in_len: given rows.
+        tick: called after each case that was read, for whoever shows progress.
+    """
+
+    training: Sequence[Case]
+    validation: Sequence[Case]
+    targets: Sequence[int]
+    scaling: Standardizer
+    in_len: int
+    tick: Callable[[], object] = lambda: None
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of a regression."""
+        channels = self.training[0].channels
+        predicted = len(channels.predicted)
+        return Sizes(len(channels.controls), predicted, self.in_len, 1, predicted)
+
+    @property
+    def stride(self) -> int:
+        """Every such row is fitted."""
+        return max(1, sum(len(case.values) for case in self.training) // FITTED_ROWS)
+
+    @property
+    def choosing(self) -> Tensor:
+        """Positions of the targets that choose."""
+        spread = np.linspace(0, len(self.targets) - 1, min(len(self.targets), MOST_CHOOSING)).round().astype(int)
+        return torch.tensor([self.targets[i] for i in spread])
+
+
+def standardised(case: Case, scaling: Standardizer) -> Tensor:
+    """All rows of a case (T, F) in float64 and standardised units."""
+    return (torch.from_numpy(case.values).double() - scaling.mean.cpu().double()) / scaling.divisor.cpu().double()
+
+
+def features_of(network: FilterRegression, values: Tensor, stride: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features (R, N) and outputs (R, P) of every ``stride``-th predicted row, some rows at a time.
+
+    Args:
+        network: in float64.
+        values: all rows of a case (T, F), standardised.
+        stride: 1 for every row.
+    """
+    filters, in_len = network.filters, network.sizes.in_len
+    state = network.start(values[None, :in_len])[:3]
+    for first in range(in_len, len(values), ROWS_AT_ONCE):
+        block = values[first : first + ROWS_AT_ONCE]
+        linear, state = filters.linear_features(block[:, None, : filters.controls], state)
+        chosen = slice((in_len - first) % stride, None, stride)
+        yield filters.with_products(linear[chosen, 0]), block[chosen, filters.controls :]
+
+
+def level_of(network: FilterRegression, values: Tensor) -> Tensor:
+    """Mean of the past window (P,) of a case (T, F)."""
+    return values[: network.sizes.in_len, network.filters.controls :].mean(dim=0)
+
+
+def sum_up(data: BaselineData, network: FilterRegression) -> tuple[Moments, OwnMoments | None]:
+    """What a ridge regression of the training cases needs; the second where columns see their own level only."""
+    known: Moments | None = None
+    own: OwnMoments | None = None
+    for case in data.training:
+        values = standardised(case, data.scaling)
+        for features, outputs in features_of(network, values, data.stride):
+            part = Moments.of(features, outputs)
+            known = part if known is None else known + part
+            if network.own is not None:
+                fading, level = features[:, network.filters.fading], level_of(network, values)
+                alone = OwnMoments.of(features, fading, level, outputs)
+                own = alone if own is None else own + alone
+        data.tick()
+    assert known is not None, "a split leaves training cases"
+    return known, own
+
+
+def validation_errors(
+    data: BaselineData, network: FilterRegression, solvers: Sequence[RidgeSolver], fits: Sequence[Sequence[Fit]]
+) -> Tensor:
+    """Mean absolute error of the targets that choose, summed over the validation cases, of each fit of each solver.
+
+    Args:
+        data: cases and scaling.
+        network: that gives the features.
+        solvers: which know the features that their fits use.
+        fits: of each solver as many, of the targets that choose.
+
+    Returns:
+        (solvers, fits); infinite where a prediction is not finite.
+    """
+    errors = torch.zeros(len(solvers), len(fits[0])).double()
+    # Side by side: one product for all fits of a solver.
+    stacked = [Fit(*(torch.cat(parts, dim=-1) for parts in zip(*several, strict=True))) for several in fits]
+    for case in data.validation:
+        values, absolute, rows = standardised(case, data.scaling), torch.zeros_like(errors), 0
+        level = level_of(network, values)[data.choosing]
+        for features, outputs in features_of(network, values, data.stride):
+            truth, rows = outputs[:, None, data.choosing], rows + len(outputs)
+            for i, (solver, fit) in enumerate(zip(solvers, stacked, strict=True)):
+                predicted = (features[:, solver.used] @ fit.weights + fit.offset).unflatten(1, (-1, truth.shape[2]))
+                if solver.used_own is not None:
+                    own = features[:, network.filters.fading][:, solver.used_own] @ fit.own
+                    predicted += own.unflatten(1, (-1, truth.shape[2])) * level
+                absolute[i] += (predicted - truth).abs().mean(dim=2).sum(dim=0)
+        errors += (absolute / rows).nan_to_num(nan=torch.inf)
+        data.tick()
+    return errors
