@@ -23,6 +23,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from surrogate_modeling.networks.ridge import Moments, ridge
 from surrogate_modeling.networks.subspace import poles
@@ -146,7 +147,7 @@ def _models(windows: Trajectories, recipes: Sequence[Recipe], states: int = 0) -
     modes = np.concatenate((modes, poles(windows.control[..., :-1], windows.output, windows.weight)))
     bank = ModeBank(modes, windows)
     known = bank.moments(windows)
-    reached = known.gram[: len(bank.a), : len(bank.a)] / known.rows
+    reached = known.gram[: len(bank.a), : len(bank.a)].numpy() / known.rows
     for penalty in sorted({recipe.penalty for recipe in recipes}):
         large = bank.model(known, penalty)
         forward, backward = _balancing(large, reached, windows.control.shape[1])
@@ -248,7 +249,8 @@ class ModeBank:
         for first in range(0, len(windows), WINDOWS_AT_ONCE):
             part = windows[slice(first, first + WINDOWS_AT_ONCE)]
             used = part.weight[:, ::step] > 0
-            own = Moments.of(self._features(part, step)[used], part.output[:, ::step][used])
+            rows = self._features(part, step)[used], part.output[:, ::step][used]
+            own = Moments.of(*map(torch.from_numpy, rows))
             total = own if total is None else total + own
         assert total is not None
         return total
@@ -267,7 +269,7 @@ class ModeBank:
 
     def model(self, known: Moments, penalty: float) -> LinearModel:
         """The large model whose outputs are those of the ridge regression."""
-        weights, offset = ridge(known, penalty)
+        weights, offset = (part.numpy() for part in ridge(known, penalty))
         c, d = weights[: len(self.a)].T, weights[len(self.a) :].T.copy()
         d[:, -1] += offset
         return LinearModel(self.a, self.b, c, d, self.e)
@@ -325,6 +327,7 @@ def restarted(model: LinearModel, windows: Trajectories, penalty: float) -> Line
     grams += 1e-6 * np.trace(mean) / model.order * np.eye(model.order)
     starts = np.linalg.solve(grams, cross[..., None])[..., 0]
     metric = _root(mean)
-    weights, offset = ridge(Moments.of(windows.past, starts @ metric), penalty)
+    known = Moments.of(torch.from_numpy(windows.past), torch.from_numpy(starts @ metric))
+    weights, offset = (part.numpy() for part in ridge(known, penalty))
     weights[-1] += offset
     return replace(model, e=np.linalg.lstsq(metric.T, weights.T, rcond=1e-9)[0])
