@@ -46,3 +46,12 @@ def test_sums_of_parts_add_up_and_are_taken_out_again() -> None:
         assert made.rows == expected.rows
         for name in ("features", "outputs", "gram", "cross"):
             np.testing.assert_allclose(getattr(made, name), getattr(expected, name), rtol=1e-9)
+
+
+def test_rounding_that_outweighs_the_penalty_is_solved_all_the_same() -> None:
+    """A covariance of 1 and 2 has the eigenvalue -1, and the inverse of -1/3 and 2/3."""
+    zeros = torch.zeros(2).double()
+    known = Moments(1, zeros, zeros[:1], torch.tensor([[1.0, 2.0], [2.0, 1.0]]).double(), torch.eye(2).double()[:, :1])
+    weights, offset = ridge(known, 0.0)
+    np.testing.assert_allclose(weights[:, 0], [-1 / 3, 2 / 3])
+    assert offset.tolist() == [0.0]
