@@ -11,7 +11,7 @@ from torch import Tensor
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, fit_linear, in_modes
 
-# Batch shorter than this say too little of a free run.
+# Windows shorter than this say too little of a free run.
 LEAST_ROWS = 32
 # Where there are fewer cases than this, windows are held out, not cases.
 LEAST_CASES = 4

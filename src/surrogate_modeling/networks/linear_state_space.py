@@ -29,11 +29,13 @@ from surrogate_modeling.networks.ridge import Moments, ridge
 from surrogate_modeling.networks.subspace import poles
 
 ORDERS = (1, 2, 3, 4, 6, 8, 10, 12, 16)
-PENALTIES = (1e-6, 1e-4, 1e-2)
+PENALTIES = (1e-6, 1e-4, 1e-2, 1e-1)
 TIME_CONSTANTS = 8
 # Of the past features, combinations that start the large model.
 STARTS = 8
-START_PENALTIES = (1e-3, 1e-1)
+START_PENALTIES = (None, 1e-2, 1.0)
+# Of the windows by which is chosen, together.
+CHOOSING_ROWS = 50_000
 SAMPLED_ROWS = 40_000
 WINDOWS_AT_ONCE = 32
 # Of the balanced singular values, against the first.
@@ -62,6 +64,10 @@ class Trajectories:
 
     def __len__(self) -> int:
         return len(self.past)
+
+    def thinned(self, rows: int) -> Trajectories:
+        """Every k-th window, so that they have about so many rows together."""
+        return self[slice(None, None, max(1, round(float(self.weight.sum()) / rows)))]
 
 
 @dataclass(frozen=True)
@@ -111,11 +117,17 @@ def mean_error(model: LinearModel, windows: Trajectories) -> float:
 
 
 class Recipe(NamedTuple):
-    """What is chosen on windows held out: states, the penalty of the large model, and that of the start of a window."""
+    """What is chosen on windows held out.
+
+    Attributes:
+        order: states.
+        penalty: of the large model.
+        start_penalty: of the regression of the states' start on the past; None: it stays that of the large model.
+    """
 
     order: int
     penalty: float
-    start_penalty: float
+    start_penalty: float | None
 
 
 def fit_linear(windows: Trajectories, kept: np.ndarray, held_out: Trajectories, states: int) -> LinearModel:
@@ -131,7 +143,8 @@ def fit_linear(windows: Trajectories, kept: np.ndarray, held_out: Trajectories, 
     """
     orders = [order for order in ORDERS if order <= states]
     recipes = [Recipe(*parts) for parts in product(orders, PENALTIES, START_PENALTIES)]
-    errors = {recipe: mean_error(model, held_out) for recipe, model in _models(windows[kept], recipes)}
+    fitted, held_out = windows[kept].thinned(CHOOSING_ROWS), held_out.thinned(CHOOSING_ROWS)
+    errors = {recipe: mean_error(model, held_out) for recipe, model in _models(fitted, recipes)}
     if not errors:
         return _constant(windows)
     least = min(errors.values())
@@ -155,7 +168,8 @@ def _models(windows: Trajectories, recipes: Sequence[Recipe], states: int = 0) -
             if recipe.penalty != penalty or recipe.order > len(forward):
                 continue
             model = _within_circle(large.transformed(forward[: recipe.order], backward[:, : recipe.order]))
-            model = restarted(model, windows, recipe.start_penalty)
+            if recipe.start_penalty is not None:
+                model = restarted(model, windows, recipe.start_penalty)
             further = slice(recipe.order, max(recipe.order, states))
             yield recipe, _with_further(model, large.transformed(forward[: further.stop], backward[:, : further.stop]))
 
