@@ -1,4 +1,4 @@
-"""What many runs in one process print on the terminal, and what their log files keep."""
+"""Log handlers of commands that hold many runs: what reaches the terminal, and what the log files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OURS = ("surrogate_modeling.comparison", "surrogate_modeling.cases", "surrogate_
 
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
-    """Keep what is said in a file."""
+    """Write the log to a file as well."""
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
     logging.getLogger().addHandler(handler)
@@ -27,25 +27,25 @@ def logged(path: Path) -> Iterator[None]:
 
 
 class FirstTime(logging.Filter):
-    """Lets a warning through once in this process: what is said of the cases is true of every trial.
+    """Lets a warning through once in this process: a warning about the cases holds for every trial.
 
     Tracebacks are in the trial's log file; the search says in one line why a trial failed.
     """
 
-    said: ClassVar[set[str]] = set()
+    seen: ClassVar[set[str]] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the message is new, and no traceback."""
         if record.exc_info:
             return False
         message = record.getMessage()
-        new = message not in self.said
-        self.said.add(message)
+        new = message not in self.seen
+        self.seen.add(message)
         return new
 
 
 class _OurOwn(FirstTime):
-    """What the comparison says, and of the runs only what needs a look, once."""
+    """Passes the lines of the comparison, and of its runs the warnings, each once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.name.startswith(OURS):
@@ -55,7 +55,7 @@ class _OurOwn(FirstTime):
 
 @contextmanager
 def quiet_console() -> Iterator[None]:
-    """Each run says everything in its train.log."""
+    """Keep the lines of single runs off the terminal; each run has them in its train.log."""
     handlers, own = console_handlers(), _OurOwn()
     for handler in handlers:
         handler.addFilter(own)
@@ -67,7 +67,7 @@ def quiet_console() -> Iterator[None]:
 
 
 def quieten_console() -> None:
-    """Trials say everything in their log file; on the terminal only what needs a look, and once."""
+    """Show only warnings on the terminal, each once; trials have all lines in their log file."""
     for handler in console_handlers():
         handler.setLevel(logging.WARNING)
         handler.addFilter(FirstTime())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import TypeVar
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
+# Is given the metrics of an epoch and its number after each epoch of a training; may raise to end it.
+OnEpoch = Callable[[dict[str, float], int], None]
 SECONDS_BETWEEN_LINES = 5.0
 
 

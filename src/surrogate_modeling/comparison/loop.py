@@ -7,8 +7,7 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.dataset import load_cases_once
 from surrogate_modeling.common.console import logged, quiet_console
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
-from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.comparison.pairs import Pair
 from surrogate_modeling.comparison.report import Report
 from surrogate_modeling.comparison.results import Numbers, Result, Status, read_result, write_result
@@ -28,8 +26,7 @@ from surrogate_modeling.experiment.recording import device_name, git_commit
 from surrogate_modeling.experiment.run import Evaluation, RunResult, run_experiment
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.tracking.journal import JOURNAL, locked
-from surrogate_modeling.tracking.parent import clear_sent, run_id
-from surrogate_modeling.tracking.run import Run
+from surrogate_modeling.tracking.parent import ParentRun, clear_sent
 
 log = logging.getLogger(__name__)
 # Scores of pairs that differ in these are over different rows or cases.
@@ -74,8 +71,8 @@ class Comparison:
     def __init__(self, config: CompareConfig, pairs: Sequence[Pair], output: Path, report: Report) -> None:
         self.config, self.pairs, self.output, self.report = config, pairs, output, report
         self.digests: dict[Pair, str] = {}
-        self.found: dict[str, Result] = {}
-        self.trained: list[float] = []
+        self.results: dict[str, Result] = {}
+        self.seconds: list[float] = []
 
     def run(self) -> None:
         """Train what is missing."""
@@ -83,80 +80,69 @@ class Comparison:
             digest = pair.digest(load_cases_once(pair.config).fingerprint)
             if (known := read_result(self._result_file(digest))) is not None:
                 # Text of an entry does not change the result: the table calls it as this command does.
-                self.found[digest] = replace(known, model=pair.model, recipe=pair.recipe)
+                self.results[digest] = replace(known, model=pair.model, recipe=pair.recipe)
             self.digests[pair] = digest
         missing = [pair for pair in self.pairs if not self._is_known(pair)]
         log.info("%d trainings, %d of them done; results in %s", len(self.pairs), len(self.pairs) - len(missing),
                  self.output)  # fmt: skip
         if not missing:
-            self._say(self.report.write(self._results()))
+            self._log_table(self.report.write(self._results()))
             return
-        with self._recorded() as parent:
+        parent = self._parent_run()
+        parent.start()
+        with parent.recording(lambda status: self._leave(parent, status)):
             for i, pair in enumerate(missing):
                 self._announce(pair, i, len(missing))
                 started = time.monotonic()
-                self.found[self.digests[pair]] = result = self._train(pair, parent)
-                self.trained.append(time.monotonic() - started)
+                self.results[self.digests[pair]] = result = self._train(pair, parent.id)
+                self.seconds.append(time.monotonic() - started)
                 self.report.write(self._results())
-                _say_result(result)
+                _log_result(result)
 
     def _is_known(self, pair: Pair) -> bool:
-        known = self.found.get(self.digests[pair])
+        known = self.results.get(self.digests[pair])
         return known is not None and known.status is not Status.failed
 
     def _results(self) -> list[Result]:
-        return [self.found[digest] for pair in self.pairs if (digest := self.digests[pair]) in self.found]
+        return [self.results[digest] for pair in self.pairs if (digest := self.digests[pair]) in self.results]
 
     def _result_file(self, digest: str) -> Path:
         return self.output / "results" / f"{digest}.json"
 
     def _announce(self, pair: Pair, done: int, count: int) -> None:
         left = ""
-        if self.trained:
-            minutes = sum(self.trained) / len(self.trained) * (count - done) / 60
+        if self.seconds:
+            minutes = sum(self.seconds) / len(self.seconds) * (count - done) / 60
             left = f"; about {minutes:.0f} min left" if minutes >= 1 else "; less than a minute left"
         log.info("training %d of %d: %s%s", done + 1, count, pair, left)
 
-    @contextmanager
-    def _recorded(self) -> Iterator[str | None]:
-        """The run of the comparison in the store; yields its id, to which the trainings' runs refer."""
-        # A command that goes on with a comparison goes on with its run.
+    def _parent_run(self) -> ParentRun:
+        """The run of the comparison in the store, to which the trainings' runs refer."""
         own = hashlib.sha256(str(self.output).encode()).hexdigest()[:10]
-        folder = self.output / ".record" / secrets.token_hex(3) / f"compare-{own}"
-        folder.mkdir(parents=True)
-        experiment = self.pairs[0].config.settings.mlflow_exp_name
-        params = {
+        tags = {
+            "comparison": self.output.name,
+            "mlflow.source.name": "compare.py",
+            "mlflow.source.type": "LOCAL",
+            # Not parameters: another selection of pairs in the same folder has others, and a run cannot change those.
             "models": ", ".join(dict.fromkeys(pair.model for pair in self.pairs)),
             "recipes": ", ".join(dict.fromkeys(pair.recipe for pair in self.pairs)),
             "seeds": ", ".join(map(str, self.config.seeds)),
             "minutes": str(self.config.minutes),
         }
-        tags = {"comparison": self.output.name, "mlflow.source.name": "compare.py", "mlflow.source.type": "LOCAL"}
-        # Another selection of pairs in the same folder has other parameters, and a run cannot change those.
-        run = Run.start(folder, experiment, f"compare {self.output.name}", {**tags, **params}, {}, folder.name)
-        status = "FAILED"
-        try:
-            with terminated_as_interrupt():
-                yield run_id(folder)
-            status = "FINISHED"
-        except KeyboardInterrupt:
-            status = "KILLED"
-            log.warning("stopped; the same command goes on")
-            raise
-        finally:
-            table = self.report.write(self._results())
-            run.log_metrics(self.report.metrics(self._results()))
-            for path in self.report.files:
-                shutil.copy(path, folder)
-            place = run.finish(status)
-            clear_sent(folder)
-            _remove_empty(folder.parent, folder.parent.parent)
-            if place is None:
-                log.warning("the tracking store could not be reached; send the comparison with: pdm run send %s",
-                            folder)  # fmt: skip
-            self._say(table)
+        folder = self.output / ".record" / secrets.token_hex(3) / f"compare-{own}"
+        experiment = self.pairs[0].config.settings.mlflow_exp_name
+        return ParentRun(folder, experiment, f"compare {self.output.name}", tags=tags, params={})
 
-    def _say(self, table: str) -> None:
+    def _leave(self, parent: ParentRun, status: str) -> dict[str, float]:
+        """Write the table a last time, with copies for the store; returns the metrics of the comparison."""
+        if status == "KILLED":
+            log.warning("stopped; the same command goes on")
+        self._log_table(self.report.write(self._results()))
+        for path in self.report.files:
+            shutil.copy(path, parent.folder)
+        return self.report.metrics(self._results())
+
+    def _log_table(self, table: str) -> None:
         files = ", ".join(path.name for path in self.report.files) or "nothing yet"
         log.info("%s\nin %s: %s", table, self.output, files)
 
@@ -175,8 +161,8 @@ class Comparison:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             diverged = isinstance(error, TrainingDiverged)
-            said = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            result = replace(result, status=Status.diverged if diverged else Status.failed, reason=said)
+            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            result = replace(result, status=Status.diverged if diverged else Status.failed, reason=reason)
         else:
             result = _measured(result, outcome)
         write_result(self._result_file(self.digests[pair]), result)
@@ -190,9 +176,9 @@ class Comparison:
         config = replace(pair.config, settings=replace(settings, num_figures=settings.num_figures or 0))
         tags = {"mlflow.source.name": "compare.py", "comparison": self.output.name}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
-        asked = Assignment(("nADE",), tags, name=str(pair))
+        assignment = Assignment(("nADE",), tags, name=str(pair))
         with logged(folder / "train.log"):
-            return run_experiment(config, case_set, folder, asked)
+            return run_experiment(config, case_set, folder, assignment)
 
     def _run_folder(self, pair: Pair) -> Path:
         """The folder of a run that was stopped, or a new one."""
@@ -231,7 +217,7 @@ def _numbers(evaluation: Evaluation) -> Numbers:
     )  # fmt: skip
 
 
-def _say_result(result: Result) -> None:
+def _log_result(result: Result) -> None:
     if result.numbers is None:
         log.warning("%s: %s", result.status.value, result.reason)
         return
@@ -246,9 +232,3 @@ def _warn_of_differences(pairs: Sequence[Pair]) -> None:
     differing = [key for key in keys if len({str(flat[key]) for flat in flats}) > 1]
     if differing:
         log.warning("the pairs differ in %s: their scores are over different rows or cases", ", ".join(differing))
-
-
-def _remove_empty(*folders: Path) -> None:
-    for folder in folders:
-        if folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()

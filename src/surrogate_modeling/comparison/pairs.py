@@ -21,19 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import CompareConfig, Config
 from surrogate_modeling.config.composition import to_config
+from surrogate_modeling.config.identity import decisive
 from surrogate_modeling.config.refusals import configuration_message
 
-# The results of a training do not depend on these.
-NO_MATTER = {
-    "settings.workers",
-    "settings.progress_bar",
-    "settings.num_figures",
-    "settings.mlflow_exp_name",
-    "settings.is_save_model",
-    "settings.register_model",
-    "dataset.workers",
-    "resume",
-}
 OWNED = {
     "settings": 'give the recipes as recipes=[stable,"stable settings.lr=0.001"]',
     "settings.seed": "give seeds=[...]",
@@ -41,7 +31,7 @@ OWNED = {
 }
 
 
-# Each is itself only: its configuration has no hash.
+# Compared and hashed by identity: a configuration has no hash.
 @dataclass(frozen=True, eq=False)
 class Pair:
     """One training: a model with a recipe, and a seed.
@@ -69,9 +59,7 @@ class Pair:
         Args:
             fingerprint: of the cases.
         """
-        # Where the cases lie does not matter, which they are does.
-        content = {k: v for k, v in self.config.flat().items() if k not in NO_MATTER and k != "dataset.path"}
-        text = json.dumps([content, fingerprint], sort_keys=True, default=str)
+        text = json.dumps([decisive(self.config.flat()), fingerprint], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -117,17 +105,17 @@ def _compose(model: str, recipe: str, config: CompareConfig, common: Sequence[st
         if not words:
             raise UserError(f"{key}: an empty entry; the name of a file in hydra/{group}/ is expected")
         overrides += [f"{group}={words[0]}"]
-    # What is said of one entry comes last: it outdoes what is said of all.
+    # Overrides of one entry come last and win over those of all.
     own = [*_words(model)[1:], *_words(recipe)[1:]]
     minutes = [] if config.minutes is None else [f"settings.max_minutes={config.minutes}"]
     try:
         composed = compose("config", [*overrides, *common, *minutes, *own])
         return [_with_seed(model, recipe, seed, composed) for seed in config.seeds]
     except UserError as error:
-        said = str(error)
+        message = str(error)
     except (HydraException, OmegaConfBaseException) as error:
-        said = configuration_message(error)
-    raise UserError(f"{model} with {recipe}: {said}")
+        message = configuration_message(error)
+    raise UserError(f"{model} with {recipe}: {message}")
 
 
 def _with_seed(model: str, recipe: str, seed: int, composed: DictConfig) -> Pair:

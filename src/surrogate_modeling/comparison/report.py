@@ -35,8 +35,8 @@ class Report:
         self.title = config.title or output.name
         self.document = document
         own = ("paste=", "output=", "title=")
-        said = [override for override in typed if not override.startswith(own)]
-        self.command = " ".join(["pdm run compare", *(_quoted(_shortened(override)) for override in said)])
+        shown = [override for override in typed if not override.startswith(own)]
+        self.command = " ".join(["pdm run compare", *(_quoted(_shortened(override)) for override in shown)])
 
     @property
     def files(self) -> list[Path]:

@@ -1,9 +1,10 @@
-"""What a search or a comparison asks of a run, beside its configuration; a plain run has an empty one."""
+"""What a search or a comparison wants of a run beside its configuration: objectives, tags, early end."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from surrogate_modeling.common.progress import OnEpoch
 
 OBJECTIVES = {
     "val_loss": "best validation loss",
@@ -18,7 +19,7 @@ PRUNABLE = ("val_loss", "val_nADE", "nADE", "nFDE")
 
 
 class Pruned(Exception):
-    """The search ends this run: what it would give is clear enough."""
+    """The pruner stopped this trial."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,15 @@ class Assignment:
     """One run as part of a search or a comparison.
 
     Attributes:
-        objective: which of :data:`OBJECTIVES` are asked for.
+        objective: which of :data:`OBJECTIVES` the run returns.
         tags: of the record, e.g. the run of the search.
-        watch: is given the metrics of each epoch; raises :class:`Pruned` to end the run.
+        on_epoch: called with the metrics of each epoch; raises :class:`Pruned` to end the run.
         trial: number in its study; None for a plain run.
         name: of the run in the store; None for the usual one.
     """
 
     objective: tuple[str, ...] = ("val_loss",)
     tags: dict[str, str] = field(default_factory=dict)
-    watch: Callable[[dict[str, float], int], None] | None = None
+    on_epoch: OnEpoch | None = None
     trial: int | None = None
     name: str | None = None

@@ -156,7 +156,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
 def _train(experiment: Experiment, run: Run) -> TrainingResult:
     """Fit the network in place, and the baselines; mix them where the settings say so."""
     config, split, surrogate = experiment.config, experiment.split, experiment.surrogate
-    settings, on_epoch = config.settings, experiment.assignment.watch
+    settings, on_epoch = config.settings, experiment.assignment.on_epoch
 
     def log_epoch(metrics: dict[str, float], epoch: int) -> None:
         """To the record, and to the search that the run belongs to."""

@@ -1,14 +1,19 @@
-"""The runs of a search in the tracking store: the one above its trials, and those that died."""
+"""The runs of a search or a comparison in the tracking store: the one above its trainings, and those that died."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.folders import remove_empty
+from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.tracking.journal import JOURNAL, is_sent
+from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import Sender, clear_folder, send_later
 
 log = logging.getLogger(__name__)
@@ -16,11 +21,72 @@ log = logging.getLogger(__name__)
 SECONDS_FOR_ID = 60.0
 
 
-def run_id(folder: Path) -> str | None:
-    """Wait for the store's name of the run, which the trials refer to; None when the store does not answer.
+class ParentRun:
+    """The run of a search or a comparison, above the runs of its trainings.
+
+    A command that goes on with a search or a comparison goes on with its run, which the store knows by the folder's
+    name.
 
     Args:
-        folder: of the run that was just begun.
+        folder: of the run, in a folder of this command alone; it must not exist.
+        experiment: name in the store; None keeps the files in the folder, and records nothing.
+        name: of the run.
+        tags: fixed at the start.
+        params: fixed at the start.
+    """
+
+    def __init__(
+        self, folder: Path, experiment: str | None, name: str, *, tags: Mapping[str, str], params: Mapping[str, str]
+    ) -> None:
+        self.folder, self.experiment, self.name = folder, experiment, name
+        self.tags, self.params = dict(tags), dict(params)
+        self.id: str | None = None
+        self.place: str | None = str(folder)
+        self._run: Run | None = None
+
+    def start(self) -> None:
+        """Begin the run, or go on with it; :attr:`id` is then what the trainings refer to."""
+        self.folder.mkdir(parents=True)
+        if self.experiment is not None:
+            self._run = Run.start(self.folder, self.experiment, self.name, self.tags, self.params, self.folder.name)
+            self.id = run_id(self.folder)
+
+    @contextmanager
+    def recording(self, write: Callable[[str], Mapping[str, float]]) -> Iterator[None]:
+        """Record how the block ends: FINISHED, FAILED, or KILLED by Ctrl-C or SIGTERM.
+
+        Args:
+            write: is given the status, writes the files of the run and returns its metrics.
+        """
+        status = "FAILED"
+        try:
+            with terminated_as_interrupt():
+                yield
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            self._finish(status, write(status))
+
+    def _finish(self, status: str, metrics: Mapping[str, float]) -> None:
+        if self._run is None:
+            return
+        self._run.log_metrics(dict(metrics))
+        self.place = self._run.finish(status)
+        clear_sent(self.folder)
+        remove_empty(self.folder.parent, levels=2)
+        if self.place is None:
+            log.warning(
+                "the tracking store could not be reached; send the record with:\n  pdm run send %s", self.folder
+            )
+
+
+def run_id(folder: Path) -> str | None:
+    """Wait for the store's name of a run that was just begun; None when the store does not answer.
+
+    Args:
+        folder: of the run.
     """
     deadline = time.monotonic() + SECONDS_FOR_ID
     sender = Sender(folder)
@@ -29,15 +95,15 @@ def run_id(folder: Path) -> str | None:
         if found:
             return str(found)
         time.sleep(0.05)
-    log.warning("the tracking store does not answer: the trials' runs will not hang below the search's run")
+    log.warning("the tracking store does not answer: the runs of the trainings will not hang below %s", folder.name)
     return None
 
 
 def clear_sent(folder: Path) -> None:
-    """Delete the folder of a run that is whole in the store: no trial is resumed, so its checkpoints are of no use.
+    """Delete the folder of a run that is whole in the store: nobody resumes it, so its checkpoints are of no use.
 
     Args:
-        folder: of the run of a trial, or of the search.
+        folder: of the run.
     """
     if (folder / JOURNAL).exists() and is_sent(folder):
         clear_folder(Sender(folder))
@@ -53,7 +119,7 @@ def end_interrupted(folder: Path, reason: str) -> None:
     journal = folder / JOURNAL
     # The last line may have been cut by the death.
     whole, end, _ = journal.read_bytes().rpartition(b"\n") if journal.exists() else (b"", b"", b"")
-    if not whole:
+    if not whole or json.loads(whole.splitlines()[-1])["op"] == "finish":
         return
     now = int(time.time() * 1000)
     entries = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import chain
 from typing import Any, cast
@@ -18,6 +18,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import TrainingDiverged
+from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.system_metrics import SystemMetrics
@@ -175,17 +176,15 @@ class DivergenceGuard(Callback):
 class MetricForwarding(Callback):
     """Hands the metrics of each epoch to whoever keeps them, and remembers the least of each."""
 
-    def __init__(
-        self, log_metrics: Callable[[dict[str, float], int], None], system: SystemMetrics | None = None
-    ) -> None:
-        self.log_metrics, self.system = log_metrics, system
+    def __init__(self, on_epoch: OnEpoch, system: SystemMetrics | None = None) -> None:
+        self.on_epoch, self.system = on_epoch, system
         self.least: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Once an epoch, after validation; a metric that is not there yet is infinite and left out."""
         metrics = {name: float(trainer.callback_metrics[name]) for name in METRICS if name in trainer.callback_metrics}
         metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
-        self.log_metrics({**metrics, **(self.system.latest if self.system else {})}, trainer.current_epoch)
+        self.on_epoch({**metrics, **(self.system.latest if self.system else {})}, trainer.current_epoch)
         self.least |= {name: min(value, self.least.get(name, math.inf)) for name, value in metrics.items()}
 
     def state_dict(self) -> dict[str, float]:

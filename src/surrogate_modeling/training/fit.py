@@ -9,7 +9,7 @@ import copy
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError, first_line
+from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.settings import Monitor, Precision, SettingsConfig
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
@@ -82,7 +83,7 @@ def fit(
     validation: Sequence[Case],
     settings: SettingsConfig,
     folder: Path,
-    log_metrics: Callable[[dict[str, float], int], None],
+    on_epoch: OnEpoch,
 ) -> FitResult:
     """Train in place; the surrogate leaves with the weights of the best monitored value.
 
@@ -94,7 +95,7 @@ def fit(
         validation: the validation cases, for free runs.
         settings: the recipe.
         folder: where checkpoints go.
-        log_metrics: is given the losses and the epoch's number after each epoch.
+        on_epoch: is given the losses and the epoch's number after each epoch.
 
     Raises:
         TrainingDiverged: the loss became NaN or infinite.
@@ -120,7 +121,7 @@ def fit(
     best, latest = checkpoints(folder, monitor, is_measured)
     averaged = [AveragedWeights(settings.ema)] if settings.ema else []
     system = SystemMetrics() if settings.system_metrics else None
-    forwarding = MetricForwarding(log_metrics, system)
+    forwarding = MetricForwarding(on_epoch, system)
     callbacks = [
         budget,
         DivergenceGuard(),

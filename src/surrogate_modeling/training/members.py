@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate.device import choose_device
@@ -23,8 +24,6 @@ SPREAD_WINDOWS = 256
 # Of all cases together, the shorter ones filled up; longer cases are cut.
 WHOLE_ROWS = 200_000
 
-Watch = Callable[[dict[str, float], int], None]
-
 
 def fit_members(
     surrogate: Surrogate,
@@ -32,7 +31,7 @@ def fit_members(
     validation: Sequence[Case],
     settings: SettingsConfig,
     folder: Path,
-    watched: Watch,
+    on_epoch: OnEpoch,
 ) -> FitResult:
     """Train the surrogate in place: one network, or every member of an ensemble in turn.
 
@@ -45,14 +44,14 @@ def fit_members(
         validation: the validation cases.
         settings: the recipe.
         folder: where checkpoints go.
-        watched: is given the metrics of each epoch, those of member k > 0 as ``member<k>/<metric>``.
+        on_epoch: is given the metrics of each epoch, those of member k > 0 as ``member<k>/<metric>``.
 
     Returns:
         The mean over the members of the least of each metric, the epochs of the longest fit, and the seconds of all.
     """
     if surrogate.description.members == 1:
         initialise(surrogate, windows.training)
-        return fit(surrogate, windows, validation, settings, folder, watched)
+        return fit(surrogate, windows, validation, settings, folder, on_epoch)
     fits, members = [], []
     for k in range(settings.ensemble):
         log.info("member %d of %d", k + 1, settings.ensemble)
@@ -62,8 +61,8 @@ def fit_members(
         member.scaling.load_state_dict(surrogate.scaling.state_dict())
         initialise(member, windows.training)
         data = WindowData(windows.training, windows.validation, own)
-        watch = _prefixed(watched, f"member{k}/") if k else watched
-        fits.append(fit(member, data, validation, own, folder / f"member{k}", watch))
+        report = _prefixed(on_epoch, f"member{k}/") if k else on_epoch
+        fits.append(fit(member, data, validation, own, folder / f"member{k}", report))
         members.append(member.network)
     surrogate.network = EnsembleNetwork(members)
     surrogate.to(choose_device(settings)).eval()
@@ -72,8 +71,8 @@ def fit_members(
     return FitResult(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
 
 
-def _prefixed(watched: Watch, prefix: str) -> Watch:
-    return lambda metrics, epoch: watched({f"{prefix}{name}": value for name, value in metrics.items()}, epoch)
+def _prefixed(on_epoch: OnEpoch, prefix: str) -> OnEpoch:
+    return lambda metrics, epoch: on_epoch({f"{prefix}{name}": value for name, value in metrics.items()}, epoch)
 
 
 def initialise(surrogate: Surrogate, windows: WindowDataset) -> None:

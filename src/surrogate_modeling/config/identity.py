@@ -1,0 +1,49 @@
+"""What a result depends on: the configuration without what changes no result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+WITHOUT_EFFECT = {
+    "settings.workers",
+    "settings.progress_bar",
+    "settings.num_figures",
+    "settings.mlflow_exp_name",
+    "settings.is_save_model",
+    "settings.register_model",
+    "dataset.workers",
+    # Which cases matters, not where they lie; their fingerprint tells.
+    "dataset.path",
+    "resume",
+    "objective",
+}
+
+
+def decisive(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a configuration as ``group.key -> value``, the keys that a result depends on."""
+    return {key: value for key, value in flat.items() if key not in WITHOUT_EFFECT}
+
+
+def flatten(composed: DictConfig) -> dict[str, Any]:
+    """``group.key -> value`` of a composed configuration that is not checked yet."""
+    flat: dict[str, Any] = {}
+    tree: Any = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
+    for group, content in tree.items():
+        if isinstance(content, dict):
+            flat |= {f"{group!s}.{key!s}": value for key, value in content.items()}
+        else:
+            flat[str(group)] = content
+    return flat
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two such configurations, one text per key: ``settings.epochs was 5 and is 6``."""
+    missing = "not there"
+    return [
+        f"{key} was {before.get(key, missing)} and is {now.get(key, missing)}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key, missing) != now.get(key, missing)
+    ]
