@@ -1,4 +1,4 @@
-"""Hydra finds sweepers only in the namespace package ``hydra_plugins``; this one hands over to ours.
+"""Hydra finds plugins only in the namespace package ``hydra_plugins``; these hand over to ``search/``.
 
 Hydra imports this file at every start, so it imports nothing heavy. The folder must have no ``__init__.py``: other
 plugins share the namespace.
@@ -8,10 +8,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from hydra._internal.grammar import grammar_functions
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+# Hydra 1.3 takes null in "settings.max_minutes=null,1.0", but refuses it in the same words as a function.
+grammar_functions.choice.__annotations__["args"] = Any
+
+
+class SearchSamplers(SearchPathPlugin):
+    """Registers our samplers once all plugins are loaded: Hydra's Optuna plugin has some of the same names."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:  # noqa: ARG002
+        """Called by Hydra before it composes; the search path stays as it is."""
+        from surrogate_modeling.search.sampler_schemas import register_samplers
+
+        register_samplers()
 
 
 class SearchSweeper(Sweeper):

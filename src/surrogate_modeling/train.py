@@ -26,7 +26,7 @@ from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.composition import register_schemas, save_config, to_config
 from surrogate_modeling.config.refusals import REFUSALS, refusals, run_command
 from surrogate_modeling.experiment.resumption import note_slurm_job, reopen, requeued_run
-from surrogate_modeling.search.trial import assignment, prepare_trial
+from surrogate_modeling.search.trial import prepare_trial, read_assignment
 from surrogate_modeling.tracking.store import check_store
 
 register_schemas()
@@ -34,7 +34,7 @@ register_schemas()
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
 def main(composed: DictConfig) -> float | tuple[float, ...]:
-    """Run one experiment; returns what a search asks for, else the best validation loss."""
+    """Run one experiment; returns the objectives of its search, else the best validation loss."""
     # A trial may run in a process that has not loaded this file.
     register_schemas()
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -49,16 +49,16 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         else:
             save_config(config, folder)
             note_slurm_job(folder)
-        asked = assignment(config.settings)
-        asked = replace(asked, tags={**asked.tags, **changes})
-        if asked.trial is not None:
+        assignment = read_assignment(config)
+        assignment = replace(assignment, tags={**assignment.tags, **changes})
+        if assignment.trial is not None:
             config = prepare_trial(config)
         from surrogate_modeling.cases.dataset import load_cases, load_cases_once
 
-        case_set = load_cases(config) if asked.trial is None else load_cases_once(config)
+        case_set = load_cases(config) if assignment.trial is None else load_cases_once(config)
         from surrogate_modeling.experiment.run import run_experiment
 
-        values = tuple(run_experiment(config, case_set, folder, asked).objective.values())
+        values = tuple(run_experiment(config, case_set, folder, assignment).objective.values())
         return values[0] if len(values) == 1 else values
 
 

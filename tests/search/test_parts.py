@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import platform
 from pathlib import Path
 
 import optuna
@@ -16,11 +17,13 @@ from optuna.trial import TrialState
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
-from surrogate_modeling.search import trial as trial_side
-from surrogate_modeling.search.samplers import SAMPLERS, make_sampler
+from surrogate_modeling.search import gpus
+from surrogate_modeling.search.sampler_schemas import SCHEMAS
+from surrogate_modeling.search.samplers import make_sampler
+from surrogate_modeling.search.settings import read_settings
 from surrogate_modeling.search.space import parse_space, quoted, to_overrides
 from surrogate_modeling.search.storage import file_of
-from surrogate_modeling.search.workers import WORKER, Watch, Worker
+from surrogate_modeling.search.workers import WORKER, Liveness, Worker
 
 
 def test_sweeps_become_distributions() -> None:
@@ -56,11 +59,48 @@ def test_quoted_texts_survive_the_grammar(text: str) -> None:
     assert override.value() == text
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize(
+    ("typed", "values"),
+    [
+        ("choice('データ/a','データ/b')", ["データ/a", "データ/b"]),
+        (r"""choice("it's","a,b","p(1)","a=b",'1','true')""", ["it's", "a,b", "p(1)", "a=b", "1", "true"]),
+        ("choice(null,1.0)", [None, 1.0]),
+        ("null,1.0", [None, 1.0]),
+        ("choice([1,2],{a: x})", [[1, 2], {"a": "x"}]),
+        ("choice(true,3,1e-5,dot)", [True, 3, 1e-5, "dot"]),
+    ],
+)
+def test_choices_reach_the_trial_as_they_were_typed(typed: str, values: list[object]) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.plugins import Plugins
+
+    # Ours lets choices be null.
+    Plugins.instance()
+    space = parse_space([f"key={typed}"], {})
+    overrides = [to_overrides(space, point)[0] for point in space.points()]
+    assert [override.value() for override in OverridesParser.create().parse_overrides(overrides)] == values
+
+
+def test_a_shuffled_choice_has_one_order_in_every_process() -> None:
+    (shuffled,) = parse_space(["a=shuffle(choice(a,b,c,d,e))"], {}).searched.values()
+    # Python's generator, seeded with the text of the override.
+    assert shuffled == CategoricalDistribution(["a", "b", "e", "d", "c"])
+    (steps,) = parse_space(["a=shuffle(range(1,3))"], {}).searched.values()
+    assert isinstance(steps, CategoricalDistribution)
+    assert set(steps.choices) == {1, 2, 3}, "both ends, as without shuffle"
+
+
+def test_a_range_is_logarithmic_where_it_is_tagged_so() -> None:
+    assert parse_space(["a=tag(log,range(1,64))"], {}).searched["a"] == IntDistribution(1, 64, log=True)
+    for typed in ("tag(log,range(1,64,2))", "tag(log,range(0.5,8,0.5))", "tag(log,choice(1,2))", "tag(lg,range(1,2))"):
+        with pytest.raises(UserError, match=r"a=tag"):
+            parse_space([f"a={typed}"], {})
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_no_point_twice_in_a_small_space(name: str) -> None:
     space = parse_space(["a=choice(x,y)", "b=range(1,3)"], {})
-    shipped = OmegaConf.load(CONFIG_DIR / "hydra" / "sweeper" / "sampler" / f"{name}.yaml")
-    sampler = make_sampler(shipped, space, 1)
+    sampler = make_sampler(name, space, 1)
     study = optuna.create_study(sampler=sampler)
     points = set()
     while sampler.has_free(study.trials):
@@ -70,10 +110,12 @@ def test_no_point_twice_in_a_small_space(name: str) -> None:
     assert len(points) == len(study.trials) == 6
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", SCHEMAS)
 def test_an_argument_a_sampler_has_not_is_refused(name: str) -> None:
-    given = OmegaConf.create({"_target_": f"optuna.samplers.{SAMPLERS[name]}", "startup": 3})
-    with pytest.raises(UserError, match=rf"hydra.sweeper.sampler.startup=3: no argument of Optuna's {SAMPLERS[name]}"):
+    target = SCHEMAS[name]._target_
+    given = OmegaConf.create({"_target_": target, "startup": 3})
+    kind = target.rsplit(".", 1)[-1]
+    with pytest.raises(UserError, match=rf"hydra.sweeper.sampler.startup=3: no argument of Optuna's {kind}"):
         make_sampler(given, parse_space(["a=choice(1,2)"], {}), 1)
 
 
@@ -93,14 +135,15 @@ def test_a_trial_draws_the_same_whoever_runs_it() -> None:
 
 
 def test_a_worker_is_alive_until_it_ends(tmp_path: Path) -> None:
-    study = optuna.create_study(storage=InMemoryStorage())
-    trial = study.ask()
-    assert not Watch().is_alive(study.trials[0]), "left between its start and its mark"
-    worker = Worker(tmp_path, study._storage)
-    worker.take(trial._trial_id)
-    assert Watch().is_alive(study.trials[0])
+    storage = InMemoryStorage()
+    study = optuna.create_study(storage=storage)
+    study.ask()
+    assert not Liveness().is_alive(study.trials[0]), "left between its start and its mark"
+    worker = Worker(tmp_path, storage)
+    worker.take(storage.get_trial_id_from_study_id_trial_number(storage.get_study_id_from_name(study.study_name), 0))
+    assert Liveness().is_alive(study.trials[0])
     worker.close()
-    assert not Watch().is_alive(study.trials[0])
+    assert not Liveness().is_alive(study.trials[0])
     assert not list(tmp_path.iterdir())
 
 
@@ -110,26 +153,27 @@ def test_another_machine_is_judged_by_its_beat(tmp_path: Path, monkeypatch: pyte
     trial.set_user_attr(WORKER, {"host": "elsewhere", "lock": str(tmp_path / "none")})
     now = 1000.0
     monkeypatch.setattr("surrogate_modeling.search.workers.time.monotonic", lambda: now)
-    watch = Watch()
-    assert watch.is_alive(study.trials[0])
+    liveness = Liveness()
+    assert liveness.is_alive(study.trials[0])
     now += 80
     trial.set_user_attr("heartbeat", 1)
-    assert watch.is_alive(study.trials[0])
+    assert liveness.is_alive(study.trials[0])
     now += 80
-    assert watch.is_alive(study.trials[0]), "the beat moved"
+    assert liveness.is_alive(study.trials[0]), "the beat moved"
     now += 80
-    assert not watch.is_alive(study.trials[0])
+    assert not liveness.is_alive(study.trials[0])
 
 
 def test_each_process_takes_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    monkeypatch.setattr(trial_side, "_GPU", [])
-    other = FileLock(tmp_path / f"gpu-{os.uname().nodename}-0.lock")
-    with other:
-        assert trial_side.take_gpu(tmp_path) == "1"
+    monkeypatch.setattr(gpus, "_GPU", [])
+    # Windows has none.
+    monkeypatch.delattr(os, "uname")
+    with FileLock(tmp_path / f"gpu-{platform.node()}-0.lock"):
+        assert gpus.take_gpu(tmp_path) == "1"
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "1"
-    assert trial_side.take_gpu(tmp_path) is None, "kept for the next trial of this process"
-    trial_side._GPU[0].release()
+    assert gpus.take_gpu(tmp_path) is None, "kept for the next trial of this process"
+    gpus._GPU[0].release()
 
 
 def test_a_relative_file_lies_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,11 +184,8 @@ def test_a_relative_file_lies_in_the_project(tmp_path: Path, monkeypatch: pytest
 
 
 def test_pruned_counts_and_several_objectives_do_not_prune() -> None:
-    from omegaconf import OmegaConf
-
-    from surrogate_modeling.search.settings import read_settings
-
     given = OmegaConf.load(CONFIG_DIR / "hydra" / "sweeper" / "search.yaml")
+    del given["defaults"]
     given.merge_with({"sampler": "tpe", "pruner": {"_target_": "optuna.pruners.MedianPruner"}})
     config = OmegaConf.create({"hydra": {"sweeper": given, "launcher": {"_target_": "basic"}}})
     given = config.hydra.sweeper

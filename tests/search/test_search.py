@@ -20,7 +20,7 @@ from surrogate_modeling.common.paths import PROJECT_ROOT
 APP = """
 import os, sys, time
 import hydra
-from surrogate_modeling.command_line import run_command
+from surrogate_modeling.config.refusals import run_command
 import surrogate_modeling.search.record as record
 
 if os.environ.get("NO_PICTURES"):
@@ -31,10 +31,10 @@ def main(cfg):
     time.sleep(cfg.sleep)
     if cfg.fail_every and int(cfg.n) % cfg.fail_every == 0:
         raise RuntimeError(f"n={cfg.n} is no good")
-    if cfg.kill_at == cfg.n:
+    if os.environ.get("KILL_AT") == str(cfg.n):
         raise KeyboardInterrupt
     value = (cfg.x - 1) ** 2 + (cfg.n - 3) ** 2
-    return {"one": value, "two": (value, cfg.x), "bad": float("nan")}[cfg.returns]
+    return {"one": value, "two": (value, cfg.x), "bad": float("nan")}[os.environ.get("RETURNS", "one")]
 
 sys.exit(run_command(main))
 """
@@ -46,8 +46,6 @@ x: 0.0
 n: 1
 sleep: 0.0
 fail_every: 0
-kill_at: -1
-returns: one
 hydra:
   searchpath: [file://{yaml}]
   sweep: {{dir: {folder}/out, subdir: "${{hydra.job.num}}"}}
@@ -106,7 +104,7 @@ def test_the_same_command_runs_only_what_is_missing(app: App) -> None:
     # A seeded sampler in a new process does not draw the first points again.
     assert len({tuple(trial.params.values()) for trial in app.trials()}) == 4
     best = min(app.trials(), key=lambda trial: trial.value or 0)
-    assert f"pdm run train x={best.params['x']} n={best.params['n']}" in said
+    assert f"pdm run train --config-name=app x={best.params['x']} n={best.params['n']}" in said
     table = next(iter(sorted((app.folder / "out").glob("*/search-*/trials.csv"), key=lambda p: p.stat().st_mtime)[-1:]))
     rows = list(csv.DictReader(table.open()))
     assert [int(row["trial"]) for row in rows] == list(range(4))
@@ -125,19 +123,23 @@ def test_a_failed_trial_is_said_in_one_line_and_replaced(app: App) -> None:
 
 
 def test_too_many_failures_end_the_search(app: App) -> None:
-    code, said = app.run(*SPACE, "returns=bad")
+    app.environment["RETURNS"] = "bad"
+    code, said = app.run(*SPACE)
     assert code == 2
     assert "error: 3 of 3 trials failed, more than hydra.sweeper.max_failure_rate=0.5 allows" in said
     assert "val_loss is nan" in app.trials()[0].user_attrs["reason"]
     # After the fault is mended, the same study goes on.
+    del app.environment["RETURNS"]
     assert app.run(*SPACE, "hydra.sweeper.n_trials=2")[0] == 0
     assert states(app.trials()) == {"FAIL": 3, "COMPLETE": 2}
 
 
 def test_ctrl_c_keeps_what_is_done(app: App) -> None:
-    code, said = app.run("n=range(1,3)", "kill_at=2", "hydra/sweeper/sampler=grid")
+    app.environment["KILL_AT"] = "2"
+    code, said = app.run("n=range(1,3)", "hydra/sweeper/sampler=grid")
     assert code == 130, said
     assert states(app.trials()) == {"COMPLETE": 1, "FAIL": 1}
+    del app.environment["KILL_AT"]
     assert app.run("n=range(1,3)", "hydra/sweeper/sampler=grid")[0] == 0
     # The point that was interrupted is not lost.
     assert sorted(t.params["n"] for t in app.trials() if t.state is TrialState.COMPLETE) == [1, 2, 3]
@@ -196,15 +198,16 @@ def test_two_processes_share_a_study(app: App) -> None:
 
 @pytest.mark.slow
 def test_several_objectives_give_a_pareto_front(app: App) -> None:
+    app.environment["RETURNS"] = "two"
     code, said = app.run(
-        *SPACE, "returns=two", "hydra.sweeper.objective=[nADE,parameters]",
+        *SPACE, "hydra.sweeper.objective=[nADE,parameters]",
         "hydra.sweeper.direction=[minimize,maximize]", "hydra/sweeper/sampler=nsgaii", "hydra.sweeper.n_trials=3",
     )  # fmt: skip
     assert code == 0, said
     assert "Pareto front of s" in said
     code, said = app.run(*SPACE, "hydra.sweeper.n_trials=6")
     assert code == 2
-    assert "this study searches for ['nADE', 'parameters']" in said
+    assert "this study has another problem: objective nADE was minimize and is not there" in said
 
 
 @pytest.mark.slow
@@ -226,7 +229,11 @@ def test_several_at_once_with_joblib(app: App) -> None:
         ),
         (["hydra.sweeper.objective=loss"], "hydra.sweeper.objective=['loss']: must be one or several of val_loss"),
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be a whole number from 1"),
-        (["hydra.sweeper.storage=mysql://u:secret@h/d"], "must be null (memory), sqlite:///<file>"),
+        (["hydra.sweeper.storage='mysql://u:secret@h/d'"], "mysql://u:***@h/d: cannot be opened: ImportError"),
+        (["hydra.sweeper.storage=somewhere"], "must be null (memory), sqlite:///<file>"),
+        (["+hydra.sweeper.n_trial=3"], "hydra.sweeper.n_trial: no such key; did you mean n_trials?"),
+        (["+hydra.sweeper.custom_search_space=a.b"], "hydra.sweeper.custom_search_space=a.b: code that extends"),
+        (["hydra.sweeper.sampler.seed=-1"], "hydra.sweeper.sampler.seed=-1: must be a whole number from 0"),
         (["hydra.sweeper.sampler=annealing"], "must be one of tpe, random, grid, cmaes, nsgaii, gp"),
         (["hydra.sweeper.sampler=grid"], "hydra.sweeper.sampler=grid: takes choice(...) and range(...)"),
     ],
@@ -238,3 +245,36 @@ def test_refused_before_the_first_trial(app: App, arguments: list[str], said: st
     assert "secret" not in text
     assert "Traceback" not in text
     assert not (app.folder / "out").exists()
+
+
+def test_a_study_goes_on_only_with_its_own_problem(app: App) -> None:
+    few = [*SPACE, "hydra.sweeper.n_trials=1", "hydra/sweeper/sampler=random"]
+    assert app.run(*few)[0] == 0
+    for other, differing in (
+        (["fail_every=7"], "fail_every was 0 and is 7"),
+        (["n=range(1,4)", "hydra.sweeper.direction=maximize"], "objective val_loss was minimize and is maximize"),
+        (["n=choice(1,2)"], "range of n was IntDistribution"),
+    ):
+        code, said = app.run(*few, *other)
+        assert code == 2
+        assert f"hydra.sweeper.study_name=s: this study has another problem: {differing}" in said
+    # A narrower range is the same problem; so are another sampler and another number of trials.
+    assert app.run(*few, "n=range(1,2)", "hydra.sweeper.n_trials=2", "hydra/sweeper/sampler=tpe")[0] == 0
+    assert len(app.trials()) == 2
+    # Without a name of its own, another problem is another study, and what differs is said.
+    unnamed = ["hydra.sweeper.study_name=null", *few]
+    assert app.run(*unnamed)[0] == 0
+    code, said = app.run(*unnamed, "fail_every=7")
+    assert code == 0
+    assert ": fail_every was 0 and is 7" in said
+    assert "0 of 1 trials done" in said
+
+
+def test_without_a_seed_each_study_draws_its_own(app: App) -> None:
+    arguments = [*SPACE, "hydra.sweeper.n_trials=1", "hydra/sweeper/sampler=random"]
+    for name in ("s", "t"):
+        assert app.run(*arguments, f"hydra.sweeper.study_name={name}")[0] == 0
+    assert app.trials("s")[0].params != app.trials("t")[0].params
+    for name in ("u", "v"):
+        assert app.run(*arguments, f"hydra.sweeper.study_name={name}", "hydra.sweeper.sampler.seed=3")[0] == 0
+    assert app.trials("u")[0].params == app.trials("v")[0].params

@@ -27,6 +27,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess
         f"dataset.path={cases}", "dataset.controls=1", "settings.is_debug=true", "settings.batch_size=64",
         "settings.mlflow_exp_name=searched", "hydra.sweeper.objective=[nADE,parameters]",
         "hydra.sweeper.direction=[minimize,minimize]", "hydra.sweeper.n_trials=3", "hydra.sweeper.study_name=s",
+        "hydra.sweeper.sampler.seed=0",
         f"hydra.sweeper.storage='sqlite:///{tmp_path}/db/studies.db'", f"hydra.sweep.dir={tmp_path}/out",
     )  # fmt: skip
     return tmp_path, done

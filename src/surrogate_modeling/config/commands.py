@@ -93,6 +93,8 @@ class Config:
     model: ModelConfig = MISSING
     settings: SettingsConfig = MISSING
     resume: str | None = None
+    # What the run returns to a sweeper that has no hydra.sweeper.objective of its own: one name or a list of them.
+    objective: Any = None
 
     def flat(self) -> dict[str, Any]:
         """Every value as ``group.key -> value``, plain values only, for the record of a run."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import platform
 import subprocess
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 log = logging.getLogger(__name__)
 _GPU: list[FileLock] = []
@@ -27,11 +28,9 @@ def take_gpu(folder: Path) -> str | None:
     visible = visible_gpus()
     if _GPU or len(visible) < 2:
         return None
-    from filelock import FileLock, Timeout
-
     folder.mkdir(parents=True, exist_ok=True)
     for gpu in visible:
-        lock = FileLock(folder / f"gpu-{os.uname().nodename}-{gpu.replace('/', '_')}.lock")
+        lock = FileLock(folder / f"gpu-{platform.node()}-{gpu.replace('/', '_')}.lock")
         try:
             lock.acquire(timeout=0)
         except Timeout:

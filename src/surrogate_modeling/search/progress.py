@@ -47,8 +47,8 @@ class Progress:
             parts.append(f"about {duration((time.monotonic() - self.started) / gained * missing)} left")
         return ", ".join(parts)
 
-    def say(self) -> None:
-        """Print the line."""
+    def report(self) -> None:
+        """Log the line."""
         log.info(self.line())
 
 

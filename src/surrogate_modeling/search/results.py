@@ -1,8 +1,10 @@
-"""What a search found, for people: tables, and the best configuration as a file and as a command."""
+"""Results of a search for people: tables, and the best configuration as a file and as a command."""
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.search.space import Space, to_overrides
 
 BEST_ROWS = 5
+MAIN_CONFIG = "config"
 GROUPS = ("dataset", "model", "settings")
 
 
@@ -56,9 +59,28 @@ def describe(point: dict[str, Any]) -> str:
     return " ".join(f"{key}={short(value)}" for key, value in point.items()) or "as configured"
 
 
-def train_command(space: Space, trial: FrozenTrial) -> str:
-    """The command that trains a trial again, with its figures."""
-    return shlex.join(["pdm", "run", "train", *to_overrides(space, trial.params)])
+def train_command(config: DictConfig, space: Space, trial: FrozenTrial) -> str:
+    """The command that trains a trial again, with its figures.
+
+    Args:
+        config: Hydra's, which knows the configuration files of this search.
+        space: of the search.
+        trial: to be trained.
+    """
+    words = ["pdm", "run", "train", *config_options(config), *to_overrides(space, trial.params)]
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def config_options(config: DictConfig) -> list[str]:
+    """The options of the command line that choose its configuration files."""
+    name = str(config.hydra.job.config_name or "").removesuffix(".yaml")
+    options = [f"--config-dir={path}" for path in config_folders(config)]
+    return options if name in ("", MAIN_CONFIG) else [*options, f"--config-name={name}"]
+
+
+def config_folders(config: DictConfig) -> list[str]:
+    """Folders of configuration files that the command line added (``--config-dir``)."""
+    return [str(source.path) for source in config.hydra.runtime.config_sources if source.provider == "command-line"]
 
 
 def write_best(path: Path, composed: DictConfig, head: Sequence[str]) -> None:
@@ -80,6 +102,10 @@ def write_best(path: Path, composed: DictConfig, head: Sequence[str]) -> None:
         "  - _self_",
         "",
     ]
+    if folders := config_folders(composed):
+        # The files above are found there.
+        search_path = OmegaConf.create({"hydra": {"searchpath": [f"file://{folder}" for folder in folders]}})
+        lines.append(OmegaConf.to_yaml(search_path))
     # Interpolations stay as they are: a resolved path of this machine would be of no use on another.
     body = OmegaConf.to_yaml(OmegaConf.create(task), resolve=False)
     write_whole(path, ("\n".join(lines) + "\n" + body).encode())

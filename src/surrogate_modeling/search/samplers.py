@@ -17,23 +17,16 @@ import numpy as np
 import optuna
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.search.sampler_schemas import SCHEMAS
 from surrogate_modeling.search.settings import refuse
-from surrogate_modeling.search.space import Point, Space
+from surrogate_modeling.search.space import Space
 
-SAMPLERS = {
-    "tpe": "TPESampler",
-    "random": "RandomSampler",
-    "grid": "GridSampler",
-    "cmaes": "CmaEsSampler",
-    "nsgaii": "NSGAIISampler",
-    "gp": "GPSampler",
-}
 SINGLE_OBJECTIVE = ("CmaEsSampler",)
 DRAWS = 20
 LARGEST_ENUMERATION = 100_000
@@ -44,7 +37,7 @@ class Exhausted(Exception):
 
 
 def make_sampler(given: Any, space: Space, objectives: int) -> SearchSampler:
-    """The sampler asked for, around one of Optuna's.
+    """The sampler of a search, around one of Optuna's.
 
     Args:
         given: a name, or a configuration with ``_target_``.
@@ -56,9 +49,10 @@ def make_sampler(given: Any, space: Space, objectives: int) -> SearchSampler:
     """
     config = _configuration(given)
     name = str(config.pop("_target_", "")).rsplit(".", 1)[-1]
+    config.pop("_partial_", None)
     kind = getattr(optuna.samplers, name, None)
     if kind is None:
-        refuse("sampler", name, f"not in this version of Optuna; known: {', '.join(SAMPLERS)}")
+        refuse("sampler", name, f"not in this version of Optuna; known: {', '.join(SCHEMAS)}")
     known = inspect.signature(kind).parameters
     for key in config.keys() - known.keys():
         refuse(f"sampler.{key}", config[key], f"no argument of Optuna's {name}; known: {', '.join(known)}")
@@ -70,10 +64,9 @@ def make_sampler(given: Any, space: Space, objectives: int) -> SearchSampler:
         return SearchSampler(None, config.get("seed"), space)
     if objectives > 1 and name in SINGLE_OBJECTIVE:
         refuse("sampler", "cmaes", "searches for one objective; for several use tpe, nsgaii, gp, random or grid")
-    if "constant_liar" in known:
-        # Trials that are running count as bad ones, so that several at once do not crowd one place.
-        config.setdefault("constant_liar", True)
     seed = config.pop("seed", None)
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
+        refuse("sampler.seed", seed, "must be a whole number from 0, or null for one drawn when the study begins")
 
     def make(number: int) -> BaseSampler:
         with warnings.catch_warnings():
@@ -86,9 +79,9 @@ def make_sampler(given: Any, space: Space, objectives: int) -> SearchSampler:
 def _configuration(given: Any) -> dict[str, Any]:
     if isinstance(given, DictConfig):
         return dict(OmegaConf.to_container(given, resolve=True))  # type: ignore[arg-type]
-    if given in SAMPLERS:
-        return {"_target_": f"optuna.samplers.{SAMPLERS[given]}"}
-    raise UserError(f"hydra.sweeper.sampler={given}: must be one of {', '.join(SAMPLERS)}")
+    if given in SCHEMAS:
+        return dict(OmegaConf.to_container(OmegaConf.structured(SCHEMAS[given])))  # type: ignore[arg-type]
+    raise UserError(f"hydra.sweeper.sampler={given}: must be one of {', '.join(SCHEMAS)}")
 
 
 class SearchSampler(BaseSampler):
@@ -96,12 +89,12 @@ class SearchSampler(BaseSampler):
 
     Args:
         make: seed -> inner sampler; None for a grid, walked in the order written.
-        seed: of the search; None for 0.
+        seed: of the search; None for one that the study draws when it begins.
         space: what is searched.
     """
 
     def __init__(self, make: Callable[[int], BaseSampler] | None, seed: int | None, space: Space) -> None:
-        self.make, self.seed, self.space = make, seed or 0, space
+        self.make, self.seed, self.space = make, seed, space
         # Trials before this number that failed may be tried again: their fault may have been mended.
         self.first_number = 0
         self._inner: dict[int, BaseSampler] = {}
@@ -111,7 +104,7 @@ class SearchSampler(BaseSampler):
         if self.make is None:
             return None
         if number not in self._inner:
-            mixed = np.random.SeedSequence([self.seed, number]).generate_state(1)[0]
+            mixed = np.random.SeedSequence([self.seed or 0, number]).generate_state(1)[0]
             # Some samplers derive further seeds by adding to this one.
             self._inner = {number: self.make(int(mixed) % 2**30)}
         return self._inner[number]
@@ -160,7 +153,7 @@ class SearchSampler(BaseSampler):
             chosen = next(free, None)
         else:
             left = list(free)
-            generator = np.random.default_rng([self.seed, trial.number])
+            generator = np.random.default_rng([self.seed or 0, trial.number])
             chosen = left[generator.integers(len(left))] if left else None
         if chosen is None:
             raise Exhausted
@@ -195,8 +188,15 @@ class SearchSampler(BaseSampler):
             sampler.after_trial(study, trial, state, values)
 
 
-def _contains(distribution: BaseDistribution, value: Point | Any) -> bool:
+def _contains(distribution: BaseDistribution, value: Any) -> bool:
+    """Whether a value drawn from an earlier form of a range is still in it."""
     try:
-        return distribution._contains(distribution.to_internal_repr(value))
+        number = distribution.to_internal_repr(value)
     except (ValueError, TypeError):
         return False
+    if isinstance(distribution, CategoricalDistribution):
+        return True
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    steps = (number - distribution.low) / (distribution.step or 1)
+    on_grid = distribution.step is None or abs(steps - round(steps)) < 1e-8
+    return distribution.low <= number <= distribution.high and on_grid

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import difflib
+from dataclasses import dataclass, fields
 from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,6 +12,11 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.experiment.assignment import OBJECTIVES, PRUNABLE
 
 DIRECTIONS = ("minimize", "maximize")
+# Keys of Hydra's own Optuna plugin that mean nothing here, and what to do instead.
+OF_PLUGIN = {
+    "search_space": "give the ranges as hydra.sweeper.params, {settings.lr: 'interval(1e-4, 1e-2)'}",
+    "custom_search_space": "code that extends the space runs with hydra/sweeper=optuna only",
+}
 
 
 def refuse(key: str, given: Any, allowed: str) -> NoReturn:
@@ -24,7 +30,7 @@ def refuse(key: str, given: Any, allowed: str) -> NoReturn:
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """What a search was told; ``sampler`` and ``pruner`` as written, ``storage`` a URL or None for memory."""
+    """Settings of a search; ``sampler`` and ``pruner`` as written, ``storage`` a URL or None for memory."""
 
     params: dict[str, str]
     n_trials: int
@@ -54,6 +60,7 @@ def read_settings(config: DictConfig) -> SearchSettings:
         UserError: a value is not allowed; the message names the key, what was given, and what is allowed.
     """
     given = config.hydra.sweeper
+    _check_keys(given)
     objective, directions = as_names(given.objective), as_names(given.direction)
     unknown = [name for name in objective if name not in OBJECTIVES]
     if unknown or not objective or len(set(objective)) < len(objective):
@@ -72,17 +79,30 @@ def read_settings(config: DictConfig) -> SearchSettings:
             "params", given.params, "must be a mapping like {settings.lr: 'tag(log, interval(1e-4, 1e-2))'}, or null"
         )
     return SearchSettings(
-        {str(key): _text(value) for key, value in params.items()},
-        _whole("n_trials", given.n_trials),
-        _jobs(config),
-        objective,
-        directions,
-        _optional_name("study_name", given.study_name),
-        None if given.storage is None else str(given.storage),
-        _share("max_failure_rate", given.max_failure_rate),
-        given.sampler,
-        given.pruner,
+        params={str(key): _text(value) for key, value in params.items()},
+        n_trials=_whole("n_trials", given.n_trials),
+        n_jobs=_jobs(config),
+        objective=objective,
+        directions=directions,
+        study_name=_optional_name("study_name", given.study_name),
+        storage=None if given.storage is None else str(given.storage),
+        max_failure_rate=_share("max_failure_rate", given.max_failure_rate),
+        sampler=given.sampler,
+        pruner=given.pruner,
     )
+
+
+def _check_keys(given: DictConfig) -> None:
+    known = [field.name for field in fields(SearchSettings) if field.name != "directions"]
+    known += ["_target_", "_recursive_", "direction", "trial", "parent_run"]
+    for key in map(str, given):
+        if key in OF_PLUGIN and given[key] is not None:
+            refuse(key, given[key], OF_PLUGIN[key])
+        if key not in known and key not in OF_PLUGIN:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            shown = ", ".join(name for name in known if not name.startswith("_"))
+            raise UserError(f"hydra.sweeper.{key}: no such key; {hint}known: {shown}")
 
 
 def as_names(given: Any) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""Where a study is kept: memory, sqlite, PostgreSQL, or Optuna's journal file."""
+"""Where a study is kept: memory, any database of SQLAlchemy, or Optuna's journal file."""
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -13,11 +14,28 @@ import optuna
 from filelock import FileLock
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import ArgumentError
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT, cache_folder
 
-SQLITE, JOURNAL, POSTGRESQL = "sqlite:///", "journal:///", "postgresql"
+SQLITE, JOURNAL = "sqlite:///", "journal:///"
+KINDS = "sqlite:///<file>, journal:///<file> or a URL of SQLAlchemy such as postgresql://<user>@<host>/<database>"
+DRIVERS = {
+    "postgresql": "python -m pdm sync -G postgresql (psycopg 3)",
+    "mysql": "pip install pymysql, and mysql+pymysql://...",
+    "mariadb": "pip install pymysql, and mariadb+pymysql://...",
+}
+_NUMBER = zlib.crc32(b"surrogate_modeling.search")
+_MYSQL_LOCK = f"SELECT GET_LOCK('{_NUMBER}', -1)", f"SELECT RELEASE_LOCK('{_NUMBER}')"
+# Statements that take a lock and give it back, by kind of database.
+SERVER_LOCKS = {
+    "postgresql": (f"SELECT pg_advisory_lock({_NUMBER})", f"SELECT pg_advisory_unlock({_NUMBER})"),
+    "mysql": _MYSQL_LOCK,
+    "mariadb": _MYSQL_LOCK,
+}
+log = logging.getLogger(__name__)
 # A process that writes holds sqlite's lock for milliseconds, but many may wait in line.
 SECONDS_FOR_LOCK = 60.0
 
@@ -47,7 +65,7 @@ class Store:
     def _lock(self) -> Any:
         if self.lock_file is not None:
             return FileLock(self.lock_file)
-        return _advisory_lock(self.storage) if isinstance(self.storage, RDBStorage) else nullcontext()
+        return _server_lock(self.storage) if isinstance(self.storage, RDBStorage) else nullcontext()
 
 
 def lock_folder() -> Path:
@@ -61,30 +79,60 @@ def open_storage(url: str | None) -> Store:
     """Open a storage, and make its folder and tables where they are missing.
 
     Args:
-        url: ``hydra.sweeper.storage``; a relative file lies under the project root, wherever the command is run.
+        url: ``hydra.sweeper.storage``: any URL of SQLAlchemy, or ``journal:///<file>``; a relative file lies under the
+            project root, wherever the command is run.
 
     Raises:
-        UserError: not a kind of storage that is known, or it cannot be opened.
+        UserError: not the URL of a database, or it cannot be opened.
     """
     if url is None:
         return Store(InMemoryStorage(), lock_folder(), None, "memory")
+    if url.startswith((SQLITE, JOURNAL)):
+        return _open_file(url)
     try:
-        if url.startswith((SQLITE, JOURNAL)):
-            return _open_file(url)
-        if url.startswith(POSTGRESQL):
-            storage = RDBStorage(url, engine_kwargs={"pool_pre_ping": True})
-            return Store(storage, lock_folder(), None, storage.engine.url.render_as_string(hide_password=True))
-    except UserError:
-        raise
+        parsed = make_url(url)
+    except ArgumentError:
+        raise UserError(f"hydra.sweeper.storage: must be null (memory), {KINDS}") from None
+    if parsed.get_backend_name() == "sqlite":
+        raise UserError(
+            f"hydra.sweeper.storage={url}: must name a file, sqlite:///<file>; null keeps the study in memory"
+        )
+    return _open_server(parsed)
+
+
+def _open_server(url: URL) -> Store:
+    place = url.render_as_string(hide_password=True)
+    full = url.render_as_string(hide_password=False)
+    kind = url.get_backend_name()
+    # Only these have a lock that goes with the connection.
+    known = kind in SERVER_LOCKS
+    lock_file = None if known else lock_folder() / f"{zlib.crc32(full.encode()):08x}.claims"
+    try:
+        with FileLock(lock_file) if lock_file else nullcontext():
+            storage = RDBStorage(full, engine_kwargs={"pool_pre_ping": True})
     except Exception as error:
-        # Whatever a database driver raises; its message may hold the URL with its password.
-        said = " ".join(str(error).split())[:300].replace(url, "<url>")
-        hint = "; install its driver: pip install psycopg2-binary" if isinstance(error, ImportError) else ""
-        raise UserError(f"hydra.sweeper.storage: cannot be opened: {type(error).__name__}: {said}{hint}") from error
-    raise UserError(
-        f"hydra.sweeper.storage={url.split('@')[-1]}: must be null (memory), sqlite:///<file>, journal:///<file> "
-        "or postgresql://<user>:<password>@<host>/<database>"
-    )
+        # Whatever a database driver raises; its message may hold the URL, or the password alone.
+        raise UserError(
+            f"hydra.sweeper.storage={place}: cannot be opened: {_reason(error, url)}{_driver_hint(error, kind)}"
+        ) from None
+    if not known:
+        log.warning(
+            "%s: processes on several machines cannot share a study in %s; postgresql or mysql can", place, kind
+        )
+    return Store(storage, lock_folder(), lock_file, place)
+
+
+def _reason(error: Exception, url: URL) -> str:
+    message = " ".join(str(error).split())
+    for secret in filter(None, (url.render_as_string(hide_password=False), url.password)):
+        message = message.replace(str(secret), "***")
+    return f"{type(error).__name__}: {message[:300]}"
+
+
+def _driver_hint(error: Exception, kind: str) -> str:
+    if not isinstance(error, ImportError):
+        return ""
+    return f"; install its driver: {DRIVERS.get(kind, f'see SQLAlchemy on {kind}')}"
 
 
 def _open_file(url: str) -> Store:
@@ -92,17 +140,21 @@ def _open_file(url: str) -> Store:
     path = file_of(url)
     if not path.name or path.is_dir():
         raise UserError(f"hydra.sweeper.storage={url}: must name a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Not .lock: that is the journal's own.
     lock_file = path.with_name(f"{path.name}.claims")
-    # Two processes that make the tables at once disturb each other.
-    with FileLock(lock_file):
-        if kind == SQLITE:
-            storage: BaseStorage = RDBStorage(
-                f"{SQLITE}{path}", engine_kwargs={"connect_args": {"timeout": SECONDS_FOR_LOCK}}
-            )
-        else:
-            storage = JournalStorage(JournalFileBackend(str(path)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Two processes that make the tables at once disturb each other.
+        with FileLock(lock_file):
+            if kind == SQLITE:
+                storage: BaseStorage = RDBStorage(
+                    f"{SQLITE}{path}", engine_kwargs={"connect_args": {"timeout": SECONDS_FOR_LOCK}}
+                )
+            else:
+                storage = JournalStorage(JournalFileBackend(str(path)))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"hydra.sweeper.storage={url}: cannot be opened: {type(error).__name__}: {reason}") from None
     return Store(storage, path.parent, lock_file, str(path))
 
 
@@ -112,19 +164,17 @@ def file_of(url: str) -> Path:
 
 
 @contextmanager
-def _advisory_lock(storage: RDBStorage) -> Iterator[None]:
-    """PostgreSQL's lock by number; it goes with the connection, so that a killed process does not keep it."""
-    from sqlalchemy import text
-
-    number = {"number": zlib.crc32(b"surrogate_modeling.search")}
+def _server_lock(storage: RDBStorage) -> Iterator[None]:
+    """A lock of the database server; it goes with the connection, so that a killed process does not keep it."""
+    take, give = SERVER_LOCKS[storage.engine.url.get_backend_name()]
     with storage.engine.connect() as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:number)"), number)
+        connection.execute(text(take))
         try:
             yield
         finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:number)"), number)
+            connection.execute(text(give))
 
 
 def quieten_optuna() -> None:
-    """Its own lines repeat ours."""
+    """Only its warnings: its other lines repeat ours."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
+import secrets
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 import optuna
 from hydra.utils import instantiate
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.search.problem import Problem
 from surrogate_modeling.search.samplers import Exhausted, SearchSampler, make_sampler
 from surrogate_modeling.search.settings import SearchSettings
 from surrogate_modeling.search.space import Space
 from surrogate_modeling.search.storage import Store
-from surrogate_modeling.search.workers import Watch, Worker
+from surrogate_modeling.search.workers import Liveness, Worker
 
 log = logging.getLogger(__name__)
 WITH_RESULT = (TrialState.COMPLETE, TrialState.PRUNED)
 INTERRUPTED, REASON, FOLDER = "interrupted", "reason", "folder"
+PROBLEM, SEED, RECORDS = "problem", "seed", "records"
+MOST_NAMED = 8
+NEVER = datetime.min
 
 
-def default_name(space: Space, settings: SearchSettings, label: str) -> str:
-    """The same for the same search, however many trials it wants and whatever samples them.
-
-    Args:
-        space: searched and fixed overrides.
-        settings: objective and directions.
-        label: readable start of the name.
-    """
-    what = [
-        sorted(space.fixed),
-        {k: repr(v) for k, v in space.searched.items()},
-        settings.objective,
-        settings.directions,
-    ]
-    return f"{label}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:8]}"
+def default_name(label: str, problem: Problem) -> str:
+    """The same for the same search, however many trials it wants and whatever samples them."""
+    return f"{label}-{problem.digest()}"
 
 
 class SearchStudy:
@@ -52,9 +43,13 @@ class SearchStudy:
         name: of the study.
         space: what is searched.
         settings: of the search.
+        problem: of the search.
+
+    Raises:
+        UserError: the study of this name has another problem.
     """
 
-    def __init__(self, store: Store, name: str, space: Space, settings: SearchSettings) -> None:
+    def __init__(self, store: Store, name: str, space: Space, settings: SearchSettings, problem: Problem) -> None:
         self.store, self.space, self.settings = store, space, settings
         self.sampler: SearchSampler = make_sampler(settings.sampler, space, len(settings.objective))
         with warnings.catch_warnings():
@@ -62,6 +57,9 @@ class SearchStudy:
             pruner = instantiate(settings.pruner) if settings.prunes else optuna.pruners.NopPruner()
         with store.locked(), warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            known = optuna.get_all_study_names(store.storage)
+            if settings.study_name is None and name not in known:
+                self._log_neighbour(problem)
             self.study: Study = optuna.create_study(
                 study_name=name,
                 storage=store.storage,
@@ -70,11 +68,12 @@ class SearchStudy:
                 directions=[StudyDirection[name.upper()] for name in settings.directions],
                 load_if_exists=True,
             )
-            self._check_continued()
-            self.study.set_user_attr("objective", list(settings.objective))
+            self._check_continued(problem)
+            self.study.set_user_attr(PROBLEM, problem.flat())
             self.study.set_metric_names(list(settings.objective))
+            self._choose_seed()
             self.sampler.first_number = len(self.trials())
-        self.watch = Watch()
+        self.liveness = Liveness()
 
     @property
     def target(self) -> int:
@@ -89,38 +88,60 @@ class SearchStudy:
         """Trials that count."""
         return [trial for trial in self.trials() if trial.state in WITH_RESULT]
 
-    def _check_continued(self) -> None:
-        """A study can only go on as what it is.
+    def _choose_seed(self) -> None:
+        """Without a seed of its own the search takes the study's, drawn when the study begins."""
+        seed = self.study.user_attrs.get(SEED)
+        if seed is None:
+            seed = secrets.randbelow(2**31)
+            self.study.set_user_attr(SEED, seed)
+        if self.sampler.seed is None:
+            self.sampler.seed = seed
+
+    def _check_continued(self, problem: Problem) -> None:
+        """A study goes on only with its own problem.
 
         Raises:
-            UserError: the study of this name searches for something else.
+            UserError: the study of this name has another one; what differs is named.
         """
-        before = self.study.user_attrs.get("objective", list(self.settings.objective))
-        directions = tuple(direction.name.lower() for direction in self.study.directions)
-        if before != list(self.settings.objective) or directions != self.settings.directions:
+        kept = self.study.user_attrs.get(PROBLEM)
+        name = f"hydra.sweeper.study_name={self.study.study_name}"
+        if kept is None:
+            if self.trials():
+                raise UserError(
+                    f"{name}: this study does not say what problem it has; a search needs a study of its own"
+                )
+            return
+        if differing := problem.differences(kept, ranges_may_change=True):
             raise UserError(
-                f"hydra.sweeper.study_name={self.study.study_name}: this study searches for {before}, {directions}, "
-                f"not {list(self.settings.objective)}, {self.settings.directions}; a new study needs a new name"
+                f"{name}: this study has another problem: {_shortened(differing)}; give another name, or null"
             )
-        for trial in self.trials():
-            for key, earlier in trial.distributions.items():
-                now = self.space.searched.get(key, earlier)
-                if now != earlier and isinstance(now, CategoricalDistribution):
-                    raise UserError(
-                        f"hydra.sweeper.study_name={self.study.study_name}: {key} was {_words(earlier)} in this study "
-                        f"and is now {_words(now)}; changed choices need a new study, so a new name"
-                    )
+
+    def _log_neighbour(self, problem: Problem) -> None:
+        """Say what differs where the store has a study of the same ranges and objectives, but of another problem."""
+        studies = optuna.get_all_study_summaries(self.store.storage, include_best_trial=False)
+        began = [study for study in studies if study.datetime_start and PROBLEM in study.user_attrs]
+        for study in sorted(began, key=lambda study: study.datetime_start or NEVER, reverse=True):
+            differing = problem.differences(study.user_attrs[PROBLEM], ranges_may_change=False)
+            if differing and not any(text.startswith(("range of", "objective")) for text in differing):
+                log.info("a new study; compared with %s: %s", study.study_name, _shortened(differing))
+                return
 
     def give_up_dead(self) -> list[FrozenTrial]:
         """Mark running trials whose process ended as failed; call it inside the store's lock."""
-        dead = [t for t in self.trials() if t.state is TrialState.RUNNING and not self.watch.is_alive(t)]
+        dead = [t for t in self.trials() if t.state is TrialState.RUNNING and not self.liveness.is_alive(t)]
         for trial in dead:
-            self.interrupt(trial._trial_id, "its process ended before the trial did (killed, or power lost)")
+            self.interrupt(trial.number, "its process ended before the trial did (killed, or power lost)")
         return dead
 
-    def interrupt(self, trial_id: int, reason: str) -> None:
-        """End a running trial that does not count and whose point may be tried again."""
+    def trial_id(self, number: int) -> int:
+        """The storage's name of a trial."""
         storage = self.store.storage
+        study_id = storage.get_study_id_from_name(self.study.study_name)
+        return storage.get_trial_id_from_study_id_trial_number(study_id, number)
+
+    def interrupt(self, number: int, reason: str) -> None:
+        """End a running trial that does not count and whose point may be tried again."""
+        storage, trial_id = self.store.storage, self.trial_id(number)
         try:
             storage.set_trial_user_attr(trial_id, REASON, reason)
             storage.set_trial_user_attr(trial_id, INTERRUPTED, True)
@@ -155,14 +176,14 @@ class SearchStudy:
         if not self.sampler.has_free(self.trials()):
             return None
         trial = self.study.ask()
-        worker.take(trial._trial_id)
+        worker.take(self.trial_id(trial.number))
         try:
             for name, distribution in self.space.searched.items():
-                trial._suggest(name, distribution)
+                _suggest(trial, name, distribution)
         except BaseException as error:
             reason = "no point of the space was left" if isinstance(error, Exhausted) else f"not started: {error}"
-            self.interrupt(trial._trial_id, reason)
-            worker.let_go(trial._trial_id)
+            self.interrupt(trial.number, reason)
+            worker.let_go(self.trial_id(trial.number))
             if isinstance(error, Exhausted):
                 return None
             raise
@@ -182,7 +203,16 @@ class SearchStudy:
         return sorted(found, key=lambda trial: (sign * trial.values[0], trial.number))
 
 
-def _words(distribution: Any) -> str:
+def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> None:
+    """Draw one parameter, by Optuna's public names."""
     if isinstance(distribution, CategoricalDistribution):
-        return f"one of {list(distribution.choices)}"
-    return str(distribution)
+        trial.suggest_categorical(name, distribution.choices)
+    elif isinstance(distribution, IntDistribution):
+        trial.suggest_int(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+    elif isinstance(distribution, FloatDistribution):
+        trial.suggest_float(name, distribution.low, distribution.high, step=distribution.step, log=distribution.log)
+
+
+def _shortened(differing: Sequence[str]) -> str:
+    more = f"; and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
+    return "; ".join(differing[:MOST_NAMED]) + more

@@ -47,7 +47,11 @@ class Worker:
         self._thread.start()
 
     def take(self, trial_id: int) -> None:
-        """Mark a trial as run by this process."""
+        """Mark a trial as run by this process.
+
+        Args:
+            trial_id: the storage's.
+        """
         self.storage.set_trial_user_attr(trial_id, WORKER, self.description)
         self._running.add(trial_id)
 
@@ -74,8 +78,8 @@ class Worker:
                     continue
 
 
-class Watch:
-    """Tells whether the process of a running trial is alive."""
+class Liveness:
+    """Tells whether the process of a running trial of one study is alive."""
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Any, float]] = {}
@@ -89,9 +93,9 @@ class Watch:
             return _is_locked(Path(worker["lock"]))
         # Clocks of machines differ, so what counts is how long the beat stood still by our own.
         beat, now = trial.user_attrs.get(HEARTBEAT), time.monotonic()
-        known, since = self._seen.get(trial._trial_id, (None, now))
-        self._seen[trial._trial_id] = (beat, since if known == beat else now)
-        return now - self._seen[trial._trial_id][1] < SECONDS_OF_SILENCE
+        known, since = self._seen.get(trial.number, (None, now))
+        self._seen[trial.number] = (beat, since if known == beat else now)
+        return now - self._seen[trial.number][1] < SECONDS_OF_SILENCE
 
 
 def _clean(folder: Path) -> None:
