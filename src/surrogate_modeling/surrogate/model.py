@@ -8,7 +8,6 @@ Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F fe
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -20,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.common.atomic_file import write_whole
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.stack import StackedNetwork
@@ -28,9 +26,8 @@ from surrogate_modeling.surrogate.band import Band, Banded
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
+from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
 from surrogate_modeling.surrogate.scaling import Standardizer
-
-FORMAT = "surrogate-4"
 
 
 class Surrogate(nn.Module):
@@ -209,18 +206,7 @@ class Surrogate(nn.Module):
 
     def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
         """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
-        buffer = io.BytesIO()
-        torch.save(
-            {
-                "format": FORMAT,
-                "description": self.description.to_dict(),
-                "band": None if self.band is None else self.band.to_dict(),
-                "weights": {key: value.cpu() for key, value in self.state_dict().items()},
-                "config": config or {},
-            },
-            buffer,
-        )
-        write_whole(path, buffer.getbuffer())
+        write_saved(path, SavedSurrogate(self.description, self.state_dict(), self.band), config or {})
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Surrogate:
@@ -229,15 +215,11 @@ class Surrogate(nn.Module):
         Raises:
             UserError: the file is missing, damaged, or not a surrogate.
         """
+        saved = read_saved(path)
+        surrogate = cls(saved.description)
         try:
-            saved = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such file") from None
-        except Exception as error:
-            raise UserError(f"{path}: not a saved surrogate, or damaged ({str(error).splitlines()[0]})") from None
-        if not isinstance(saved, dict) or saved.get("format") != FORMAT:
-            raise UserError(f"{path}: not a surrogate of format {FORMAT}")
-        surrogate = cls(Description.from_dict(saved["description"]))
-        surrogate.load_state_dict(saved["weights"])
-        surrogate.band = None if saved["band"] is None else Band.from_dict(saved["band"])
+            surrogate.load_state_dict(saved.weights)
+        except RuntimeError as error:
+            raise UserError(f"{path}: damaged ({' '.join(str(error).split())})") from None
+        surrogate.band = saved.band
         return surrogate.to(device).eval()

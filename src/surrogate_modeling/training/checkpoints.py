@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.errors import first_line
 
 log = logging.getLogger(__name__)
 BEST_FILE, FIT_RESULT_FILE = "best.ckpt", "fitted.json"
@@ -68,7 +69,16 @@ def write_fit_result(folder: Path, fitted: FitResult) -> None:
 def read_fit_result(folder: Path) -> FitResult | None:
     """How fitting ended, or None while it has not."""
     path = folder / FIT_RESULT_FILE
-    return FitResult(**json.loads(path.read_text())) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        result = FitResult(**json.loads(path.read_text()))
+        return FitResult(
+            {str(name): float(value) for name, value in result.least.items()}, int(result.epochs), float(result.seconds)
+        )
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        log.warning("%s is damaged (%s); training goes on from the last complete epoch", path, first_line(error))
+        return None
 
 
 class BestWeights(ModelCheckpoint):
@@ -111,7 +121,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
         try:
             torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            log.warning("checkpoint %s is damaged (%s); trying the one before", path, str(error).splitlines()[0][:200])
+            log.warning("checkpoint %s is damaged (%s); trying the one before", path, first_line(error)[:200])
         else:
             return path
     return None

@@ -222,9 +222,20 @@ def is_of_memory(error: Exception) -> bool:
 
 
 def load_best(surrogate: Surrogate, folder: Path, device: torch.device) -> None:
-    """Give the surrogate the weights of the best monitored value."""
-    saved = torch.load(folder / BEST_FILE, map_location="cpu", weights_only=True)["state_dict"]
-    surrogate.load_state_dict(
-        {key.removeprefix(WEIGHTS_PREFIX): v for key, v in saved.items() if key.startswith(WEIGHTS_PREFIX)}
-    )
+    """Give the surrogate the weights of the best monitored value.
+
+    Raises:
+        UserError: their file is missing, damaged, or of another network.
+    """
+    path = folder / BEST_FILE
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        surrogate.load_state_dict(
+            {key.removeprefix(WEIGHTS_PREFIX): v for key, v in saved.items() if key.startswith(WEIGHTS_PREFIX)}
+        )
+    # Whatever is wrong with the file: torch has no error of its own for it.
+    except Exception as error:
+        raise UserError(
+            f"{path}: the best weights cannot be read ({first_line(error)}); delete {folder} to train this run again"
+        ) from None
     surrogate.to(device).eval()

@@ -1,0 +1,136 @@
+"""The file of a saved surrogate: written whole, and checked before anything in it is believed.
+
+The file is a dictionary of plain values and tensors, read without running code from it. Sizes are compared with the
+weights before memory is taken, so that a damaged or crafted file is refused in one message.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.errors import UserError, first_line
+from surrogate_modeling.surrogate.band import Band
+from surrogate_modeling.surrogate.description import Description, make_network
+
+FORMAT = "surrogate-5"
+NETWORK_PREFIX = "network."
+# Rows of a window, far beyond any use: what a file may ask for where its weights do not tell.
+MOST_ROWS = 10**6
+# Numbers that a network may hold beside its weights, such as tables of positions.
+MOST_TABLES = 10**8
+
+
+@dataclass(frozen=True)
+class SavedSurrogate:
+    """What the file holds: the description, every weight by name, and the band if there is one."""
+
+    description: Description
+    weights: dict[str, Tensor]
+    band: Band | None
+
+
+def write_saved(path: Path, saved: SavedSurrogate, config: dict[str, Any]) -> None:
+    """Write the file whole; ``config`` is kept beside the weights for people to read."""
+    buffer = io.BytesIO()
+    torch.save(
+        {
+            "format": FORMAT,
+            "description": saved.description.to_dict(),
+            "band": None if saved.band is None else saved.band.to_dict(),
+            "weights": {key: value.cpu() for key, value in saved.weights.items()},
+            "config": config,
+        },
+        buffer,
+    )
+    write_whole(path, buffer.getbuffer())
+
+
+def read_saved(path: str | Path) -> SavedSurrogate:
+    """Read and check a file.
+
+    Raises:
+        UserError: the file is missing, damaged, or not a surrogate.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except Exception as error:  # torch has no error of its own for what is no file of its
+        raise UserError(f"{path}: not a saved surrogate, or damaged ({first_line(error)})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path}: not a surrogate of format {FORMAT}; train it again with this version")
+    try:
+        weights = _checked_weights(content["weights"])
+        description = Description.from_dict(content["description"])
+        _check_sizes(description, weights)
+        _check_names(description, weights)
+        band = None if content["band"] is None else Band.from_dict(content["band"])
+        _check_band(band, description)
+    except UserError as error:
+        raise UserError(f"{path}: damaged: {error}") from None
+    # Whatever a damaged value breaks: its type, its key, the network that it describes.
+    except Exception as error:
+        raise UserError(f"{path}: damaged ({type(error).__name__}: {first_line(error)})") from None
+    return SavedSurrogate(description, weights, band)
+
+
+def _checked_weights(weights: object) -> dict[str, Tensor]:
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise UserError("the weights are not tensors")
+    for key, value in weights.items():
+        if str(key).startswith(NETWORK_PREFIX) and value.is_floating_point() and not bool(value.isfinite().all()):
+            raise UserError(f"{key} holds values that are not finite")
+    return weights
+
+
+def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
+    """No size can be greater than the numbers saved, no depth greater than the tensors."""
+    rows = {"in_len": description.in_len, "out_len": description.out_len}
+    counts = {"members": description.members, "products": description.products or 0}
+    sizes = {f"model.{key}": value for key, value in asdict(description.model).items() if isinstance(value, int)}
+    for key, value in {**rows, **counts, **sizes}.items():
+        if not isinstance(value, int) or value < 0:
+            raise UserError(f"{key}={value!r} is not a size")
+    numbers = sum(value.numel() for value in weights.values())
+    deep = {key: value for key, value in {**counts, **sizes}.items() if key == "members" or key.endswith("depth")}
+    for part, limit in ((rows, MOST_ROWS), ({**counts, **sizes}, numbers), (deep, len(weights))):
+        for key, value in part.items():
+            if value > limit:
+                raise UserError(f"{key}={value} does not fit the {numbers} numbers saved in {len(weights)} tensors")
+    if not isinstance(description.step, int | float) or not 0 < description.step < float("inf"):
+        raise UserError(f"step={description.step!r} is not a time step")
+
+
+def _check_names(description: Description, weights: dict[str, Tensor]) -> None:
+    """The network of the description, made without memory, has exactly the tensors that were saved."""
+    with torch.device("meta"):
+        network = make_network(description)
+    tables = sum(buffer.numel() for buffer in network.buffers())
+    if tables > MOST_TABLES:
+        raise UserError(f"the network would hold {tables} numbers beside its weights")
+    wanted = {f"{NETWORK_PREFIX}{key}": value.shape for key, value in network.state_dict().items()}
+    saved = {key: value.shape for key, value in weights.items() if key.startswith(NETWORK_PREFIX)}
+    for what, keys in (
+        ("missing", wanted.keys() - saved.keys()),
+        ("not of this network", saved.keys() - wanted.keys()),
+    ):
+        if keys:
+            raise UserError(f"{len(keys)} tensors are {what}, the first: {min(keys)}")
+    for key, shape in wanted.items():
+        if saved[key] != shape:
+            raise UserError(f"{key} has the shape {tuple(saved[key])}, its network {tuple(shape)}")
+
+
+def _check_band(band: Band | None, description: Description) -> None:
+    if band is None:
+        return
+    predicted, knots = len(description.channels.predicted), len(band.knots)
+    if band.error.shape != (knots, predicted) or band.factor.shape != (predicted,) or knots == 0 or band.cases < 1:
+        raise UserError("the band does not fit the predicted columns")
