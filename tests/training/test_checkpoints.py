@@ -6,9 +6,10 @@ import pytest
 import torch
 from training.test_fit import make, settings
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.settings import Monitor, Schedule, SettingsConfig
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.checkpoints import FitResult, latest_checkpoint
+from surrogate_modeling.training.checkpoints import FitResult, latest_checkpoint, read_fit_result
 from surrogate_modeling.training.fit import fit
 
 RECIPE = settings(
@@ -54,13 +55,16 @@ def test_a_fit_that_was_over_is_not_trained_further(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")
-def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("length", [0, 1000])
+def test_a_damaged_checkpoint_is_skipped_for_the_one_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, length: int
+) -> None:
     with pytest.raises(Stopped):
         train(tmp_path, PLAIN, stop_after=5)
     newest = latest_checkpoint(tmp_path)
     assert newest is not None
     assert newest.name == "epoch=4.ckpt"
-    newest.write_bytes(newest.read_bytes()[:1000])
+    newest.write_bytes(newest.read_bytes()[:length])
     before = latest_checkpoint(tmp_path)
     assert before is not None
     assert before.name == "epoch=3.ckpt"
@@ -69,6 +73,24 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(tmp_path: Path, capl
     resumed, surrogate = train(tmp_path, PLAIN)
     assert resumed == whole
     assert all(torch.equal(v, surrogate.state_dict()[k]) for k, v in uninterrupted.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"least": 3}', '{"least": {"val_loss": "x"}, "epochs": 1, "seconds": 1}']
+)
+def test_a_damaged_end_of_a_fit_counts_as_no_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str
+) -> None:
+    (tmp_path / "fitted.json").write_text(content)
+    assert read_fit_result(tmp_path) is None
+    assert "fitted.json is damaged" in caplog.text
+
+
+def test_damaged_best_weights_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    train(tmp_path, PLAIN)
+    (tmp_path / "best.ckpt").write_bytes(b"")
+    with pytest.raises(UserError, match=rf"best\.ckpt: the best weights cannot be read .* delete {tmp_path} to train"):
+        train(tmp_path, PLAIN)
 
 
 def test_only_the_last_epochs_are_kept(tmp_path: Path) -> None:

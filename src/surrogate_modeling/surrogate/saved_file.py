@@ -117,12 +117,10 @@ def _check_names(description: Description, weights: dict[str, Tensor]) -> None:
         raise UserError(f"the network would hold {tables} numbers beside its weights")
     wanted = {f"{NETWORK_PREFIX}{key}": value.shape for key, value in network.state_dict().items()}
     saved = {key: value.shape for key, value in weights.items() if key.startswith(NETWORK_PREFIX)}
-    for what, keys in (
-        ("missing", wanted.keys() - saved.keys()),
-        ("not of this network", saved.keys() - wanted.keys()),
-    ):
-        if keys:
-            raise UserError(f"{len(keys)} tensors are {what}, the first: {min(keys)}")
+    if missing := wanted.keys() - saved.keys():
+        raise UserError(f"{len(missing)} tensors are missing, the first: {min(missing)}")
+    if extra := saved.keys() - wanted.keys():
+        raise UserError(f"{len(extra)} tensors are not of this network, the first: {min(extra)}")
     for key, shape in wanted.items():
         if saved[key] != shape:
             raise UserError(f"{key} has the shape {tuple(saved[key])}, its network {tuple(shape)}")

@@ -72,11 +72,10 @@ def read_fit_result(folder: Path) -> FitResult | None:
     if not path.exists():
         return None
     try:
-        result = FitResult(**json.loads(path.read_text()))
-        return FitResult(
-            {str(name): float(value) for name, value in result.least.items()}, int(result.epochs), float(result.seconds)
-        )
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        content = json.loads(path.read_text())
+        least = {str(name): float(value) for name, value in content["least"].items()}
+        return FitResult(least, int(content["epochs"]), float(content["seconds"]))
+    except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         log.warning("%s is damaged (%s); training goes on from the last complete epoch", path, first_line(error))
         return None
 
