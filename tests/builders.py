@@ -17,9 +17,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from surrogate_modeling.cases.case import Case, CaseSet
+from surrogate_modeling.cases.case_file import RawCase
 from surrogate_modeling.cases.channels import Channels, Roles
 from surrogate_modeling.cases.folder import Reading, read_cases
-from surrogate_modeling.cases.grid import Grid
+from surrogate_modeling.cases.grid import Grid, GridCase
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
 from surrogate_modeling.config.composition import register_schemas
@@ -71,6 +72,12 @@ def plain_channels(controls: int, predicted: int) -> Channels:
 def plain_case(name: str, time: np.ndarray, values: np.ndarray, controls: int) -> Case:
     """A case in memory whose columns need no names of their own."""
     return Case(name, time, values, plain_channels(controls, values.shape[1] - controls))
+
+
+def grid_case(names: Sequence[str], units: Sequence[str], values: np.ndarray) -> GridCase:
+    """A case that keeps the rows of its file, one every second."""
+    raw = RawCase("time", tuple(names), tuple(units), np.arange(float(len(values))), values, np.arange(len(values)))
+    return GridCase.of(raw, Grid(None, None), "d" * 64)
 
 
 def case_set_of(cases: Sequence[Case]) -> CaseSet:

@@ -1,21 +1,24 @@
 """The cache may be damaged, deleted, shared or on a full disk: what is read stays the same."""
 
 import errno
+import json
 import logging
 import multiprocessing
 import os
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import read, smooth_values, write_cases, write_table
-from hypothesis import HealthCheck, given, settings
+from builders import grid_case, read, smooth_values, write_cases, write_table
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from surrogate_modeling.cases import folder as cases
 from surrogate_modeling.cases.cache import load_entry, save_entry
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.grid import Grid, GridCase
+from surrogate_modeling.cases.grid import Grid
 
 
 def entries(folder: Path) -> list[Path]:
@@ -125,7 +128,7 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, cache_folder: Path, count
     assert [entry.read_bytes() for entry in entries(cache_folder)] == whole
 
 
-CASE = GridCase.of(("a", "圧力"), ("-", "MPa"), np.arange(5.0), np.arange(10.0).reshape(5, 2), "d" * 64)
+CASE = grid_case(["a", "圧力"], ["-", "MPa"], np.arange(10.0).reshape(5, 2))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
@@ -140,6 +143,35 @@ def test_no_single_damaged_byte_is_believed(tmp_path: Path, at: int, flip: int, 
     assert load_entry(path) is None
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**20), 10**20) | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(key=st.sampled_from(["names", "units", "rows", "raw_step", "digest", "more", None]), value=JSON)
+@example(key="rows", value=10**15)
+@example(key="rows", value=-1)
+@example(key="names", value=["a"] * 1000)
+def test_no_crafted_header_ends_a_run_or_takes_memory(tmp_path: Path, key: str | None, value: object) -> None:
+    """Its checksum is right, as whoever makes such a file would see to."""
+    path = tmp_path / "one.case"
+    save_entry(path, CASE)
+    _, head, body = path.read_bytes().split(b"\n", maxsplit=2)
+    header = json.loads(head)
+    crafted = value if key is None else {**header, key: value}
+    content = json.dumps(crafted).encode() + b"\n" + body
+    path.write_bytes(b"%08x\n" % zlib.crc32(content) + content)
+    tracemalloc.start()
+    found = load_entry(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+    assert found is None or found.values.shape == (5, 2)
+
+
 def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     save_entry(tmp_path / "new" / "one.case", CASE)
     found = load_entry(tmp_path / "new" / "one.case")
@@ -147,6 +179,8 @@ def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     assert (found.names, found.units, found.digest) == (CASE.names, CASE.units, CASE.digest)
     np.testing.assert_array_equal(found.time, CASE.time)
     np.testing.assert_array_equal(found.values, CASE.values)
+    np.testing.assert_array_equal(found.loss.table, CASE.loss.table)
+    assert (found.low.tolist(), found.high.tolist(), found.raw_step) == ([0.0, 1.0], [8.0, 9.0], 1.0)
     assert load_entry(tmp_path / "none.case") is None
 
 

@@ -7,12 +7,13 @@ import pytest
 
 from surrogate_modeling.cases import schedules
 from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.problems import file_refusal
 from surrogate_modeling.cases.schedules import Demands, Schedule, read_chunks, read_schedule, schedule_files
 from surrogate_modeling.common.errors import UserError
 
 CHANNELS = Channels(("u",), ("p", "q"), ("p",), {"u": "-", "p": "bar", "q": "°C"})
-DEMANDS = Demands(CHANNELS, 1.0, 2, 5.0)
+DEMANDS = Demands(CHANNELS, 2, Grid(1.0, 5.0))
 
 
 def write(folder: Path, *lines: str, name: str = "a.csv") -> Path:
@@ -76,7 +77,7 @@ def test_finer_steps_are_decimated_as_far_as_each_column_is_given(tmp_path: Path
 
 def test_one_given_row_is_enough_for_a_surrogate_that_asks_for_one(tmp_path: Path) -> None:
     path = write(tmp_path, "time,u,p,q", "s,-,bar,°C", "0,1,5,20", "1,2,,", "2,3,,")
-    schedule = read(path, Demands(CHANNELS, 1.0, 1, 5.0))
+    schedule = read(path, Demands(CHANNELS, 1, Grid(1.0, 5.0)))
     np.testing.assert_array_equal(schedule.case.values[:, 1], [5, np.nan, np.nan])
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from builders import disk, fill
+from builders import disk, fill, grid_case
 
 from surrogate_modeling.cases.cache import load_entry, save_entry
-from surrogate_modeling.cases.grid import GridCase
 from surrogate_modeling.common.atomic_file import STALE_AFTER, NotWritten, append_whole, write_whole
 from surrogate_modeling.tracking.journal import append, drop_half_line, keep_reserve, release_reserve
 from surrogate_modeling.training.checkpoints import WholeFiles
@@ -71,7 +70,7 @@ def test_a_checkpoint_on_a_full_disk_leaves_the_one_before(small_disk: Path) -> 
 
 def test_a_case_that_does_not_fit_is_not_cached(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = 20_000
-    case = GridCase.of(("a",), ("-",), np.arange(rows, dtype=float), np.zeros((rows, 1)), "digest")
+    case = grid_case(["a"], ["-"], np.zeros((rows, 1)))
     save_entry(small_disk / "one.case", case)
     assert "could not cache" in caplog.text
     assert load_entry(small_disk / "one.case") is None

@@ -11,15 +11,21 @@ import hashlib
 import json
 import logging
 import zlib
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from surrogate_modeling.cases.grid import GridCase
+from surrogate_modeling.cases.sampling import SamplingLoss
 from surrogate_modeling.common.atomic_file import NotWritten, write_whole
 
 log = logging.getLogger(__name__)
-FORMAT = "case-cache-3"
+FORMAT = "case-cache-4"
+LONGEST_CHECKSUM, LONGEST_HEAD = 64, 16_000_000
+# Rows of numbers per column, beside its values: smallest, largest, and those of SamplingLoss.
+STATISTICS = 2 + len(fields(SamplingLoss))
 
 
 def entry_path(folder: Path, case_file: Path, decimation: str) -> Path:
@@ -33,23 +39,45 @@ def load_entry(path: Path) -> GridCase | None:
     """The cached case, or None when there is none that can be trusted."""
     try:
         with path.open("rb") as file:
-            checksum, content = file.readline(), file.read()
-        # Before anything is believed: a name or a unit can be damaged too.
-        if checksum != _checksum(content):
+            checksum, head = file.readline(LONGEST_CHECKSUM), file.readline(LONGEST_HEAD)
+            header = _checked_header(head)
+            rows, columns = header["rows"], len(header["names"])
+            size = 8 * rows + 4 * rows * columns + 8 * STATISTICS * columns
+            # Before memory is taken for it.
+            if path.stat().st_size != len(checksum) + len(head) + size:
+                raise ValueError("the size is not that of its rows")
+            body = file.read(size)
+        if checksum != _checksum(head + body):
             raise ValueError("checksum")
-        head, body = content.split(b"\n", maxsplit=1)
-        header = json.loads(head)
-        rows, columns = header["rows"], len(header["names"])
-        # Copied, else it would keep the whole content in memory when the values are no longer needed.
-        time = np.frombuffer(body, np.float64, rows).copy()
-        values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
-        low, high = np.array(header["low"]), np.array(header["high"])
-        return GridCase(tuple(header["names"]), tuple(header["units"]), time, values, low, high, header["digest"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         log.warning("cached case %s is damaged (%s); it is made again", path, error)
         return None
+    # Copied, else it would keep the whole content in memory when the values are no longer needed.
+    time = np.frombuffer(body, np.float64, rows).copy()
+    values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
+    low, high, *lost = np.frombuffer(body, np.float64, offset=8 * rows + 4 * rows * columns).reshape(-1, columns).copy()
+    names, units = tuple(header["names"]), tuple(header["units"])
+    return GridCase(names, units, time, values, low, high, header["raw_step"], SamplingLoss(*lost), header["digest"])
+
+
+def _checked_header(head: bytes) -> dict[str, Any]:
+    """The first line of an entry.
+
+    Raises:
+        ValueError: it is not one that :func:`save_entry` writes.
+    """
+    header = json.loads(head)
+    if not isinstance(header, dict) or set(header) != {"names", "units", "rows", "raw_step", "digest"}:
+        raise ValueError("the header has other keys")
+    names, units, rows = header["names"], header["units"], header["rows"]
+    texts = [names, units, [header["digest"]]]
+    if not all(isinstance(part, list) and all(isinstance(text, str) for text in part) for part in texts):
+        raise ValueError("names, units and digest must be texts")
+    if len(names) != len(units) or not isinstance(rows, int) or rows < 1 or not isinstance(header["raw_step"], float):
+        raise ValueError("the numbers in its header are impossible")
+    return header
 
 
 def _checksum(content: bytes) -> bytes:
@@ -58,16 +86,16 @@ def _checksum(content: bytes) -> bytes:
 
 def save_entry(path: Path, case: GridCase) -> None:
     """Write the entry whole or not at all; a disk that is full costs the cache, not the run."""
-    body = case.time.astype(np.float64).tobytes() + np.ascontiguousarray(case.values, np.float32).tobytes()
+    statistics = np.vstack((case.low, case.high, case.loss.table)).astype(np.float64)
     header = {
         "names": case.names,
         "units": case.units,
         "rows": len(case.time),
-        "low": case.low.tolist(),
-        "high": case.high.tolist(),
+        "raw_step": case.raw_step,
         "digest": case.digest,
     }
-    content = json.dumps(header).encode() + b"\n" + body
+    parts = case.time.astype(np.float64), np.ascontiguousarray(case.values, np.float32), statistics
+    content = json.dumps(header).encode() + b"\n" + b"".join(part.tobytes() for part in parts)
     try:
         write_whole(path, _checksum(content) + content)
     except NotWritten as error:

@@ -41,7 +41,7 @@ def load_cases(config: Config) -> CaseSet:
     case_set = read_cases(
         Path(dataset.path),
         Roles(dataset.controls, dataset.targets),
-        Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap),
+        Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap, settings.decimate),
         settings.in_len + settings.out_len,
         Reading(dataset.pattern, limit, settings.workers, settings.progress_bar),
     )
@@ -58,7 +58,7 @@ def load_cases(config: Config) -> CaseSet:
 def load_cases_once(config: Config) -> CaseSet:
     """The same, kept in this process: trials of a search differ in many settings, but rarely in their cases."""
     settings = config.settings
-    key = repr((config.dataset, settings.use_decimate, settings.decimate_range, settings.is_debug))
+    key = repr((config.dataset, settings.use_decimate, settings.decimate_range, settings.decimate, settings.is_debug))
     kept = _KEPT.get(key)
     rows = settings.in_len + settings.out_len
     # Cases too short for these windows are refused where they are read.

@@ -24,10 +24,11 @@ from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
 from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, parse_case
 from surrogate_modeling.cases.channels import Roles, assign_roles
-from surrogate_modeling.cases.grid import Grid, GridCase, common_step, decimate, grid_problems
+from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
 from surrogate_modeling.cases.problems import Problem, _problem_message
 from surrogate_modeling.cases.rows import Rows
+from surrogate_modeling.cases.sampling import Sampled, sampling_warnings
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import cache_folder
 from surrogate_modeling.common.progress import track
@@ -89,7 +90,12 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     if problems or step is None:
         place = {file: i for i, file in enumerate(files)}
         raise UserError(_problem_message(folder, sorted(problems, key=lambda problem: place[problem.file])))
-    offsets = common_offsets(*_extremes([case for _, case in read]))
+    low, high = _extremes([case for _, case in read])
+    if grid.step is not None:
+        sampled = [Sampled(file.stem, case.raw_step, case.loss) for file, case in read]
+        for message in sampling_warnings(sampled, read[0][1].names, high - low, grid.step):
+            log.warning("%s", message)
+    offsets = common_offsets(low, high)
     for i, (_, case) in enumerate(read):
         rows.shift(i, case.offsets - offsets)
     channels = assign_roles(read[0][1].names, read[0][1].units, roles)
@@ -189,10 +195,7 @@ def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
     problems = grid_problems(file, raw, grid)
     if problems:
         return Refusal(problems, Header(file, raw.names, raw.units))
-    time, values = raw.time, raw.values
-    if grid.step is not None:
-        time, values = decimate(time, values, grid.step)
-    case = GridCase.of(raw.names, raw.units, time, values, hashlib.sha256(body).hexdigest())
+    case = GridCase.of(raw, grid, hashlib.sha256(body).hexdigest())
     save_entry(entry, case)
     return case
 

@@ -11,11 +11,33 @@ import numpy as np
 from surrogate_modeling.cases.case_file import RawCase
 from surrogate_modeling.cases.offsets import case_offsets
 from surrogate_modeling.cases.problems import Problem, line_ranges
+from surrogate_modeling.cases.sampling import SamplingLoss, sampling_loss, usual_step
+from surrogate_modeling.config.settings import Decimation
 
 # Steps of a case that is not decimated may differ by this share: clocks of loggers jitter.
 STEP_TOLERANCE = 1e-3
 # A time column in another unit, or with one wild value, must not fill the memory.
 MOST_GRID_ROWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The time grid asked for.
+
+    Attributes:
+        step: of the grid [s]; None for the rows as they are.
+        max_gap: widest gap in time that is interpolated over, in steps of the file; None for any.
+        decimation: what a row on the grid is.
+    """
+
+    step: float | None
+    max_gap: float | None
+    decimation: Decimation = Decimation.point
+
+    @property
+    def key(self) -> str:
+        """What the rows on the grid depend on, beside the file."""
+        return f"step {self.step} gap {self.max_gap} {self.decimation}"
 
 
 @dataclass(frozen=True)
@@ -29,6 +51,8 @@ class GridCase:
         values: (T, F) float32, less :attr:`offsets`.
         low: (F,) float64, smallest value of each column.
         high: (F,) float64, largest.
+        raw_step: usual step of the file [s].
+        loss: what the grid took from the file.
         digest: of the file it came from.
     """
 
@@ -38,34 +62,26 @@ class GridCase:
     values: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    raw_step: float
+    loss: SamplingLoss
     digest: str
 
     @classmethod
-    def of(
-        cls, names: tuple[str, ...], units: tuple[str, ...], time: np.ndarray, values: np.ndarray, digest: str
-    ) -> Self:
-        """From values (T, F) float64 in their units."""
+    def of(cls, raw: RawCase, grid: Grid, digest: str) -> Self:
+        """Put a file on the grid."""
+        time, values, loss = raw.time, raw.values, SamplingLoss.none(raw.values.shape[1])
+        if grid.step is not None:
+            time, values = decimate(raw.time, raw.values, grid.step, grid.decimation)
+            loss = sampling_loss(raw.time, raw.values, time, values)
         low, high = values.min(axis=0), values.max(axis=0)
         offsets = case_offsets(low, high)
         held = (values - offsets if offsets.any() else values).astype(np.float32)
-        return cls(names, units, time, held, low, high, digest)
+        return cls(raw.names, raw.units, time, held, low, high, usual_step(raw.time), loss, digest)
 
     @property
     def offsets(self) -> np.ndarray:
         """What is taken off each column (F,)."""
         return case_offsets(self.low, self.high)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """The time grid asked for: ``step`` [s] or None for the rows as they are, and the widest gap in raw steps."""
-
-    step: float | None
-    max_gap: float | None
-
-    @property
-    def key(self) -> str:
-        return f"step {self.step} gap {self.max_gap}"
 
 
 def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.max_gap") -> list[Problem]:
@@ -131,13 +147,19 @@ def common_step(read: list[tuple[Path, GridCase]]) -> tuple[float, list[Problem]
 GRID_TOLERANCE = 1e-6
 
 
-def decimate(time: np.ndarray, values: np.ndarray, step: float) -> tuple[np.ndarray, np.ndarray]:
-    """Interpolate linearly on the grid t0, t0 + d, t0 + 2d, ... up to the last time reached.
+def decimate(
+    time: np.ndarray, values: np.ndarray, step: float, decimation: Decimation = Decimation.point
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put rows on the grid t0, t0 + d, t0 + 2d, ... up to the last time reached.
+
+    A row on the grid is interpolated linearly between its neighbours (``point``), or the mean of the rows within half a
+    step of its time (``mean``; interpolated where fewer than two are there).
 
     Args:
         time: (T,) strictly increasing [s].
         values: (T, F).
         step: d [s].
+        decimation: what a row on the grid is.
 
     Returns:
         Grid (K,), computed as t0 + k d, and the values on it (K, F), both float64.
@@ -149,4 +171,11 @@ def decimate(time: np.ndarray, values: np.ndarray, step: float) -> tuple[np.ndar
     left = np.clip(np.searchsorted(time, grid, side="right") - 1, 0, len(time) - 2)
     weight = np.clip((grid - time[left]) / (time[left + 1] - time[left]), 0.0, 1.0)[:, None]
     start = values[left]
-    return grid, start + weight * (values[left + 1] - start)
+    on_grid = start + weight * (values[left + 1] - start)
+    if decimation is Decimation.mean:
+        edges = np.searchsorted(time, np.append(grid, grid[-1] + step) - (0.5 + GRID_TOLERANCE) * step)
+        counts = np.diff(edges)
+        several = np.flatnonzero(counts > 1)
+        sums = np.add.reduceat(values[: edges[-1]], edges[:-1][counts > 0], axis=0)
+        on_grid[several] = sums[counts[counts > 0] > 1] / counts[several, None]
+    return grid, on_grid

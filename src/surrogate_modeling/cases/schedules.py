@@ -31,12 +31,23 @@ CHUNK_BYTES, CHUNK_FILES = 32_000_000, 512
 
 @dataclass(frozen=True)
 class Demands:
-    """What a surrogate asks of a schedule: columns and units, step [s], given rows; and the widest gap in raw steps."""
+    """What a surrogate asks of a schedule.
+
+    Attributes:
+        channels: its columns and their units.
+        in_len: rows of every predicted column that are given.
+        grid: the time grid it steps on, with the widest gap that is interpolated over.
+    """
 
     channels: Channels
-    step: float
     in_len: int
-    max_gap: float | None
+    grid: Grid
+
+    @property
+    def step(self) -> float:
+        """Of the grid [s]; every surrogate has one."""
+        assert self.grid.step is not None
+        return self.grid.step
 
 
 @dataclass(frozen=True)
@@ -103,7 +114,7 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
     if problems:
         return problems
     columns = [raw.names.index(name) for name in (*channels.controls, *channels.predicted)]
-    time, values, known = _on_grid(raw.time, raw.values[:, columns], len(channels.controls), demands.step)
+    time, values, known = _on_grid(raw.time, raw.values[:, columns], len(channels.controls), demands)
     values = channels.held(values)
     given = known[len(channels.controls) :]
     if len(time) <= demands.in_len:
@@ -157,18 +168,19 @@ def _step_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem]:
                 f"invent data: give rows every {demands.step:g} s or less",
             )
         ]
-    return grid_problems(file, raw, Grid(demands.step, demands.max_gap), "max_gap")
+    return grid_problems(file, raw, demands.grid, "max_gap")
 
 
 def _on_grid(
-    time: np.ndarray, values: np.ndarray, controls: int, step: float
+    time: np.ndarray, values: np.ndarray, controls: int, demands: Demands
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
     """Decimate every column as far as it is given without a hole.
 
     Returns:
         Grid (K,), values (K, F) with NaN beyond, and how many rows of each column are there.
     """
-    grid, driven = decimate(time, values[:, :controls], step)
+    how = demands.step, demands.grid.decimation
+    grid, driven = decimate(time, values[:, :controls], *how)
     on_grid = np.full((len(grid), values.shape[1]), np.nan)
     on_grid[:, :controls] = driven
     known = [len(grid)] * controls
@@ -178,7 +190,7 @@ def _on_grid(
         # One row is no interval to interpolate in, but it is the first grid point.
         rows = values[:given, [column]]
         if given > 1:
-            rows = decimate(time[:given], rows, step)[1]
+            rows = decimate(time[:given], rows, *how)[1]
         on_grid[: len(rows), column] = rows[:, 0]
         known.append(len(rows))
     return grid, on_grid, known

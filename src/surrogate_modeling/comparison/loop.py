@@ -30,7 +30,13 @@ from surrogate_modeling.tracking.parent import ParentRun, clear_sent
 
 log = logging.getLogger(__name__)
 # Scores of pairs that differ in these are over different rows or cases.
-SAME_ROWS = ("settings.in_len", "settings.use_decimate", "settings.decimate_range", "settings.is_debug")
+SAME_ROWS = (
+    "settings.in_len",
+    "settings.use_decimate",
+    "settings.decimate_range",
+    "settings.decimate",
+    "settings.is_debug",
+)
 
 
 def compare(

@@ -28,6 +28,13 @@ class Device(Choice):
     cuda = "cuda"
 
 
+class Decimation(Choice):
+    """What a row on the time grid is: the value at its time, or the mean of the step around it."""
+
+    point = "point"
+    mean = "mean"
+
+
 class Precision(Choice):
     """Arithmetic of matrix products; the weights stay float32. ``auto``: tf32 on a CUDA GPU, fp32 elsewhere."""
 
@@ -89,6 +96,7 @@ class SettingsConfig(Checked):
     is_debug: bool = False
     use_decimate: bool = True
     decimate_range: float = 1.0
+    decimate: Decimation = Decimation.point
     in_len: int = ranged(10, low=1)
     out_len: int = ranged(1, low=1)
     seed: int = ranged(42, low=0, high=2**32 - 1)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.problems import file_refusal
-from surrogate_modeling.cases.schedules import Demands, Schedule, case_files, read_schedule
+from surrogate_modeling.cases.schedules import Schedule, case_files, read_schedule
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import ExportConfig
+from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.model import Surrogate
 
 # Initial rows (B, in_len, P) and controls (B, T, C), float32, physical units.
@@ -117,7 +118,7 @@ def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[Trajectories]
     if config.cases is None:
         return []
     description = surrogate.description
-    demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
+    demands = demands_of(description, config.max_gap)
     results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
     if problems := [problem for result in results if isinstance(result, list) for problem in result]:
         raise file_refusal(config.cases, problems, 0)

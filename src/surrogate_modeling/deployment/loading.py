@@ -10,11 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from surrogate_modeling.cases.grid import Grid
+from surrogate_modeling.cases.schedules import Demands
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.config.settings import Device
 
 if TYPE_CHECKING:
+    from surrogate_modeling.surrogate.description import Description
     from surrogate_modeling.surrogate.model import Surrogate
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -49,6 +52,11 @@ def load_surrogate(reference: str, device: Device = Device.cpu) -> Surrogate:
         from surrogate_modeling.surrogate.model import Surrogate
 
         return Surrogate.load(file, str(pick_device(device, "device")))
+
+
+def demands_of(description: Description, max_gap: float | None) -> Demands:
+    """What a surrogate asks of schedules; ``max_gap`` is the widest gap in time that is interpolated over, in steps."""
+    return Demands(description.channels, description.in_len, Grid(description.step, max_gap, description.decimation))
 
 
 def _local_file(reference: str) -> Path | None:

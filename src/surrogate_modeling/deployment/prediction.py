@@ -18,10 +18,11 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.problems import Problem, file_refusal
-from surrogate_modeling.cases.schedules import Demands, Schedule, read_chunks
+from surrogate_modeling.cases.schedules import Schedule, read_chunks
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
+from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
 from surrogate_modeling.evaluation.report import (
     ReportOptions,
@@ -99,7 +100,7 @@ def _predict_chunks(
 ) -> Iterator[None]:
     """Yields once per file that is done."""
     description = surrogate.description
-    demands = Demands(description.channels, description.step, description.in_len, config.max_gap)
+    demands = demands_of(description, config.max_gap)
     for schedules, problems in read_chunks(files, demands, config.workers):
         tally.problems += problems
         if schedules:

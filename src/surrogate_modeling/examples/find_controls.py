@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from surrogate_modeling.cases.schedules import Demands, Schedule, read_schedule
+from surrogate_modeling.cases.schedules import Schedule, read_schedule
+from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.model import Surrogate
 
 
@@ -80,7 +81,7 @@ def main(model: str, case: str, target: str, bound: str) -> None:
     """Search from the schedule of a case and print what was found."""
     surrogate = Surrogate.load(model)
     description = surrogate.description
-    read = read_schedule(Path(case), Demands(description.channels, description.step, description.in_len, 5.0))
+    read = read_schedule(Path(case), demands_of(description, 5.0))
     if not isinstance(read, Schedule):
         sys.exit("\n".join(map(str, read)))
     initial, controls = torch.from_numpy(read.case.outputs[: description.in_len]), torch.from_numpy(read.case.controls)

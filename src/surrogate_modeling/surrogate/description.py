@@ -7,7 +7,7 @@ from typing import Any
 
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.models import ModelConfig, model_from_dict, model_to_dict
-from surrogate_modeling.config.settings import Feedback, Output
+from surrogate_modeling.config.settings import Decimation, Feedback, Output
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
@@ -29,6 +29,7 @@ class Description:
     members: int = 1
     # Of a network stacked with a regression: the products of two signals in that; None: not stacked.
     products: int | None = None
+    decimation: Decimation = Decimation.point
 
     @property
     def fed_back(self) -> list[int]:
@@ -57,6 +58,7 @@ class Description:
             "feedback": self.feedback.value,
             "members": self.members,
             "products": self.products,
+            "decimation": self.decimation.value,
         }
 
     @classmethod
@@ -72,6 +74,7 @@ class Description:
             Feedback(saved["feedback"]),
             saved["members"],
             saved["products"],
+            Decimation(saved["decimation"]),
         )
 
 

@@ -35,6 +35,7 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
         settings.output,
         settings.feedback,
         settings.ensemble,
+        decimation=settings.decimate,
     )
     try:
         surrogate = Surrogate(description)

@@ -1,0 +1,191 @@
+"""What putting a case on a coarser grid takes away, and what a finer grid invents.
+
+Shape letters: T rows of a file, K rows on the grid, F columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Self
+
+import numpy as np
+
+# Share of a column's variance above the Nyquist frequency of the grid that is worth a warning.
+FAST_SHARE = 0.1
+# Part of a column's range by which rows between two grid points may lie outside of these.
+EVENT_SHARE = 0.25
+# Steps this much longer than those of the file take nothing away, or shorter invent nothing: clocks jitter.
+SAME_STEP = 0.01
+COLUMNS_NAMED = 8
+
+
+@dataclass(frozen=True)
+class SamplingLoss:
+    """What the grid takes from each column of one case, (F,) each, in the columns' units.
+
+    Attributes:
+        variance: of the rows of the file.
+        fast: the part of it above the Nyquist frequency of the grid, 1 / (2 d).
+        longest: step [s] with which that part would be ``FAST_SHARE``; infinite where it is not more.
+        event: most by which rows between two grid points lie outside of these.
+        event_time: where that is [s].
+    """
+
+    variance: np.ndarray
+    fast: np.ndarray
+    longest: np.ndarray
+    event: np.ndarray
+    event_time: np.ndarray
+
+    @classmethod
+    def none(cls, columns: int) -> Self:
+        """Of a case that keeps all its rows."""
+        zeros = np.zeros(columns)
+        return cls(zeros, zeros, np.full(columns, np.inf), zeros, zeros)
+
+    @property
+    def table(self) -> np.ndarray:
+        """All of it as one array (5, F)."""
+        return np.stack([getattr(self, item.name) for item in fields(self)])
+
+
+def usual_step(time: np.ndarray) -> float:
+    """Median of the steps [s] of a file."""
+    return float(np.median(np.diff(time)))
+
+
+def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_grid: np.ndarray) -> SamplingLoss:
+    """Compare a file with what the grid keeps of it.
+
+    Args:
+        time: (T,) [s].
+        values: (T, F).
+        grid: (K,) [s].
+        on_grid: (K, F).
+    """
+    columns = values.shape[1]
+    if len(grid) < 2 or (ratio := float(grid[1] - grid[0]) / usual_step(time)) <= 1 + SAME_STEP:
+        return SamplingLoss.none(columns)
+    found = SamplingLoss(*np.zeros((5, columns)))
+    found.longest[:] = np.inf
+    edges = np.searchsorted(time, grid)
+    # Rows from one grid point to the next; without any there is nothing to lose.
+    filled = np.flatnonzero(np.diff(edges) > 0)
+    most_rows = int(np.diff(edges).max())
+    for j in range(columns):
+        # A column at a time: copies of the whole table would double the memory of a large file.
+        column = np.ascontiguousarray(values[:, j])
+        steps = np.diff(column)
+        found.variance[j] = column.var()
+        # A difference of neighbours amplifies frequency f by 2 sin(pi f): what lies above the limit shows in it at
+        # least so much, and an excursion between two grid points needs a step of its height over half their rows.
+        # Most columns are done with these two bounds, which take a tenth of the time of what follows.
+        least = 4 * np.sin(np.pi / (2 * ratio)) ** 2
+        if np.square(steps).mean() > FAST_SHARE * found.variance[j] * least:
+            found.fast[j], rows = _fast_part(column, ratio)
+            found.longest[j] = rows * usual_step(time)
+        if max(steps.max(), -steps.min()) * most_rows / 2 > EVENT_SHARE * np.ptp(column):
+            inside = column[: edges[-1]]
+            found.event[j], at = _event(inside, edges[filled], on_grid[filled, j], on_grid[filled + 1, j])
+            found.event_time[j] = grid[filled[at]]
+    return found
+
+
+def _fast_part(column: np.ndarray, ratio: float) -> tuple[float, float]:
+    """Variance above the Nyquist frequency of a grid of ``ratio`` rows, and the rows at which it would be the limit."""
+    import scipy.fft
+
+    count = scipy.fft.prev_fast_len(len(column), real=True)
+    departure = column[:count] - column[:count].mean()
+    power = np.square(np.abs(scipy.fft.rfft(departure)))
+    above = np.cumsum(power[::-1])[::-1] / power.sum()
+    first = int(count / (2 * ratio)) + 1
+    share = float(above[first]) if first < len(above) else 0.0
+    if share <= FAST_SHARE:
+        return share * float(np.square(departure).mean()), np.inf
+    # The highest frequency, in cycles over ``count`` rows, that must be kept.
+    kept = int(np.flatnonzero(above > FAST_SHARE)[-1])
+    return share * float(np.square(departure).mean()), count / (2 * kept)
+
+
+def _event(column: np.ndarray, starts: np.ndarray, before: np.ndarray, after: np.ndarray) -> tuple[float, int]:
+    """Most by which rows between two grid points lie outside of these, and in which interval.
+
+    Args:
+        column: (T,) up to the last grid point.
+        starts: first row of each interval.
+        before: value on the grid at its beginning.
+        after: value on the grid at its end.
+    """
+    above = np.maximum.reduceat(column, starts) - np.maximum(before, after)
+    below = np.minimum(before, after) - np.minimum.reduceat(column, starts)
+    outside = np.maximum(above, below)
+    worst = int(np.argmax(outside))
+    return max(0.0, float(outside[worst])), worst
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """How one case was put on the grid: name, usual step of its file [s], and what that took."""
+
+    name: str
+    raw_step: float
+    loss: SamplingLoss
+
+
+def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np.ndarray, step: float) -> list[str]:
+    """What to say of a grid that takes much away from the files, or invents rows.
+
+    Args:
+        cases: as they were put on the grid.
+        names: of the columns (F,).
+        ranges: (F,) largest less smallest value of each column over all cases.
+        step: of the grid [s].
+    """
+    messages = []
+    usual = float(np.median([case.raw_step for case in cases]))
+    if step < usual * (1 - SAME_STEP):
+        messages.append(
+            f"settings.decimate_range={step:g}: the files have a row every {usual:g} s, so {1 - step / usual:.0%} of "
+            f"the rows are made up by interpolation; settings.decimate_range={usual:g} keeps the rows as they are"
+        )
+    variance = np.mean([case.loss.variance for case in cases], axis=0)
+    fast = np.mean([case.loss.fast for case in cases], axis=0)
+    share = fast / np.where(variance > 0, variance, 1.0)
+    events = np.stack([case.loss.event for case in cases])
+    worst = events.argmax(axis=0)
+    # On the grid nothing may be left of a range.
+    ranges = np.maximum(ranges, events.max(axis=0))
+    finer = np.min([case.loss.longest for case in cases], axis=0)
+    named, steps = [], []
+    for j in np.argsort(-np.maximum(share, events.max(axis=0) / np.where(ranges > 0, ranges, 1.0)), kind="stable"):
+        parts = []
+        if share[j] > FAST_SHARE:
+            parts.append(f"{share[j]:.0%} of its variance is faster than the grid can show")
+            steps.append(finer[j])
+        if events[worst[j], j] > EVENT_SHARE * ranges[j] > 0:
+            case = cases[worst[j]]
+            parts.append(
+                f"{int((events[:, j] > EVENT_SHARE * ranges[j]).sum())} case(s) leave the line between two grid points "
+                f"by up to {events[worst[j], j]:.3g} ({case.name} after {case.loss.event_time[j]:g} s)"
+            )
+            steps.append(case.raw_step)
+        if parts:
+            named.append(f"{names[j]!r}: {'; '.join(parts)}")
+    if named:
+        shown = named[:COLUMNS_NAMED] + ([f"and {len(named) - COLUMNS_NAMED} more"] if named[COLUMNS_NAMED:] else [])
+        suggested = max(usual, min(usual if not np.isfinite(s) else s for s in steps))
+        messages.append(
+            f"settings.decimate_range={step:g} loses what happens between the rows it keeps:\n  "
+            + "\n  ".join(shown)
+            + f"\n  settings.decimate_range={_round_down(suggested, usual):g} keeps it; settings.decimate=mean takes "
+            "the mean of each step instead of a point"
+        )
+    return messages
+
+
+def _round_down(step: float, least: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above a step, or ``least`` where that is more."""
+    power = 10.0 ** np.floor(np.log10(step))
+    return max(least, float(max(m * power for m in (1, 2, 5) if m * power <= step * (1 + 1e-9))))
