@@ -9,21 +9,32 @@ from hypothesis import strategies as st
 
 from surrogate_modeling.common.file_names import file_names
 
-NASTY = st.text(st.sampled_from('abAB.~ /\\:*?"<>|\x00\n\x7fé\u0301ガカ\u3099ßſK圧'), max_size=6)
+NASTY = st.text(st.sampled_from('abAB.~ /\\:*?"<>|#%4\x00\n\x7fé\u0301ガカ\u3099ßſK圧'), max_size=6)
 
 
 def digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:8]
 
 
-@pytest.mark.parametrize("name", ["T_out", "case 1.v2", "圧力", "a-b+c", "x" * 80, "p [bar]", "温度 (℃)"])
+@pytest.mark.parametrize(
+    "name", ["T_out", "case 1.v2", "圧力", "a-b+c", "x" * 80, "p [bar]", "温度 (℃)", "valve %", "50% open"]
+)
 def test_safe_names_stay_as_they_are(name: str) -> None:
     assert file_names([name]) == {name: name}
 
 
 @pytest.mark.parametrize(
     ("name", "stem"),
-    [("T/out", "T_out"), ("..", ""), ("../../etc/passwd", "_.._etc_passwd"), ("a.", "a"), (" a", "a"), ("", "")],
+    [
+        ("T/out", "T_out"),
+        ("..", ""),
+        ("../../etc/passwd", "_.._etc_passwd"),
+        ("a.", "a"),
+        (" a", "a"),
+        ("", ""),
+        ("a#b", "a_b"),
+        ("a%2Fb", "a_2Fb"),
+    ],
 )
 def test_unsafe_names_get_a_digest(name: str, stem: str) -> None:
     assert file_names([name]) == {name: f"{stem}~{digest(name)}"}
@@ -56,6 +67,6 @@ def test_never_collide_and_never_leave_the_folder(names: list[str]) -> None:
         assert safe
         assert len(safe.encode()) <= 200
         assert safe not in (".", "..")
-        assert not set(safe) & set('/\\:*?"<>|\x00\n')
+        assert not set(safe) & set('/\\:*?"<>|#\x00\n')
         assert (Path("/run") / f"{safe}.csv").parent == Path("/run")
         safe.encode()

@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from surrogate_modeling.deployment.export_check import check_cases
 from surrogate_modeling.deployment.loading import load_surrogate
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import MLFLOW_MODEL
-from surrogate_modeling.tracking.serving import save_mlflow_model
+from surrogate_modeling.tracking.serving import REQUIREMENTS, save_mlflow_model
 from surrogate_modeling.tracking.store import tracking_uri
 
 
@@ -47,6 +49,58 @@ def test_mlflow_loads_and_answers(folder: Path) -> None:
     with pytest.raises(mlflow.exceptions.MlflowException, match="controls"):
         model.predict({"initial": initial.astype(float)})
     assert not list((folder / MLFLOW_MODEL).rglob("*.pkl"))
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value", "said"),
+    [
+        ("controls", (1, 4, 1), float("nan"), "controls[1][4][1] (v/2) is not a finite 32-bit number"),
+        ("initial", (0, 2, 0), float("-inf"), "initial[0][2][0] (p 1) is not a finite 32-bit number"),
+        ("controls", (0, 0, 0), 1e300, "controls[0][0][0] (u) is not a finite 32-bit number"),
+    ],
+)
+def test_what_is_not_a_finite_number_is_refused_with_its_place(
+    folder: Path, name: str, place: tuple[int, ...], value: float, said: str
+) -> None:
+    model = mlflow.pyfunc.load_model(str(folder / MLFLOW_MODEL))
+    initial, controls = check_cases(make("don"), 2, 30)
+    given = {"initial": initial.astype(float), "controls": controls.astype(float)}
+    given[name][place] = value
+    with pytest.raises(mlflow.exceptions.MlflowException) as caught:
+        model.predict(given)
+    assert said in str(caught.value)
+    assert caught.value.get_http_status_code() == 400
+
+
+def test_shapes_that_do_not_fit_are_refused(folder: Path) -> None:
+    model = mlflow.pyfunc.load_model(str(folder / MLFLOW_MODEL))
+    initial, controls = check_cases(make("don"), 2, 30)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="initial: shape") as caught:
+        model.predict({"initial": initial[:1].astype(float), "controls": controls.astype(float)})
+    assert caught.value.get_http_status_code() == 400
+
+
+def test_a_served_surrogate_needs_no_more_than_is_listed() -> None:
+    """Of what this project requires, nothing else is loaded with a surrogate, nor later by its free run."""
+    others = (
+        "pyarrow omegaconf hydra optuna pytorch_lightning scipy matplotlib rich filelock platformdirs numba CoolProp"
+    )
+    code = (
+        "import sys, numpy as np\n"
+        f"sys.modules.update(dict.fromkeys({others.split()}))\n"
+        "from surrogate_modeling.surrogate.model import Surrogate\n"
+        "surrogate = Surrogate.load(sys.argv[1])\n"
+        "sizes = surrogate.description.sizes\n"
+        "initial, controls = np.zeros((1, sizes.in_len, sizes.predicted)), np.zeros((1, 30, sizes.controls))\n"
+        "assert np.isfinite(surrogate.free_run(initial, controls)).all()\n"
+    )
+    for network in ("don", "ssm"):
+        with tempfile.TemporaryDirectory() as place:
+            make(network).save(Path(place) / "lit_model.pth")
+            command = [sys.executable, "-c", code, f"{place}/lit_model.pth"]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert REQUIREMENTS == ["mlflow", "torch", "numpy"]
 
 
 def test_a_registered_version_is_found_by_its_uri(
@@ -92,7 +146,18 @@ def test_a_request_over_http(folder: Path) -> None:
             f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
         )
         answer = json.load(urllib.request.urlopen(request, timeout=30))
+        refusals = []
+        for bad in (None, float("nan")):
+            inputs = {"initial": initial.tolist(), "controls": controls.tolist()}
+            inputs["controls"][0][3][1] = bad
+            request.data = json.dumps({"inputs": inputs}).encode()
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=30)
+            refusals.append((refused.value.code, json.load(refused.value)["message"]))
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
+    for status, message in refusals:
+        assert status == 400
+        assert "controls[0][3][1] (v/2) is not a finite 32-bit number" in message
     np.testing.assert_allclose(answer["predictions"], surrogate.free_run(initial, controls), rtol=1e-5)

@@ -1,4 +1,4 @@
-"""File names from names that users gave: columns and cases may hold slashes, dots, spaces and any script."""
+"""File names from names that users gave: those of columns and cases may hold slashes, dots, spaces and any script."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import count
 
-UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*]')
+# To a tracking server a file's name is part of an address: # would end it, and %41 be read as A.
+UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#]|%(?=[0-9A-Fa-f]{2})')
+# Of devices, on Windows.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-LONGEST = 80
+LONGEST_BYTES = 80
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:
@@ -22,7 +24,7 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
     taken: set[str] = set()
     for name in names:
         safe = UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
-        while len(safe.encode()) > LONGEST:
+        while len(safe.encode()) > LONGEST_BYTES:
             safe = safe[:-1]
         if RESERVED.fullmatch(safe):
             safe = f"_{safe}"

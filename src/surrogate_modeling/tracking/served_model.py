@@ -1,4 +1,4 @@
-"""What MLflow runs when it loads or serves a saved surrogate; copied into the model, so that nothing is pickled.
+"""The code that MLflow runs when it loads or serves a saved surrogate; copied into the model, so nothing is pickled.
 
 Input: ``initial`` (B, in_len, P), the predicted columns of the first rows, and ``controls`` (B, T, C), the controls of
 all rows. Output: (B, T - in_len, P). Physical units; the order of the columns is in the model's metadata.
@@ -6,10 +6,13 @@ all rows. Output: (B, T - in_len, P). Physical units; the order of the columns i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
 from surrogate_modeling.surrogate.model import Surrogate
@@ -24,9 +27,51 @@ class ServedSurrogate(PythonModel):
 
     # MLflow would read type hints as a signature of its own making.
     def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # noqa: ARG002
-        """See the file."""
-        initial, controls = (np.asarray(model_input[key]) for key in ("initial", "controls"))
-        return self.surrogate.free_run(initial, controls).astype(np.float64)
+        """Predict a batch of cases of one length.
+
+        Args:
+            context: unused.
+            model_input: ``initial`` (B, in_len, P) and ``controls`` (B, T, C).
+            params: unused.
+
+        Returns:
+            (B, T - in_len, P).
+
+        Raises:
+            MlflowException: an input does not fit or is not a finite number, with its place; served, status 400.
+        """
+        channels = self.surrogate.description.channels
+        initial, controls = (np.asarray(model_input[key], np.float64) for key in ("initial", "controls"))
+        _check_finite("initial", initial, channels.predicted)
+        _check_finite("controls", controls, channels.controls)
+        try:
+            predicted = self.surrogate.free_run(initial, controls).astype(np.float64)
+        except ValueError as error:
+            raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
+        if place := _not_finite(predicted, channels.predicted):
+            raise MlflowException(
+                f"the free run leaves what numbers hold at predictions{place}: inputs far outside the training range?",
+                INVALID_PARAMETER_VALUE,
+            )
+        return predicted
+
+
+def _check_finite(name: str, values: np.ndarray, columns: Sequence[str]) -> None:
+    """Refuse NaN, null, infinity, and what a 32-bit number cannot hold."""
+    with np.errstate(over="ignore"):
+        place = _not_finite(values.astype(np.float32), columns)
+    if place:
+        raise MlflowException(f"{name}{place} is not a finite 32-bit number", INVALID_PARAMETER_VALUE)
+
+
+def _not_finite(values: np.ndarray, columns: Sequence[str]) -> str:
+    """The first such place as indices from 0, with the column's name; empty where there is none."""
+    found = np.argwhere(~np.isfinite(values))
+    if not len(found):
+        return ""
+    *rest, column = (int(index) for index in found[0])
+    name = f" ({columns[column]})" if column < len(columns) else ""
+    return "".join(f"[{index}]" for index in (*rest, column)) + name
 
 
 set_model(ServedSurrogate())

@@ -18,7 +18,7 @@ from surrogate_modeling.surrogate.model import Surrogate
 SERVED_CODE = Path(__file__).with_name("served_model.py")
 EXAMPLE_ROWS = 5
 # What a machine that serves the model needs beside this package.
-REQUIREMENTS = ["mlflow", "torch", "numpy", "pyarrow", "omegaconf"]
+REQUIREMENTS = ["mlflow", "torch", "numpy"]
 
 
 def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case) -> None:
