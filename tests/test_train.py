@@ -58,6 +58,7 @@ def test_a_run_leaves_every_artifact(finished: tuple[Path, subprocess.CompletedP
     assert not (tmp_path / "run").exists()
     run, artifacts = recorded_run(tmp_path, "e2e")
     assert run.info.status == "FINISHED"
+    assert run.info.run_name == f"don default plant run {tmp_path.name}"
     for name in ("config.yaml", "hydra.yaml", "overrides.yaml"):
         assert (artifacts / ".hydra" / name).stat().st_size > 0
     assert sorted(path.name for path in (artifacts / "csv").iterdir()) == ["case4.v1.csv", "case5.v1.csv"]

@@ -56,8 +56,10 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         from surrogate_modeling.cases.dataset import load_cases, load_cases_once
 
         case_set = load_cases(config) if assignment.trial is None else load_cases_once(config)
-        from surrogate_modeling.experiment.run import run_experiment
+        from surrogate_modeling.experiment.run import run_experiment, run_name
 
+        recipe = HydraConfig.get().runtime.choices.get("settings")
+        assignment = replace(assignment, name=assignment.name or run_name(config, folder, recipe))
         values = tuple(run_experiment(config, case_set, folder, assignment).objective.values())
         return values[0] if len(values) == 1 else values
 

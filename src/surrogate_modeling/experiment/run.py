@@ -249,6 +249,13 @@ def record_scores(run: Run, result: RunResult, real_time_factor: float) -> None:
     )
 
 
-def run_name(config: Config, folder: Path) -> str:
-    """Network, date and time."""
-    return f"{config.model.name} {folder.parent.name} {folder.name}"
+def run_name(config: Config, folder: Path, recipe: str | None = None) -> str:
+    """Network, recipe, folder of the cases, and the run's own folder, in the order in which they tell runs apart.
+
+    Args:
+        config: of the run.
+        folder: of the run.
+        recipe: file in ``hydra/settings/``; None where it is not known.
+    """
+    parts = (config.model.name, recipe, Path(config.dataset.path).name, folder.name, folder.parent.name)
+    return " ".join(part for part in parts if part)
