@@ -15,6 +15,7 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from omegaconf import OmegaConf
 
 from surrogate_modeling.config.composition import register_schemas
+from surrogate_modeling.search.sampler_schemas import SCHEMAS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -130,7 +131,7 @@ def test_every_key_in_the_text_exists(page: Path) -> None:
     ("folder", "page"),
     [
         ("model", "networks"), ("settings", "recipes"), ("dataset", "data"), ("search", "searches"),
-        ("hydra/sweeper/sampler", "searches"), ("hydra/sweeper/pruner", "searches"),
+        ("hydra/sweeper/pruner", "searches"),
     ],
 )  # fmt: skip
 def test_every_choice_is_named(folder: str, page: str) -> None:
@@ -138,6 +139,11 @@ def test_every_choice_is_named(folder: str, page: str) -> None:
     for language in (DOCS, DOCS / "ja"):
         spans = re.findall(r"`([^`]+)`", "\n".join(prose(language / f"{page}.md")))
         assert names <= {span.rpartition("=")[2] for span in spans}
+
+
+def test_every_sampler_is_named() -> None:
+    (row,) = [row for row in tables(DOCS / "searches.md")[0] if "sampler" in row[0]]
+    assert set(re.findall(r"`(\w+)`", row[2])) == set(SCHEMAS)
 
 
 def defaults(page: Path, number: int) -> dict[str, str]:
