@@ -159,6 +159,7 @@ class WindowNetwork(Network):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.in_len, self.features, self.rows_per_step = sizes.in_len, sizes.features, sizes.out_len
+        self._state_size = sizes.in_len * sizes.features
 
     @abstractmethod
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
@@ -167,7 +168,7 @@ class WindowNetwork(Network):
     @property
     def state_size(self) -> int:
         """Numbers in the past window."""
-        return self.in_len * self.features
+        return self._state_size
 
     def encode(self, past: Tensor) -> Tensor:
         """The past window, row after row."""

@@ -21,11 +21,14 @@ class Wrapper(WindowNetwork):
     Args:
         network: the inner one.
         sizes: of the surrogate.
+        carried: numbers that the wrapper adds to a state that is not the past window.
     """
 
-    def __init__(self, network: Network, sizes: Sizes) -> None:
+    def __init__(self, network: Network, sizes: Sizes, carried: int = 0) -> None:
         super().__init__(sizes.with_all_fed_back())
         self.network, self.rows_per_step, self.state_is_window = network, network.rows_per_step, network.state_is_window
+        if not self.state_is_window:
+            self._state_size = network.state_size + carried
 
     @abstractmethod
     def encode_inner(self, past: Tensor) -> Tensor:
@@ -72,11 +75,6 @@ class SelectedFeedback(Wrapper):
         columns = [*range(sizes.controls), *(sizes.controls + i for i in seen)]
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
 
-    @property
-    def state_size(self) -> int:
-        """See :class:`Network`."""
-        return super().state_size if self.state_is_window else self.network.state_size
-
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
         return self.network(past[..., self.columns], control)
@@ -103,13 +101,8 @@ class IncrementOutput(Wrapper):
     """
 
     def __init__(self, network: Network, sizes: Sizes) -> None:
-        super().__init__(network, sizes)
+        super().__init__(network, sizes, carried=sizes.predicted)
         self.predicted = sizes.predicted
-
-    @property
-    def state_size(self) -> int:
-        """See :class:`Network`."""
-        return super().state_size if self.state_is_window else self.predicted + self.network.state_size
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """See :class:`Network`."""
