@@ -68,7 +68,7 @@ def test_the_equations_are_those_of_the_docstring() -> None:
     known = np.concatenate((window.mean(axis=0), window[-1] - window[0], [1.0]))
     x = own["e"] @ known + added("starts", window.flatten() / np.sqrt(15))
     for t in range(2):
-        both = np.concatenate((x, u[t]))
+        both = np.concatenate((x, u[t], np.tanh(own["sees.weight"] @ u[t] + own["sees.bias"])))
         y = own["c"] @ x + own["d"] @ [*u[t], 1.0] + added("reads", both)
         np.testing.assert_allclose(network(past, control)[0, t].detach().numpy(), y)
         x = own["a"] @ x + own["b"] @ [*u[t], 1.0] + own["pace"] * added("moves", both)
@@ -145,3 +145,20 @@ def test_small_additions_are_left_alone_by_the_contracting_form() -> None:
     large = torch.cat((torch.zeros(2, 4), torch.ones(2, 4)))
     expected = [1.0, 1.0, 0.99 * 0.5 / 4, 0.99 * 0.5 / 4]
     assert contracting(a, large, 0 * small, 0 * small).flatten().tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("still", [slice(0, 1), slice(1, 2), slice(0, 3)])
+def test_columns_that_never_move_are_predicted_where_they_are(still: slice) -> None:
+    """A control, one output, or everything."""
+    network, given = make(states=6, trained=False), windows()
+    every = torch.cat(
+        (torch.cat((given.past[..., :1], given.control), dim=1), given.past.new_zeros(30, 5 + ROWS, 2)), -1
+    )
+    every[..., 1:] = torch.cat((given.past[..., 1:], given.truth), dim=1)
+    every[..., still] = 0.5
+    batch = Batch(every[:, :5], every[:, 5:, :1], every[:, 5:, 1:], given.weight)
+    network.initialise(batch, batch)
+    predicted = network(batch.past, batch.control)
+    assert predicted.isfinite().all()
+    outputs = [k - 1 for k in range(1, 3) if still.start <= k < still.stop]
+    assert (predicted[..., outputs] - 0.5).abs().max() < 0.01 if outputs else True

@@ -1,9 +1,10 @@
 """Nonlinear state space that starts at the best linear model of the training cases.
 
 x[t+1] = A x[t] + B u[t] + f(x[t], u[t]), y[t] = C x[t] + D u[t] + g(x[t], u[t]), and the past window sets x[0]. A, B, C
-and D are fitted in free run before training (:mod:`linear_state_space`); f and g are networks of one hidden layer whose
-last layer starts at zero. What training adds to the linear model is a correction beside it, so that weight decay pulls
-back to the linear model, and validation, which also sees the start, keeps it where a nonlinear one only overfits.
+and D are fitted in free run before training (:mod:`linear_state_space`); f and g are networks of one hidden layer,
+which sees the controls both as they are and through a hidden layer of their own, and whose last layer starts at zero.
+What training adds to the linear model is a correction beside it, so that weight decay pulls back to the linear model,
+and validation, which also sees the start, keeps it where a nonlinear one only overfits.
 
 Every state has unit variance over the training cases, and what training adds to its increment is in units of the
 increment's own size: slow states are learned as well as fast ones.
@@ -79,8 +80,10 @@ class NonlinearStateSpace(StateNetwork):
         self.register_buffer("e", torch.randn(states, known) / math.sqrt(known))
         # Size of a state's increment from row to row, its spread being 1.
         self.register_buffer("pace", torch.full((states,), 0.1))
-        self.moves = Correction(states + sizes.controls, config.width, states)
-        self.reads = Correction(states + sizes.controls, config.width, sizes.predicted)
+        self.sees = nn.Linear(sizes.controls, config.width)
+        inputs = states + sizes.controls + config.width
+        self.moves = Correction(inputs, config.width, states)
+        self.reads = Correction(inputs, config.width, sizes.predicted)
         self.starts = Correction(sizes.in_len * sizes.features, config.width, states)
 
     @property
@@ -96,24 +99,23 @@ class NonlinearStateSpace(StateNetwork):
     def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
         """See :class:`StateNetwork`."""
         control, (first,) = control.transpose(0, 1), state
-        (drive, hidden), weights = self._drives(control), self._weights()
+        seen = torch.cat((control, torch.tanh(self.sees(control))), dim=-1)
+        (drive, hidden), weights = self._drives(control, seen), self._weights()
         if len(control) == 1:
             # In plain operations, which every export knows.
             states = torch.stack((first, next_state(first, drive[0], hidden[0], weights)))
         else:
             states = run_states(first, drive, hidden, weights)
-        return self._outputs(states[:-1], control).transpose(0, 1), [states[-1]]
+        rows = fn.linear(states[:-1], self.c) + _affine(control, self.d)
+        rows = rows + self.reads(torch.cat((states[:-1], seen), dim=-1))
+        return rows.transpose(0, 1), [states[-1]]
 
-    def _outputs(self, state: Tensor, control: Tensor) -> Tensor:
-        correction = self.reads(torch.cat((state, control), dim=-1))
-        return fn.linear(state, self.c) + _affine(control, self.d) + correction
-
-    def _drives(self, control: Tensor) -> tuple[Tensor, Tensor]:
-        """What the controls (..., C) add to the states (..., N), and to the hidden layer that moves them (..., H)."""
+    def _drives(self, control: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """What the controls (T, B, C) and what is seen of them add to the states, and to the hidden layer of f."""
         moves, states = self.moves, self.config.states
-        weight = self.b[:, :-1] + self.pace[:, None] * moves.linear.weight[:, states:]
-        drive = fn.linear(control, weight, self.b[:, -1] + self.pace * moves.linear.bias)
-        return drive, fn.linear(control, moves.inner.weight[:, states:], moves.inner.bias)
+        added = fn.linear(seen, moves.linear.weight[:, states:], moves.linear.bias)
+        hidden = fn.linear(seen, moves.inner.weight[:, states:], moves.inner.bias)
+        return _affine(control, self.b) + self.pace * added, hidden
 
     def _weights(self) -> Weights:
         moves, states, pace = self.moves, self.config.states, self.pace[:, None]
