@@ -1,5 +1,6 @@
 """Baselines against plain loops and least squares."""
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -104,6 +105,21 @@ def test_linear_is_the_ridge_regression_it_says_it_is() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_rows_of_a_shared_array_are_standardised_in_double_and_without_a_warning() -> None:
+    case = linear_case("a", 0, rows=20)
+    scaling = scaled([case])
+    case.values.flags.writeable = False
+    torch.set_warn_always(True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            values = standardised(case, scaling)
+    finally:
+        torch.set_warn_always(False)
+    mean, divisor = (part.numpy().astype(np.float64) for part in (scaling.mean, scaling.divisor))
+    np.testing.assert_array_equal(values.numpy(), (case.values.astype(np.float64) - mean) / divisor)
+
+
 def test_constant_columns_and_the_shortest_cases() -> None:
     """A control that never moves in training, an output that never moves, and test cases of one predicted row."""
     training = [make_case(f"t{i}", 30, i) for i in range(3)]

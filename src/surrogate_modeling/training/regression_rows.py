@@ -67,7 +67,9 @@ class BaselineData:
 
 def standardised(case: Case, scaling: Standardizer) -> Tensor:
     """All rows of a case (T, F) in float64 and standardised units."""
-    return (torch.from_numpy(case.values).double() - scaling.mean.cpu().double()) / scaling.divisor.cpu().double()
+    # Copied at once: rows are read-only where cases share an array, which torch would warn of.
+    values = torch.tensor(case.values, dtype=torch.float64)
+    return (values - scaling.mean.cpu().double()) / scaling.divisor.cpu().double()
 
 
 def features_of(network: FilterRegression, values: Tensor, stride: int) -> Iterator[tuple[Tensor, Tensor]]:
