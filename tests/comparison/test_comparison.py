@@ -36,7 +36,15 @@ def pairs(common: list[str] | None = None, **keys: object) -> list[Pair]:
 
 
 def numbers(nade: float, nfde: float = 1.0, seconds: float = 60.0, **targets: float) -> Numbers:
-    return Numbers(nade, nfde, targets or {"T": nade}, seconds, 0.002, 1000, int(math.isinf(nade)))
+    return Numbers(
+        nade=nade,
+        nfde=nfde,
+        targets=targets or {"T": nade},
+        fit_seconds=seconds,
+        seconds_per_case=0.002,
+        parameters=1000,
+        diverged_cases=int(math.isinf(nade)),
+    )
 
 
 def result(model: str, recipe: str, seed: int, nade: float, **more: object) -> Result:

@@ -1,1 +1,1 @@
-"""Networks and recipes compared on one dataset: which pairs, the loop over them, the table and its picture."""
+"""Compare networks and recipes on one dataset: which pairs, the loop over them, the table and its picture."""

@@ -1,4 +1,4 @@
-"""One training after another, each a run of its own below the run of the comparison, until every pair has a result."""
+"""Train every pair that has no result yet, each as a run of its own below the run of the comparison."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def compare(
 
 
 class Comparison:
-    """The pairs, and what is known of each.
+    """The pairs of a comparison and their results.
 
     Args:
         config: of the command.
@@ -96,7 +96,7 @@ class Comparison:
             return
         parent = self._parent_run()
         parent.start()
-        with parent.recording(lambda status: self._leave(parent, status)):
+        with parent.recording(lambda status: self._write_files(parent, status)):
             for i, pair in enumerate(missing):
                 self._announce(pair, i, len(missing))
                 started = time.monotonic()
@@ -139,7 +139,7 @@ class Comparison:
         experiment = self.pairs[0].config.settings.mlflow_exp_name
         return ParentRun(folder, experiment, f"compare {self.output.name}", tags=tags, params={})
 
-    def _leave(self, parent: ParentRun, status: str) -> dict[str, float]:
+    def _write_files(self, parent: ParentRun, status: str) -> dict[str, float]:
         """Write the table a last time, with copies for the store; returns the metrics of the comparison."""
         if status == "KILLED":
             log.warning("stopped; the same command goes on")
@@ -178,7 +178,7 @@ class Comparison:
 
     def _run(self, pair: Pair, case_set: CaseSet, folder: Path, parent: str | None) -> RunResult:
         settings = pair.config.settings
-        # Thousands of figures of all trainings together are asked for by number only.
+        # Figures of all trainings together are thousands: only where their number is given.
         config = replace(pair.config, settings=replace(settings, num_figures=settings.num_figures or 0))
         tags = {"mlflow.source.name": "compare.py", "comparison": self.output.name}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
@@ -218,9 +218,14 @@ def _numbers(evaluation: Evaluation) -> Numbers:
         for name in scores.channels.targets
     }
     return Numbers(
-        scores.nade, scores.nfde, targets, evaluation.fit_seconds, evaluation.seconds_per_case, evaluation.parameters,
-        len(scores.diverged),
-    )  # fmt: skip
+        nade=scores.nade,
+        nfde=scores.nfde,
+        targets=targets,
+        fit_seconds=evaluation.fit_seconds,
+        seconds_per_case=evaluation.seconds_per_case,
+        parameters=evaluation.parameters,
+        diverged_cases=len(scores.diverged),
+    )
 
 
 def _log_result(result: Result) -> None:

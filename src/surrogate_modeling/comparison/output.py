@@ -1,4 +1,4 @@
-"""Where a comparison is kept, so that the same command finds it again, and the document it goes into."""
+"""The folder that a comparison is kept in, and the document that its table is pasted into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which trainings a comparison has: every model with every recipe, and each pair with every seed.
+"""The trainings of a comparison: every model with every recipe, and each pair with every seed.
 
 An entry of ``models``, ``recipes`` or ``pairs`` is the name of a YAML, and overrides that hold for it alone; its text
 is what the table calls it.

@@ -20,10 +20,11 @@ PANELS = (
     ("prediction [ms/case]", "seconds_per_case", 1000.0, True),
     ("parameters", "parameters", 1.0, True),
 )
-# Beyond so many times the best baseline a score is drawn at the edge, with its value: it would flatten the others.
-MOST = 2.0
-# Letters of a label beside a line.
-LINE = 34
+# A score of more than so many times the worst baseline's is drawn at the edge, with its value: it would flatten the
+# others.
+LARGEST_RATIO = 2.0
+# Letters of one line of a label.
+LABEL_WIDTH = 34
 
 
 def draw(rows: Sequence[Row]) -> bytes:
@@ -54,7 +55,7 @@ def draw(rows: Sequence[Row]) -> bytes:
 def _label(row: Row) -> str:
     """Model and recipe, on several lines where they are long."""
     text = f"{row.model}, {row.recipe}" if row.recipe else row.model
-    return textwrap.fill(text, LINE, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, LABEL_WIDTH, break_long_words=False, break_on_hyphens=False)
 
 
 def _draw_panel(panel: Any, rows: Sequence[Row], name: str, factor: float, logarithmic: bool) -> None:
@@ -91,5 +92,5 @@ def _edge(rows: Sequence[Row], name: str) -> float:
     if not means:
         return 1.0
     baselines = [row.mean(name) for row in rows if row.is_baseline]
-    limit = MOST * max(baselines) if baselines else math.inf
+    limit = LARGEST_RATIO * max(baselines) if baselines else math.inf
     return 1.18 * max((mean for mean in means if mean <= limit), default=limit) or 1.0

@@ -1,4 +1,4 @@
-"""What a comparison leaves for people: Markdown, CSV and picture, and its section in a document."""
+"""Write the files of a comparison: Markdown, CSV and picture, and its section in a document."""
 
 from __future__ import annotations
 

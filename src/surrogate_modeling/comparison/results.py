@@ -1,4 +1,4 @@
-"""What is known of each training, one JSON file each, and what all seeds of a pair say together."""
+"""The result of each training, kept as one JSON file, and the rows that collect the seeds of a pair."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Status(StrEnum):
     failed = "failed"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """Of a network or a baseline on the test cases; ``targets`` holds the nADE of each target."""
+    """Scores and costs of a network or a baseline on the test cases; ``targets`` holds the nADE of each target."""
 
     nade: float
     nfde: float
@@ -74,7 +74,7 @@ def read_result(path: Path) -> Result | None:
     return Result(**content)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """A line of the table: a model with a recipe, or a baseline, over its seeds.
 
@@ -122,11 +122,11 @@ def make_rows(results: Sequence[Result]) -> list[Row]:
         pairs.setdefault((result.model, result.recipe), []).append(result)
     rows = [
         Row(
-            model,
-            recipe,
-            [result.numbers for result in members if result.numbers],
-            [f"seed {r.seed} {r.status.value}: {r.reason}" for r in members if not r.numbers],
-            [result.validation for result in members if result.numbers],
+            model=model,
+            recipe=recipe,
+            runs=[result.numbers for result in members if result.numbers],
+            lost=[f"seed {r.seed} {r.status.value}: {r.reason}" for r in members if not r.numbers],
+            validation=[result.validation for result in members if result.numbers],
         )
         for (model, recipe), members in pairs.items()
     ]
@@ -140,4 +140,6 @@ def _baseline_rows(results: Sequence[Result]) -> list[Row]:
     for result in results:
         for name, numbers in result.baselines.items():
             of_seed.setdefault(name, {}).setdefault(result.seed, numbers)
-    return [Row(name, "", list(runs.values()), [], []) for name, runs in of_seed.items()]
+    return [
+        Row(model=name, recipe="", runs=list(runs.values()), lost=[], validation=[]) for name, runs in of_seed.items()
+    ]

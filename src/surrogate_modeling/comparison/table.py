@@ -1,4 +1,4 @@
-"""The comparison as Markdown, as CSV, and as lines for the terminal."""
+"""The results of a comparison as rows of cells, Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COLUMNS = (
 )  # fmt: skip
 TARGET = "nADE of "
 # With more targets the table of them is wider than a page; the CSV has all.
-MOST_TARGETS = 12
+LARGEST_TARGET_TABLE = 12
 
 
 def main_table(rows: Sequence[Row]) -> list[list[str]]:
@@ -61,7 +61,7 @@ def with_spread(mean: float, spread: float) -> str:
 def target_table(rows: Sequence[Row]) -> list[list[str]]:
     """nADE of each target, a column each, with the head; empty where there are too many or none."""
     names = next((list(row.targets) for row in rows if row.runs), [])
-    if not 1 < len(names) <= MOST_TARGETS:
+    if not 1 < len(names) <= LARGEST_TARGET_TABLE:
         return []
     lines = [[row.model, row.recipe or "-", *(number(row.targets[name]) for name in names)] for row in rows if row.runs]
     return [["model", "recipe", *names], *lines]

@@ -11,7 +11,7 @@ from surrogate_modeling.config.refusals import refuse
 
 
 def default_storage() -> str:
-    """Where searches keep their studies when nothing else is said."""
+    """The storage of a search that names none."""
     from omegaconf import OmegaConf
 
     return str(OmegaConf.load(CONFIG_DIR / "hydra" / "sweeper" / "search.yaml").storage)

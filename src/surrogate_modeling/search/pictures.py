@@ -34,7 +34,7 @@ def draw_pictures(study: Study, folder: Path, objective: tuple[str, ...]) -> lis
     import matplotlib as mpl
 
     mpl.use("Agg")
-    # It wonders about choices that are numbers.
+    # It logs a line for each choice that is a number.
     logging.getLogger("matplotlib.category").setLevel(logging.WARNING)
     from optuna.visualization import matplotlib as plots
 

@@ -1,4 +1,4 @@
-"""The problem that a study solves: its search space, the cases, and everything else that the configuration says.
+"""The problem of a study: its search space, its objectives, its cases and the rest of its configuration.
 
 Trials of one study are compared with each other, so a study may go on only with the problem it began with.
 """

@@ -1,4 +1,4 @@
-"""One line after each trial: done, failed, best so far, time left."""
+"""Progress of a search, a line after each trial: done, failed, best so far, time left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search leaves at its end, however it ends: tables, pictures, the best configuration, its run in MLflow."""
+"""The files of a search, written however it ends (tables, pictures, the best configuration), and its run in MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samplers by name, and the one around them that gives each trial a point of its own.
+"""Samplers by name, wrapped in one that gives each trial a point of its own.
 
 An Optuna sampler alone repeats points of small spaces, and with a seed it starts its sequence again in every process,
 so that a continued search would draw the points of the first trials once more. Here the seed of a trial follows from

@@ -1,7 +1,8 @@
-"""Hydra's sweep overrides -> Optuna's distributions, and a point of the space -> overrides again.
+"""The search space: Hydra's sweep overrides as distributions of Optuna, and a point of the space as overrides.
 
 ``choice(a, b)`` is one of the values, ``range(2, 7)`` a whole number or step with both ends included (as in Hydra's
-Optuna plugin), ``interval(a, b)`` anything between, ``tag(log, interval(a, b))`` the same in decades.
+Optuna plugin), ``interval(a, b)`` anything between; ``tag(log, ...)`` around the last two draws on a logarithmic
+scale.
 """
 
 from __future__ import annotations

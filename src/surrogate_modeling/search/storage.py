@@ -23,7 +23,7 @@ from surrogate_modeling.common.paths import PROJECT_ROOT, cache_folder
 SQLITE, JOURNAL = "sqlite:///", "journal:///"
 KINDS = "sqlite:///<file>, journal:///<file> or a URL of SQLAlchemy such as postgresql://<user>@<host>/<database>"
 DRIVERS = {
-    "postgresql": "python -m pdm sync -G postgresql (psycopg 3)",
+    "postgresql": "python -m pdm sync -G postgresql, which is psycopg 3, and postgresql://...",
     "mysql": "pip install pymysql, and mysql+pymysql://...",
     "mariadb": "pip install pymysql, and mariadb+pymysql://...",
 }

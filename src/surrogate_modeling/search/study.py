@@ -1,4 +1,4 @@
-"""One study: opened or continued, trials claimed one by one, trials of dead processes given up."""
+"""A study that several processes work on: begun or continued, its trials claimed, those of dead processes ended."""
 
 from __future__ import annotations
 

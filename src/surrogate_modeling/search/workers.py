@@ -1,4 +1,4 @@
-"""Which processes that work on a study are alive.
+"""Tell which processes that work on a study are alive.
 
 On one machine a process holds a file lock as long as it lives: the system lets go of it however the process ends, so
 that a killed search can be continued at once. From another machine only its heartbeat is seen.

@@ -1,0 +1,125 @@
+"""Searches that keep their study in a real PostgreSQL server, which is started for the tests where one is installed."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from searching import SPACE, App, states
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.search.storage import open_storage
+
+PASSWORD = "s3cret-word"
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+INITDB = shutil.which("initdb") or (str(INSTALLED[-1]) if INSTALLED else None)
+
+pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
+pytestmark = pytest.mark.skipif(INITDB is None, reason="no PostgreSQL server is installed")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Host, port and database of a server of its own; its user is postgres."""
+    assert INITDB is not None
+    # The server refuses to be run by root, and its user cannot look into pytest's folders.
+    owner = "postgres" if os.getuid() == 0 else getpass.getuser()
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    (folder / "password").write_text(PASSWORD)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for path in (folder, folder / "password"):
+        shutil.chown(path, owner)
+    user = owner if os.getuid() == 0 else None
+    own = {"user": user, "cwd": folder, "check": True, "capture_output": True, "timeout": 120}
+    data, control = str(folder / "data"), str(Path(INITDB).with_name("pg_ctl"))
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    try:
+        subprocess.run(
+            [INITDB, "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={folder}/password"], **own
+        )
+        subprocess.run([control, "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start"], **own)
+        yield f"127.0.0.1:{port}/postgres"
+    finally:
+        subprocess.run([control, "-D", data, "-m", "immediate", "stop"], **{**own, "check": False})
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def app(tmp_path: Path, server: str) -> App:
+    """The command; the password is in a file for libpq, as the docs say."""
+    app = App(tmp_path)
+    host, _, rest = server.partition(":")
+    port, _, _ = rest.partition("/")
+    passwords = tmp_path / "pgpass"
+    passwords.write_text(f"{host}:{port}:*:postgres:{PASSWORD}\n")
+    passwords.chmod(0o600)
+    app.environment["PGPASSFILE"] = str(passwords)
+    return app
+
+
+def trials(server: str, name: str) -> list[optuna.trial.FrozenTrial]:
+    return optuna.load_study(study_name=name, storage=f"postgresql://postgres:{PASSWORD}@{server}").trials
+
+
+@pytest.mark.slow
+def test_a_killed_search_and_two_at_once_come_to_exactly_n(app: App, server: str) -> None:
+    arguments = [
+        *SPACE, f"hydra.sweeper.storage=postgresql://postgres@{server}", "hydra.sweeper.study_name=shared",
+        "hydra.sweeper.n_trials=5", "sleep=0.5",
+    ]  # fmt: skip
+    killed = app.start(*arguments)
+    assert killed.stdout is not None
+    while " trial " not in (line := killed.stdout.readline()):
+        assert line, "the search ended before it was killed"
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    both = [app.start(*arguments) for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    found = trials(server, "shared")
+    assert states(found) == {"COMPLETE": 5, "FAIL": 1}
+    complete = {tuple(trial.params.values()) for trial in found if trial.state.name == "COMPLETE"}
+    assert len(complete) == 5
+    assert sum("was running when its process ended" in output for output in outputs) == 1
+
+
+def test_a_password_in_the_environment_is_written_nowhere(app: App, server: str) -> None:
+    app.environment["STUDIES"] = f"postgresql://postgres:{PASSWORD}@{server}"
+    code, output = app.run(
+        *SPACE, "hydra.sweeper.storage=${oc.env:STUDIES}", "hydra.sweeper.study_name=secret", "hydra.sweeper.n_trials=1"
+    )
+    assert code == 0, output
+    assert f"search secret in postgresql://postgres:***@{server}" in output
+    assert states(trials(server, "secret")) == {"COMPLETE": 1}
+    written = [path for path in (app.folder / "out").rglob("*") if path.is_file()]
+    assert written
+    assert not [path for path in written if PASSWORD in path.read_text(errors="ignore")]
+    assert PASSWORD not in output
+
+
+def test_a_server_that_cannot_be_reached_is_one_message_without_the_password(server: str) -> None:
+    for url, reason in (
+        (f"postgresql://postgres:wrong-{PASSWORD}@{server}", "password authentication failed"),
+        (f"postgresql://postgres:{PASSWORD}@127.0.0.1:1/postgres", "127.0.0.1"),
+    ):
+        with pytest.raises(UserError) as refusal:
+            open_storage(url)
+        assert "hydra.sweeper.storage=postgresql://postgres:***@" in str(refusal.value)
+        assert reason in str(refusal.value)
+        assert PASSWORD not in str(refusal.value)
+
+
+def test_without_its_driver_the_hint_names_our_extra() -> None:
+    with pytest.raises(UserError, match=r"cannot be opened: ImportError: .*; install its driver: .*-G postgresql"):
+        open_storage("postgresql+psycopg2://postgres@127.0.0.1:1/postgres")

@@ -1,0 +1,85 @@
+"""A Hydra command with a quadratic objective, searched as users search, which costs nothing; shared by tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from surrogate_modeling.common.paths import PROJECT_ROOT
+
+APP = """
+import os, sys, time
+import hydra
+from surrogate_modeling.config.refusals import run_command
+import surrogate_modeling.search.record as record
+
+if os.environ.get("NO_PICTURES"):
+    record.draw_pictures = lambda *_: []
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="app")
+def main(cfg):
+    time.sleep(cfg.sleep)
+    if cfg.fail_every and int(cfg.n) % cfg.fail_every == 0:
+        raise RuntimeError(f"n={cfg.n} is no good")
+    if os.environ.get("KILL_AT") == str(cfg.n):
+        raise KeyboardInterrupt
+    value = (cfg.x - 1) ** 2 + (cfg.n - 3) ** 2
+    return {"one": value, "two": (value, cfg.x), "bad": float("nan")}[os.environ.get("RETURNS", "one")]
+
+sys.exit(run_command(main))
+"""
+CONFIG = """
+defaults:
+  - _self_
+  - override hydra/sweeper: search
+x: 0.0
+n: 1
+sleep: 0.0
+fail_every: 0
+hydra:
+  searchpath: [file://{yaml}]
+  sweep: {{dir: {folder}/out, subdir: "${{hydra.job.num}}"}}
+  sweeper: {{storage: "sqlite:///{folder}/db/studies.db", study_name: s}}
+"""
+SPACE = ["x=interval(-2.0,2.0)", "n=range(1,5)"]
+
+
+class App:
+    """The command and its study in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "conf").mkdir()
+        (folder / "app.py").write_text(APP)
+        (folder / "conf" / "app.yaml").write_text(CONFIG.format(yaml=PROJECT_ROOT / "hydra", folder=folder))
+        self.environment = {
+            **os.environ,
+            "NO_PICTURES": "1",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(PROJECT_ROOT / "src"),
+        }
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = [sys.executable, str(self.folder / "app.py"), "-m", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes)
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        process = self.start(*arguments)
+        said, _ = process.communicate(timeout=180)
+        return process.returncode, said
+
+    def trials(self, name: str = "s") -> list[FrozenTrial]:
+        return optuna.load_study(study_name=name, storage=f"sqlite:///{self.folder}/db/studies.db").trials
+
+
+def states(trials: list[FrozenTrial]) -> dict[str, int]:
+    """How many trials are in each state that occurs."""
+    return {
+        state.name: sum(t.state is state for t in trials) for state in TrialState if state in {t.state for t in trials}
+    }
