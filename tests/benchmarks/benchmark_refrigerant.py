@@ -20,7 +20,9 @@ def main(duration: float) -> None:
     began = time.perf_counter()
     from surrogate_modeling.refrigerant import reference as ref
     from surrogate_modeling.refrigerant.case import case_table, prepare, run_schedule
-    from surrogate_modeling.refrigerant.integrator import CONTROL_STEP, SUBSTEPS
+    from surrogate_modeling.refrigerant.columns import CONTROL_STEP
+    from surrogate_modeling.refrigerant.families import RANDOM_STEPS
+    from surrogate_modeling.refrigerant.integrator import SUBSTEPS, Drive
     from surrogate_modeling.refrigerant.properties import load_tables
     from surrogate_modeling.refrigerant.schedules import WARM_UP, make_schedule
     from surrogate_modeling.refrigerant.worker import case_csv
@@ -29,7 +31,7 @@ def main(duration: float) -> None:
     print(f"start, code and tables from the cache or made: {time.perf_counter() - began:.2f} s")
     tables = load_tables("R134a")
     schedule = make_schedule(1, duration, "random_steps", 0)
-    case = run_schedule("R134a", schedule.plan, schedule.targets, 0)
+    case = run_schedule("R134a", Drive(schedule.plan, schedule.targets, RANDOM_STEPS))
     first = round(WARM_UP / CONTROL_STEP)
     plan, start = case.controls[first:].copy(), case.states[first].copy()
     print("controls of a case, held over 0.1 s")

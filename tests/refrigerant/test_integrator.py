@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from surrogate_modeling.refrigerant import families
 from surrogate_modeling.refrigerant import integrator as it
 from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant import reference as ref
@@ -38,7 +39,7 @@ def test_halving_the_step_quarters_the_error() -> None:
 class Unit:
     """The control unit with plausible sensors, stepped by 0.1 s."""
 
-    def __init__(self, family: int = it.RANDOM_STEPS) -> None:
+    def __init__(self, family: int = families.RANDOM_STEPS) -> None:
         self.family, self.state = family, np.zeros(it.N_UNIT)
         self.state[:3] = 20.0, 0.0, 60.0
         self.o = np.zeros(ly.N_OBSERVED)
@@ -97,7 +98,7 @@ def test_high_pressure_and_frost_derate() -> None:
 
 
 def test_thermostat_switches_round_its_target() -> None:
-    unit = Unit(it.THERMOSTAT)
+    unit = Unit(families.THERMOSTAT)
     unit.run(30.0)
     unit.o[ly.O_T_EVA_AIR] = 273.15 + 6.0  # below 8 - 1.5
     assert unit.run(30.0)[-1] == 0.0
@@ -108,7 +109,7 @@ def test_thermostat_switches_round_its_target() -> None:
 
 
 def test_pi_control_asks_for_more_while_the_air_is_too_warm() -> None:
-    unit = Unit(it.PI_CONTROL)
+    unit = Unit(families.PI_CONTROL)
     unit.o[ly.O_T_EVA_AIR] = 273.15 + 10.0
     unit.run(20.0)
     first, later = unit.run(5.0)[-1], unit.run(20.0)[-1]

@@ -9,13 +9,23 @@ import numpy as np
 
 from surrogate_modeling.refrigerant import circuit as ci
 from surrogate_modeling.refrigerant import layout as ly
-from surrogate_modeling.refrigerant.columns import CONTROLS, PREDICTED
+from surrogate_modeling.refrigerant.columns import CONTROL_STEP, CONTROLS, PREDICTED
 from surrogate_modeling.refrigerant.compilation import seal
-from surrogate_modeling.refrigerant.families import FAMILIES
-from surrogate_modeling.refrigerant.integrator import N_UNIT, STAGES, SUBSTEPS, rkc_coefficients, simulate
+from surrogate_modeling.refrigerant.families import FAMILIES, RANDOM_STEPS
+from surrogate_modeling.refrigerant.integrator import (
+    N_UNIT,
+    STAGES,
+    SUBSTEPS,
+    TRIPS,
+    Drive,
+    Method,
+    Recording,
+    rkc_coefficients,
+    simulate,
+)
 from surrogate_modeling.refrigerant.observation import gas_temperature, predicted_rows, soaked_start
 from surrogate_modeling.refrigerant.properties import Tables, load_tables
-from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, Schedule, make_schedule
+from surrogate_modeling.refrigerant.schedules import WARM_UP, Schedule, make_schedule
 
 # kg. R1234yf's liquid is about a tenth lighter; the same volume of it is filled in.
 CHARGE = {"R134a": 0.48, "R1234yf": 0.435}
@@ -51,17 +61,10 @@ def start_state(tables: Tables, refrigerant: str, controls: np.ndarray) -> np.nd
 
 
 def run_schedule(
-    refrigerant: str,
-    plan: np.ndarray,
-    targets: np.ndarray,
-    family: int,
-    *,
-    substeps: int = SUBSTEPS,
-    stride: int = 1,
-    start: np.ndarray | None = None,
+    refrigerant: str, drive: Drive, *, substeps: int = SUBSTEPS, stride: int = 1, start: np.ndarray | None = None
 ) -> Run:
-    """Simulate rows of controls 0.1 s apart."""
-    tables = load_tables(refrigerant)
+    """Simulate a schedule, from ``start`` or from a soaked circuit; every ``stride``-th row is recorded."""
+    tables, plan = load_tables(refrigerant), drive.plan
     y = start_state(tables, refrigerant, plan[0]) if start is None else start.copy()
     kept = (plan.shape[0] - 1) // stride + 1
     states, controls = np.empty((kept, ly.N_STATES)), np.empty((kept, ly.N_CONTROLS))
@@ -70,31 +73,25 @@ def run_schedule(
     unit[:3] = plan[0, ly.EVA_T], 0.0, 60.0
     row, unsolved = simulate(
         y,
-        np.ascontiguousarray(plan),
-        targets,
-        family,
+        Drive(np.ascontiguousarray(plan), drive.targets, drive.family),
         tables,
-        rkc_coefficients(STAGES),
-        substeps,
-        stride,
-        states,
-        controls,
-        observed,
+        Method(rkc_coefficients(STAGES), substeps),
+        Recording(states, controls, observed, stride),
         unit,
     )
     if row >= 0:
         kept = (row + stride - 1) // stride
         states, controls, observed = states[:kept], controls[:kept], observed[:kept]
     return Run(
-        tables,
-        states,
-        controls,
-        observed,
-        None if row < 0 else row * STEP,
-        unsolved,
-        int(unit[5]),
-        substeps,
-        y,
+        tables=tables,
+        states=states,
+        controls=controls,
+        observed=observed,
+        failed_at=None if row < 0 else row * CONTROL_STEP,
+        unsolved=unsolved,
+        trips=int(unit[TRIPS]),
+        substeps=substeps,
+        final=y,
     )
 
 
@@ -109,14 +106,8 @@ class CaseFailed(Exception):
 def run_case(refrigerant: str, schedule: Schedule, stride: int) -> Run:
     """Simulate a schedule, again with a quarter of the step where the first attempt fails."""
     for substeps in (SUBSTEPS, 4 * SUBSTEPS):
-        run = run_schedule(
-            refrigerant,
-            schedule.plan,
-            schedule.targets,
-            FAMILIES[schedule.family],
-            substeps=substeps,
-            stride=stride,
-        )
+        drive = Drive(schedule.plan, schedule.targets, FAMILIES[schedule.family])
+        run = run_schedule(refrigerant, drive, substeps=substeps, stride=stride)
         if run.failed_at is None and run.unsolved == 0:
             return run
     if run.failed_at is None:
@@ -142,9 +133,9 @@ def describe_state(run: Run) -> dict[str, float]:
 
 def case_table(number: int, duration: float, step: float, refrigerant: str, family: str, seed: int) -> np.ndarray:
     """Time, controls and predicted columns of a case after its warm-up."""
-    stride = round(step / STEP)
+    stride = round(step / CONTROL_STEP)
     run = run_case(refrigerant, make_schedule(number, duration, family, seed), 1)
-    first = round(WARM_UP / STEP)
+    first = round(WARM_UP / CONTROL_STEP)
     keep = slice(first, None, stride)
     rows = run.states[keep].shape[0]
     time = np.arange(rows) * step
@@ -161,7 +152,7 @@ def names_and_units() -> tuple[list[str], list[str]]:
 def prepare(refrigerant: str) -> dict[str, Any]:
     """Load or build tables and compiled code; returns nothing of use but the number of rows it tried."""
     schedule = make_schedule(1, 0.1, "random_steps", 0)
-    run = run_schedule(refrigerant, schedule.plan[:3], schedule.targets[:3], 0)
+    run = run_schedule(refrigerant, Drive(schedule.plan[:3], schedule.targets[:3], RANDOM_STEPS))
     run.predicted()
     gas_temperature(run.tables, 3e5, 4.1e5)
     dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)

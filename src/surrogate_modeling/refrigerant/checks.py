@@ -95,11 +95,12 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
     """Conservation, region exits and typical ranges over random cases of all families."""
     from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.case import CHARGE, CaseFailed, run_case
+    from surrogate_modeling.refrigerant.columns import CONTROL_STEP
     from surrogate_modeling.refrigerant.families import family_of
-    from surrogate_modeling.refrigerant.schedules import STEP, WARM_UP, make_schedule
+    from surrogate_modeling.refrigerant.schedules import WARM_UP, make_schedule
 
     drift, drift_end, energy, running, failures, fine = 0.0, 0.0, 0.0, [], [], 0
-    first = round(WARM_UP / STEP)
+    first = round(WARM_UP / CONTROL_STEP)
     for number in range(1, cases + 1):
         schedule = make_schedule(number, duration, family_of(number, FAMILIES, seed), seed)
         try:
@@ -203,7 +204,8 @@ def check_directions() -> Iterator[Check]:
 def check_integrators(refrigerant: str, duration: float = 120.0) -> Iterator[Check]:
     """Default step against a 20 times smaller one, and against SciPy's LSODA, under smooth controls."""
     from surrogate_modeling.refrigerant import reference as ref
-    from surrogate_modeling.refrigerant.integrator import CONTROL_STEP, SUBSTEPS
+    from surrogate_modeling.refrigerant.columns import CONTROL_STEP
+    from surrogate_modeling.refrigerant.integrator import SUBSTEPS
     from surrogate_modeling.refrigerant.properties import load_tables
 
     tables = load_tables(refrigerant)

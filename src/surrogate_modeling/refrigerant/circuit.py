@@ -40,7 +40,8 @@ def evaluate(y: np.ndarray, c: np.ndarray, tables: Tables, dy: np.ndarray, o: np
     side_state(tables, y[ly.P_LOW], low)
     _fill_cells(y, tables, high, low, cells, o)
     suction = ly.N_CELLS - 1
-    compressor(tables, y[ly.SPEED], y[ly.P_LOW], y[ly.P_HIGH], cells[ly.ENTHALPY, suction], y[ly.SHELL], machine)
+    pressures = (y[ly.P_LOW], y[ly.P_HIGH])
+    compressor(tables, y[ly.SPEED], pressures, cells[ly.ENTHALPY, suction], y[ly.SHELL], machine)
     m_comp = machine[0]
     v_eva = 0.0
     for i in range(ly.N_HIGH, ly.N_HIGH + ly.N_EVA):
@@ -48,8 +49,8 @@ def evaluate(y: np.ndarray, c: np.ndarray, tables: Tables, dy: np.ndarray, o: np
     v_liquid = 1.0 / cells[ly.DENSITY, ly.N_HIGH - 1]
     opening = valve_opening(y[ly.BULB], low[T_SAT], c[ly.SH_SET])
     m_valve = valve_flow(opening, y[ly.P_HIGH], y[ly.P_LOW], v_liquid, v_eva)
-    condenser(y, c, high, cells, m_comp, m_valve, dy, o)
-    evaporator(y, c, low, cells, m_valve, m_comp, dy, o)
+    condenser(y, c, high, cells, (m_comp, m_valve), (dy, o))
+    evaporator(y, c, low, cells, (m_valve, m_comp), (dy, o))
     t_bay = c[ly.BAY_T] + ly.ZERO_CELSIUS
     cells[ly.HEAT, suction] = ly.UA_SUCTION * (t_bay - cells[ly.TEMPERATURE, suction])
     _fill_refrigerant_rates(y, high, cells, m_comp, machine[1], m_valve, dy, o)
@@ -112,7 +113,7 @@ def _fill_refrigerant_rates(
     o: np.ndarray,
 ) -> None:
     """Derivatives of both pressures and all cell enthalpies, from the flows at every interface."""
-    flow, donor = np.empty(ly.N_HIGH + 1), np.empty(ly.N_HIGH + 1)
+    flow, donor = interfaces = np.empty(ly.N_HIGH + 1), np.empty(ly.N_HIGH + 1)
     h_receiver = cells[ly.ENTHALPY, ly.RECEIVER]
     x = cells[ly.QUALITY, ly.RECEIVER]
     level = min(max((1.0 - x) * high[V_L] * cells[ly.DENSITY, ly.RECEIVER], 0.0), 1.0)
@@ -123,10 +124,9 @@ def _fill_refrigerant_rates(
     h_valve = _limited(cells[ly.ENTHALPY, ly.N_HIGH - 1], cells, ly.N_HIGH)
     for part in range(2):
         first, count = (0, ly.N_HIGH) if part == 0 else (ly.N_HIGH, ly.N_LOW)
-        m_in, m_out = (m_comp, m_valve) if part == 0 else (m_valve, m_comp)
-        h_in = h_discharge if part == 0 else h_valve
-        h_out = h_valve if part == 0 else cells[ly.ENTHALPY, ly.N_CELLS - 1]
-        rate, solved = solve_flows(first, count, cells, m_in, h_in, m_out, h_out, h_receiver, flow, donor)
+        inlet = (m_comp, h_discharge) if part == 0 else (m_valve, h_valve)
+        outlet = (m_valve, h_valve) if part == 0 else (m_comp, cells[ly.ENTHALPY, ly.N_CELLS - 1])
+        rate, solved = solve_flows((first, count), cells, inlet, outlet, h_receiver, interfaces)
         if not solved:
             o[ly.O_UNSOLVED] += 1.0
         capacity = 0.0
@@ -154,47 +154,35 @@ def _limited(h_donor: float, cells: np.ndarray, receiving: int) -> float:
 
 @compiled
 def solve_flows(
-    first: int,
-    count: int,
+    span: tuple[int, int],
     cells: np.ndarray,
-    m_in: float,
-    h_in: float,
-    m_out: float,
-    h_out: float,
+    inlet: tuple[float, float],
+    outlet: tuple[float, float],
     h_receiver_out: float,
-    flow: np.ndarray,
-    donor: np.ndarray,
+    interfaces: tuple[np.ndarray, np.ndarray],
 ) -> tuple[float, bool]:
     """dp/dt of a side such that marching from the known inflow arrives at the known outflow.
 
     For a trial dp/dt every interface flow follows from the one before, and its sign decides the donor; the
     mismatch at the outlet is piecewise linear and falling in dp/dt, so a bracketed Newton needs 1-3 rounds.
-    Returns dp/dt and whether it was solved; fills interface flows and donor enthalpies (count + 1).
+
+    Args:
+        span: first cell of the side and how many it has.
+        cells: work array, rows as in ``layout``.
+        inlet: mass flow [kg/s] and enthalpy [J/kg] into the side.
+        outlet: the same out of it.
+        h_receiver_out: enthalpy of what leaves the receiver [J/kg].
+        interfaces: filled with flows and donor enthalpies, (count + 1,) each.
+
+    Returns:
+        dp/dt [Pa/s] and whether it was solved.
     """
     low, high = -1e30, 1e30
     rate, mismatch, slope = 0.0, 0.0, 0.0
-    last = first + count - 1
+    scale = abs(inlet[0]) + abs(outlet[0])
     for _ in range(30):
-        m, dm, h_up = m_in, 0.0, _limited(h_in, cells, first)
-        flow[0], donor[0] = m, h_up
-        for i in range(first, last + 1):
-            h, g = cells[ly.ENTHALPY, i], cells[ly.SLOPE_H, i]
-            taken = 1.0 - g * (h_up - h)
-            capacity = ly.VOLUMES[i] * (cells[ly.SLOPE_P, i] + g)
-            value = m * taken - capacity * rate - g * cells[ly.HEAT, i]
-            slope = dm * taken - capacity
-            if i == last:
-                mismatch = value - (1.0 - g * (h_out - h)) * m_out
-                break
-            if value >= 0.0:
-                h_up = _limited(h_receiver_out if i == ly.RECEIVER else h, cells, i + 1)
-            else:
-                h_up = _limited(cells[ly.ENTHALPY, i + 1], cells, i)
-            given = 1.0 - g * (h_up - h)
-            m, dm = value / given, slope / given
-            flow[i - first + 1], donor[i - first + 1] = m, h_up
-        flow[count], donor[count] = m_out, h_out
-        if abs(mismatch) < 1e-13 + 1e-11 * (abs(m_in) + abs(m_out)):
+        mismatch, slope = _march(span, cells, rate, (inlet, outlet), h_receiver_out, interfaces)
+        if abs(mismatch) < 1e-13 + 1e-11 * scale:
             return rate, True
         if mismatch > 0.0:
             low = rate
@@ -204,6 +192,42 @@ def solve_flows(
         if rate <= low or rate >= high:
             rate = 0.5 * (low + high)
     return rate, False
+
+
+@compiled
+def _march(
+    span: tuple[int, int],
+    cells: np.ndarray,
+    rate: float,
+    ends: tuple[tuple[float, float], tuple[float, float]],
+    h_receiver_out: float,
+    interfaces: tuple[np.ndarray, np.ndarray],
+) -> tuple[float, float]:
+    """Fill the interface flows of a trial dp/dt; returns the mismatch at the outlet and its slope over dp/dt."""
+    (first, count), (flow, donor) = span, interfaces
+    (m_in, h_in), (m_out, h_out) = ends
+    last = first + count - 1
+    m, dm, h_up = m_in, 0.0, _limited(h_in, cells, first)
+    mismatch, slope = 0.0, 0.0
+    flow[0], donor[0] = m, h_up
+    for i in range(first, last + 1):
+        h, g = cells[ly.ENTHALPY, i], cells[ly.SLOPE_H, i]
+        taken = 1.0 - g * (h_up - h)
+        capacity = ly.VOLUMES[i] * (cells[ly.SLOPE_P, i] + g)
+        value = m * taken - capacity * rate - g * cells[ly.HEAT, i]
+        slope = dm * taken - capacity
+        if i == last:
+            mismatch = value - (1.0 - g * (h_out - h)) * m_out
+            break
+        if value >= 0.0:
+            h_up = _limited(h_receiver_out if i == ly.RECEIVER else h, cells, i + 1)
+        else:
+            h_up = _limited(cells[ly.ENTHALPY, i + 1], cells, i)
+        given = 1.0 - g * (h_up - h)
+        m, dm = value / given, slope / given
+        flow[i - first + 1], donor[i - first + 1] = m, h_up
+    flow[count], donor[count] = m_out, h_out
+    return mismatch, slope
 
 
 @compiled

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 # Raised whenever the model or the schedules change what a case holds; folders of another version are refused.
 MODEL_VERSION = 1
+CONTROL_STEP = 0.1  # s, controls are held this long
 
 
 @dataclass(frozen=True)

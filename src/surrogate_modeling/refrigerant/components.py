@@ -64,7 +64,7 @@ VALVE_RANGE = 10.0  # K of superheat from nearly closed to nearly open
 VALVE_LINEAR_BELOW = 0.2e5  # Pa; keeps the flow's slope finite at zero pressure difference
 
 LATENT_HEAT = 2.45e6  # J/kg, water near 20 degC
-CP_AIR, R_AIR, P_AIR = 1006.0, 287.05, 101325.0
+CP_AIR, R_AIR = 1006.0, 287.05
 
 
 @compiled
@@ -171,7 +171,7 @@ def refrigerant_side(side: np.ndarray, flux: float, diameter: float, x: float, b
 
 @compiled
 def compressor(
-    tables: Tables, speed: float, p_low: float, p_high: float, h_in: float, t_shell: float, out: np.ndarray
+    tables: Tables, speed: float, pressures: tuple[float, float], h_in: float, t_shell: float, out: np.ndarray
 ) -> None:
     """Fill ``out`` with m [kg/s], h discharge [J/kg], electric power [W], suction p, discharge p
     [Pa], v suction, heat shell to gas [W], T suction [K], v discharge.
@@ -180,6 +180,7 @@ def compressor(
     suction pressure, so five Newton steps with that slope leave a relative error of the flow below 1e-5
     even at 7000 rpm.
     """
+    p_low, p_high = pressures
     m, m_electric, h_out, heat = 0.0, 0.0, h_in, 0.0
     p_suction, p_discharge = p_low, p_high
     v_in, t_in, entropy = gas_state(tables, p_low, h_in)
@@ -227,17 +228,3 @@ def valve_flow(opening: float, p_high: float, p_low: float, v_in: float, v_evapo
     if dp < VALVE_LINEAR_BELOW:
         return np.sqrt(VALVE_LINEAR_BELOW / resistance) * dp / VALVE_LINEAR_BELOW
     return np.sqrt(dp / resistance)
-
-
-@compiled
-def saturated_humidity(t_celsius: float) -> float:
-    """Humidity ratio [kg/kg] of air saturated over water at 1 atm; Magnus formula."""
-    vapour = 610.94 * np.exp(17.625 * t_celsius / (t_celsius + 243.04))
-    return 0.622 * vapour / (P_AIR - vapour)
-
-
-@compiled
-def humidity_ratio(t_celsius: float, relative: float) -> float:
-    """Humidity ratio [kg/kg] of air at a relative humidity 0..1."""
-    vapour = relative * 610.94 * np.exp(17.625 * t_celsius / (t_celsius + 243.04))
-    return 0.622 * vapour / (P_AIR - vapour)

@@ -1,6 +1,7 @@
 """Condenser with subcooler, and evaporator: from the air through the walls to the refrigerant.
 
-Each fills the heat its cells receive and the derivatives of its walls, and reports to ``o``.
+Each takes the mass flows into and out of its side, and fills the heat that its cells receive and ``out``: the
+derivatives of its walls, and the observed quantities.
 """
 
 from __future__ import annotations
@@ -8,15 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from surrogate_modeling.refrigerant import layout as ly
+from surrogate_modeling.refrigerant.air import P_AIR, humidity_ratio
 from surrogate_modeling.refrigerant.compilation import compiled
 from surrogate_modeling.refrigerant.components import (
     CP_AIR,
     LATENT_HEAT,
-    P_AIR,
     R_AIR,
-    humidity_ratio,
     refrigerant_side,
-    saturated_humidity,
 )
 
 
@@ -26,12 +25,11 @@ def condenser(
     c: np.ndarray,
     side: np.ndarray,
     cells: np.ndarray,
-    m_in: float,
-    m_out: float,
-    dy: np.ndarray,
-    o: np.ndarray,
+    flows: tuple[float, float],
+    out: tuple[np.ndarray, np.ndarray],
 ) -> None:
     """Ten cells side by side in one air stream; the last two are the subcooler."""
+    (m_in, m_out), (dy, o) = flows, out
     t_amb = c[ly.AMB_T] + ly.ZERO_CELSIUS
     speed = np.sqrt((0.16 * c[ly.VEH_V] / 3.6) ** 2 + (4.2 * y[ly.FAN]) ** 2 + 0.15**2)
     air = speed * ly.FACE_COND * P_AIR / (R_AIR * t_amb) * CP_AIR / 10.0
@@ -62,12 +60,11 @@ def evaporator(
     c: np.ndarray,
     side: np.ndarray,
     cells: np.ndarray,
-    m_in: float,
-    m_out: float,
-    dy: np.ndarray,
-    o: np.ndarray,
+    flows: tuple[float, float],
+    out: tuple[np.ndarray, np.ndarray],
 ) -> None:
     """Six cells side by side in one air stream; walls below the dew point also collect water."""
+    (m_in, m_out), (dy, o) = flows, out
     t_air = c[ly.EVA_T]
     flow = max(y[ly.BLOWER], 0.0) / 3600.0
     m_air = flow * P_AIR / (R_AIR * (t_air + ly.ZERO_CELSIUS))
@@ -86,7 +83,7 @@ def evaporator(
         cells[ly.HEAT, i] = heat
         to_refrigerant += heat
         dry = effect * air * CP_AIR * (t_air + ly.ZERO_CELSIUS - wall)
-        excess = humidity - saturated_humidity(wall - ly.ZERO_CELSIUS)
+        excess = humidity - humidity_ratio(wall - ly.ZERO_CELSIUS, 1.0)
         wet = effect * air * max(excess, 0.0) * LATENT_HEAT
         sensible += dry
         latent += wet

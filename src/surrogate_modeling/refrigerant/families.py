@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-# Code of each family for the compiled control unit.
-FAMILIES = {"random_steps": 0, "pi_control": 1, "thermostat": 2, "engine": 3}
+# Codes of the compiled control unit; an open loop takes the compressor speed as it is in the schedule.
+OPEN_LOOP, RANDOM_STEPS, PI_CONTROL, THERMOSTAT, ENGINE = range(-1, 4)
+FAMILIES = {"random_steps": RANDOM_STEPS, "pi_control": PI_CONTROL, "thermostat": THERMOSTAT, "engine": ENGINE}
 GOLDEN = 0.6180339887498949
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +15,6 @@ from surrogate_modeling.refrigerant.pool import run_workers
 
 log = logging.getLogger(__name__)
 PLAN_FILE, FAMILIES_FILE = "plan.json", "families.csv"
-STALE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,6 @@ def _claim(folder: Path, plan: CasePlan) -> None:
         )
     else:
         write_whole(path, json.dumps(plan.content(), indent=2).encode() + b"\n")
-    _remove_stale(folder)
     _record_families(folder, plan)
 
 
@@ -91,33 +88,6 @@ def _compare(folder: Path, plan: CasePlan) -> None:
             f"{folder} holds cases of another plan: {'; '.join(differing)}. "
             "Choose another folder, restore these parameters, or remove the folder to make the cases anew"
         )
-
-
-def _remove_stale(folder: Path) -> None:
-    """Drop what a killed run left half-written; another run's fresh files are left alone."""
-    for path in folder.glob(".*.tmp"):
-        parts = path.name.split(".")
-        owner = int(parts[-3]) if len(parts) >= 4 and parts[-3].isdigit() else -1
-        try:
-            if time.time() - path.stat().st_mtime > STALE_SECONDS or not _alive(owner):
-                path.unlink(missing_ok=True)
-        except OSError:
-            continue  # gone or another user's: not ours to remove
-
-
-def _alive(process: int) -> bool:
-    """Whether a process may still be writing; on Windows asking would end it, so yes."""
-    if os.name != "posix":
-        return True
-    if process <= 0:
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _record_families(folder: Path, plan: CasePlan) -> None:

@@ -8,10 +8,14 @@ seen at 140 1/s over random cases of both refrigerants.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from surrogate_modeling.refrigerant.circuit import evaluate
+from surrogate_modeling.refrigerant.columns import CONTROL_STEP
 from surrogate_modeling.refrigerant.compilation import compiled
+from surrogate_modeling.refrigerant.families import OPEN_LOOP, PI_CONTROL, THERMOSTAT
 from surrogate_modeling.refrigerant.layout import (
     COMP_N,
     N_CONTROLS,
@@ -27,11 +31,8 @@ from surrogate_modeling.refrigerant.layout import (
 )
 from surrogate_modeling.refrigerant.properties import Tables, gas_state
 
-CONTROL_STEP = 0.1  # s, controls are held this long
 STAGES = 6
 SUBSTEPS = 2  # of 0.05 s in one control step
-
-OPEN_LOOP, RANDOM_STEPS, PI_CONTROL, THERMOSTAT, ENGINE = -1, 0, 1, 2, 3
 
 # Control unit.
 SENSOR, RUNNING, SINCE, COMMAND, INTEGRAL, TRIPS, TRIPPED = range(7)
@@ -111,63 +112,95 @@ def control_unit(
     return unit[COMMAND]
 
 
+class Drive(NamedTuple):
+    """What drives a simulation: rows of controls 0.1 s apart (T, 9), air temperature targets (T,), family code."""
+
+    plan: np.ndarray
+    targets: np.ndarray
+    family: int
+
+
+class Method(NamedTuple):
+    """RKC2: its coefficients (4, stages + 1) and the steps in one control step."""
+
+    coefficients: np.ndarray
+    substeps: int
+
+
+class Recording(NamedTuple):
+    """Arrays that every ``stride``-th row is written to: states, controls and observed quantities."""
+
+    states: np.ndarray
+    controls: np.ndarray
+    observed: np.ndarray
+    stride: int
+
+
 @compiled
 def simulate(
-    y: np.ndarray,
-    plan: np.ndarray,
-    targets: np.ndarray,
-    family: int,
-    tables: Tables,
-    rkc: np.ndarray,
-    substeps: int,
-    stride: int,
-    states: np.ndarray,
-    controls: np.ndarray,
-    observed: np.ndarray,
-    unit: np.ndarray,
+    y: np.ndarray, drive: Drive, tables: Tables, method: Method, recording: Recording, unit: np.ndarray
 ) -> tuple[int, int]:
-    """March ``y`` through the rows of ``plan`` (0.1 s apart), recording every ``stride``-th row.
+    """March ``y`` through the rows of a plan, recording every ``stride``-th row.
 
     A recorded row holds state, controls and observations at the same instant, with the controls that act from
-    then on. Returns the row at which a state left the property region (-1: none) and how often an interface
-    flow was not solved. ``y`` is left at the last row, or where it failed.
+    then on. ``y`` is left at the last row, or where it failed.
+
+    Returns:
+        The row at which a state left the property region (-1: none), and how often an interface flow was not solved.
     """
-    stages = rkc.shape[1] - 1
-    step = CONTROL_STEP / substeps
+    step = CONTROL_STEP / method.substeps
     c, o = np.empty(N_CONTROLS), np.empty(N_OBSERVED)
-    f0, f = np.empty(N_STATES), np.empty(N_STATES)
-    before, now, after = np.empty(N_STATES), np.empty(N_STATES), np.empty(N_STATES)
-    rows, unsolved = plan.shape[0], 0
-    c[:] = plan[0]
-    evaluate(y, c, tables, f, o)
+    work = np.empty((5, N_STATES))
+    rows, unsolved = drive.plan.shape[0], 0
+    c[:] = drive.plan[0]
+    evaluate(y, c, tables, work[0], o)
     for row in range(rows):
-        c[:] = plan[row]
-        if family != OPEN_LOOP:
+        c[:] = drive.plan[row]
+        if drive.family != OPEN_LOOP:
             _, t_discharge, _ = gas_state(tables, o[O_P_DIS], o[O_H_DIS])
-            c[COMP_N] = control_unit(family, plan[row, COMP_N], targets[row], o, t_discharge, unit)
-        for part in range(substeps):
-            now[:] = y
-            for j in range(1, stages + 1):
-                evaluate(now, c, tables, f, o)
-                if j == 1:
-                    f0[:] = f
-                    if part == 0:
-                        if o[O_OUTSIDE] > 0.0 or not np.isfinite(o[O_P_DIS] + f[0] + f[1]):
-                            return row, unsolved
-                        if row % stride == 0:
-                            k = row // stride
-                            states[k], controls[k], observed[k] = y, c, o
-                        if row == rows - 1:
-                            return -1, unsolved
-                    for i in range(N_STATES):
-                        before[i] = y[i]
-                        now[i] = y[i] + rkc[2, 1] * step * f0[i]
-                else:
-                    mu, nu, mu_f, gamma = rkc[0, j], rkc[1, j], rkc[2, j] * step, rkc[3, j] * step
-                    for i in range(N_STATES):
-                        after[i] = (1.0 - mu - nu) * y[i] + mu * now[i] + nu * before[i] + mu_f * f[i] + gamma * f0[i]
-                        before[i] = now[i]
-                        now[i] = after[i]
-                unsolved += int(o[O_UNSOLVED])
-            y[:] = now
+            request = drive.plan[row, COMP_N]
+            c[COMP_N] = control_unit(drive.family, request, drive.targets[row], o, t_discharge, unit)
+        for part in range(method.substeps):
+            evaluate(y, c, tables, work[0], o)
+            if part == 0:
+                if o[O_OUTSIDE] > 0.0 or not np.isfinite(o[O_P_DIS] + work[0, 0] + work[0, 1]):
+                    return row, unsolved
+                if row % recording.stride == 0:
+                    k = row // recording.stride
+                    recording.states[k], recording.controls[k], recording.observed[k] = y, c, o
+                if row == rows - 1:
+                    return -1, unsolved
+            unsolved += int(o[O_UNSOLVED]) + _take_step(y, c, tables, method.coefficients, step, (o, work))
     return -1, unsolved
+
+
+@compiled
+def _take_step(
+    y: np.ndarray,
+    c: np.ndarray,
+    tables: Tables,
+    rkc: np.ndarray,
+    step: float,
+    space: tuple[np.ndarray, np.ndarray],
+) -> int:
+    """Advance ``y`` by one step; ``space`` holds observations and the work array, with the derivatives at ``y`` first.
+
+    Returns:
+        How often an interface flow was not solved.
+    """
+    o, work = space
+    f0, f, before, now, after = work[0], work[1], work[2], work[3], work[4]
+    unsolved = 0
+    for i in range(N_STATES):
+        before[i] = y[i]
+        now[i] = y[i] + rkc[2, 1] * step * f0[i]
+    for j in range(2, rkc.shape[1]):
+        evaluate(now, c, tables, f, o)
+        mu, nu, mu_f, gamma = rkc[0, j], rkc[1, j], rkc[2, j] * step, rkc[3, j] * step
+        for i in range(N_STATES):
+            after[i] = (1.0 - mu - nu) * y[i] + mu * now[i] + nu * before[i] + mu_f * f[i] + gamma * f0[i]
+            before[i] = now[i]
+            now[i] = after[i]
+        unsolved += int(o[O_UNSOLVED])
+    y[:] = now
+    return unsolved

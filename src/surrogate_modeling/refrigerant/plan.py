@@ -6,11 +6,10 @@ import json
 import math
 from dataclasses import asdict, dataclass
 
-from surrogate_modeling.refrigerant.columns import MODEL_VERSION
+from surrogate_modeling.refrigerant.columns import CONTROL_STEP, MODEL_VERSION
 
 FAMILY_NAMES = ("random_steps", "pi_control", "thermostat", "engine")
 REFRIGERANT_NAMES = ("R134a", "R1234yf")
-CONTROL_STEP = 0.1  # s
 
 
 class PlanError(ValueError):

@@ -10,7 +10,9 @@ import numpy as np
 from surrogate_modeling.refrigerant import circuit as ci
 from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant.case import run_schedule
-from surrogate_modeling.refrigerant.integrator import CONTROL_STEP, OPEN_LOOP, SUBSTEPS
+from surrogate_modeling.refrigerant.columns import CONTROL_STEP
+from surrogate_modeling.refrigerant.families import OPEN_LOOP
+from surrogate_modeling.refrigerant.integrator import SUBSTEPS, Drive
 from surrogate_modeling.refrigerant.observation import predicted_rows
 from surrogate_modeling.refrigerant.properties import Tables
 
@@ -54,7 +56,7 @@ def by_rkc(start: np.ndarray, refrigerant: str, duration: float, substeps: int =
 def by_rkc_held(start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS) -> Trajectory:
     """Our integrator under controls held over each 0.1 s."""
     began = time.process_time()
-    run = run_schedule(refrigerant, plan, np.zeros(len(plan)), OPEN_LOOP, substeps=substeps, start=start)
+    run = run_schedule(refrigerant, Drive(plan, np.zeros(len(plan)), OPEN_LOOP), substeps=substeps, start=start)
     return Trajectory(run.states, time.process_time() - began)
 
 
@@ -117,7 +119,7 @@ def settled_state(refrigerant: str, controls: np.ndarray, duration: float = 900.
     plan = np.tile(controls, (rows, 1))
     ramp = min(200, rows)
     plan[:ramp, ly.COMP_N] = np.linspace(0.0, controls[ly.COMP_N], ramp)
-    run = run_schedule(refrigerant, plan, np.zeros(rows), OPEN_LOOP, stride=rows)
+    run = run_schedule(refrigerant, Drive(plan, np.zeros(rows), OPEN_LOOP), stride=rows)
     if run.failed_at is not None:
         raise RuntimeError(f"{refrigerant} left the property region {run.failed_at:.1f} s after the start")
     return run.final

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from surrogate_modeling.refrigerant.air import vapour_pressure
+from surrogate_modeling.refrigerant.columns import CONTROL_STEP
 from surrogate_modeling.refrigerant.compilation import compiled
 
-STEP = 0.1  # s
 WARM_UP = 60.0  # s, simulated and discarded
 
 
@@ -28,7 +29,7 @@ class Schedule:
 
 def make_schedule(number: int, duration: float, family: str, seed: int) -> Schedule:
     """Schedule of one case, warm-up included."""
-    rows = round((WARM_UP + duration) / STEP) + 1
+    rows = round((WARM_UP + duration) / CONTROL_STEP) + 1
     seeds = np.random.SeedSequence([seed, number]).spawn(8)
     weather, traffic, fan, blower, cabin, valve, speed, target = (np.random.default_rng(s) for s in seeds)
     base = weather.uniform(18.0, 42.0)
@@ -55,7 +56,7 @@ def _segments(rng: np.random.Generator, rows: int, length: tuple[float, float]) 
     """Start rows of segments of random length [s]."""
     starts, row = [0], 0
     while row < rows:
-        row += max(round(rng.uniform(*length) / STEP), 1)
+        row += max(round(rng.uniform(*length) / CONTROL_STEP), 1)
         starts.append(row)
     return np.array(starts)
 
@@ -69,7 +70,7 @@ def _steps(rng: np.random.Generator, rows: int, values: tuple[float, float], len
 @compiled
 def _lag(values: np.ndarray, tau: float) -> np.ndarray:
     """First-order lag from rest at zero."""
-    decay = np.exp(-STEP / tau)
+    decay = np.exp(-CONTROL_STEP / tau)
     out = np.empty(values.size)
     state = 0.0
     for k in range(values.size):
@@ -80,7 +81,7 @@ def _lag(values: np.ndarray, tau: float) -> np.ndarray:
 
 def _wander(rng: np.random.Generator, rows: int, amplitude: float) -> np.ndarray:
     """Slow sum of three sines within the amplitude."""
-    time = np.arange(rows) * STEP
+    time = np.arange(rows) * CONTROL_STEP
     weights = rng.dirichlet(np.ones(3)) * amplitude
     periods, phases = rng.uniform(150.0, 900.0, 3), rng.uniform(0.0, 2.0 * np.pi, 3)
     return np.asarray(weights @ np.sin(2.0 * np.pi * time / periods[:, None] + phases[:, None]))
@@ -92,7 +93,7 @@ def drive_cycle(rng: np.random.Generator, rows: int) -> np.ndarray:
     cruise = ((15.0, 55.0), (30.0, 95.0), (80.0, 130.0))[kind]
     lasting = ((5.0, 45.0), (15.0, 90.0), (60.0, 300.0))[kind]
     stopping, standing = (0.8, 0.5, 0.12)[kind], ((3.0, 45.0), (3.0, 30.0), (2.0, 15.0))[kind]
-    total = rows * STEP
+    total = rows * CONTROL_STEP
     times, speeds = [0.0], [float(rng.choice([0.0, rng.uniform(*cruise)]))]
     while times[-1] < total:
         speed = rng.uniform(*cruise)
@@ -104,7 +105,7 @@ def drive_cycle(rng: np.random.Generator, rows: int) -> np.ndarray:
             times.append(times[-1] + 0.1 + speeds[-1] / rng.uniform(3.0, 8.0))
             times.append(times[-1] + rng.uniform(*standing))
             speeds += [0.0, 0.0]
-    speed = np.interp(np.arange(rows) * STEP, times, speeds)
+    speed = np.interp(np.arange(rows) * CONTROL_STEP, times, speeds)
     return speed[0] + _lag(speed - speed[0], 0.8)
 
 
@@ -114,7 +115,7 @@ def cabin_air(rng: np.random.Generator, ambient: np.ndarray, base: float) -> tup
     The cabin is pulled down while flaps switch between outside and recirculated air.
     """
     rows = ambient.size
-    time = np.arange(rows) * STEP
+    time = np.arange(rows) * CONTROL_STEP
     pulled = 1.0 - np.exp(-time / rng.uniform(120.0, 450.0))
     start, end = base + rng.uniform(0.0, 14.0), rng.uniform(20.0, 27.0)
     cabin = start + (end - start) * pulled
@@ -131,9 +132,8 @@ def cabin_air(rng: np.random.Generator, ambient: np.ndarray, base: float) -> tup
 
 
 def saturated_water(t_celsius: float | np.ndarray) -> float | np.ndarray:
-    """Approximate water vapour pressure ratio p_sat / p as humidity ratio [kg/kg], Magnus formula."""
-    vapour = 610.94 * np.exp(17.625 * t_celsius / (t_celsius + 243.04))
-    return 0.622 * vapour / 101325.0
+    """Humidity ratio [kg/kg] of saturated air, without the vapour's share of the pressure."""
+    return 0.622 * vapour_pressure(t_celsius) / 101325.0
 
 
 def random_speed(rng: np.random.Generator, rows: int) -> np.ndarray:
@@ -143,7 +143,7 @@ def random_speed(rng: np.random.Generator, rows: int) -> np.ndarray:
     level = rng.uniform(1500.0, 5000.0)
     for first, after in itertools.pairwise(starts):
         target = 0.0 if rng.random() < 0.08 else rng.uniform(1000.0, 7000.0)
-        ramp = 1 if rng.random() < 0.5 else max(min(round(rng.uniform(3.0, 40.0) / STEP), after - first), 1)
+        ramp = 1 if rng.random() < 0.5 else max(min(round(rng.uniform(3.0, 40.0) / CONTROL_STEP), after - first), 1)
         if target == 0.0 or level == 0.0:
             ramp = 1
         out[first:after] = target
