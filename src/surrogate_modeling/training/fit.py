@@ -137,7 +137,7 @@ def fit(
     trainer = _make_trainer(settings, how, device, folder, callbacks)
     resume_from = latest_checkpoint(folder)
     surrogate.to(device)
-    start = _Start.of(surrogate, validation) if settings.monitor is Monitor.val_nADE else None
+    start = _Start.of(surrogate, validation) if settings.monitor is Monitor.val_nADE and validation else None
     if how.full:
         compile_network(surrogate.network, device)
     if how.graphed:
