@@ -2,9 +2,11 @@
 
 import importlib.util
 
+import pytest
 import torch
 from exported import IN_LEN, make
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.deployment.export_check import check_cases
 from surrogate_modeling.networks import WindowNetwork
@@ -33,7 +35,9 @@ def test_the_lowest_control_is_best_for_a_lag() -> None:
     surrogate = make("don")
     surrogate.network = Lag(surrogate.description.sizes)
     initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
-    found = find_controls.find_controls(surrogate, initial, controls, "p 1", 1e9, held=20, steps=150)
+    found = find_controls.find_controls(
+        surrogate, initial, controls, find_controls.Problem("p 1", 1e9), find_controls.Method(steps=150)
+    )
     low, high = surrogate.scaling.low[:2], surrogate.scaling.high[:2]
     assert float(found.target[-1]) < found.before
     # The last level is what the last value follows: it goes to the lower end of the training range.
@@ -53,5 +57,42 @@ def test_the_bound_holds_on_the_way() -> None:
     controls[:, 0] = surrogate.scaling.high[0]
     bound = mean + 0.1 * scale
     assert float(surrogate.free_run(initial, controls)[:, 0].max()) > bound + scale
-    found = find_controls.find_controls(surrogate, initial, controls, "p 1", bound, held=20, steps=200)
+    found = find_controls.find_controls(surrogate, initial, controls, find_controls.Problem("p 1", bound))
     assert float(found.target.max()) < bound + 0.02 * scale
+
+
+def test_fixed_controls_keep_their_schedule_and_limits_hold() -> None:
+    surrogate = make("don")
+    surrogate.network = Lag(surrogate.description.sizes)
+    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    first, second = surrogate.description.channels.controls
+    low, high = (float(part[0]) for part in (surrogate.scaling.low, surrogate.scaling.high))
+    limits = (low + 0.4 * (high - low), low + 0.6 * (high - low))
+    problem = find_controls.Problem("p 1", 1e9, {first: limits}, frozenset({second}))
+    found = find_controls.find_controls(surrogate, initial, controls, problem, find_controls.Method(steps=100))
+    torch.testing.assert_close(found.controls[:, 1], controls[:, 1])
+    searched = found.controls[IN_LEN:, 0]
+    assert limits[0] - 1e-4 <= float(searched.min())
+    assert float(searched.max()) <= limits[1] + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["weather=fixed"], "weather: not among the controls"),
+        (["{first}=-1e9:0"], "must lie in the training range"),
+        (["{first}=low"], "is expected"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(options: list[str], message: str) -> None:
+    surrogate = make("don")
+    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    first = surrogate.description.channels.controls[0]
+
+    def search() -> None:
+        """As the command does."""
+        problem = find_controls.parse_problem("p 1", "5", [option.format(first=first) for option in options])
+        find_controls.find_controls(surrogate, initial, controls, problem)
+
+    with pytest.raises(UserError, match=message):
+        search()
