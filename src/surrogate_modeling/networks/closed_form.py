@@ -45,7 +45,9 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
         return weights.to(level)
     level[filters.level_at, filters.level_of] = 1.0
     if base is Base.auto:
-        level *= level_helps(features[:, : filters.of_controls], outputs, features @ level[: features.shape[1]], case)
+        levels = features @ level[: features.shape[1]]
+        helps = level_helps(features[:, : filters.of_controls].cpu(), outputs.cpu(), levels.cpu(), case.cpu())
+        level *= helps.to(level)
     return level
 
 

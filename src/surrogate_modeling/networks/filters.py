@@ -86,7 +86,9 @@ class Filters(nn.Module):
         """Features (..., N - Q) -> the same and the products (..., N)."""
         if not len(self.left):
             return features
-        return torch.cat((features, features[..., self.left] * features[..., self.right]), dim=-1)
+        # Half the time of indexing with brackets.
+        products = features.index_select(-1, self.left) * features.index_select(-1, self.right)
+        return torch.cat((features, products), dim=-1)
 
     def positions(self, kept: list[int]) -> Tensor:
         """Features of the controls, of the levels, and of some time constants; of the constant 1 its decays only.

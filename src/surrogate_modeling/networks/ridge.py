@@ -56,17 +56,19 @@ class Moments(_Sums):
 
     @classmethod
     def of(cls, features: Tensor, outputs: Tensor) -> Moments:
-        """Of features (R, N) and outputs (R, P)."""
+        """Of features (R, N) and outputs (R, P) on any device; the sums are on the CPU."""
         parts = zip(features.split(CAST_ROWS), outputs.split(CAST_ROWS), strict=True)
-        first, *rest = (cls._of_few(x.double(), y.double()) for x, y in parts)
+        first, *rest = (cls._of_few(x.cpu().double(), y.cpu().double()) for x, y in parts)
         for part in rest:
             first = first + part
         return first
 
     @classmethod
     def _of_few(cls, features: Tensor, outputs: Tensor) -> Moments:
-        sums = features.sum(dim=0), outputs.sum(dim=0)
-        return cls(len(features), *sums, features.T @ features, features.T @ outputs)
+        # NumPy sees that the first product is symmetric, and computes half of it.
+        rows, wanted = features.numpy(), outputs.numpy()
+        products = torch.from_numpy(rows.T @ rows), torch.from_numpy(rows.T @ wanted)
+        return cls(len(features), features.sum(dim=0), outputs.sum(dim=0), *products)
 
 
 @dataclass(frozen=True)
