@@ -39,10 +39,24 @@ def test_which_column_when_and_by_how_much() -> None:
         ("fixed", "predicted", "above", 1, 9.0, 9.0, 9.0),
     ]
     assert [e.excess for e in found] == [1, 2.5, 1, 2, 0.5]
-    assert [e.excess_share for e in found] == [0.1, 0.25, 0.25, 0.5, np.inf]
+    np.testing.assert_array_equal([e.excess_share for e in found], [0.1, 0.25, 0.25, 0.5, np.nan])
     assert str(found[1]) == (
         "a: control 'u' above the training range 0 to 10 K in 2 rows from 7 to 8 s, by up to 2.5 K (25 % of the range)"
     )
+    assert str(found[4]) == (
+        "a: predicted 'fixed' above 3 -, its value throughout the training cases, in 1 row at 9 s, by up to 0.5 -"
+    )
+
+
+def test_far_beyond_is_said_in_widths_of_the_range_and_never_as_infinite(tmp_path: Path) -> None:
+    case = Case("a", np.arange(2.0), np.array([[25, 0, 4], [0, 0, 3]], np.float32), CHANNELS)
+    found = find_excursions(case, np.zeros((1, 2), np.float32) + 3, training_range())
+    assert str(found[0]).endswith("by up to 15 K (1.5 times the width of the range)")
+    with ExcursionTable(tmp_path / "range.csv") as table:
+        for excursion in found:
+            table.add(excursion)
+    assert "inf" not in (tmp_path / "range.csv").read_text()
+    assert "nan" not in (tmp_path / "range.csv").read_text()
 
 
 def test_inside_is_silent_up_to_the_bounds() -> None:

@@ -10,16 +10,16 @@ from builders import make_channels
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, analyse, errors_csv, worst_table
 from surrogate_modeling.evaluation.scores import score
-from surrogate_modeling.surrogate.training_range import Range
+from surrogate_modeling.surrogate.training_range import Position
 
 IN_LEN = 2
 SCALE = np.array([2.0, 0.5])
+POSITIONS = [Position(np.array([0.2, 0.2, 0.0, 1.0, 1.5]), 0.5), Position(np.array([0.5, 0.5, 0.5, 0.5]), 2.0)]
 
 
 def analysis_by_hand() -> ErrorAnalysis:
     """Two cases of 5 and 4 rows; errors are set row by row."""
     channels = make_channels(["p"])
-    known = Range(channels, np.array([0.0, -1.0, 0.0, 0.0]), np.array([1.0, 1.0, 10.0, 10.0]))
     long = np.zeros((5, 4), dtype=np.float32)
     long[:, 0] = [0.5, 0.5, 0.5, 1.0, 1.25]
     long[:, 2:] = 5.0
@@ -31,7 +31,7 @@ def analysis_by_hand() -> ErrorAnalysis:
     predicted = [long[IN_LEN:, 2:].copy(), short[IN_LEN:, 2:].copy()]
     predicted[0] += np.array([[2.0, 0.0], [4.0, 0.5], [6.0, 1.0]], dtype=np.float32)
     predicted[1] += np.array([[0.0, 1.0], [0.0, -2.0]], dtype=np.float32)
-    return analyse(cases, predicted, score(cases, predicted, channels, SCALE), known)
+    return analyse(cases, predicted, score(cases, predicted, channels, SCALE), POSITIONS)
 
 
 def test_growth_is_the_error_of_each_row_in_standard_deviations() -> None:
@@ -45,27 +45,21 @@ def test_growth_is_the_error_of_each_row_in_standard_deviations() -> None:
     assert analysis.worst_first.tolist() == [1, 0]
 
 
-def test_positions_in_the_training_range() -> None:
+def test_distances_from_the_training_cases() -> None:
     analysis = analysis_by_hand()
-    # |0.5 - 0.5| / 0.5, |1.0 - 0.5| / 0.5, |1.25 - 0.5| / 0.5
     np.testing.assert_allclose(analysis.position[0], [0.0, 1.0, 1.5])
     np.testing.assert_allclose(analysis.position[1], [0.5, 0.5, np.nan])
-    # The short case starts with p = 15 where training reached 10: |15 - 5| / 5.
+    # The long case is farthest in its last row, the short one in its start.
     np.testing.assert_allclose(analysis.reach, [1.5, 2.0])
-
-
-def test_a_control_that_was_constant_is_in_range_only_at_its_value() -> None:
-    known = Range(make_channels(), np.array([3.0, 0.0, 0.0, 0.0]), np.array([3.0, 2.0, 1.0, 1.0]))
-    assert known.position(np.array([[3.0, 1.0], [3.0, 2.0], [3.1, 1.0]])).tolist() == [0.0, 1.0, np.inf]
 
 
 def test_the_worst_come_first_in_table_and_csv() -> None:
     analysis = analysis_by_hand()
     lines = [line.split() for line in worst_table(analysis).splitlines()]
     assert lines[1][:4] == ["short", "3", "p", "3"]
-    assert lines[1][4:] == ["2.00,", "beyond", "it"]
+    assert lines[1][4:6] == ["2.00,", "farther"]
     rows = list(csv.reader(io.StringIO(errors_csv(analysis))))
-    assert rows[0] == ["case", "nADE", "nFDE", "range_position", "ADE/std T", "ADE/std p"]
+    assert rows[0] == ["case", "nADE", "nFDE", "training_distance", "ADE/std T", "ADE/std p"]
     assert rows[1] == ["short", "3", "4", "2", "0", "3"]
     assert rows[2] == ["long", "1", "2", "1.5", "2", "1"]
 
@@ -73,10 +67,9 @@ def test_the_worst_come_first_in_table_and_csv() -> None:
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 def test_what_diverged_is_infinite_and_first() -> None:
     channels = make_channels()
-    known = Range(channels, np.zeros(4), np.ones(4))
     cases = [Case(name, np.arange(4.0), np.zeros((4, 4), dtype=np.float32), channels) for name in ("fine", "lost")]
     predicted = [np.zeros((2, 2), dtype=np.float32), np.array([[0.0, np.nan], [3e38, np.inf]], dtype=np.float32)]
-    analysis = analyse(cases, predicted, score(cases, predicted, channels, SCALE), known)
+    analysis = analyse(cases, predicted, score(cases, predicted, channels, SCALE), [Position(np.zeros(4), 0.0)] * 2)
     assert analysis.finite.tolist() == [True, False]
     assert analysis.worst_first.tolist() == [1, 0]
     assert analysis.growth[1].tolist() == [[0.0, np.inf], [pytest.approx(1e30), np.inf]]

@@ -11,7 +11,7 @@ from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, analyse
 from surrogate_modeling.evaluation.error_figure import draw_errors
 from surrogate_modeling.evaluation.scores import score
-from surrogate_modeling.surrogate.training_range import Range
+from surrogate_modeling.surrogate.training_range import Position
 
 
 def analysis(
@@ -34,8 +34,8 @@ def analysis(
         for rows in predicted[spoilt]:
             rows[3:] = spoil
     scale = np.full(columns, 0.3)
-    known = Range(channels, np.zeros(1 + columns), np.full(1 + columns, 0.9))
-    return analyse(plant, predicted, score(plant, predicted, channels, scale), known)
+    positions = [Position(np.abs(case.values[:, 0].astype(float) - 0.45) / 0.45, 0.5) for case in plant]
+    return analyse(plant, predicted, score(plant, predicted, channels, scale), positions)
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")

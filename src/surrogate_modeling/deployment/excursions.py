@@ -1,13 +1,14 @@
 """How far to trust a prediction: where what the network saw leaves the range of the training cases.
 
 A network interpolates between what it was trained on; beyond, its answer is a guess, however smooth it looks. The
-range is that of each column by itself: a combination of values that no training case had is not noticed here.
+range is that of each column by itself; the distance of combinations is that of ``TrainingRange``.
 
 Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P predicted).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Self
@@ -36,7 +37,7 @@ class Excursion:
         low: smallest training value.
         high: largest training value.
         excess: how far beyond the worst is, in the column's unit.
-        excess_share: the same as a share of the training range; infinite for a column that was constant.
+        excess_share: the same as a share of the training range; NaN for a column that was constant.
     """
 
     case: str
@@ -56,11 +57,13 @@ class Excursion:
 
     def __str__(self) -> str:
         span = f"at {self.first_time:g} s" if self.rows == 1 else f"from {self.first_time:g} to {self.last_time:g} s"
-        return (
-            f"{self.case}: {self.what} {self.column!r} {self.side} the training range {self.low:g} to {self.high:g} "
-            f"{self.unit} in {self.rows} row{'s' * (self.rows > 1)} {span}, by up to {self.excess:g} {self.unit} "
-            f"({100 * self.excess_share:.2g} % of the range)"
-        )
+        rows = f"in {self.rows} row{'s' * (self.rows > 1)} {span}, by up to {self.excess:g} {self.unit}"
+        place = f"{self.case}: {self.what} {self.column!r} {self.side}"
+        if math.isnan(self.excess_share):
+            return f"{place} {self.low:g} {self.unit}, its value throughout the training cases, {rows}"
+        share = self.excess_share
+        relative = f"{100 * share:.0f} %" if share < 1 else f"{share:.3g} times the width"
+        return f"{place} the training range {self.low:g} to {self.high:g} {self.unit} {rows} ({relative} of the range)"
 
 
 def find_excursions(case: Case, predicted: np.ndarray, known: Range) -> list[Excursion]:
@@ -88,7 +91,7 @@ def find_excursions(case: Case, predicted: np.ndarray, known: Range) -> list[Exc
                     Excursion(
                         case.name, name, known.channels.units[name], what, side, len(rows),
                         float(time[rows[0]]), float(time[rows[-1]]), float(time[worst]), float(values[worst]),
-                        low, high, excess, excess / (high - low) if high > low else np.inf,
+                        low, high, excess, excess / (high - low) if high > low else np.nan,
                     )
                 )  # fmt: skip
     return found
@@ -123,4 +126,9 @@ class ExcursionTable:
         self.count += 1
         self.cases[excursion.what].add(excursion.case)
         cells = astuple(excursion)
-        self._lines.append([f"{cell:.7g}" if isinstance(cell, float) else cell for cell in cells])
+        self._lines.append([_number(cell) if isinstance(cell, float) else cell for cell in cells])
+
+
+def _number(value: float) -> str:
+    """For the table; a share of no range is left out."""
+    return "" if math.isnan(value) else f"{value:.7g}"

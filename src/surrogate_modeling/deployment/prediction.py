@@ -176,7 +176,7 @@ def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Pa
     count = len(tally.analysed)
     first = scores.subset(np.arange(len(scores.cases)) < count)
     cases, predicted = zip(*tally.analysed, strict=True)
-    analysis = analyse(cases, predicted, first, Range.of(scores.channels, surrogate.scaling))
+    analysis = analyse(cases, predicted, first, [surrogate.position(case) for case in cases])
     write_errors(output, analysis)
     log.info("worst cases:\n%s", worst_table(analysis))
     if count < len(scores.cases):

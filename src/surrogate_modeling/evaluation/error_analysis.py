@@ -13,7 +13,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
-from surrogate_modeling.surrogate.training_range import Range
+from surrogate_modeling.surrogate.training_range import Position
 
 # Cases that the log names.
 NAMED = 5
@@ -29,8 +29,8 @@ class ErrorAnalysis:
         scores: of the cases.
         time: (H,) since the last given row [s].
         growth: (B, H, P) absolute error of each row, a finite one at most 1e30.
-        position: (B, H) of each row's controls in the training range, see :meth:`Range.position`.
-        reach: (B,) the farthest position of a case's controls, and of its given rows.
+        position: (B, H) how far each row's controls are from the training cases, see :class:`Position`.
+        reach: (B,) the farthest of a case's rows and of its start.
     """
 
     scores: Scores
@@ -60,14 +60,16 @@ class ErrorAnalysis:
         return np.isfinite(self.scores.ade).all(axis=1)
 
 
-def analyse(cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores, known: Range) -> ErrorAnalysis:
+def analyse(
+    cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores, positions: Sequence[Position]
+) -> ErrorAnalysis:
     """Errors by case, row and column.
 
     Args:
         cases: with the truth (T, F), in the order of the scores.
         predicted: (T - in_len, P) per case.
         scores: of these.
-        known: the training range.
+        positions: how far each case is from the training cases.
     """
     longest = max(range(len(cases)), key=lambda i: len(predicted[i]))
     rows = len(predicted[longest])
@@ -78,9 +80,8 @@ def analyse(cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scor
         count = len(given)
         error = np.abs(given.astype(np.float64) - case.truth(count)) / scores.scale
         growth[i, :count] = np.where(np.isfinite(error), np.minimum(error, LARGEST), np.inf)
-        position[i, :count] = known.position(case.controls[-count:])
-        before = known.position(np.hstack((case.controls[:-count], case.outputs[:-count])))
-        reach[i] = max(position[i, :count].max(), before.max(initial=0.0))
+        position[i, :count] = positions[i].rows[-count:]
+        reach[i] = max(positions[i].rows.max(), positions[i].start)
     return ErrorAnalysis(scores, time, growth, position, reach)
 
 
@@ -88,21 +89,21 @@ def worst_table(analysis: ErrorAnalysis) -> str:
     """The worst cases as lines of text: how bad, in which target most, and whether they leave the training range."""
     scores, errors = analysis.scores, analysis.column_errors
     targets = scores.channels.target_indices
-    lines = [["case", "nADE", "worst target", "its ADE/std", "position in the training range"]]
+    lines = [["case", "nADE", "worst target", "its ADE/std", "distance from the training cases"]]
     for i in analysis.worst_first[:NAMED]:
         worst = max(targets, key=lambda j: errors[i, j])
         reach = analysis.reach[i]
-        where = f"{reach:.2f}{', beyond it' if reach > 1 else ''}"
+        where = f"{reach:.2f}{', farther than they are apart' if reach > 1 else ''}"
         name = scores.channels.predicted[worst]
         lines.append([scores.cases[i], f"{scores.case_nade[i]:.4g}", name, f"{errors[i, worst]:.4g}", where])
     return aligned(lines)
 
 
 def errors_csv(analysis: ErrorAnalysis) -> str:
-    """A line per case, worst first: nADE, nFDE, position in the training range, and ADE/std of every column."""
+    """A line per case, worst first: nADE, nFDE, distance from the training cases, and ADE/std of every column."""
     scores, errors = analysis.scores, analysis.column_errors
     targets = scores.channels.target_indices
-    lines = [["case", "nADE", "nFDE", "range_position", *(f"ADE/std {name}" for name in scores.channels.predicted)]]
+    lines = [["case", "nADE", "nFDE", "training_distance", *(f"ADE/std {name}" for name in scores.channels.predicted)]]
     final = (scores.fde[:, targets] / scores.scale[targets]).mean(axis=1)
     for i in analysis.worst_first:
         numbers = [scores.case_nade[i], final[i], analysis.reach[i], *errors[i]]

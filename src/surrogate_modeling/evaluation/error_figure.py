@@ -28,7 +28,7 @@ LONGEST_NAME = 28
 
 
 def draw_errors(analysis: ErrorAnalysis) -> bytes:
-    """PNG: cases by columns, error over time, and error against position in the training range."""
+    """PNG: cases by columns, error over time, and error against distance from the training cases."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -138,10 +138,10 @@ def _mean_of_cases(errors: np.ndarray) -> np.ndarray:
 
 
 def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:
-    """Rows in bins of the position of their controls; each case as a point at its farthest."""
+    """Rows in bins of the distance of their controls; each case as a point at its farthest."""
     kept = _kept(analysis)
-    axes.set_title(f"Error against position in the training range{_without(analysis)}", fontsize=10)
-    axes.set_xlabel("0: middle of every control's range, 1: edge of one, beyond 1: not trained on")
+    axes.set_title(f"Error against distance from the training cases{_without(analysis)}", fontsize=10)
+    axes.set_xlabel("1: as far as training cases are apart; beyond 1: not trained on")
     axes.set_ylabel("|error| / training std, mean of targets")
     axes.grid(alpha=0.3)
     if not kept.any():

@@ -27,7 +27,6 @@ from surrogate_modeling.experiment.recording import device_name, git_commit, ope
 from surrogate_modeling.surrogate.band import LEVEL, Banded
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.surrogate.training_range import Range
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import MLFLOW_MODEL
 from surrogate_modeling.tracking.serving import save_mlflow_model
@@ -191,7 +190,7 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
     settings, split, surrogate = experiment.config.settings, experiment.split, experiment.surrogate
     scores = test.scores
     write_report(run.folder, test, ReportOptions(settings.workers, settings.num_figures, settings.progress_bar))
-    analysis = analyse(split.test, test.rows, scores, Range.of(scores.channels, surrogate.scaling))
+    analysis = analyse(split.test, test.rows, scores, [surrogate.position(case) for case in split.test])
     write_errors(run.folder, analysis)
     log.info("worst test cases:\n%s", worst_table(analysis))
     baselines = {name: other.scores for name, other in result.baselines.items()}

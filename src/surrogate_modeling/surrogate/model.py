@@ -28,6 +28,7 @@ from surrogate_modeling.surrogate.description import Description, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
 from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
 from surrogate_modeling.surrogate.scaling import Standardizer
+from surrogate_modeling.surrogate.training_range import Position, TrainingRange
 
 
 class Surrogate(nn.Module):
@@ -39,6 +40,7 @@ class Surrogate(nn.Module):
         self.network = make_network(description)
         columns = description.sizes.controls + description.sizes.predicted
         self.scaling = Standardizer(columns, description.channels.offsets)
+        self.training_range = TrainingRange(description.sizes.controls, description.sizes.predicted)
         self.band: Band | None = None
 
     @property
@@ -181,6 +183,10 @@ class Surrogate(nn.Module):
             return tuple(rows.cpu().numpy() for rows in both)
 
         return [(mean, spread) for mean, spread in self._batched(cases, run)]
+
+    def position(self, case: Case) -> Position:
+        """How far a case is from the training cases."""
+        return self.training_range.position(case, self.scaling, self.description.in_len)
 
     def stack(self, regression: FilterRegression, share: np.ndarray) -> None:
         """Predict from now on a mix of the network and a regression.

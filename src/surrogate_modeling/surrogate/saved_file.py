@@ -19,7 +19,7 @@ from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description, make_network
 
-FORMAT = "surrogate-5"
+FORMAT = "surrogate-6"
 NETWORK_PREFIX = "network."
 # Rows of a window, far beyond any use: what a file may ask for where its weights do not tell.
 MOST_ROWS = 10**6

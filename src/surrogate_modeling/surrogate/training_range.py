@@ -1,17 +1,36 @@
-"""The range of the training cases, and where a row lies in it.
+"""Where the training cases were, and how far from there a case goes.
 
-Shape letters: T rows, N first columns, F feature.
+A row of controls is compared with the training rows nearest to it, in the controls and in averages of their past: a
+combination that no training case had is far away even where every column by itself stays in its range, and a control
+that is on or off is in range at both.
+
+Shape letters: T rows of a case, C control, P predicted column, D features of a row, K training rows that are kept.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
+from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.networks.scan import leaky_scan
 from surrogate_modeling.surrogate.scaling import Standardizer
+
+# Time constants of the averages, in rows.
+AVERAGES = (5.0, 50.0, 500.0)
+# Training rows that are kept: those that lie farthest apart among some more.
+KEPT, CANDIDATES = 256, 4096
+# Share of the training cases that lie within the unit of distance of the others.
+WITHIN = 0.9
+# Position of a row whose control was constant over the training cases and has another value.
+MOVED_CONSTANT = 10.0
+ROWS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -27,12 +46,136 @@ class Range:
         """What a fitted scaling knows of the training cases."""
         return cls(channels, scaling.low.cpu().numpy(), scaling.high.cpu().numpy())
 
-    def position(self, values: np.ndarray) -> np.ndarray:
-        """Where rows (T, N) of the first N columns lie: 0 in the middle of every range, 1 at the edge of one.
 
-        A column that was constant counts as 0 where it has that value, and as infinitely far where it has not.
+@dataclass(frozen=True)
+class Position:
+    """How far a case is from the training cases; up to 1 as far as they are from each other, beyond 1 farther.
+
+    Attributes:
+        rows: (T,) of the controls of each row.
+        start: of the given rows of the predicted columns.
+    """
+
+    rows: np.ndarray
+    start: float
+
+
+class TrainingRange(nn.Module):
+    """Training rows far apart from each other, and the distance between training cases.
+
+    The distance of two rows is the root mean square over their features, each in its standard deviation. Its unit is
+    that within which nine of ten training cases stay from all the others.
+
+    Args:
+        controls: C.
+        predicted: P.
+    """
+
+    control_scale: Tensor
+    control_rows: Tensor
+    output_rows: Tensor
+    units: Tensor
+
+    def __init__(self, controls: int, predicted: int) -> None:
+        super().__init__()
+        features = controls * (1 + len(AVERAGES))
+        self.register_buffer("control_scale", torch.ones(features))
+        self.register_buffer("control_rows", torch.zeros(KEPT, features))
+        self.register_buffer("output_rows", torch.zeros(KEPT, predicted))
+        # Of the controls and of the predicted columns; NaN until fitted.
+        self.register_buffer("units", torch.full((2,), torch.nan))
+
+    def fit(self, cases: Sequence[Case], scaling: Standardizer, given: int) -> None:
+        """Keep training rows and measure the distance between cases.
+
+        Args:
+            cases: for training.
+            scaling: fitted on them.
+            given: rows that a prediction starts from.
         """
-        low, high = (edge[: values.shape[1]].astype(np.float64) for edge in (self.low, self.high))
-        away, half = np.abs(values - (low + high) / 2), (high - low) / 2
-        beyond = np.where(away > 1e-6 * np.maximum(np.abs(low), np.abs(high)), np.inf, 0.0)
-        return np.where(half > 0, away / np.where(half > 0, half, 1.0), beyond).max(axis=1, initial=0.0)
+        each = max(2, CANDIDATES // len(cases))
+        features, outputs, starts, owner = [], [], [], []
+        for i, case in enumerate(cases):
+            chosen = np.unique(np.linspace(0, len(case.time) - 1, min(each, len(case.time))).astype(int))
+            features.append(_features(case, scaling)[chosen])
+            scaled = _scaled(case, scaling)[:, len(case.channels.controls) :]
+            outputs.append(scaled[chosen])
+            starts.append(scaled[:given].mean(dim=0))
+            owner += [i] * len(chosen)
+        rows, of_case = torch.cat(features), torch.tensor(owner)
+        spread = rows.std(dim=0, correction=0)
+        self.control_scale.copy_(torch.where(spread > 0, spread, 1.0))
+        rows = rows / self.control_scale.cpu()
+        kept = _far_apart(rows)
+        self.control_rows.copy_(rows[kept])
+        self.output_rows.copy_(torch.cat(outputs)[kept])
+        self.units[0] = _unit(rows, of_case, rows[kept], of_case[kept])
+        self.units[1] = _unit(torch.stack(starts), torch.arange(len(cases)), self.output_rows.cpu(), of_case[kept])
+
+    def position(self, case: Case, scaling: Standardizer, given: int) -> Position:
+        """How far a case is from the training cases.
+
+        Args:
+            case: with all its controls and the first ``given`` rows of the predicted columns.
+            scaling: fitted on the training cases.
+            given: rows that the prediction starts from.
+        """
+        controls = len(case.channels.controls)
+        features = _features(case, scaling) / self.control_scale.cpu()
+        near = torch.cat([_distance(part, self.control_rows.cpu()) for part in features.split(ROWS_AT_ONCE)])
+        start = _scaled(case, scaling)[:given, controls:].mean(dim=0, keepdim=True)
+        near_start = float(_distance(start, self.output_rows.cpu()) / self.units[1].cpu())
+        low, high = (edge.cpu().numpy() for edge in (scaling.low, scaling.high))
+        rows = np.maximum((near / self.units[0].cpu()).numpy(), _beyond(case.controls, low[:controls], high[:controls]))
+        beyond = _beyond(case.outputs[:given], low[controls:], high[controls:])
+        return Position(rows, max(near_start, float(beyond.max(initial=0.0))))
+
+
+def _scaled(case: Case, scaling: Standardizer) -> Tensor:
+    """Standardised rows (T, F)."""
+    mean, divisor = scaling.mean.cpu().numpy(), scaling.divisor.cpu().numpy()
+    return torch.from_numpy((case.values - mean) / divisor)
+
+
+def _features(case: Case, scaling: Standardizer) -> Tensor:
+    """Standardised controls and the averages of their past (T, D)."""
+    controls = _scaled(case, scaling)[:, : len(case.channels.controls)]
+    rate = 1.0 - torch.exp(-1.0 / torch.tensor(AVERAGES)).repeat_interleave(controls.shape[1])
+    repeated = controls.repeat(1, len(AVERAGES))
+    averages = leaky_scan(rate.expand(len(controls), 1, -1), repeated[:, None], repeated[:1])
+    return torch.cat((controls, averages[:, 0]), dim=-1)
+
+
+def _distance(rows: Tensor, kept: Tensor) -> Tensor:
+    """Distance of rows (T, D) to the nearest of those that are kept (K, D)."""
+    return torch.cdist(rows, kept).min(dim=1).values / rows.shape[1] ** 0.5
+
+
+def _far_apart(rows: Tensor) -> Tensor:
+    """Positions (KEPT,) of rows far apart from each other: each the farthest from those before (Gonzalez 1985)."""
+    chosen = [int((rows - rows.mean(dim=0)).norm(dim=1).argmax())]
+    near = (rows - rows[chosen[0]]).norm(dim=1)
+    while len(chosen) < KEPT:
+        chosen.append(int(near.argmax()))
+        near = torch.minimum(near, (rows - rows[chosen[-1]]).norm(dim=1))
+    return torch.tensor(chosen)
+
+
+def _unit(rows: Tensor, of_case: Tensor, kept: Tensor, kept_of_case: Tensor) -> float:
+    """Distance within which the share ``WITHIN`` of the cases stays from the rows that are kept of the others."""
+    distances = torch.cdist(rows, kept) / rows.shape[1] ** 0.5
+    if int(of_case.max()) > 0:
+        distances = distances.masked_fill(of_case[:, None] == kept_of_case, torch.inf)
+    near = distances.min(dim=1).values
+    # All rows that are kept may be of one case.
+    farthest = [part.max() for i in of_case.unique() if bool((part := near[of_case == i]).isfinite().all())]
+    unit = float(torch.stack(farthest).quantile(WITHIN)) if farthest else 0.0
+    return unit if unit > 0 else 1.0
+
+
+def _beyond(values: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """How far rows (T, N) leave the range of a column, in halves of it from its middle; 0 where they leave none."""
+    away, half = np.abs(values - (low + high) / 2), (high - low) / 2
+    constant = np.where(away > 1e-6 * np.maximum(np.abs(low), np.abs(high)), MOVED_CONSTANT, 0.0)
+    position = np.where(half > 0, away / np.where(half > 0, half, 1.0), constant)
+    return np.asarray(np.where(position > 1 + 1e-6, position, 0.0).max(axis=1, initial=0.0))

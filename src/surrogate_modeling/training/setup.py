@@ -48,6 +48,7 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
         ) from None
     for message in fit_scaling(surrogate, split):
         log.warning("%s", message)
+    surrogate.training_range.fit(split.training, surrogate.scaling, settings.in_len)
     return surrogate
 
 
