@@ -17,6 +17,7 @@ from surrogate_modeling.config.debug import shorten
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
 from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
+from surrogate_modeling.evaluation.forgotten_controls import forgotten_controls
 from surrogate_modeling.evaluation.report import ReportOptions, ScoredCases, write_errors, write_report
 from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.evaluation.tables import group_table, summary_table
@@ -149,6 +150,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         _save(experiment, run)
     level = surrogate.band.level if surrogate.band else LEVEL
     _report(experiment, run, ScoredCases(split.test, prediction.rows, network.scores, bands, level), result)
+    _ask_for_forgotten_controls(experiment, result)
     return result
 
 
@@ -174,6 +176,19 @@ def _train(experiment: Experiment, run: Run) -> TrainingResult:
     shares = stack(surrogate, quadratic.baseline, split.validation)
     run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
     return TrainingResult(fitted, regressions, fitted.seconds + quadratic.seconds)
+
+
+def _ask_for_forgotten_controls(experiment: Experiment, result: RunResult) -> None:
+    """Name predicted columns that are probably controls."""
+    surrogate, test = experiment.surrogate, experiment.split.test
+    mean = surrogate.scaling.level[surrogate.description.sizes.controls :].cpu().numpy()
+    regressions = [result.baselines[name].scores for name in ("linear", "quadratic")]
+    if names := forgotten_controls(test, mean, regressions):
+        log.warning(
+            "%s: no regression predicts it better than its mean, and it moves in steps or ramps as inputs do. Is it a "
+            "control? Then name it in dataset.controls: what depends on it cannot be predicted without it",
+            ", ".join(map(repr, names)),
+        )
 
 
 def _save(experiment: Experiment, run: Run) -> None:

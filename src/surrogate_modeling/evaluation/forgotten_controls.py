@@ -1,0 +1,50 @@
+"""Find predicted columns that are probably controls that were not named as such.
+
+Shape letters: T rows of a case, P predicted columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.evaluation.metrics import ade
+from surrogate_modeling.evaluation.scores import Scores
+
+# A regression that is no better than this share of the error of the mean has not found what moves the column.
+NO_BETTER = 0.9
+# Share of a column's rows that lie on a straight line with their neighbours, and how near [of its range].
+ON_A_LINE, NEAR = 0.5, 1e-4
+
+
+def forgotten_controls(cases: Sequence[Case], mean: np.ndarray, baselines: Sequence[Scores]) -> list[str]:
+    """Names of predicted columns that no baseline predicts better than their mean, and that are shaped like inputs.
+
+    Args:
+        cases: test cases with the truth.
+        mean: (P,) of the columns over the training cases.
+        baselines: scores of regressions on the same cases.
+    """
+    channels = baselines[0].channels
+    # A baseline is given the first rows of each case, which the mean is not: its best one must not be worse for it.
+    least = np.min([scores.ade.mean(axis=0) for scores in baselines], axis=0)
+    of_mean = np.mean([ade(np.broadcast_to(mean, case.outputs.shape), case.outputs) for case in cases], axis=0)
+    unpredicted = (of_mean > 0) & (least >= NO_BETTER * of_mean)
+    return [
+        name
+        for j, name in enumerate(channels.predicted)
+        if unpredicted[j] and _shaped_like_input([case.outputs[:, j] for case in cases])
+    ]
+
+
+def _shaped_like_input(columns: Sequence[np.ndarray]) -> bool:
+    """Whether a column moves in steps or ramps: straight lines in most rows, or two values only."""
+    low, high = min(column.min() for column in columns), max(column.max() for column in columns)
+    if not high > low:
+        return False
+    if len(np.unique(np.concatenate([np.unique(column) for column in columns]))) <= 2:
+        return True
+    bends = np.concatenate([np.abs(np.diff(column.astype(np.float64), 2)) for column in columns])
+    return bool((bends <= NEAR * (high - low)).mean() >= ON_A_LINE)
