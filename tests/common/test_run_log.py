@@ -1,12 +1,15 @@
 """What a run says, counted, and said on a full disk."""
 
 import logging
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from builders import disk, fill
 
-from surrogate_modeling.common.run_log import hide_passwords_in_logs, report_full_disk_once, warnings_counted
+from surrogate_modeling.common.run_log import make_logs_safe, report_full_disk_once, warnings_counted
 
 
 def test_warnings_are_counted_and_those_of_the_store_are_not() -> None:
@@ -30,7 +33,7 @@ def test_passwords_are_in_no_log_not_even_in_tracebacks(tmp_path: Path) -> None:
     root.addHandler(handler)
     try:
         for _ in range(2):
-            hide_passwords_in_logs()
+            make_logs_safe()
         try:
             raise OSError("no answer from http://eve:s3cret@host/")
         except OSError:
@@ -69,3 +72,23 @@ def test_a_full_disk_is_said_once_by_a_log_file(tmp_path: Path, capsys: pytest.C
             root.removeHandler(handler)
             (folder / "ballast").unlink()
             handler.close()
+
+
+def test_names_steer_no_terminal_and_what_its_encoding_lacks_is_escaped(tmp_path: Path) -> None:
+    """In a process of its own: ASCII is the encoding of everything there."""
+    code = (
+        "import logging, sys; from surrogate_modeling.common.run_log import make_logs_safe;"
+        "from surrogate_modeling.common.file_names import file_names;"
+        "logging.basicConfig(level=logging.INFO, handlers=[logging.StreamHandler(sys.stdout), "
+        "logging.FileHandler('a.log')], format='%(message)s'); make_logs_safe();"
+        "logging.info('T \\x1b[31m\\u202e 圧力\\nsecond line');"
+        "open(file_names(['圧力.a'])['圧力.a'] + '.png', 'w').close()"
+    )
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    script = tmp_path / "a.py"
+    script.write_text(code, encoding="utf-8")
+    done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=environment, capture_output=True, check=True)
+    assert done.stderr == b""
+    assert done.stdout == rb"T \x1b[31m\u202e \u5727\u529b" + b"\nsecond line\n"
+    assert (tmp_path / "a.log").read_text(encoding="utf-8") == "T \\x1b[31m\\u202e 圧力\nsecond line\n"
+    assert len(list(tmp_path.glob("__.a~*.png"))) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -13,6 +14,15 @@ UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#]|%(?=[0-9A-Fa-f]{2})')
 # Of devices, on Windows.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 LONGEST_BYTES = 80
+
+
+def _encodable(name: str) -> str:
+    """The name, ``_`` for what the file system's encoding lacks (ASCII in the C locale)."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return name.encode("ascii", "replace").decode().replace("?", "_")
+    return name
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:
@@ -28,6 +38,7 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
             safe = safe[:-1]
         if RESERVED.fullmatch(safe):
             safe = f"_{safe}"
+        safe = _encodable(safe)
         if not safe or safe != name or safe.casefold() in taken:
             digest = hashlib.sha256(name.encode()).hexdigest()
             # Eight digits do, unless somebody made a name that ends in the digest of another.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import logging
 import sys
 from collections import Counter
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from surrogate_modeling.common.passwords import without_passwords
+from surrogate_modeling.common.tables import printable_lines
 
 # Its warnings say where the record waits, which the last message of a run does too.
 NOT_COUNTED = "surrogate_modeling.tracking"
@@ -52,8 +54,8 @@ def warnings_counted() -> Iterator[Warnings]:
         root.removeHandler(counter)
 
 
-class WithoutPasswords(logging.Formatter):
-    """Formats as another formatter does, with the passwords in addresses hidden, in tracebacks too.
+class SafeFormatter(logging.Formatter):
+    """Formats as another formatter does, but shows no password and obeys no terminal escape, in tracebacks too.
 
     Args:
         usual: the formatter; None for the standard one.
@@ -65,14 +67,23 @@ class WithoutPasswords(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as text."""
-        return without_passwords(self.usual.format(record))
+        return printable_lines(without_passwords(self.usual.format(record)))
 
 
-def hide_passwords_in_logs() -> None:
-    """Let the handlers of the root logger, as they are now, write no passwords."""
+def make_logs_safe() -> None:
+    """Let the handlers of the root logger, as they are now, write any name of a column and no password.
+
+    What the terminal's encoding lacks is written as an escape; log files are UTF-8 whatever the locale.
+    """
     for handler in logging.getLogger().handlers:
-        if not isinstance(handler.formatter, WithoutPasswords):
-            handler.setFormatter(WithoutPasswords(handler.formatter))
+        if not isinstance(handler.formatter, SafeFormatter):
+            handler.setFormatter(SafeFormatter(handler.formatter))
+        stream = getattr(handler, "stream", None)
+        if isinstance(handler, logging.FileHandler):
+            handler.encoding = "utf-8"
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = "utf-8" if isinstance(handler, logging.FileHandler) else None
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def report_full_disk_once() -> None:

@@ -35,6 +35,11 @@ def printable(text: str) -> str:
     return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
 
 
+def printable_lines(text: str) -> str:
+    """The same of a text of several lines, whose line ends stay."""
+    return "\n".join(line if line.isprintable() else printable(line) for line in text.split("\n"))
+
+
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
     """Rows as CSV, lines ended by a line feed; texts that a spreadsheet would take for a formula begin with ``'``."""
     text = io.StringIO()

@@ -24,7 +24,8 @@ from omegaconf.errors import OmegaConfBaseException
 from surrogate_modeling.common.atomic_file import full_disk
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.passwords import without_passwords
-from surrogate_modeling.common.run_log import hide_passwords_in_logs
+from surrogate_modeling.common.run_log import make_logs_safe
+from surrogate_modeling.common.tables import printable_lines
 from surrogate_modeling.config.quoting import quoted
 
 NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -84,14 +85,14 @@ def _raised_by_hydra(error: BaseException) -> bool:
 
 def refuse(message: str) -> int:
     """Say what is wrong; returns the exit code for it."""
-    print(without_passwords(f"error: {message}"), file=sys.stderr)
+    print(printable_lines(without_passwords(f"error: {message}")), file=sys.stderr)
     return 2
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
     """Say a refusal inside a Hydra task at once; in a search it is passed on, and fails the trial only."""
-    hide_passwords_in_logs()
+    make_logs_safe()
     try:
         yield
     except REFUSALS as error:

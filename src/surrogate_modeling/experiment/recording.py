@@ -12,7 +12,7 @@ from surrogate_modeling.common.atomic_file import NotWritten, full_disk
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.common.paths import PROJECT_ROOT
-from surrogate_modeling.common.run_log import hide_passwords_in_logs, report_full_disk_once, warnings_counted
+from surrogate_modeling.common.run_log import make_logs_safe, report_full_disk_once, warnings_counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.experiment.assignment import Pruned
 from surrogate_modeling.tracking.journal import recorded_tags
@@ -51,7 +51,7 @@ def recorded(run: Run) -> Iterator[Run]:
     """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
     status, can_go_on = "FINISHED", False
     report_full_disk_once()
-    hide_passwords_in_logs()
+    make_logs_safe()
     with warnings_counted() as warned:
         try:
             with terminated_as_interrupt():
