@@ -104,7 +104,7 @@ def test_columns_that_lose_pulses_or_waves_are_named_with_a_step_that_keeps_them
         text = warnings_of(tmp_path, caplog)
         assert "settings.decimate_range=1 loses what happens between the rows it keeps" in text
         assert "'valve'" in text
-        assert "1 case(s) leave the line between two grid points by up to 400 (case1 after 10 s)" in text
+        assert "in 1 case(s) rows between two grid points lie outside of them, by up to 400 (case1 after 10 s)" in text
         assert "'T': 100% of its variance is faster than the grid can show" in text
         assert "settings.decimate_range=0.1 keeps it" in text
         assert "'load'" not in text

@@ -112,5 +112,5 @@ def test_chunks_bound_what_is_read_at_once(tmp_path: Path, monkeypatch: pytest.M
     assert [len(good) for good, _ in chunks] == [2, 1, 2, 1]
     bad = [problem for _, some in chunks for problem in some]
     assert [problem.file.name for problem in bad] == ["3.csv", "gone.csv"]
-    message = str(file_refusal("folder", bad, 6))
+    message = str(file_refusal("folder", bad, "; the other 6 were predicted", 30))
     assert message.startswith("2 problems in 2 files of folder; the other 6 were predicted:\n  3.csv: line 1")

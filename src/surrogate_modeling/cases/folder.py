@@ -23,10 +23,10 @@ import numpy as np
 from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
 from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, parse_case
-from surrogate_modeling.cases.channels import Roles, assign_roles
+from surrogate_modeling.cases.channels import Channels, Roles, assign_roles
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
-from surrogate_modeling.cases.problems import Problem, _problem_message
+from surrogate_modeling.cases.problems import Problem, file_refusal
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.cases.sampling import Sampled, sampling_warnings
 from surrogate_modeling.common.errors import UserError
@@ -89,28 +89,41 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     problems += [*_disagreements(headers), *_too_short(read, min_rows), *uneven]
     if problems or step is None:
         place = {file: i for i, file in enumerate(files)}
-        raise UserError(_problem_message(folder, sorted(problems, key=lambda problem: place[problem.file])))
-    low, high = _extremes([case for _, case in read])
+        raise file_refusal(folder, sorted(problems, key=lambda problem: place[problem.file]))
+    channels = assign_roles(read[0][1].names, read[0][1].units, roles)
     if grid.step is not None:
-        sampled = [Sampled(file.stem, case.raw_step, case.loss) for file, case in read]
-        for message in sampling_warnings(sampled, read[0][1].names, high - low, grid.step):
-            log.warning("%s", message)
-    offsets = common_offsets(low, high)
+        _warn_of_sampling(read, grid.step)
+    return _case_set(read, rows, channels, step)
+
+
+def _case_set(read: Sequence[tuple[Path, GridCase]], rows: Rows, channels: Channels, step: float) -> CaseSet:
+    """Cases as views of the array of all rows, their columns in the order of the roles and less common offsets."""
+    names = [file.stem for file, _ in read]
+    offsets = common_offsets(*_extremes(read))
     for i, (_, case) in enumerate(read):
         rows.shift(i, case.offsets - offsets)
-    channels = assign_roles(read[0][1].names, read[0][1].units, roles)
-    digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
     order = [read[0][1].names.index(name) for name in (*channels.controls, *channels.predicted)]
     if offsets.any():
         channels = replace(channels, offsets=tuple(offsets[order].tolist()))
-    table = rows.table([file.stem for file, _ in read], order)
-    cases = [Case(file.stem, case.time, table.rows_of(file.stem, len(case.time)), channels) for file, case in read]
+    table = rows.table(names, order)
+    cases = [
+        Case(name, case.time, table.rows_of(name, len(case.time)), channels)
+        for name, (_, case) in zip(names, read, strict=True)
+    ]
+    digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
     return CaseSet(cases, channels, step, digest[:16], table)
 
 
-def _extremes(read: Sequence[GridCase]) -> tuple[np.ndarray, np.ndarray]:
+def _extremes(read: Sequence[tuple[Path, GridCase]]) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value (F,) of each column over all cases."""
-    return np.min([case.low for case in read], axis=0), np.max([case.high for case in read], axis=0)
+    return np.min([case.low for _, case in read], axis=0), np.max([case.high for _, case in read], axis=0)
+
+
+def _warn_of_sampling(read: Sequence[tuple[Path, GridCase]], step: float) -> None:
+    low, high = _extremes(read)
+    sampled = [Sampled(file.stem, case.raw_step, case.loss) for file, case in read]
+    for message in sampling_warnings(sampled, read[0][1].names, high - low, step):
+        log.warning("%s", message)
 
 
 def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[GridCase | Refusal]:
@@ -128,7 +141,7 @@ def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[
 def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:
     """The files of a folder that match, upper or lower case, ``case2`` before ``case10``.
 
-    What bears the name of a case but is no file is listed too, so that it is named, not silently left out.
+    Matching entries that are not files are listed too, to be reported.
 
     Args:
         folder: where the files are.

@@ -1,4 +1,4 @@
-"""What is wrong with input files, written as messages that name file, line and column."""
+"""What is wrong with input files, as messages that name file, line and column."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from pathlib import Path
 from surrogate_modeling.common.errors import UserError
 
 SHOWN_RANGES = 12
+# Of schedules, of which there may be thousands.
+SHOWN_PROBLEMS = 30
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with one file, said so that its author can mend it."""
+    """One thing wrong with one file, worded so that its author can mend it."""
 
     file: Path
     text: str
@@ -37,23 +39,18 @@ def line_ranges(lines: Iterable[int]) -> str:
     return f"{'line' if len(ordered) == 1 else 'lines'} {shown}{f' and {hidden} more' if hidden else ''}"
 
 
-def _problem_message(folder: Path, problems: list[Problem]) -> str:
+def file_refusal(place: Path | str, problems: Sequence[Problem], used: str = "", most: int | None = None) -> UserError:
+    """The one message about files that cannot be used.
+
+    Args:
+        place: where they are.
+        problems: found in them.
+        used: what became of the other files.
+        most: problems that are listed; None for all.
+    """
     files = len({problem.file for problem in problems})
-    lines = "\n".join(f"  {problem}" for problem in problems)
-    return (
-        f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)} of {folder}:\n{lines}"
-    )
-
-
-SHOWN_PROBLEMS = 30
-
-
-def file_refusal(place: str, problems: Sequence[Problem], predicted: int) -> UserError:
-    """The one message about files that could not be predicted."""
-    files = len({problem.file for problem in problems})
+    lines = [f"  {problem}" for problem in problems[:most]]
+    if more := len(problems) - len(lines):
+        lines.append(f"  and {more} more")
     count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}"
-    lines = "\n".join(f"  {problem}" for problem in problems[:SHOWN_PROBLEMS])
-    if len(problems) > SHOWN_PROBLEMS:
-        lines += f"\n  and {len(problems) - SHOWN_PROBLEMS} more"
-    rest = f"; the other {predicted} were predicted" if predicted else ""
-    return UserError(f"{count} of {place}{rest}:\n{lines}")
+    return UserError("\n".join((f"{count} of {place}{used}:", *lines)))

@@ -143,46 +143,45 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
         ranges: (F,) largest less smallest value of each column over all cases.
         step: of the grid [s].
     """
-    messages = []
     usual = float(np.median([case.raw_step for case in cases]))
     if step < usual * (1 - SAME_STEP):
-        messages.append(
+        return [
             f"settings.decimate_range={step:g}: the files have a row every {usual:g} s, so {1 - step / usual:.0%} of "
             f"the rows are made up by interpolation; settings.decimate_range={usual:g} keeps the rows as they are"
-        )
+        ]
     variance = np.mean([case.loss.variance for case in cases], axis=0)
     fast = np.mean([case.loss.fast for case in cases], axis=0)
     share = fast / np.where(variance > 0, variance, 1.0)
     events = np.stack([case.loss.event for case in cases])
-    worst = events.argmax(axis=0)
     # On the grid nothing may be left of a range.
     ranges = np.maximum(ranges, events.max(axis=0))
-    finer = np.min([case.loss.longest for case in cases], axis=0)
-    named, steps = [], []
-    for j in np.argsort(-np.maximum(share, events.max(axis=0) / np.where(ranges > 0, ranges, 1.0)), kind="stable"):
+    far = events > EVENT_SHARE * ranges
+    lines, steps = [], []
+    for j in np.argsort(-np.maximum(share, far.any(axis=0)), kind="stable"):
         parts = []
         if share[j] > FAST_SHARE:
             parts.append(f"{share[j]:.0%} of its variance is faster than the grid can show")
-            steps.append(finer[j])
-        if events[worst[j], j] > EVENT_SHARE * ranges[j] > 0:
-            case = cases[worst[j]]
+            steps += [case.loss.longest[j] for case in cases]
+        if far[:, j].any():
+            case = cases[int(events[:, j].argmax())]
             parts.append(
-                f"{int((events[:, j] > EVENT_SHARE * ranges[j]).sum())} case(s) leave the line between two grid points "
-                f"by up to {events[worst[j], j]:.3g} ({case.name} after {case.loss.event_time[j]:g} s)"
+                f"in {far[:, j].sum()} case(s) rows between two grid points lie outside of them, by up to "
+                f"{case.loss.event[j]:.3g} ({case.name} after {case.loss.event_time[j]:g} s)"
             )
-            steps.append(case.raw_step)
+            steps.append(usual)
         if parts:
-            named.append(f"{names[j]!r}: {'; '.join(parts)}")
-    if named:
-        shown = named[:COLUMNS_NAMED] + ([f"and {len(named) - COLUMNS_NAMED} more"] if named[COLUMNS_NAMED:] else [])
-        suggested = max(usual, min(usual if not np.isfinite(s) else s for s in steps))
-        messages.append(
-            f"settings.decimate_range={step:g} loses what happens between the rows it keeps:\n  "
-            + "\n  ".join(shown)
-            + f"\n  settings.decimate_range={_round_down(suggested, usual):g} keeps it; settings.decimate=mean takes "
-            "the mean of each step instead of a point"
-        )
-    return messages
+            lines.append(f"{names[j]!r}: {'; '.join(parts)}")
+    if not lines:
+        return []
+    if (more := len(lines) - COLUMNS_NAMED) > 0:
+        lines = [*lines[:COLUMNS_NAMED], f"and {more} more"]
+    finer = _round_down(max(usual, min(steps)), usual)
+    return [
+        f"settings.decimate_range={step:g} loses what happens between the rows it keeps:\n  "
+        + "\n  ".join(lines)
+        + f"\n  settings.decimate_range={finer:g} keeps it; settings.decimate=mean takes the mean of each step instead "
+        "of a point"
+    ]
 
 
 def _round_down(step: float, least: float) -> float:

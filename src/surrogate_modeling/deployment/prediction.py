@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.cases.problems import Problem, file_refusal
+from surrogate_modeling.cases.problems import SHOWN_PROBLEMS, Problem, file_refusal
 from surrogate_modeling.cases.schedules import Schedule, read_chunks
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.commands import PredictConfig
@@ -87,7 +87,8 @@ def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, con
         _write_errors(surrogate, scores, tally, output)
     _say_end(tally, scores, table, output)
     if tally.problems:
-        raise file_refusal(config.cases, tally.problems, tally.predicted)
+        used = f"; the other {tally.predicted} were predicted" if tally.predicted else ""
+        raise file_refusal(config.cases, tally.problems, used, SHOWN_PROBLEMS)
 
 
 def _predict_chunks(
