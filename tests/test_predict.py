@@ -30,6 +30,7 @@ def surrogate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Surrogate, Path
     torch.manual_seed(0)
     made = Surrogate(Description(DonConfig("don", trunk_dim=8, branch_dim=8, width=4), CHANNELS, IN_LEN, 1, 1.0)).eval()
     made.scaling.fit([case.values for case in cases(3)])
+    made.training_range.fit(cases(3), made.scaling, IN_LEN)
     path = tmp_path_factory.mktemp("saved") / "lit_model.pth"
     made.save(path)
     return made, path

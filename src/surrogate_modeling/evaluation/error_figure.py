@@ -144,7 +144,8 @@ def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:
     axes.set_xlabel("1: as far as training cases are apart; beyond 1: not trained on")
     axes.set_ylabel("|error| / training std, mean of targets")
     axes.grid(alpha=0.3)
-    if not kept.any():
+    # A surrogate that was put together by hand knows of no training cases.
+    if not kept.any() or np.isnan(analysis.reach[kept]).all():
         return
     error, position = analysis.over_targets[kept], np.minimum(analysis.position[kept], FARTHEST)
     there = ~np.isnan(position)
