@@ -39,8 +39,8 @@ def position(case: Case) -> Position:
 
 def test_new_cases_of_the_same_kind_are_about_as_far_as_training_cases_are_apart() -> None:
     reach = [position(make(seed)).rows.max() for seed in range(100, 110)]
+    assert 0.5 < np.median(reach) < 1.2
     assert max(reach) < 2
-    assert sum(value <= 1 for value in reach) >= 6
 
 
 def test_both_values_of_an_on_off_control_and_the_value_of_a_constant_one_are_in_range() -> None:
