@@ -37,7 +37,7 @@ from surrogate_modeling.evaluation.report import (
 )
 from surrogate_modeling.evaluation.scores import Scores, joined, score
 from surrogate_modeling.evaluation.tables import summary_table
-from surrogate_modeling.surrogate.band import Banded
+from surrogate_modeling.surrogate.band import LEVEL, Banded
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.training_range import Range
 
@@ -152,7 +152,9 @@ def _write_chunk(
     known = np.array([schedule.has_truth for schedule in schedules])
     scores.ade[~known] = scores.fde[~known] = np.nan
     room = None if config.num_figures is None else config.num_figures - tally.figures
-    curves = case_curves(output / "figure", ScoredCases(cases, predicted, scores, bands))[:room]
+    level = surrogate.band.level if surrogate.band else LEVEL
+    scored = ScoredCases(cases, predicted, scores, bands, level, [surrogate.position(case) for case in cases])
+    curves = case_curves(output / "figure", scored)[:room]
     write_figures(curves, options)
     tally.figures += len(curves)
     if known.any():

@@ -13,14 +13,12 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
-from surrogate_modeling.surrogate.training_range import Position
+from surrogate_modeling.surrogate.training_range import BEYOND, Position
 
 # Cases that the log names.
 NAMED = 5
 # Of a finite error, so that means of single-precision numbers stay finite.
 LARGEST = 1e30
-# Shown as 1.01 or more.
-SHOWN_BEYOND = 1.005
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ def worst_table(analysis: ErrorAnalysis) -> str:
     for i in analysis.worst_first[:NAMED]:
         worst = max(targets, key=lambda j: errors[i, j])
         reach = analysis.reach[i]
-        where = f"{reach:.2f}{', farther than they are apart' if reach >= SHOWN_BEYOND else ''}"
+        where = f"{reach:.2f}{', farther than they are apart' if reach >= BEYOND else ''}"
         name = scores.channels.predicted[worst]
         lines.append([scores.cases[i], f"{scores.case_nade[i]:.4g}", name, f"{errors[i, worst]:.4g}", where])
     return aligned(lines)

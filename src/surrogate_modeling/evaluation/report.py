@@ -25,6 +25,7 @@ from surrogate_modeling.evaluation.error_figure import draw_errors
 from surrogate_modeling.evaluation.figures import Curve, draw_figures
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.band import LEVEL, Banded
+from surrogate_modeling.surrogate.training_range import Position
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ScoredCases:
         scores: of the same cases.
         bands: around the prediction.
         level: probability that the bands promise.
-        outside: (T,) per case, whether the controls of a row leave the training range.
+        positions: how far each case is from the training cases, which figures mark; None where it is not known.
     """
 
     cases: Sequence[Case]
@@ -45,7 +46,7 @@ class ScoredCases:
     scores: Scores
     bands: Sequence[Banded] | None = None
     level: float = LEVEL
-    outside: Sequence[np.ndarray] | None = None
+    positions: Sequence[Position] | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
             float(scores.fde[i, j]),
             (bands[i].lower[:, j], bands[i].upper[:, j]) if bands else None,
             predicted.level,
-            predicted.outside[i] if predicted.outside else None,
+            predicted.positions[i].outside if predicted.positions else None,
         )
         for i, j in pairs
     ]

@@ -149,7 +149,9 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     if settings.is_save_model:
         _save(experiment, run)
     level = surrogate.band.level if surrogate.band else LEVEL
-    _report(experiment, run, ScoredCases(split.test, prediction.rows, network.scores, bands, level), result)
+    positions = [surrogate.position(case) for case in split.test]
+    scored = ScoredCases(split.test, prediction.rows, network.scores, bands, level, positions)
+    _report(experiment, run, scored, result)
     _ask_for_forgotten_controls(experiment, result)
     return result
 
@@ -205,7 +207,7 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
     settings, split, surrogate = experiment.config.settings, experiment.split, experiment.surrogate
     scores = test.scores
     write_report(run.folder, test, ReportOptions(settings.workers, settings.num_figures, settings.progress_bar))
-    analysis = analyse(split.test, test.rows, scores, [surrogate.position(case) for case in split.test])
+    analysis = analyse(split.test, test.rows, scores, test.positions or [])
     write_errors(run.folder, analysis)
     log.info("worst test cases:\n%s", worst_table(analysis))
     baselines = {name: other.scores for name, other in result.baselines.items()}

@@ -30,6 +30,8 @@ KEPT, CANDIDATES = 256, 4096
 WITHIN = 0.9
 # Position of a row whose control was constant over the training cases and has another value.
 MOVED_CONSTANT = 10.0
+# A position that is shown as 1.01 or more: the edge itself belongs to the inside.
+BEYOND = 1.005
 ROWS_AT_ONCE = 8192
 
 
@@ -58,6 +60,11 @@ class Position:
 
     rows: np.ndarray
     start: float
+
+    @property
+    def outside(self) -> np.ndarray:
+        """Whether each row (T,) is farther from the training cases than these are from each other."""
+        return self.rows >= BEYOND
 
 
 class TrainingRange(nn.Module):
