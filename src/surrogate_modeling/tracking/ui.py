@@ -6,8 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from types import FrameType
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.tracking.database import artifact_root, create_database
@@ -15,7 +16,7 @@ from surrogate_modeling.tracking.store import SERVERS, URI, check_store, shown_u
 
 # Linux and macOS have all of them.
 SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
-SECONDS_TO_END = 10.0
+SECONDS_BETWEEN_LOOKS, SECONDS_TO_END = 0.3, 10.0
 
 
 def open_ui(arguments: list[str]) -> int:
@@ -39,25 +40,28 @@ def open_ui(arguments: list[str]) -> int:
     environment = {**os.environ, "MLFLOW_BACKEND_STORE_URI": uri}
     environment.pop(URI, None)
     command = [sys.executable, "-m", "mlflow", "ui", "--host", "127.0.0.1", *arguments]
-    ended = threading.Event()
-    received: list[int] = []
-
-    def end(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        received.append(signum)
-        ended.set()
-
-    before = [(signum, signal.signal(signum, end)) for signum in SIGNALS]
-    server = subprocess.Popen(command, env=environment, start_new_session=True)
-    try:
-        while server.poll() is None and not ended.wait(0.5):
-            pass
-    finally:
-        _end_group(server)
-        for signum, handler in before:
-            signal.signal(signum, handler)
+    with _noted_signals() as received:
+        server = subprocess.Popen(command, env=environment, start_new_session=True)
+        try:
+            while server.poll() is None and not received:
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+        finally:
+            _end_group(server)
     if received:
         return 0 if received[0] == signal.SIGINT else 128 + received[0]
     return server.returncode
+
+
+@contextmanager
+def _noted_signals() -> Iterator[list[int]]:
+    """Note the signals that would end this process, instead of ending; yields those received so far."""
+    received: list[int] = []
+    before = [(signum, signal.signal(signum, lambda signum, _: received.append(signum))) for signum in SIGNALS]
+    try:
+        yield received
+    finally:
+        for signum, handler in before:
+            signal.signal(signum, handler)
 
 
 def _end_group(server: subprocess.Popen[bytes]) -> None:
