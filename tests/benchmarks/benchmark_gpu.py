@@ -114,7 +114,10 @@ def measure_all(bench: Bench, report: Report, only: list[str], phases: list[str]
     flops = {name: bench.flops(name) for name in names}
     for phase in phases:
         for row, work in PHASES[phase](bench, names) if phase != "scan" else ():
-            report.add({"phase": phase, **row}, lambda w=work, r=row: with_share(w(), flops[r["network"]], peak, bench))
+            report.add(
+                {"phase": phase, **row},
+                lambda w=work, r=row: with_share({**r, **w()}, flops[r["network"]], peak, bench),
+            )
         if phase == "scan":
             copied = report.head["copy [GB/s]"] * 1e9
             for found in bench.scans():
@@ -126,7 +129,7 @@ def with_share(row: Row, flops: float, peak: float, bench: Bench) -> Row:
     """Beside the seconds, the share of the card's bf16 product that the counted operations are."""
     rows = bench.extent.free_rows
     if "step" in row:
-        state = row["windows"] != bench.extent.batch
+        state = carries_state(row["network"])
         row["share of bf16"] = 3 * flops * row["windows"] * (rows if state else 1) / row["step"] / peak
     if "free run" in row:
         row["share of bf16"] = flops * row["cases"] * rows / row["free run"] / peak
@@ -138,8 +141,7 @@ Rows = Iterator[tuple[Row, Callable[[], Row]]]
 
 def steps(bench: Bench, names: list[str]) -> Rows:
     """Training steps, eager and captured."""
-    ways = (Compile.none, Compile.graph) if bench.device.type == "cuda" else (Compile.none,)
-    for way in ways:
+    for way in bench.ways:
         for name in names:
             for precision in PRECISIONS:
                 row = {"network": name, "precision": precision.value, "compile": way.value}
@@ -150,8 +152,9 @@ def free_runs(bench: Bench, names: list[str]) -> Rows:
     """Few cases and many, launched one by one and captured."""
     for name in names:
         for cases in (bench.extent.few, bench.extent.many):
+            both = cases == bench.extent.few and not carries_state(name) and Compile.none in bench.ways
             for precision in PRECISIONS:
-                for graphed in (False, True) if cases == bench.extent.few and not carries_state(name) else (True,):
+                for graphed in (False, True) if both else (True,):
                     row = {"network": name, "cases": cases, "precision": precision.value, "graph": graphed}
                     yield (
                         row,
@@ -162,7 +165,7 @@ def free_runs(bench: Bench, names: list[str]) -> Rows:
 def whole_epochs(bench: Bench, names: list[str]) -> Rows:
     """Every window once, as ``auto`` trains and with bf16."""
     for name in names:
-        for precision in (Precision.auto, Precision.bf16):
+        for precision in (Precision.auto, Precision.bf16) if name == "dot" else (Precision.auto,):
             if not carries_state(name):
                 row = {"network": name, "precision": precision.value, "compile": "auto"}
                 yield row, lambda n=name, p=precision: bench.whole_epoch(n, p, Compile.auto)
@@ -171,7 +174,7 @@ def whole_epochs(bench: Bench, names: list[str]) -> Rows:
 def trainings(bench: Bench, names: list[str]) -> Rows:
     """The recipe for long trajectories to its end."""
     for name in filter(carries_state, names):
-        for way in (Compile.auto, Compile.none):
+        for way in dict.fromkeys((Compile.auto, bench.ways[0])):
             row = {"network": name, "compile": way.value}
             yield row, lambda n=name, w=way: bench.training(n, Precision.auto, w)
 
@@ -187,22 +190,27 @@ def scored(bench: Bench, names: list[str]) -> Rows:
     """A short training, then one network in all precisions."""
     for name in names:
         batches = dict(epochs=2) if carries_state(name) else dict(epochs=2, windows_per_epoch=300 * bench.extent.batch)
-        for precision in PRECISIONS:
-            row = {"network": name, "trained": precision.value}
 
-            def work(name: str = name, precision: Precision = precision, batches: dict[str, int] = batches) -> Row:
-                settings = bench.settings(name, precision, Compile.auto, **batches)
-                return bench.scores(bench.fitted(name, settings)[0])
+        def work(name: str = name, batches: dict[str, int] = batches) -> Row:
+            settings = bench.settings(name, Precision.auto, Compile.auto, **batches)
+            return bench.scores(bench.fitted(name, settings, cases=bench.extent.few)[0])
 
-            yield row, work
+        yield {"network": name}, work
 
 
 def compiled(bench: Bench, names: list[str]) -> Rows:
     """Last, because the compiler takes longest; not the networks whose time is that of one library call."""
-    for name in [name for name in ("dot", "don", "bt", "dol", "lstm") if name in names]:
-        for precision in (Precision.bf16, Precision.tf32):
+    for precision in (Precision.bf16, Precision.tf32):
+        for name in [name for name in ("dot", "bt", "don") if name in names]:
             row = {"network": name, "precision": precision.value, "compile": "full"}
             yield row, lambda n=name, p=precision: bench.step(n, p, Compile.full)
+
+
+def large_batches(bench: Bench, names: list[str]) -> Rows:
+    """How far the study's batch of 1,024 windows is from filling the card."""
+    for name in [name for name in names if not carries_state(name)]:
+        row = {"network": name, "precision": "bf16", "compile": "graph"}
+        yield row, lambda n=name: bench.step(n, Precision.bf16, Compile.auto, larger=8)
 
 
 PHASES: dict[str, Callable[[Bench, list[str]], Rows]] = {
@@ -213,6 +221,7 @@ PHASES: dict[str, Callable[[Bench, list[str]], Rows]] = {
     "training": trainings,
     "epoch": whole_epochs,
     "scores": scored,
+    "large": large_batches,
     "compiled": compiled,
 }
 
@@ -222,6 +231,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda", choices=["cpu", "cuda"])
     parser.add_argument("--small", action="store_true", help="to see that everything works")
+    parser.add_argument("--captured", action="store_true", help="steps and free runs as graphs only")
     parser.add_argument("--only", default="", help="networks, separated by commas")
     parser.add_argument("--phases", default=",".join(PHASES), help="separated by commas")
     parser.add_argument("--minutes", type=float, default=4.0)
@@ -230,7 +240,9 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     report = Report(options.out, options.minutes)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options.device, Extent.small() if options.small else Extent(), Path(folder))
+        ways = [Compile.none, Compile.graph] if options.device == "cuda" else [Compile.none]
+        extent = Extent.small() if options.small else Extent()
+        bench = Bench(options.device, extent, Path(folder), ways[-1:] if options.captured else ways)
         measure_all(bench, report, [name for name in options.only.split(",") if name], options.phases.split(","))
     print(report.tables())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -28,7 +28,7 @@ from surrogate_modeling.config.settings import (
     SettingsConfig,
 )
 from surrogate_modeling.evaluation.scores import score
-from surrogate_modeling.networks import NETWORKS, row_graph, scan
+from surrogate_modeling.networks import NETWORKS, kernels, row_graph
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.compilation import use_precision
@@ -76,9 +76,11 @@ class Bench:
         device: cpu or cuda.
         extent: how much is measured.
         folder: scratch.
+        ways: in which steps are run.
     """
 
-    def __init__(self, device: str, extent: Extent, folder: Path) -> None:
+    def __init__(self, device: str, extent: Extent, folder: Path, ways: Sequence[Compile]) -> None:
+        self.ways = ways
         self.device, self.extent, self.folder = torch.device(device), extent, folder
         self.cases = plant_cases(extent.cases, extent.rows)
         self.held_out = plant_cases(max(2, extent.few // 5), extent.free_rows + IN_LEN, seed=1)
@@ -99,7 +101,9 @@ class Bench:
         chosen = {**recipe, "precision": precision, "compile": compiled, "device": device, **changes}
         return SettingsConfig(in_len=IN_LEN, progress_bar=False, **chosen)
 
-    def fitted(self, name: str, settings: SettingsConfig, cases: int | None = None) -> tuple[Surrogate, list[float]]:
+    def fitted(
+        self, name: str, settings: SettingsConfig, cases: int | None = None, prepared: bool = True
+    ) -> tuple[Surrogate, list[float]]:
         """Through the product's fit: the surrogate and the second in which each epoch was over, the first at its start.
 
         The validation set is two cases of the length of a free run.
@@ -110,7 +114,8 @@ class Bench:
             WindowDataset(part, surrogate.scaling, IN_LEN, rows, stride)
             for part, stride in ((used, 1), (self.held_out, max(1, rows // 2)))
         ]
-        initialise(surrogate, sets[0])
+        if prepared:
+            initialise(surrogate, sets[0])
         times = [time.perf_counter()]
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             fit(
@@ -122,13 +127,20 @@ class Bench:
     def epoch(self, name: str, settings: SettingsConfig) -> tuple[float, float]:
         """Median seconds of an epoch after the first, and GiB."""
         with peak_memory(self.device) as memory:
-            _, times = self.fitted(name, settings)
+            _, times = self.fitted(name, settings, prepared=False)
         later = [now - before for before, now in pairwise(times[1:])]
         return statistics.median(later), memory[0]
 
-    def step(self, name: str, precision: Precision, compiled: Compile) -> dict[str, Any]:
-        """Seconds of a training step, and of an epoch as that says; what an epoch costs beside its steps is taken off."""
-        batch = self.extent.batch
+    def step(self, name: str, precision: Precision, compiled: Compile, larger: int = 1) -> dict[str, Any]:
+        """Seconds of a training step, and of an epoch as that says; what an epoch costs beside its steps is taken off.
+
+        Args:
+            name: of the network.
+            precision: of its products.
+            compiled: how its steps are run.
+            larger: batches of so many times the windows.
+        """
+        batch = larger * self.extent.batch
         if carries_state(name):
             settings = self.settings(name, precision, compiled, epochs=6, free_run_every=1000)
             seconds, memory = self.epoch(name, settings)
@@ -137,7 +149,9 @@ class Bench:
         few, many = 4, 4 + self.extent.steps
         times = []
         for count in (few, many):
-            settings = self.settings(name, precision, compiled, epochs=3, windows_per_epoch=count * batch)
+            settings = self.settings(
+                name, precision, compiled, epochs=3, windows_per_epoch=count * batch, batch_size=batch
+            )
             seconds, memory = self.epoch(name, settings)
             times.append(seconds)
         step = (times[1] - times[0]) / (many - few)
@@ -146,7 +160,7 @@ class Bench:
 
     def whole_epoch(self, name: str, precision: Precision, compiled: Compile) -> dict[str, Any]:
         """Every window once, measured."""
-        seconds, memory = self.epoch(name, self.settings(name, precision, compiled, epochs=3))
+        seconds, memory = self.epoch(name, self.settings(name, precision, compiled, epochs=2))
         return {"epoch": seconds, "memory": memory}
 
     def training(self, name: str, precision: Precision, compiled: Compile) -> dict[str, Any]:
@@ -267,12 +281,12 @@ def graphs(wanted: bool) -> Iterator[None]:
 @contextmanager
 def scan_form(form: str) -> Iterator[None]:
     """The leaky scan in operations of torch, or as a kernel where there is one."""
-    kept = scan._HAS_TRITON
-    scan._HAS_TRITON = kept and form == "triton"
+    kept = kernels.HAS_TRITON
+    kernels.HAS_TRITON = kept and form == "triton"
     try:
         yield
     finally:
-        scan._HAS_TRITON = kept
+        kernels.HAS_TRITON = kept
 
 
 @contextmanager

@@ -13,10 +13,10 @@ from builders import make_case, make_channels
 from networks.test_networks import small
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.settings import Compile, Device, SettingsConfig
+from surrogate_modeling.config.settings import Compile, Device, Precision, SettingsConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.compilation import compile_network
+from surrogate_modeling.training.compilation import accelerated, compile_network
 from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 
@@ -79,3 +79,24 @@ def test_what_torch_says_is_passed_on_in_one_line(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(UserError) as caught:
         compile_network(torch.nn.Linear(2, 2), torch.device("cpu"))
     assert "settings.compile=full: torch cannot compile on this machine (no working C++ compiler);" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "how"), [("cpu", Precision.fp32, Compile.none), ("cuda", Precision.tf32, Compile.graph)]
+)
+def test_auto_is_what_pays_on_the_device(device: str, precision: Precision, how: Compile) -> None:
+    found = accelerated(SettingsConfig(), torch.device(device))
+    assert (found.precision, found.compile, found.graphed) == (precision, how, device == "cuda")
+    asked = SettingsConfig(precision=Precision.bf16, compile=Compile.none)
+    found = accelerated(asked, torch.device(device))
+    assert (found.precision, found.compile, found.graphed) == (Precision.bf16, Compile.none, False)
+
+
+def test_a_cuda_graph_on_a_cpu_is_refused() -> None:
+    with pytest.raises(UserError, match="settings.compile=graph: CUDA graphs need a CUDA GPU"):
+        accelerated(SettingsConfig(compile=Compile.graph), torch.device("cpu"))
+
+
+def test_how_training_runs_is_said_in_words() -> None:
+    found = accelerated(SettingsConfig(compile=Compile.full), torch.device("cpu"))
+    assert str(found) == "on the CPU: fp32 matrix products, compiled steps"

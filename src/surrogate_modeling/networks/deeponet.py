@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig
 from surrogate_modeling.networks.base import Sizes, WindowNetwork
-from surrogate_modeling.networks.layers import Encoder, perceptron, sinusoidal_positions
+from surrogate_modeling.networks.layers import Encoder, lstm_outputs, perceptron, sinusoidal_positions
 
 
 class DeepONet(WindowNetwork):
@@ -82,7 +82,7 @@ class LstmTrunk(nn.Module):
 
     def forward(self, past: Tensor) -> Tensor:
         """(B, in_len, F) -> (B, out_len, D)."""
-        outputs = self.lstm(past)[0]
+        outputs = lstm_outputs(self.lstm, past)
         return 0.5 * (outputs[:, -self.out_len :] + outputs[:, -1:])
 
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as fn
+
+from surrogate_modeling.networks.kernels import triton_form
 
 # In units of the states. A trajectory that leaves it has run away; it stays there, finite, and carries no gradient.
 BOUND = 1000.0
@@ -58,6 +60,8 @@ def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -
         # Where 1 and 0.996 are neighbours: a slow state would forget, or never move.
         start, drive, hidden = start.float(), drive.float(), hidden.float()
     with torch.autocast(drive.device.type, enabled=False):
+        if (kernels := triton_form("recurrence_triton", drive)) is not None and kernels.fits(drive, hidden):
+            return cast(Tensor, kernels.run_states(start, drive, hidden, weights, BOUND))
         if drive.device.type != "cpu":
             return run_row_by_row(start, drive, hidden, weights)
         return _Recurrence.apply(start, drive, hidden, *weights)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from surrogate_modeling.config.models import LstmConfig
 from surrogate_modeling.networks.base import Sizes, WindowNetwork
+from surrogate_modeling.networks.layers import lstm_outputs
 
 
 class BaselineLstm(WindowNetwork):
@@ -30,6 +31,6 @@ class BaselineLstm(WindowNetwork):
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F), control (B, out_len, C) -> (B, out_len, P)."""
-        state = self.lstm(past)[1][0][-1]
+        state = lstm_outputs(self.lstm, past)[:, -1]
         rows = state[:, None].expand(-1, control.shape[1], -1)
         return self.head(torch.cat((rows, self.control_embedding(control)), dim=-1))

@@ -6,16 +6,14 @@ Shape letters: T rows (first axis), B batch, N states.
 from __future__ import annotations
 
 import math
-from importlib.util import find_spec
 from itertools import pairwise
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-# Triton comes with torch for CUDA on Linux only.
-_HAS_TRITON = find_spec("triton") is not None
+from surrogate_modeling.networks.kernels import triton_form
 
 
 def leaky_scan(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
@@ -40,17 +38,13 @@ def leaky_scan(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
 
 def _states(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
     if (kernels := _kernels(value)) is not None:
-        return kernels.scan(move, value, start)
+        return cast(Tensor, kernels.scan(move, value, start))
     return _scan(1.0 - move, move * value, start)
 
 
 def _kernels(value: Tensor) -> ModuleType | None:
-    """The Triton form, where there is one: on a CUDA GPU, in float32."""
-    if not value.is_cuda or value.dtype is not torch.float32 or not _HAS_TRITON:
-        return None
-    from surrogate_modeling.networks import scan_triton
-
-    return scan_triton
+    """The Triton form, which is of float32 only."""
+    return triton_form("scan_triton", value) if value.dtype is torch.float32 else None
 
 
 def _row_by_row(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
@@ -97,7 +91,7 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         move, value, start, states = ctx.saved_tensors
         if (kernels := _kernels(value)) is not None:
-            return kernels.scan_gradient(grad, move, value, start, states)
+            return cast(tuple[Tensor, Tensor, Tensor], kernels.scan_gradient(grad, move, value, start, states))
         later = torch.cat((1.0 - move[1:], torch.zeros_like(move[:1])))
         total = _scan(later, grad.clone(), torch.zeros_like(start), step=-1)
         departure = torch.empty_like(value)

@@ -6,13 +6,18 @@ Shape letters: B batch, T rows of a case, H = T - in_len predicted rows, C contr
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
 
 # Bounds the memory of a free run over thousands of cases: rows of all cases of one batch.
 ROWS_PER_BATCH = 400_000
+# Threads that fetch what a GPU predicted.
+COPIERS = 4
 
 
 def batches(order: list[int], lengths: list[int], most_rows: int) -> list[list[int]]:
@@ -25,15 +30,20 @@ def batches(order: list[int], lengths: list[int], most_rows: int) -> list[list[i
     return [batch for batch in found if batch]
 
 
-def held(rows: np.ndarray, length: int) -> np.ndarray:
-    """Rows (T, C) continued to ``length`` with the last one; what is predicted there is cut off."""
-    return np.concatenate((rows, np.repeat(rows[-1:], length - len(rows), axis=0)))
+def held(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """Rows (T, C) of each case, continued to ``length`` with the last one; what is predicted there is cut off."""
+    # One tensor, filled: for thousands of cases lists of arrays take longer than a free run on a GPU.
+    every = np.empty((len(rows), length, rows[0].shape[1]), rows[0].dtype)
+    for of_case, into in zip(rows, every, strict=True):
+        into[: len(of_case)] = of_case
+        into[len(of_case) :] = of_case[-1]
+    return every
 
 
 def run_batches(
     cases: Sequence[Case],
     in_len: int,
-    run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]],
+    run: Callable[[np.ndarray, np.ndarray], tuple[Tensor, ...]],
     most_rows: int = 0,
 ) -> list[tuple[np.ndarray, ...]]:
     """Free runs over cases of any lengths, many at once.
@@ -41,7 +51,7 @@ def run_batches(
     Args:
         cases: values (T, C + P) with all controls and at least the first in_len rows of the predicted columns.
         in_len: given rows.
-        run: initial (B, in_len, P) and controls (B, T, C) -> arrays (B, H, P).
+        run: initial (B, in_len, P) and controls (B, T, C) -> tensors (B, H, P).
         most_rows: of all cases of a batch together, where there is memory for more than ``ROWS_PER_BATCH``.
 
     Returns:
@@ -50,10 +60,30 @@ def run_batches(
     order = sorted(range(len(cases)), key=lambda i: len(cases[i].values))
     done: dict[int, tuple[np.ndarray, ...]] = {}
     for batch in batches(order, [len(case.values) for case in cases], max(most_rows, ROWS_PER_BATCH)):
-        longest = len(cases[batch[-1]].values)
-        driven = np.stack([held(cases[i].controls, longest) for i in batch])
+        driven = held([cases[i].controls for i in batch], len(cases[batch[-1]].values))
         initial = np.stack([cases[i].outputs[:in_len] for i in batch])
-        results = run(initial, driven)
+        results = [fetched(rows) for rows in run(initial, driven)]
         for place, i in enumerate(batch):
             done[i] = tuple(rows[place, : len(cases[i].values) - in_len] for rows in results)
     return [done[i] for i in range(len(cases))]
+
+
+def fetched(rows: Tensor) -> np.ndarray:
+    """Rows (B, H, P) as an array; from a GPU in several threads, because most of it is the system giving out memory."""
+    if not rows.is_cuda:
+        return rows.numpy()
+    # NumPy asks for large pages, torch does not.
+    every = np.empty(rows.shape, np.float64 if rows.dtype is torch.float64 else np.float32)
+    into = torch.from_numpy(every)
+    ready = torch.cuda.current_stream().record_event()
+
+    def copy(here: Tensor, there: Tensor) -> None:
+        stream = torch.cuda.Stream(here.device)
+        stream.wait_event(ready)
+        with torch.cuda.stream(stream):
+            there.copy_(here)
+
+    size = -(-len(rows) // COPIERS)
+    with ThreadPoolExecutor(COPIERS) as pool:
+        list(pool.map(copy, rows.split(size), into.split(size)))
+    return every

@@ -175,14 +175,7 @@ class Surrogate(nn.Module):
 
     def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
         """As :meth:`predict`: mean and standard deviation of the members' trajectories."""
-
-        def run(initial: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, ...]:
-            """Of one batch."""
-            with torch.no_grad():
-                both = self.free_run_spread(self._tensor(initial), self._tensor(controls))
-            return tuple(rows.cpu().numpy() for rows in both)
-
-        return [(mean, spread) for mean, spread in self._batched(cases, run)]
+        return [(mean, spread) for mean, spread in self._batched(cases, self.free_run_spread)]
 
     def position(self, case: Case) -> Position:
         """How far a case is from the training cases."""
@@ -201,9 +194,15 @@ class Surrogate(nn.Module):
         self.description = replace(self.description, products=regression.products)
 
     def _batched(
-        self, cases: Sequence[Case], run: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, ...]]
+        self, cases: Sequence[Case], work: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
     ) -> list[tuple[np.ndarray, ...]]:
         sizes = self.description.sizes
+
+        def run(initial: np.ndarray, controls: np.ndarray) -> tuple[Tensor, ...]:
+            """Of one batch."""
+            with torch.no_grad():
+                return work(self._tensor(initial), self._tensor(controls))
+
         most_rows = rows_at_once(self.device, sizes.controls + sizes.predicted)
         return run_batches(cases, sizes.in_len, run, most_rows)
 

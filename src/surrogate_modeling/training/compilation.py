@@ -22,6 +22,12 @@ class Acceleration:
     compile: Compile
     on_gpu: bool
 
+    def __str__(self) -> str:
+        steps = {Compile.none: "steps as they are", Compile.graph: "steps captured as CUDA graphs"}
+        full = "compiled steps" + (" captured as CUDA graphs" if self.on_gpu else "")
+        device = torch.cuda.get_device_name() if self.on_gpu else "the CPU"
+        return f"on {device}: {self.precision} matrix products, {steps.get(self.compile, full)}"
+
     @property
     def graphed(self) -> bool:
         """Whether steps are captured as CUDA graphs."""

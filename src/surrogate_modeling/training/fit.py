@@ -69,7 +69,10 @@ class OutOfMemory(UserError):
 def _quieten_lightning() -> None:
     """Keep Lightning's advertisements and its own use of deprecated calls out of the user's log."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    logging.getLogger("pytorch_lightning.accelerators.cuda").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*", category=FutureWarning)
+    # A batch is one gather: there is nothing that workers could do.
+    warnings.filterwarnings("ignore", message=r".*does not have many workers.*")
 
 
 def seed_run(seed: int) -> None:
@@ -105,6 +108,7 @@ def fit(
     how = accelerated(settings, device)
     _quieten_lightning()
     use_precision(how.precision)
+    log.info("training %s", how)
     monitor = settings.monitor.value
     if (fitted := read_fit_result(folder)) is not None:
         load_best(surrogate, folder, device)
@@ -145,8 +149,12 @@ def fit(
         data.batches_per_block = BATCHES_PER_BLOCK
     else:
         module = SurrogateTraining(surrogate, settings, budget)
-    with out_of_memory_named(trainer):
-        trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    try:
+        with out_of_memory_named(trainer):
+            trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
+    finally:
+        # The precision is that of training: what the network then predicts is not rounded.
+        use_precision(Precision.fp32)
     least = start.kept_if_best(forwarding.least, folder) if start else forwarding.least
     fitted = FitResult(least, trainer.current_epoch, budget.time_elapsed())
     write_fit_result(folder, fitted)
