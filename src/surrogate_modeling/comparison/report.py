@@ -15,6 +15,7 @@ from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
 from surrogate_modeling.comparison.table import HEAD, main_table, markdown, results_csv, target_table
 from surrogate_modeling.config.commands import CompareConfig
+from surrogate_modeling.evaluation.figures import picture_or_warning
 
 log = logging.getLogger(__name__)
 NAMES = ("compare.md", "compare.csv", "compare.png")
@@ -55,7 +56,8 @@ class Report:
         text = self.markdown(rows, results)
         write_whole(self.output / "compare.md", f"# {self.title}\n\n{text}".encode(), durable=False)
         write_whole(self.output / "compare.csv", results_csv(results).encode(), durable=False)
-        write_whole(self.output / "compare.png", draw(rows), durable=False)
+        if (picture := picture_or_warning("compare.png", lambda: draw(rows))) is not None:
+            write_whole(self.output / "compare.png", picture, durable=False)
         if self.document:
             old = self.document.read_text(encoding="utf-8")
             write_whole(self.document, pasted(old, self.title, text).encode())

@@ -85,7 +85,7 @@ def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, con
     if scores:
         write_losses(output / "loss", scores)
         _write_errors(surrogate, scores, tally, output)
-    _say_end(tally, scores, table, output)
+    _log_summary(tally, scores, table, output)
     if tally.problems:
         used = f"; the other {tally.predicted} were predicted" if tally.predicted else ""
         raise file_refusal(config.cases, tally.problems, used, SHOWN_PROBLEMS)
@@ -112,12 +112,12 @@ def _predict_chunks(
             tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
             tally.predicted += len(cases)
             tally.diverged += [c.name for c, rows in zip(cases, predicted, strict=True) if not np.isfinite(rows).all()]
-            tally.shown = _tell_excursions(surrogate, cases, predicted, table, tally.shown)
+            tally.shown = _log_excursions(surrogate, cases, predicted, table, tally.shown)
             _write_chunk(surrogate, schedules, predicted, bands, output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
 
 
-def _tell_excursions(
+def _log_excursions(
     surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable, shown: int
 ) -> int:
     """Write every excursion to the table, and the first few on the screen; returns how many are there now."""
@@ -189,7 +189,7 @@ def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Pa
         )  # fmt: skip
 
 
-def _say_end(tally: Tally, scores: Scores | None, table: ExcursionTable, output: Path) -> None:
+def _log_summary(tally: Tally, scores: Scores | None, table: ExcursionTable, output: Path) -> None:
     if table.input_cases:
         log.warning(
             "the inputs of %d of %d schedules leave the range of the training cases; every column, time and amount "

@@ -11,7 +11,7 @@ import io
 import logging
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +49,15 @@ class Curve:
     band: tuple[np.ndarray, np.ndarray] | None = None
     level: float = 0.9
     outside: np.ndarray | None = None
+
+
+def picture_or_warning(name: str, draw: Callable[[], bytes]) -> bytes | None:
+    """What ``draw`` gives; a picture that cannot be drawn is a warning, because the run has its results."""
+    try:
+        return draw()
+    except Exception as error:  # whatever it is
+        log.warning("%s could not be drawn: %s", name, first_line(error))
+        return None
 
 
 def draw_figures(curves: Sequence[Curve], workers: int | None) -> Iterator[None]:

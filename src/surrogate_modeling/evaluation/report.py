@@ -22,7 +22,7 @@ from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text, printable
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, errors_csv
 from surrogate_modeling.evaluation.error_figure import draw_errors
-from surrogate_modeling.evaluation.figures import Curve, draw_figures
+from surrogate_modeling.evaluation.figures import Curve, draw_figures, picture_or_warning
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.band import LEVEL, Banded
 from surrogate_modeling.surrogate.training_range import Position
@@ -86,7 +86,9 @@ def write_figures(curves: Sequence[Curve], options: ReportOptions) -> None:
 def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
     """Write ``errors.png`` and ``errors.csv``: where the error comes from."""
     write_whole(folder / "errors.csv", errors_csv(analysis).encode(), durable=False)
-    write_whole(folder / "errors.png", draw_errors(analysis), durable=False)
+    picture = picture_or_warning("errors.png", lambda: draw_errors(analysis))
+    if picture is not None:
+        write_whole(folder / "errors.png", picture, durable=False)
 
 
 def write_predictions(
