@@ -162,3 +162,13 @@ def test_columns_that_never_move_are_predicted_where_they_are(still: slice) -> N
     assert predicted.isfinite().all()
     outputs = [k - 1 for k in range(1, 3) if still.start <= k < still.stop]
     assert (predicted[..., outputs] - 0.5).abs().max() < 0.01 if outputs else True
+
+
+@pytest.mark.parametrize("stable", [False, True])
+def test_the_start_has_a_gradient(stable: bool) -> None:
+    network, given = make(states=4, stable=stable, trained=False), windows()
+    network.initialise(given, given)
+    (network(given.past, given.control) - given.truth).square().mean().backward()
+    gradients = {name: parameter.grad for name, parameter in network.named_parameters()}
+    assert all(gradient is not None and gradient.isfinite().all() for gradient in gradients.values())
+    assert all(gradients[f"{part}.outer.weight"].abs().max() > 0 for part in ("moves", "reads", "starts"))

@@ -31,7 +31,7 @@ from surrogate_modeling.networks.recurrence import Weights, next_state, run_stat
 
 # Share of what a mode leaves of contraction that training may use up.
 USED_UP = 0.99
-TINY = 1e-12
+TINY = 1e-20
 
 
 class Correction(nn.Module):
@@ -153,9 +153,17 @@ def contracting(a: Tensor, linear: Tensor, inner: Tensor, outer: Tensor) -> Tens
         outer: W2 (N, H).
     """
     pairs = len(a) // 2
-    kept = torch.linalg.matrix_norm(a.view(pairs, 2, pairs, 2).diagonal(dim1=0, dim2=2).movedim(-1, 0), ord=2)
-    blocks = linear.view(pairs, 2, pairs, 2).square().sum(dim=(1, 3)).sqrt().sum(dim=1)
-    through = inner.view(-1, pairs, 2).square().sum(dim=2).sqrt().sum(dim=1)
-    moved = blocks + outer.view(pairs, 2, -1).square().sum(dim=1).sqrt() @ through
-    allowed = USED_UP * (1.0 - kept) / moved.clamp_min(TINY)
-    return allowed.clamp(max=1.0).repeat_interleave(2)[:, None]
+    own = a.view(pairs, 2, pairs, 2).diagonal(dim1=0, dim2=2)
+    # The larger singular value of a 2 x 2 matrix, in operations that every export knows.
+    squares, determinant = own.square().sum(dim=(0, 1)), own[0, 0] * own[1, 1] - own[0, 1] * own[1, 0]
+    kept = ((squares + (squares.square() - 4 * determinant.square()).clamp_min(0.0).sqrt()) / 2).sqrt()
+    blocks = _root(linear.view(pairs, 2, pairs, 2).square().sum(dim=(1, 3))).sum(dim=1)
+    through = _root(inner.view(-1, pairs, 2).square().sum(dim=2)).sum(dim=1)
+    moved = blocks + _root(outer.view(pairs, 2, -1).square().sum(dim=1)) @ through
+    allowed = USED_UP * (1.0 - kept) / moved
+    return allowed.clamp(max=1.0)[:, None].expand(-1, 2).reshape(-1, 1)
+
+
+def _root(squares: Tensor) -> Tensor:
+    """Never 0, where the root has no gradient and training starts."""
+    return (squares + TINY).sqrt()
