@@ -15,7 +15,7 @@ import torch
 from builders import disk, fill, grid_case
 
 from surrogate_modeling.cases.cache import load_entry, save_entry
-from surrogate_modeling.common.atomic_file import STALE_AFTER, NotWritten, append_whole, write_whole
+from surrogate_modeling.common.atomic_file import STALE_AFTER, NotWritten, append_atomic, write_atomic
 from surrogate_modeling.tracking.journal import append, drop_half_line, keep_reserve, release_reserve
 from surrogate_modeling.training.checkpoints import WholeFiles
 
@@ -41,20 +41,20 @@ def files_of_at_most(size: int) -> Iterator[None]:
 
 def test_a_full_disk_leaves_the_file_before(small_disk: Path) -> None:
     path = small_disk / "圧力.csv"
-    write_whole(path, b"good")
+    write_atomic(path, b"good")
     with pytest.raises(
         NotWritten, match=r"圧力.csv: No space left on device; 100,000 bytes are needed, [\d,]+ are free"
     ):
-        write_whole(path, b"x" * 100_000)
+        write_atomic(path, b"x" * 100_000)
     assert path.read_bytes() == b"good"
     assert list(small_disk.iterdir()) == [path]
 
 
 def test_a_write_cut_in_the_middle_leaves_the_file_before(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    write_whole(path, b"good")
+    write_atomic(path, b"good")
     with files_of_at_most(1000), pytest.raises(NotWritten, match=r"a.csv: File too large; 1,001 bytes are needed"):
-        write_whole(path, b"x" * 1001)
+        write_atomic(path, b"x" * 1001)
     assert path.read_bytes() == b"good"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -79,7 +79,7 @@ def test_a_case_that_does_not_fit_is_not_cached(small_disk: Path, caplog: pytest
 
 def test_parts_of_killed_processes_go_and_those_at_work_stay(tmp_path: Path) -> None:
     path = tmp_path / "deep" / ("長" * 80 + ".csv")
-    write_whole(path, b"one")
+    write_atomic(path, b"one")
     parts: list[str] = []
     replace = Path.replace
 
@@ -89,13 +89,13 @@ def test_parts_of_killed_processes_go_and_those_at_work_stay(tmp_path: Path) -> 
 
     Path.replace = killed  # type: ignore[method-assign, assignment]
     try:
-        write_whole(path, b"two")
-        write_whole(path, b"three")
+        write_atomic(path, b"two")
+        write_atomic(path, b"three")
     finally:
         Path.replace = replace  # type: ignore[method-assign]
     old, young = (path.parent / name for name in parts)
     os.utime(old, (0, old.stat().st_mtime - STALE_AFTER - 1))
-    script = f"from pathlib import Path; from surrogate_modeling.common.atomic_file import *; write_whole(Path({str(path)!r}), b'four')"
+    script = f"from pathlib import Path; from surrogate_modeling.common.atomic_file import *; write_atomic(Path({str(path)!r}), b'four')"
     subprocess.run([sys.executable, "-c", script], check=True)
     assert path.read_bytes() == b"four"
     assert not old.exists()
@@ -105,7 +105,7 @@ def test_parts_of_killed_processes_go_and_those_at_work_stay(tmp_path: Path) -> 
 def test_others_may_read_it_like_any_file(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_bytes(b"")
-    write_whole(tmp_path / "whole", b"")
+    write_atomic(tmp_path / "whole", b"")
     assert (tmp_path / "whole").stat().st_mode == plain.stat().st_mode
 
 
@@ -119,7 +119,7 @@ def test_a_folder_is_looked_through_once(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Path, "glob", counted)
     for number in range(5):
-        write_whole(tmp_path / "figure" / f"{number}.png", b"")
+        write_atomic(tmp_path / "figure" / f"{number}.png", b"")
     assert looked == [tmp_path / "figure"]
 
 
@@ -129,16 +129,16 @@ def test_the_disk_is_waited_for_only_where_it_matters(
 ) -> None:
     calls: list[int] = []
     monkeypatch.setattr(os, "fsync", calls.append)
-    write_whole(tmp_path / "a", b"", durable=durable)
+    write_atomic(tmp_path / "a", b"", durable=durable)
     assert len(calls) == flushed
 
 
 def test_a_line_that_does_not_fit_leaves_the_lines_before(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    append_whole(path, b"x" * 989 + b"\n")
+    append_atomic(path, b"x" * 989 + b"\n")
     with files_of_at_most(1000), pytest.raises(NotWritten, match=r"a.jsonl: File too large; 20 bytes are needed"):
-        append_whole(path, b"y" * 19 + b"\n")
-    append_whole(path, b"z\n")
+        append_atomic(path, b"y" * 19 + b"\n")
+    append_atomic(path, b"z\n")
     assert path.read_bytes() == b"x" * 989 + b"\nz\n"
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from surrogate_modeling.cases.grid import GridCase
 from surrogate_modeling.cases.sampling import SamplingLoss
-from surrogate_modeling.common.atomic_file import NotWritten, write_whole
+from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
 
 log = logging.getLogger(__name__)
 FORMAT = "case-cache-4"
@@ -97,6 +97,6 @@ def save_entry(path: Path, case: GridCase) -> None:
     parts = case.time.astype(np.float64), np.ascontiguousarray(case.values, np.float32), statistics
     content = json.dumps(header).encode() + b"\n" + b"".join(part.tobytes() for part in parts)
     try:
-        write_whole(path, _checksum(content) + content)
+        write_atomic(path, _checksum(content) + content)
     except NotWritten as error:
         log.warning("could not cache: %s; it will be read again next time", error)

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 
 
 def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values: np.ndarray) -> None:
@@ -40,4 +40,4 @@ def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values:
     content = io.BytesIO()
     content.write(head.getvalue().encode())
     pa_csv.write_csv(table, content, pa_csv.WriteOptions(include_header=False))
-    write_whole(path, content.getbuffer(), durable=False)
+    write_atomic(path, content.getbuffer(), durable=False)

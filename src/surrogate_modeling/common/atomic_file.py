@@ -24,7 +24,7 @@ class NotWritten(UserError):
     """A file could not be written; what was there before is intact."""
 
 
-def write_whole(path: Path, content: bytes | memoryview, durable: bool = True) -> None:
+def write_atomic(path: Path, content: bytes | memoryview, durable: bool = True) -> None:
     """Write a file whole or not at all, whoever else writes it at the same time.
 
     Args:
@@ -60,7 +60,7 @@ def write_whole(path: Path, content: bytes | memoryview, durable: bool = True) -
         raise
 
 
-def append_whole(path: Path, content: bytes) -> None:
+def append_atomic(path: Path, content: bytes) -> None:
     """Add a line to a file, whole or not at all; on the disk when this returns.
 
     Args:
@@ -68,7 +68,7 @@ def append_whole(path: Path, content: bytes) -> None:
         content: the line, its only line end last.
 
     Raises:
-        NotWritten: as :func:`write_whole`.
+        NotWritten: as :func:`write_atomic`.
     """
     left = memoryview(content)
     try:

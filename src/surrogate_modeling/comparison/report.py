@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.comparison.picture import draw
@@ -54,13 +54,13 @@ class Report:
             return "no training has come to an end"
         rows = make_rows(results)
         text = self.markdown(rows, results)
-        write_whole(self.output / "compare.md", f"# {self.title}\n\n{text}".encode(), durable=False)
-        write_whole(self.output / "compare.csv", results_csv(results).encode(), durable=False)
+        write_atomic(self.output / "compare.md", f"# {self.title}\n\n{text}".encode(), durable=False)
+        write_atomic(self.output / "compare.csv", results_csv(results).encode(), durable=False)
         if (picture := picture_or_warning("compare.png", lambda: draw(rows))) is not None:
-            write_whole(self.output / "compare.png", picture, durable=False)
+            write_atomic(self.output / "compare.png", picture, durable=False)
         if self.document:
             old = self.document.read_text(encoding="utf-8")
-            write_whole(self.document, pasted(old, self.title, text).encode())
+            write_atomic(self.document, pasted(old, self.title, text).encode())
         return aligned([list(HEAD), *main_table(rows)])
 
     def markdown(self, rows: Sequence[Row], results: Sequence[Result]) -> str:

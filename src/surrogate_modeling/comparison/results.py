@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 
 
 class Status(StrEnum):
@@ -60,7 +60,7 @@ class Result:
 
 def write_result(path: Path, result: Result) -> None:
     """Keep a result."""
-    write_whole(path, json.dumps(asdict(result), indent=1, ensure_ascii=False).encode())
+    write_atomic(path, json.dumps(asdict(result), indent=1, ensure_ascii=False).encode())
 
 
 def read_result(path: Path) -> Result | None:

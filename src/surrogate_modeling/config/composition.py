@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import (
@@ -93,7 +93,7 @@ def save_config(config: Config, folder: Path) -> None:
     groups = {group: {key: plain(value) for key, value in part.items()} for group, part in content.items()}
     (folder / ".hydra").mkdir(exist_ok=True)
     text = OmegaConf.to_yaml(OmegaConf.create({**groups, "resume": None}))
-    write_whole(folder / ".hydra" / "config.yaml", text.encode())
+    write_atomic(folder / ".hydra" / "config.yaml", text.encode())
 
 
 def _absolute(path: str) -> str:

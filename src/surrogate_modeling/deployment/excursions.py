@@ -16,7 +16,7 @@ from typing import Self
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import csv_text
 from surrogate_modeling.surrogate.training_range import Range
 
@@ -114,7 +114,7 @@ class ExcursionTable:
         return self
 
     def __exit__(self, *_: object) -> None:
-        write_whole(self._path, csv_text(self._lines).encode(), durable=False)
+        write_atomic(self._path, csv_text(self._lines).encode(), durable=False)
 
     @property
     def input_cases(self) -> set[str]:

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Form
 from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
@@ -69,7 +69,7 @@ def export_onnx(
     sessions = {key: _session(model) for key, model in models.items()}
     difference = largest_difference(surrogate, partial(run_onnx, surrogate, sessions), real, "the ONNX file")
     for key, model in models.items():
-        write_whole(paths[key], model)
+        write_atomic(paths[key], model)
     return list(paths.values()), difference
 
 

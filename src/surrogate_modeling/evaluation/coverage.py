@@ -13,7 +13,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.band import LEVEL, Banded
@@ -85,7 +85,7 @@ def write_coverage(path: Path, table: Coverage) -> None:
                 f"{inside.mean():.4f}", f"{inside[worst]:.4f}", table.cases[worst], f"{table.half_width[j]:.6g}",
             )
         )  # fmt: skip
-    write_whole(path, csv_text(lines).encode(), durable=False)
+    write_atomic(path, csv_text(lines).encode(), durable=False)
 
 
 def coverage(lower: np.ndarray, upper: np.ndarray, truth: np.ndarray) -> np.ndarray:

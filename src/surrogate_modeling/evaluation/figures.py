@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
 from surrogate_modeling.evaluation.thinning import thin_band, thin_curve
@@ -113,7 +113,7 @@ def draw_chunk(curves: Sequence[Curve], fonts: Sequence[str]) -> list[str]:
         except Exception as error:  # whatever it is, the run has its results
             failed.append(f"{curve.path}: {first_line(error)}")
             continue
-        write_whole(curve.path, picture, durable=False)
+        write_atomic(curve.path, picture, durable=False)
     return failed
 
 

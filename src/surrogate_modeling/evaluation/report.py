@@ -16,7 +16,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.writer import write_case
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.file_names import file_names
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text, printable
@@ -85,10 +85,10 @@ def write_figures(curves: Sequence[Curve], options: ReportOptions) -> None:
 
 def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
     """Write ``errors.png`` and ``errors.csv``: where the error comes from."""
-    write_whole(folder / "errors.csv", errors_csv(analysis).encode(), durable=False)
+    write_atomic(folder / "errors.csv", errors_csv(analysis).encode(), durable=False)
     picture = picture_or_warning("errors.png", lambda: draw_errors(analysis))
     if picture is not None:
-        write_whole(folder / "errors.png", picture, durable=False)
+        write_atomic(folder / "errors.png", picture, durable=False)
 
 
 def write_predictions(
@@ -153,7 +153,7 @@ def write_losses(folder: Path, scores: Scores) -> None:
             order = np.argsort(errors, kind="stable")
             head = ("case", f"{metric} [{scores.channels.units[name]}]")
             text = csv_text([head, *((scores.cases[i], f"{errors[i]:.6g}") for i in order)])
-            write_whole(folder / f"loss_{safe}_{metric}.csv", text.encode(), durable=False)
+            write_atomic(folder / f"loss_{safe}_{metric}.csv", text.encode(), durable=False)
 
 
 def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
@@ -200,4 +200,4 @@ def write_case_tables(folder: Path, scores: Scores) -> None:
         ]
         table = aligned([["column", "unit", "ADE", "FDE"], *lines], left=1)
         text = f"{printable(name)}: free run, error per predicted column\n{table}\n"
-        write_whole(folder / safe / "loss.txt", text.encode(), durable=False)
+        write_atomic(folder / safe / "loss.txt", text.encode(), durable=False)

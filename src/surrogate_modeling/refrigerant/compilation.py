@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numba
 import numba.core.config
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.paths import cache_folder
 
 # Typed loosely: numba fills this module from the environment.
@@ -75,7 +75,7 @@ def seal() -> None:
     if (folder / MANIFEST).exists():
         return
     sums = {str(path.relative_to(folder)): _digest(path) for path in _files(folder)}
-    write_whole(folder / MANIFEST, json.dumps(sums, indent=1).encode())
+    write_atomic(folder / MANIFEST, json.dumps(sums, indent=1).encode())
     for other in cache_folder().glob("compiled-*"):
         if other != folder and time.time() - other.stat().st_mtime > KEEP_DAYS * 86400:
             shutil.rmtree(other, ignore_errors=True)

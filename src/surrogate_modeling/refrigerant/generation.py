@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.refrigerant.plan import CasePlan, FailedCase, PlanError, case_name
 from surrogate_modeling.refrigerant.pool import run_workers
@@ -66,7 +66,7 @@ def _claim(folder: Path, plan: CasePlan) -> None:
             "choose another folder, or move these cases away"
         )
     else:
-        write_whole(path, json.dumps(plan.content(), indent=2).encode() + b"\n")
+        write_atomic(path, json.dumps(plan.content(), indent=2).encode() + b"\n")
     _record_families(folder, plan)
 
 
@@ -99,4 +99,4 @@ def _record_families(folder: Path, plan: CasePlan) -> None:
     lines = ["case,family"]
     for number in range(1, max(plan.cases, listed) + 1):
         lines.append(f"{case_name(number)},{family_of(number, plan.shares(), plan.seed)}")
-    write_whole(path, ("\n".join(lines) + "\n").encode())
+    write_atomic(path, ("\n".join(lines) + "\n").encode())

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.paths import cache_folder
 from surrogate_modeling.refrigerant.compilation import compiled
 
@@ -67,7 +67,7 @@ def load_tables(refrigerant: str) -> Tables:
         tables = build_tables(refrigerant)
         buffer = io.BytesIO()
         np.savez(buffer, **tables._asdict())
-        write_whole(path, buffer.getvalue())
+        write_atomic(path, buffer.getvalue())
     return tables
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.refrigerant.plan import CasePlan, case_name
 
 DIGITS = 7
@@ -56,7 +56,7 @@ def make_case(folder: Path, plan: CasePlan, number: int) -> dict[str, Any]:
         return {"reason": failure.reason, "state": failure.state}
     if not np.isfinite(table).all():
         return {"reason": "a column is not finite", "state": {}}
-    write_whole(folder / f"{case_name(number)}.csv", case_csv(table))
+    write_atomic(folder / f"{case_name(number)}.csv", case_csv(table))
     return {"reason": "", "state": {}}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import TrialState
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 
 log = logging.getLogger(__name__)
 # Trees of the importance need a few trials, or they fit noise.
@@ -73,7 +73,7 @@ def _save(path: Path, draw: Callable[[], Any]) -> Path | None:
         figure.set_size_inches(max(width, 8), max(height, 5))
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-        write_whole(path, buffer.getbuffer(), durable=False)
+        write_atomic(path, buffer.getbuffer(), durable=False)
     except Exception as error:
         # A picture that cannot be drawn must not cost the results of the search.
         log.warning("%s was not drawn: %s: %s", path.name, type(error).__name__, error)

@@ -12,7 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.search.space import Space, to_overrides
 
@@ -37,7 +37,7 @@ def write_table(path: Path, trials: Sequence[FrozenTrial], space: Space, objecti
                 trial.user_attrs.get("reason", ""),
             ]
         )
-    write_whole(path, csv_text(lines).encode(), durable=False)
+    write_atomic(path, csv_text(lines).encode(), durable=False)
 
 
 def best_table(best: Sequence[FrozenTrial], space: Space, objective: Sequence[str]) -> str:
@@ -108,4 +108,4 @@ def write_best(path: Path, composed: DictConfig, head: Sequence[str]) -> None:
         lines.append(OmegaConf.to_yaml(search_path))
     # Interpolations stay as they are: a resolved path of this machine would be of no use on another.
     body = OmegaConf.to_yaml(OmegaConf.create(task), resolve=False)
-    write_whole(path, ("\n".join(lines) + "\n" + body).encode())
+    write_atomic(path, ("\n".join(lines) + "\n" + body).encode())

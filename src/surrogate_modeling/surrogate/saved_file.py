@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description, make_network
@@ -49,7 +49,7 @@ def write_saved(path: Path, saved: SavedSurrogate, config: dict[str, Any]) -> No
         },
         buffer,
     )
-    write_whole(path, buffer.getbuffer())
+    write_atomic(path, buffer.getbuffer())
 
 
 def read_saved(path: str | Path) -> SavedSurrogate:

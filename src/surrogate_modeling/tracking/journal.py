@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 from filelock import FileLock, Timeout
 
-from surrogate_modeling.common.atomic_file import append_whole, write_whole
+from surrogate_modeling.common.atomic_file import append_atomic, write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.tracking.entries import LONGEST_LINE, Damaged, read_entry
 
@@ -37,7 +37,7 @@ def append(folder: Path, entry: dict[str, Any]) -> None:
     Raises:
         NotWritten: the journal is as it was.
     """
-    append_whole(folder / JOURNAL, (json.dumps(entry) + "\n").encode())
+    append_atomic(folder / JOURNAL, (json.dumps(entry) + "\n").encode())
 
 
 def set_aside(folder: Path, entry: dict[str, Any], reason: str) -> None:
@@ -46,7 +46,7 @@ def set_aside(folder: Path, entry: dict[str, Any], reason: str) -> None:
     Raises:
         NotWritten: disk full.
     """
-    append_whole(folder / REFUSED, (json.dumps({**entry, "reason": reason}, ensure_ascii=False) + "\n").encode())
+    append_atomic(folder / REFUSED, (json.dumps({**entry, "reason": reason}, ensure_ascii=False) + "\n").encode())
 
 
 def keep_reserve(folder: Path) -> None:
@@ -56,7 +56,7 @@ def keep_reserve(folder: Path) -> None:
         NotWritten: there is none; better now than in the middle of the run.
     """
     if not (folder / RESERVE).exists():
-        write_whole(folder / RESERVE, os.urandom(RESERVED_BYTES))
+        write_atomic(folder / RESERVE, os.urandom(RESERVED_BYTES))
 
 
 def release_reserve(folder: Path) -> bool:

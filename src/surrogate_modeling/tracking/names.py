@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 
 # Names that are recorded under another one, among a run's files.
 RENAMED = "metric_names.json"
@@ -63,7 +63,7 @@ class SafeNames:
         changed = {name: safe for name, safe in self._known.items() if safe != name}
         text = json.dumps(changed, ensure_ascii=False, indent=1)
         # A name may hold half a letter, from a file system that does not say its encoding.
-        write_whole(self.file, text.encode("utf-8", "surrogatepass"))
+        write_atomic(self.file, text.encode("utf-8", "surrogatepass"))
 
     def _told_apart(self, name: str) -> str:
         marked = _safe(name, marked=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.folders import remove_empty
 from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.tracking.journal import JOURNAL, is_sent
@@ -127,6 +127,6 @@ def end_interrupted(folder: Path, reason: str) -> None:
         {"op": "artifacts", "time": now},
         {"op": "finish", "time": now, "status": "KILLED"},
     ]
-    write_whole(journal, whole + end + b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
+    write_atomic(journal, whole + end + b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
     send_later([folder])
     clear_sent(folder)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.tracking.answers import Answer, answer_of
 from surrogate_modeling.tracking.database import artifact_root
@@ -84,7 +84,7 @@ class Sender:
                 self._keep(state)
 
     def _keep(self, state: State) -> None:
-        write_whole(self.folder / STATE, json.dumps(state).encode())
+        write_atomic(self.folder / STATE, json.dumps(state).encode())
 
     def _apply(self, batch: Batch, run_id: str | None) -> str:
         from mlflow.entities import Metric, Param, RunTag

@@ -16,7 +16,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import first_line
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class WholeFiles(TorchCheckpointIO):
         """
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
-        write_whole(Path(path), buffer.getbuffer())
+        write_atomic(Path(path), buffer.getbuffer())
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,12 @@ def write_best(folder: Path, weights: dict[str, Tensor]) -> None:
     """Keep these weights of a surrogate as the best ones."""
     buffer = io.BytesIO()
     torch.save({"state_dict": {f"{WEIGHTS_PREFIX}{name}": value for name, value in weights.items()}}, buffer)
-    write_whole(folder / BEST_FILE, buffer.getbuffer())
+    write_atomic(folder / BEST_FILE, buffer.getbuffer())
 
 
 def write_fit_result(folder: Path, fitted: FitResult) -> None:
     """Say that fitting is over, so that a run stopped later does not train another epoch."""
-    write_whole(folder / FIT_RESULT_FILE, json.dumps(asdict(fitted)).encode())
+    write_atomic(folder / FIT_RESULT_FILE, json.dumps(asdict(fitted)).encode())
 
 
 def read_fit_result(folder: Path) -> FitResult | None:

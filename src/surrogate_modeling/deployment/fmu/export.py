@@ -29,7 +29,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.common.atomic_file import write_whole
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
 from surrogate_modeling.deployment.fmu.description import initial_name, write_build_description, write_description
@@ -77,7 +77,7 @@ def export_fmu(
         content["sources/buildDescription.xml"] = write_build_description(name, main)
     part = path.with_name(f"{path.stem}.part.fmu")
     try:
-        write_whole(part, _zipped(content))
+        write_atomic(part, _zipped(content))
         difference = compare(surrogate, part, real)
         part.replace(path)
     finally:
