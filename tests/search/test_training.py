@@ -162,7 +162,7 @@ def test_trials_of_a_killed_worker_are_recorded_as_killed(tmp_path: Path) -> Non
         command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     try:
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 600
         while sum("val_loss" in path.read_text() for path in (tmp_path / "out").glob("*/tracking.jsonl")) < 2:
             assert time.monotonic() < deadline
             assert process.poll() is None
@@ -170,7 +170,7 @@ def test_trials_of_a_killed_worker_are_recorded_as_killed(tmp_path: Path) -> Non
         listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True)
         workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "LokyProcess" in line]
         os.kill(workers[-1], signal.SIGKILL)
-        output, errors = process.communicate(timeout=240)
+        output, errors = process.communicate(timeout=600)
     finally:
         process.kill()
     assert process.returncode == 2

@@ -50,7 +50,9 @@ def best_table(best: Sequence[FrozenTrial], space: Space, objective: Sequence[st
 
 
 def short(value: Any) -> str:
-    """A parameter for people."""
+    """A parameter for people, as it would be typed."""
+    if value is None:
+        return "null"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

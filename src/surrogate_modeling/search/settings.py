@@ -93,16 +93,15 @@ def read_settings(config: DictConfig) -> SearchSettings:
 
 
 def _check_keys(given: DictConfig) -> None:
-    known = [field.name for field in fields(SearchSettings) if field.name != "directions"]
-    known += ["_target_", "_recursive_", "direction", "trial", "parent_run"]
+    shown = [*(field.name for field in fields(SearchSettings) if field.name != "directions"), "direction"]
+    known = [*shown, "_target_", "_recursive_", "trial", "parent_run"]
     for key in map(str, given):
         if key in OF_PLUGIN and given[key] is not None:
             refuse(key, given[key], OF_PLUGIN[key])
         if key not in known and key not in OF_PLUGIN:
-            close = difflib.get_close_matches(key, known, n=1)
+            close = difflib.get_close_matches(key, shown, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            shown = ", ".join(name for name in known if not name.startswith("_"))
-            raise UserError(f"hydra.sweeper.{key}: no such key; {hint}known: {shown}")
+            raise UserError(f"hydra.sweeper.{key}: no such key; {hint}known: {', '.join(shown)}")
 
 
 def as_names(given: Any) -> tuple[str, ...]:
