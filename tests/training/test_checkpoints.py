@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training.test_fit import make, settings
+from lag import make, settings
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.settings import Monitor, Schedule, SettingsConfig

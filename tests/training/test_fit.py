@@ -1,140 +1,19 @@
-"""The training step against hand arithmetic, and whole fits on a plant whose law is known."""
+"""Whole fits on a plant whose law is known."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lag import lag_case, make, settings
 
-from surrogate_modeling.cases.case import Case
-from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import TrainingDiverged
-from surrogate_modeling.config.models import DonConfig
-from surrogate_modeling.config.settings import Criterion, Monitor, Schedule, SettingsConfig
-from surrogate_modeling.networks.base import Batch, Sizes, WindowNetwork
-from surrogate_modeling.surrogate.description import Description
-from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.config.settings import Monitor
+from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.training.callbacks import TimeBudget
-from surrogate_modeling.training.fit import OutOfMemory, fit, seed_run
-from surrogate_modeling.training.module import SurrogateTraining, rate_factor
+from surrogate_modeling.training.fit import OutOfMemory, fit
+from surrogate_modeling.training.module import SurrogateTraining
 from surrogate_modeling.training.windows import WindowData, WindowDataset
-
-CHANNELS = Channels(("u",), ("x", "y"), ("y",), {"u": "-", "x": "-", "y": "-"})
-
-
-def lag_case(rows: int, seed: int) -> Case:
-    """x follows u with a first-order lag; y = 2 x + 1."""
-    rng = np.random.default_rng(seed)
-    u = np.repeat(rng.uniform(-1, 1, rows // 8 + 1), 8)[:rows]
-    x = np.zeros(rows)
-    for t in range(1, rows):
-        x[t] = 0.8 * x[t - 1] + 0.2 * u[t]
-    return Case(
-        f"case{seed}", np.arange(rows, dtype=float), np.stack([u, x, 2 * x + 1], axis=1).astype(np.float32), CHANNELS
-    )
-
-
-def make(settings: SettingsConfig, seed: int = 0) -> tuple[Surrogate, WindowData, list[Case]]:
-    seed_run(seed)
-    cases = [lag_case(60, i) for i in range(6)]
-    model = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
-    surrogate = Surrogate(Description(model, CHANNELS, settings.in_len, settings.out_len, 1.0))
-    surrogate.scaling.fit([case.values for case in cases[:4]])
-    sets = [WindowDataset(c, surrogate.scaling, settings.in_len, settings.loss_rows) for c in (cases[:4], cases[4:])]
-    return surrogate, WindowData(*sets, settings), cases[4:]
-
-
-def settings(**changes: object) -> SettingsConfig:
-    plain = dict(in_len=4, epochs=3, batch_size=32, progress_bar=False, lr=0.01)
-    return SettingsConfig(**{**plain, **changes})  # type: ignore[arg-type]
-
-
-@pytest.mark.filterwarnings("ignore:You are trying to `self.log")
-@pytest.mark.parametrize(
-    ("criterion", "of"),
-    [
-        (Criterion.mse, lambda e: e**2),
-        (Criterion.l1, np.abs),
-        (Criterion.smoothl1, lambda e: np.where(np.abs(e) < 1, e**2 / 2, np.abs(e) - 0.5)),
-    ],
-)
-def test_loss_is_the_mean_of_the_criterion_over_batch_rows_and_columns(criterion: Criterion, of: object) -> None:
-    recipe = settings(criterion=criterion, out_len=2)
-    surrogate, data, _ = make(recipe)
-    batch = data.training.__getitems__([0, 5, 9])
-    module = SurrogateTraining(surrogate, recipe)
-    loss = module.training_step(batch, 0).item()
-    error = (surrogate.network.free_run(batch.past, batch.control) - batch.truth).detach().numpy().astype(np.float64)
-    assert loss == pytest.approx(float(of(error).mean()), rel=1e-5)  # type: ignore[operator]
-
-
-class Tripling(WindowNetwork):
-    """Each row is three times the last one."""
-
-    def __init__(self) -> None:
-        super().__init__(Sizes(controls=1, predicted=2, in_len=5, out_len=1, fed_back=2))
-        self.gain = torch.nn.Parameter(torch.tensor(3.0))
-
-    def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
-        return self.gain * past[:, -1:, control.shape[-1] :]
-
-
-def test_rows_are_fed_back_up_to_a_bound() -> None:
-    past, control = torch.tensor([[[0.0, 1.0, -0.5]]]), torch.zeros(1, 4, 1)
-    rows = Tripling().free_run(past, control, bound=2.0)
-    assert rows[0].tolist() == [[3.0, -1.5], [6.0, -4.5], [6.0, -6.0], [6.0, -6.0]]
-
-
-@pytest.mark.filterwarnings("ignore:You are trying to `self.log")
-def test_a_network_that_runs_away_has_a_finite_loss_and_gradient() -> None:
-    recipe = settings(horizon=300)
-    surrogate, data, _ = make(recipe)
-    surrogate.network = Tripling()
-    module = SurrogateTraining(surrogate, recipe)
-    batch = data.training.__getitems__([0, 3])
-    assert not torch.isfinite(surrogate.network.free_run(batch.past, batch.control)).all()
-    loss = module.training_step(batch, 0)
-    loss.backward()
-    gain = surrogate.network.gain
-    assert torch.isfinite(loss)
-    # Towards a smaller gain.
-    assert 0 < float(gain.grad) < float("inf")  # type: ignore[arg-type]
-
-
-@pytest.mark.filterwarnings("ignore:You are trying to `self.log")
-def test_missing_rows_and_byproducts_weigh_as_said() -> None:
-    recipe = settings(horizon=20, byproduct_weight=0.25)
-    surrogate, data, _ = make(recipe)
-    last = len(data.training) - 1
-    past, control, truth, weight = data.training.__getitems__([0, last])
-    # The last window has the half of the horizon that is left, 10 of 20 rows.
-    assert weight.sum(dim=1).tolist() == [20.0, 10.0]
-    error = ((surrogate.network.free_run(past, control) - truth) ** 2).detach().numpy()
-    by_hand = 0.0
-    for b, rows in ((0, 20), (1, 10)):
-        for t in range(rows):
-            # Weights 0.25 (x) and 1 (y), scaled to a mean of 1: 0.4 and 1.6.
-            by_hand += (0.4 * error[b, t, 0] + 1.6 * error[b, t, 1]) / 2
-    loss = SurrogateTraining(surrogate, recipe).training_step((past, control, truth, weight), 0)
-    assert loss.item() == pytest.approx(by_hand / 30, rel=1e-5)
-
-
-def test_learning_rate_course() -> None:
-    cosine = settings(lr_schedule=Schedule.cosine, warmup=0.1)
-    assert rate_factor(0, 100, cosine) == pytest.approx(0.1, rel=0.01)
-    assert rate_factor(50, 100, cosine) == pytest.approx(0.02 + 0.98 * 0.5)
-    assert rate_factor(100, 100, cosine) == pytest.approx(0.02)
-    assert rate_factor(77, 100, settings()) == 1.0
-
-
-def test_learning_rate_follows_the_time_where_time_ends_training() -> None:
-    cosine = settings(lr_schedule=Schedule.cosine, warmup=0.1)
-    # Half of the time is over after 10 of 100 steps: as far as after 50 steps without a limit.
-    assert rate_factor(10, 100, cosine, spent=0.5) == pytest.approx(0.02 + 0.98 * 0.5)
-    assert rate_factor(10, 100, cosine, spent=1.2) == pytest.approx(0.02)
-    # A quarter of the warm-up by time, a fifth by steps.
-    assert rate_factor(1, 100, settings(warmup=0.1), spent=0.025) == pytest.approx(0.25)
-    assert rate_factor(50, 100, cosine, spent=0.1) == pytest.approx(0.02 + 0.98 * 0.5)
 
 
 def test_training_ends_with_a_free_run_after_the_epoch_in_which_the_time_is_over(
@@ -164,16 +43,6 @@ def test_time_of_a_stopped_run_counts() -> None:
     after.load_state_dict(before.state_dict())
     assert after.share == pytest.approx(0.6)
     assert TimeBudget(None).share == 0.0
-
-
-def test_horizon_grows_over_the_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = settings(horizon=21, horizon_growth=4)
-    module = SurrogateTraining(make(recipe)[0], recipe)
-    seen = []
-    for epoch in range(6):
-        monkeypatch.setattr(SurrogateTraining, "current_epoch", epoch)
-        seen.append(module.horizon())
-    assert seen == [6, 11, 16, 21, 21, 21]
 
 
 def test_two_runs_of_one_seed_are_equal_bit_for_bit(tmp_path: Path) -> None:

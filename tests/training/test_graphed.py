@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
+from lag import CHANNELS, lag_case
 from networks.test_networks import small
-from training.test_fit import CHANNELS, lag_case
 
 from surrogate_modeling.config.settings import Compile, Device, Monitor, Precision, Schedule, SettingsConfig
 from surrogate_modeling.surrogate.description import Description

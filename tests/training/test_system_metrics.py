@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from training.test_fit import make, settings
+from lag import make, settings
 
 from surrogate_modeling.training.fit import fit
 from surrogate_modeling.training.system_metrics import gpu_memory, machine_memory, process_memory

@@ -109,57 +109,77 @@ def fit(
     _quieten_lightning()
     use_precision(how.precision)
     log.info("training %s", how)
-    monitor = settings.monitor.value
     if (fitted := read_fit_result(folder)) is not None:
         load_best(surrogate, folder, device)
         return fitted
-    budget = TimeBudget(settings.max_minutes)
-    # Free runs come before the averaged weights are taken out again.
-    every = settings.free_run_every
-    validated = [FreeRunValidation(surrogate, validation, every, budget)] if every else []
-
-    def is_measured() -> bool:
-        """Whether the monitored value is of this epoch; the validation loss always is."""
-        return settings.monitor is Monitor.val_loss or validated[0].measured
-
-    best, latest = checkpoints(folder, monitor, is_measured)
-    averaged = [AveragedWeights(settings.ema)] if settings.ema else []
-    system = SystemMetrics() if settings.system_metrics else None
-    forwarding = MetricForwarding(on_epoch, system)
-    callbacks = [
-        budget,
-        DivergenceGuard(),
-        *([system] if system else []),
-        *validated,
-        *averaged,
-        Patience(monitor, settings.patience, is_measured),
-        best,
-        latest,
-        forwarding,
-        EpochProgress(settings.progress_bar, budget),
-    ]
-    trainer = _make_trainer(settings, how, device, folder, callbacks)
+    watchers = _make_watchers(surrogate, validation, settings, folder, on_epoch)
+    trainer = _make_trainer(settings, how, device, folder, watchers.callbacks)
     resume_from = latest_checkpoint(folder)
     surrogate.to(device)
     start = _Start.of(surrogate, validation) if settings.monitor is Monitor.val_nADE and validation else None
     if how.full:
         compile_network(surrogate.network, device)
-    if how.graphed:
-        module: SurrogateTraining = GraphedTraining(surrogate, settings, how.precision, budget, *averaged)
-        data.batches_per_block = BATCHES_PER_BLOCK
-    else:
-        module = SurrogateTraining(surrogate, settings, budget)
+    module = _make_module(surrogate, data, settings, how, watchers)
     try:
         with out_of_memory_named(trainer):
             trainer.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
     finally:
         # The precision is that of training: what the network then predicts is not rounded.
         use_precision(Precision.fp32)
-    least = start.kept_if_best(forwarding.least, folder) if start else forwarding.least
-    fitted = FitResult(least, trainer.current_epoch, budget.time_elapsed())
+    least = watchers.metrics.least
+    least = start.kept_if_best(least, folder) if start else least
+    fitted = FitResult(least, trainer.current_epoch, watchers.budget.time_elapsed())
     write_fit_result(folder, fitted)
     load_best(surrogate, folder, device)
     return fitted
+
+
+@dataclass(frozen=True)
+class _Watchers:
+    """The callbacks of a fit in their order, and those among them that are asked later."""
+
+    callbacks: list[Callback]
+    budget: TimeBudget
+    averaged: list[AveragedWeights]
+    metrics: MetricForwarding
+
+
+def _make_watchers(
+    surrogate: Surrogate, validation: Sequence[Case], settings: SettingsConfig, folder: Path, on_epoch: OnEpoch
+) -> _Watchers:
+    monitor, every = settings.monitor.value, settings.free_run_every
+    budget = TimeBudget(settings.max_minutes)
+    free_runs = [FreeRunValidation(surrogate, validation, every, budget)] if every else []
+
+    def is_measured() -> bool:
+        """Whether the monitored value is of this epoch; the validation loss always is."""
+        return settings.monitor is Monitor.val_loss or free_runs[0].measured
+
+    averaged = [AveragedWeights(settings.ema)] if settings.ema else []
+    system = SystemMetrics() if settings.system_metrics else None
+    metrics = MetricForwarding(on_epoch, system)
+    callbacks = [
+        budget,
+        DivergenceGuard(),
+        *([system] if system else []),
+        # Free runs come before the averaged weights are taken out again.
+        *free_runs,
+        *averaged,
+        Patience(monitor, settings.patience, is_measured),
+        *checkpoints(folder, monitor, is_measured),
+        metrics,
+        EpochProgress(settings.progress_bar, budget),
+    ]
+    return _Watchers(callbacks, budget, averaged, metrics)
+
+
+def _make_module(
+    surrogate: Surrogate, data: WindowData, settings: SettingsConfig, how: Acceleration, watchers: _Watchers
+) -> SurrogateTraining:
+    if not how.graphed:
+        return SurrogateTraining(surrogate, settings, watchers.budget)
+    data.batches_per_block = BATCHES_PER_BLOCK
+    return GraphedTraining(surrogate, settings, how.precision, watchers.budget, *watchers.averaged)
 
 
 @dataclass(frozen=True)
