@@ -6,6 +6,7 @@ import torch
 from lag import make, settings
 
 from surrogate_modeling.config.settings import Criterion, Schedule
+from surrogate_modeling.networks.base import Sizes, WindowNetwork
 from surrogate_modeling.training.module import SurrogateTraining, rate_factor
 
 
