@@ -41,6 +41,10 @@ class Case:
         """Predicted columns of all rows (T, P)."""
         return self.truth(len(self.values))
 
+    def column(self, position: int) -> np.ndarray:
+        """One column of all rows (T,), in its unit; ``position`` counts the controls, then the predicted columns."""
+        return self.channels.physical(self.values[:, position : position + 1], position)[:, 0]
+
     def truth(self, rows: int) -> np.ndarray:
         """Predicted columns of the last rows (rows, P), which a free run is compared with."""
         controls = len(self.channels.controls)

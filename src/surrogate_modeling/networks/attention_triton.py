@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-MOST_TOKENS = 32
+MAX_TOKENS = 32
 HEAD_SIZES = (16, 32, 64, 128)
 
 
@@ -78,8 +78,8 @@ def _backward(  # type: ignore[no-untyped-def]
 
 
 def fits(query: Tensor, key_value: Tensor, heads: int) -> bool:
-    """Whether the kernels are made for these sizes."""
-    return key_value.shape[1] <= MOST_TOKENS and query.shape[2] // heads in HEAD_SIZES
+    """Whether the kernels support these sizes."""
+    return key_value.shape[1] <= MAX_TOKENS and query.shape[2] // heads in HEAD_SIZES
 
 
 def attend(query: Tensor, key_value: Tensor, heads: int) -> Tensor:
@@ -97,10 +97,11 @@ def attend(query: Tensor, key_value: Tensor, heads: int) -> Tensor:
 
 
 class _Attention(torch.autograd.Function):
-    """The weights are computed again for the gradient: they cost less than reading them."""
+    """Attention as an autograd function; backward computes the weights again, which costs less than reading them."""
 
     @staticmethod
     def forward(ctx: Any, query: Tensor, key_value: Tensor, heads: int) -> Tensor:
+        """Attention output, of the shape of query; arguments as in :func:`attend`."""
         query, key_value = query.contiguous(), key_value.contiguous()
         ctx.save_for_backward(query, key_value)
         ctx.heads = heads
@@ -111,6 +112,7 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Gradients of query and key_value."""
         query, key_value = ctx.saved_tensors
         for_query, for_key_value = torch.empty_like(query), torch.empty_like(key_value)
         plan, sizes = _plan(query, key_value, ctx.heads)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.networks.base import Batch
-from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, fit_linear, in_modes
+from surrogate_modeling.networks.linear_fit import fit_linear
+from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, in_modes
 
 # Windows shorter than this say too little of a free run.
 LEAST_ROWS = 32

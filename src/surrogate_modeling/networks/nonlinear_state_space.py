@@ -1,7 +1,7 @@
 """Nonlinear state space that starts at the best linear model of the training cases.
 
 x[t+1] = A x[t] + B u[t] + f(x[t], u[t]), y[t] = C x[t] + D u[t] + g(x[t], u[t]), and the past window sets x[0]. A, B, C
-and D are fitted in free run before training (:mod:`linear_state_space`); f and g are networks of one hidden layer,
+and D are fitted in free run before training (:mod:`linear_fit`); f and g are networks of one hidden layer,
 which sees the controls both as they are and through a hidden layer of their own, and whose last layer starts at zero.
 What training adds to the linear model is a correction beside it, so that weight decay pulls back to the linear model,
 and validation, which also sees the start, keeps it where a nonlinear one only overfits.

@@ -39,7 +39,7 @@ def next_state(state: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -
 
 
 def run_row_by_row(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
-    """As :func:`run_states`, a step of plain operations for each row."""
+    """All states as in :func:`run_states`, computed row by row with plain operations of torch."""
     states = [start]
     for t in range(len(drive)):
         states.append(next_state(states[-1], drive[t], hidden[t], weights))
@@ -48,7 +48,7 @@ def run_row_by_row(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weight
 
 @torch.compiler.disable
 def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
-    """All states (T + 1, B, N), the start first.
+    """Run the recurrence over all rows: states (T + 1, B, N), the start first.
 
     Args:
         start: (B, N).
@@ -68,10 +68,11 @@ def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -
 
 
 class _Recurrence(torch.autograd.Function):
-    """The batch comes last inside: (T, N, B)."""
+    """The recurrence as an autograd function for CPUs; inside, the batch comes last: (T, N, B)."""
 
     @staticmethod
     def forward(ctx: Any, start: Tensor, drive: Tensor, hidden: Tensor, *weights: Tensor) -> Tensor:
+        """All states (T + 1, B, N); arguments as in :func:`run_states`."""
         states = drive.new_empty(len(drive) + 1, drive.shape[2], drive.shape[1])
         states[0] = start.T
         activated = hidden.transpose(1, 2).clone(memory_format=torch.contiguous_format)
@@ -82,6 +83,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        """Gradients of the inputs of :meth:`forward`."""
         states, activated, linear, inner, outer = ctx.saved_tensors
         grad = grads[0].transpose(1, 2).clone(memory_format=torch.contiguous_format)
         grad_hidden = torch.empty_like(activated)

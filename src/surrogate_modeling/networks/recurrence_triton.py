@@ -1,4 +1,4 @@
-"""The states of :mod:`~surrogate_modeling.networks.recurrence` and their gradient as Triton kernels, for CUDA GPUs.
+"""Triton kernels for the recurrence of :mod:`~surrogate_modeling.networks.recurrence` and its gradient (CUDA GPUs).
 
 Row by row in operations of torch, a trajectory of 600 rows is thousands of small kernels. Here one kernel goes through
 all rows of sixteen cases, with the weights and the state in registers.
@@ -16,7 +16,8 @@ import triton.language as tl
 from torch import Tensor
 
 CASES = 16
-MOST_STATES, MOST_HIDDEN = 64, 128
+# Sizes whose weights fit the registers.
+MAX_STATES, MAX_HIDDEN_UNITS = 64, 128
 
 
 @triton.jit
@@ -75,35 +76,28 @@ def _backward(  # type: ignore[no-untyped-def]
 
 
 def fits(drive: Tensor, hidden: Tensor) -> bool:
-    """Whether the weights of these sizes fit the registers."""
-    return drive.dtype is torch.float32 and drive.shape[2] <= MOST_STATES and hidden.shape[2] <= MOST_HIDDEN
+    """Whether the kernels take inputs of these sizes: their weights must fit the registers."""
+    return drive.dtype is torch.float32 and drive.shape[2] <= MAX_STATES and hidden.shape[2] <= MAX_HIDDEN_UNITS
 
 
 def run_states(
     start: Tensor, drive: Tensor, hidden: Tensor, weights: tuple[Tensor, Tensor, Tensor], bound: float
 ) -> Tensor:
-    """As :func:`~surrogate_modeling.networks.recurrence.run_states`, float32 on a CUDA GPU; differentiable."""
-    states: Tensor = _Recurrence.apply(start, drive, hidden, *weights, bound)
+    """All states (T + 1, B, N) of the recurrence, float32 on a CUDA GPU; differentiable.
+
+    Arguments as in :func:`~surrogate_modeling.networks.recurrence.run_states`.
+    """
+    states: Tensor = _Recurrence.apply(bound, start, drive, hidden, *weights)
     return states
 
 
 class _Recurrence(torch.autograd.Function):
-    """The gradient runs backwards in time over the states that were kept."""
+    """The recurrence as an autograd function; its gradient runs backwards in time over the saved states."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        start: Tensor,
-        drive: Tensor,
-        hidden: Tensor,
-        linear: Tensor,
-        inner: Tensor,
-        outer: Tensor,
-        bound: float,
-    ) -> Tensor:
-        start, drive, hidden, linear, inner, outer = (
-            part.contiguous() for part in (start, drive, hidden, linear, inner, outer)
-        )
+    def forward(ctx: Any, bound: float, *inputs: Tensor) -> Tensor:
+        """States (T + 1, B, N) from start, drive, hidden, A, W1 and W2."""
+        start, drive, hidden, linear, inner, outer = (part.contiguous() for part in inputs)
         rows, batch, size = drive.shape
         states, activated = drive.new_empty(rows + 1, batch, size), torch.empty_like(hidden)
         sizes, tiles = _plan(drive, hidden)
@@ -115,6 +109,7 @@ class _Recurrence(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Gradients of the inputs of :meth:`forward`, none for ``bound``."""
         states, activated, linear, inner, outer = ctx.saved_tensors
         grad = grads[0].contiguous()
         of_start, of_drive, of_hidden = (
@@ -130,7 +125,7 @@ class _Recurrence(torch.autograd.Function):
         before = states[:-1].flatten(0, 1)
         moved, active = of_drive.flatten(0, 1), of_hidden.flatten(0, 1)
         of_weights = moved.T @ before, active.T @ before, moved.T @ activated.flatten(0, 1)
-        return of_start, of_drive, of_hidden, *of_weights, None
+        return None, of_start, of_drive, of_hidden, *of_weights
 
 
 def _plan(drive: Tensor, hidden: Tensor) -> tuple[tuple[int, int, int, int], dict[str, int]]:

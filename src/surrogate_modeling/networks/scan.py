@@ -1,4 +1,4 @@
-"""Leaky averages over time, exactly, without a step per row.
+"""Leaky (exponential) averages over time as a parallel scan, without a step per row.
 
 Shape letters: T rows (first axis), B batch, N states.
 """
@@ -79,16 +79,18 @@ def _scan(keep: Tensor, add: Tensor, start: Tensor, step: int = 1) -> Tensor:
 
 
 class _Scan(torch.autograd.Function):
-    """The gradient is a scan backwards in time, which costs less than differentiating the chunks."""
+    """The scan as an autograd function; its gradient is a scan backwards in time."""
 
     @staticmethod
     def forward(ctx: Any, move: Tensor, value: Tensor, start: Tensor) -> Tensor:
+        """States (T, B, N); arguments as in :func:`leaky_scan`."""
         states = _states(move, value, start)
         ctx.save_for_backward(move, value, start, states)
         return states
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Gradients of move, value and start."""
         move, value, start, states = ctx.saved_tensors
         if (kernels := _kernels(value)) is not None:
             return cast(tuple[Tensor, Tensor, Tensor], kernels.scan_gradient(grad, move, value, start, states))

@@ -1,4 +1,4 @@
-"""Make what is trained: a surrogate with fitted scaling, and the windows of its cases."""
+"""Set up training: a new surrogate with fitted scaling, and the windows of its cases."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger(__name__)
 
 
 def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surrogate:
-    """A fresh network with scaling fitted on the training cases; names the columns that are constant there.
+    """Make an untrained surrogate with scaling fitted on the training cases; warns of columns that are constant there.
 
     Raises:
-        UserError: no memory holds a network of these sizes.
+        UserError: a network of these sizes does not fit the memory.
     """
     settings = config.settings
     description = Description(
@@ -53,7 +53,7 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
 
 
 def fit_scaling(surrogate: Surrogate, split: CaseSplit) -> list[str]:
-    """Fit the scaling on the training cases; returns what to say of columns that are constant there."""
+    """Fit the scaling on the training cases; returns warnings about columns that are constant there."""
     constant = surrogate.scaling.fit(case.values for case in split.training)
     channels = surrogate.description.channels
     names = (*channels.controls, *channels.predicted)
@@ -66,7 +66,7 @@ def fit_scaling(surrogate: Surrogate, split: CaseSplit) -> list[str]:
         if not moves:
             still.append(repr(names[i]))
             continue
-        rows = channels.physical(moves[0].values[:, i : i + 1], i)
+        rows = moves[0].column(i)
         reached = " to ".join(dict.fromkeys(f"{float(edge):.6g}" for edge in (rows.min(), rows.max())))
         effect = "has no effect on what is predicted" if i < len(channels.controls) else "is predicted as that"
         messages.append(
@@ -81,7 +81,7 @@ def fit_scaling(surrogate: Surrogate, split: CaseSplit) -> list[str]:
 
 
 def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> WindowData:
-    """Training and validation windows in standardised units."""
+    """Training and validation windows of the cases, in standardised units."""
     settings, scaling = config.settings, surrogate.scaling
     rows = settings.loss_rows
     training = WindowDataset(split.training, scaling, settings.in_len, rows, table=split.table)

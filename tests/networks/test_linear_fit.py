@@ -5,7 +5,8 @@ import pytest
 from numpy.random import default_rng
 from scipy.signal import lfilter
 
-from surrogate_modeling.networks.linear_state_space import Trajectories, fit_linear, mean_error
+from surrogate_modeling.networks.linear_fit import fit_linear
+from surrogate_modeling.networks.linear_state_space import Trajectories, mean_error
 from surrogate_modeling.networks.subspace import poles
 
 IN_LEN, ROWS = 5, 200
