@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from exported import IN_LEN, make
+from exported import IN_LEN, SMALL, STACKED, make
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.surrogate import Surrogate
@@ -43,8 +43,9 @@ def changed(content: dict[str, Any], *keys: str, value: object) -> dict[str, Any
     return new
 
 
-def test_a_saved_surrogate_predicts_what_it_did(tmp_path: Path) -> None:
-    surrogate = make("ssm")
+@pytest.mark.parametrize("name", [*SMALL, *STACKED])
+def test_a_saved_surrogate_predicts_what_it_did(tmp_path: Path, name: str) -> None:
+    surrogate = make(name)
     surrogate.save(tmp_path / "a.pth")
     rng = np.random.default_rng(0)
     sizes = surrogate.description.sizes

@@ -136,9 +136,9 @@ def _spread_signals(controls: int, time_constants: int) -> Tensor:
         kept -= 1
     if not kept:
         return torch.arange(controls if _pairs(controls) <= MOST_PRODUCTS else 0)
-    # From the middle of even shares, so that one time constant is a medium one.
-    chosen = ((torch.arange(kept) + 0.5) * time_constants / kept).long()
-    return _signal_positions(controls, [0, *(1 + chosen).tolist()])
+    # From the middle of even shares, so that one time constant is a medium one. In integers of Python: a saved file is
+    # checked against a network on torch's meta device, whose tensors have no values.
+    return _signal_positions(controls, [0, *(1 + (2 * i + 1) * time_constants // (2 * kept) for i in range(kept))])
 
 
 def _signal_positions(controls: int, blocks: list[int]) -> Tensor:
