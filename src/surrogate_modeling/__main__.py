@@ -21,12 +21,12 @@ VERBS = {
     "send": "send runs to the tracking store that could not be reached",
     "dashboard": "open Optuna's dashboard on the searches",
 }
-# These verbs share a module, which is told the verb.
-IN_TRACKING = ("ui", "send")
+# Verbs of one module, which takes the verb as its first argument.
+TRACKING_VERBS = ("ui", "send")
 
 
 def main() -> None:
-    """Run the verb that is given."""
+    """Run the verb of the command line."""
     verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if verb in ("-h", "--help"):
         print("usage: surrogate <verb> [key=value ...]\n")
@@ -34,7 +34,7 @@ def main() -> None:
         return
     if verb not in VERBS:
         sys.exit(f"error: surrogate {verb}: no such verb; known: {', '.join(VERBS)}")
-    if verb in IN_TRACKING:
+    if verb in TRACKING_VERBS:
         sys.exit(import_module("surrogate_modeling.tracking.__main__").main(sys.argv[1:]))
     del sys.argv[1]
     module = "search.dashboard" if verb == "dashboard" else verb

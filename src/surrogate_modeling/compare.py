@@ -1,9 +1,9 @@
-"""Train every network with every recipe on one dataset, and put them beside the baselines in one table.
+"""Train every network with every recipe on one dataset, and compare them with the baselines in one table.
 
     pdm run compare dataset=csv dataset.path=<folder> dataset.controls=2 dataset.split=last
     pdm run compare models=[ssm,dot] recipes=[stable] seeds=[0,1,2] minutes=10
 
-Repeated, the command goes on where it was stopped. Heavy imports happen after the cases and
+The same command continues a comparison that was stopped. Heavy imports happen after the cases and
 every pair's configuration are checked.
 """
 
@@ -28,7 +28,7 @@ register_schemas()
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="compare")
 def main(composed: DictConfig) -> None:
-    """Train what is not trained yet, and write the table."""
+    """Train the pairs that are not trained yet, and write the table."""
     with refusals():
         refuse_several_processes()
         config = to_comparison(composed)

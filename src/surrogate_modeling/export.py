@@ -1,9 +1,9 @@
-"""Hand a trained surrogate to other tools.
+"""Export a trained surrogate as ONNX or as an FMU.
 
     pdm run python export.py format=onnx surrogate=<lit_model.pth, run id or models:/ URI> output=<file>
     pdm run python export.py format=fmu surrogate=...
 
-Whatever is written was first compared with the surrogate over whole free runs; the largest difference is printed.
+An export is compared with the surrogate over whole free runs before it is kept; the largest difference is printed.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ register_schemas()
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="export")
 def main(composed: DictConfig) -> None:
-    """Export, compare, write."""
+    """Load the surrogate and export it in the configured format."""
     with refusals():
         config: ExportConfig = to_use(composed)
         check_reference(config.surrogate)
@@ -56,7 +56,7 @@ def main(composed: DictConfig) -> None:
 
 
 def check_output(config: ExportConfig) -> Path:
-    """The file to write.
+    """Path of the file to write, checked.
 
     Raises:
         UserError: its ending is not that of the format, it exists, or its folder does not.

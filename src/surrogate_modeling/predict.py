@@ -1,4 +1,4 @@
-"""Run control schedules through a trained surrogate.
+"""Predict control schedules with a trained surrogate.
 
     pdm run python predict.py surrogate=<lit_model.pth, run id or models:/ URI> cases=<folder or file> output=<folder>
 
@@ -43,7 +43,7 @@ def main(composed: DictConfig) -> None:
 
 
 def prepare_output(config: PredictConfig) -> Path:
-    """Make the output folder.
+    """Check and make the output folder.
 
     Raises:
         UserError: it cannot be made, or holds an earlier prediction.
@@ -59,7 +59,7 @@ def prepare_output(config: PredictConfig) -> Path:
 
 
 def _remove_if_empty(output: Path) -> None:
-    """Nothing was predicted: leave no trace."""
+    """Remove the output folder if it holds no prediction."""
     with contextlib.suppress(OSError):
         (output / "csv").rmdir()
         (output / "range.csv").unlink(missing_ok=True)

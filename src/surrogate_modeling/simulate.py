@@ -25,7 +25,7 @@ register_schemas()
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="simulate")
 def main(composed: DictConfig) -> None:
-    """Make the missing cases, then check if asked."""
+    """Make the missing cases, or check the simulator with ``check=true``."""
     with refusals():
         config = to_simulation(composed)
         dataset = config.dataset
@@ -40,7 +40,7 @@ def main(composed: DictConfig) -> None:
 
 
 def check(dataset: RefrigerantConfig) -> None:
-    """Print every check's figure, over as many cases of such duration as the dataset asks for.
+    """Print every check of the simulator, over the number and duration of cases of the dataset.
 
     Raises:
         UserError: a check does not hold.

@@ -35,10 +35,10 @@ register_schemas()
 @hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="config")
 def main(composed: DictConfig) -> float | tuple[float, ...]:
     """Run one experiment; returns the objectives of its search, else the best validation loss."""
-    # A trial may run in a process that has not loaded this file.
+    # A trial may run in a process that has not imported this module.
     register_schemas()
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with refusals(), warnings_counted(), no_trace_of_a_refusal(folder):
+    with refusals(), warnings_counted(), removed_if_refused(folder):
         refuse_several_processes()
         config, changes = to_config(composed), dict[str, str]()
         check_store()
@@ -65,8 +65,8 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
 
 
 @contextmanager
-def no_trace_of_a_refusal(folder: Path) -> Iterator[None]:
-    """Remove the run's folder when the input was refused before anything was recorded: it holds no result."""
+def removed_if_refused(folder: Path) -> Iterator[None]:
+    """Remove the run's folder if the input is refused before anything was recorded."""
     try:
         yield
     except REFUSALS:

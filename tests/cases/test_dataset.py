@@ -27,11 +27,11 @@ def test_decimation_and_pattern(tmp_path: Path) -> None:
 
 
 def test_debug_reads_few_and_short_cases_but_never_less_than_a_window(tmp_path: Path) -> None:
-    write_cases(tmp_path, debug.CASES + 2, rows=debug.ROWS + 100)
+    write_cases(tmp_path, debug.MAX_CASES + 2, rows=debug.MAX_ROWS + 100)
     cases = load(tmp_path, "settings.is_debug=True").cases
-    assert [len(case.values) for case in cases] == [debug.ROWS] * debug.CASES
-    cases = load(tmp_path, "settings.is_debug=True", f"settings.in_len={debug.ROWS + 50}").cases
-    assert [len(case.values) for case in cases] == [debug.ROWS + 51] * debug.CASES
+    assert [len(case.values) for case in cases] == [debug.MAX_ROWS] * debug.MAX_CASES
+    cases = load(tmp_path, "settings.is_debug=True", f"settings.in_len={debug.MAX_ROWS + 50}").cases
+    assert [len(case.values) for case in cases] == [debug.MAX_ROWS + 51] * debug.MAX_CASES
 
 
 def test_groups(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What every room may use: errors, paths, atomic files, progress, the console. Imports nothing of ours, no torch."""
+"""Shared basics: errors, paths, atomic files, progress, the console. Imports no other room, no torch."""

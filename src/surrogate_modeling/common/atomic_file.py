@@ -1,4 +1,4 @@
-"""Files that are whole or absent: written beside their final name, then renamed; and lines that are whole or absent."""
+"""Atomic writes: a file is written under a temporary name, then renamed; a line is appended in full or not at all."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
 
-# A part this old [s] was left by a process that was killed; a younger one may still be written by another.
+# A temporary file this old [s] is left from a killed process; another process may still be writing a younger one.
 STALE_AFTER = 3600.0
-PART = f".{'[0-9a-f]' * 12}.*.part"
-FULL = {errno.ENOSPC, errno.EDQUOT}
+TEMPORARY_PATTERN = f".{'[0-9a-f]' * 12}.*.part"
+DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT}
 _cleaned: set[Path] = set()
 
 
 class NotWritten(UserError):
-    """A file could not be written; what was there before is intact."""
+    """A file could not be written; its former content is intact."""
 
 
 def write_atomic(path: Path, content: bytes | memoryview, durable: bool = True) -> None:
-    """Write a file whole or not at all, whoever else writes it at the same time.
+    """Write a file in full or not at all, also when several processes write it at the same time.
 
     Args:
         path: its folder is made where there is none.
         content: all of the file.
-        durable: whole after a power cut too, at the price of waiting for the disk; False for what no later run reads,
-            such as figures.
+        durable: wait until the content is on the disk, so that it survives a power cut; False for files that no later
+            run reads, such as figures.
 
     Raises:
         NotWritten: full disk, quota, permissions; with the path and the bytes needed and free.
     """
-    # Of the name only a digest: with more than that a long one would pass the file system's limit.
+    # A digest instead of the name: a longer prefix could exceed the file system's limit on file names.
     prefix = f".{hashlib.sha256(path.name.encode()).hexdigest()[:12]}."
     part: Path | None = None
     try:
@@ -49,23 +49,23 @@ def write_atomic(path: Path, content: bytes | memoryview, durable: bool = True) 
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        # mkstemp makes files private; what users share has the rights of any other file of theirs.
+        # mkstemp makes private files; the file gets the permissions of any other file of its user.
         part.chmod(0o666 & ~_umask())
         part.replace(path)
     except BaseException as error:
         if part is not None:
             part.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise NotWritten(_said(path, error, memoryview(content).nbytes)) from None
+            raise NotWritten(_message(path, error, memoryview(content).nbytes)) from None
         raise
 
 
 def append_atomic(path: Path, content: bytes) -> None:
-    """Add a line to a file, whole or not at all; on the disk when this returns.
+    """Append a line to a file in full or not at all; it is on the disk when this returns.
 
     Args:
         path: of the file.
-        content: the line, its only line end last.
+        content: one line, with its line end.
 
     Raises:
         NotWritten: as :func:`write_atomic`.
@@ -79,32 +79,32 @@ def append_atomic(path: Path, content: bytes) -> None:
                     left = left[file.write(left) :]
                 os.fsync(file.fileno())
             finally:
-                # A whole line may have been read by now.
+                # Only an incomplete line is removed: another process may have read a complete one.
                 if left:
                     file.truncate(before)
     except OSError as error:
-        raise NotWritten(_said(path, error, len(content))) from None
+        raise NotWritten(_message(path, error, len(content))) from None
 
 
 def full_disk(error: OSError, folder: Path) -> NotWritten | None:
-    """A full disk that was met elsewhere than here, said in one line; None for any other error.
+    """The one-line error for a full disk, from an error that was raised elsewhere; None for any other error.
 
     Args:
         error: as raised.
-        folder: that was written to, where the error does not say.
+        folder: named in the message if the error names no file.
     """
-    if error.errno not in FULL:
+    if error.errno not in DISK_FULL_ERRNOS:
         return None
     place = Path(str(error.filename)) if error.filename else folder
     return NotWritten(f"{place}: {error.strerror}; {_free(place)}")
 
 
 def _clean_once(folder: Path) -> None:
-    """Remove what killed processes left; once, because looking through a folder at each write is quadratic."""
+    """Remove the temporary files of killed processes, once per folder: a listing at each write would be quadratic."""
     if folder in _cleaned:
         return
     _cleaned.add(folder)
-    for left in folder.glob(PART):
+    for left in folder.glob(TEMPORARY_PATTERN):
         try:
             if time.time() - left.stat().st_mtime > STALE_AFTER:
                 left.unlink()
@@ -112,7 +112,7 @@ def _clean_once(folder: Path) -> None:
             continue
 
 
-def _said(path: Path, error: OSError, needed: int) -> str:
+def _message(path: Path, error: OSError, needed: int) -> str:
     reason = error.strerror or str(error)
     return f"{path}: {reason}; {needed:,} bytes are needed, {_free(path)}. What was there before is intact"
 

@@ -1,4 +1,4 @@
-"""What a cluster's environment says of this process."""
+"""Detect several processes started together by a cluster's launcher, from the environment."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 
 from surrogate_modeling.common.errors import UserError
 
-# Number of processes that were started together, by what starts them.
-COUNTS = {"SLURM_STEP_NUM_TASKS": "srun", "WORLD_SIZE": "torchrun", "OMPI_COMM_WORLD_SIZE": "mpirun"}
+# Environment variable that holds the number of processes started together -> the launcher that sets it.
+PROCESS_COUNT_VARIABLES = {"SLURM_STEP_NUM_TASKS": "srun", "WORLD_SIZE": "torchrun", "OMPI_COMM_WORLD_SIZE": "mpirun"}
 
 
 def refuse_several_processes() -> None:
-    """Training runs in one process; several would each train the same network and write the same record.
+    """Refuse several processes of one launcher: each would train the same network and write the same record.
 
     Raises:
         UserError: this is one of several processes that a launcher started together.
     """
-    for variable, launcher in COUNTS.items():
+    for variable, launcher in PROCESS_COUNT_VARIABLES.items():
         count = os.environ.get(variable, "1")
         if count.isdigit() and int(count) > 1:
             raise UserError(

@@ -1,4 +1,4 @@
-"""Log handlers of commands that hold many runs: what reaches the terminal, and what the log files."""
+"""Log handlers of commands that consist of many runs: which lines go to the terminal and which to log files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 LOG_FORMAT = "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
-# Making and reading the cases comes before the first training, and takes a while.
-OURS = ("surrogate_modeling.comparison", "surrogate_modeling.cases", "surrogate_modeling.refrigerant")
+# Loggers whose every line is shown: the comparison, and the making and reading of cases before the first training.
+TERMINAL_LOGGERS = ("surrogate_modeling.comparison", "surrogate_modeling.cases", "surrogate_modeling.refrigerant")
 
 
 @contextmanager
@@ -26,8 +26,8 @@ def logged(path: Path) -> Iterator[None]:
         handler.close()
 
 
-class FirstTime(logging.Filter):
-    """Lets a warning through once in this process: a warning about the cases holds for every trial.
+class OnceFilter(logging.Filter):
+    """Log filter that passes each warning once per process: a warning about the cases holds for every trial.
 
     Tracebacks are in the trial's log file; the search says in one line why a trial failed.
     """
@@ -35,7 +35,7 @@ class FirstTime(logging.Filter):
     seen: ClassVar[set[str]] = set()
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the message is new, and no traceback."""
+        """Whether the message was not logged before and has no traceback."""
         if record.exc_info:
             return False
         message = record.getMessage()
@@ -44,19 +44,19 @@ class FirstTime(logging.Filter):
         return new
 
 
-class _OurOwn(FirstTime):
-    """Passes the lines of the comparison, and of its runs the warnings, each once."""
+class _SummaryFilter(OnceFilter):
+    """Log filter that passes every line of the comparison, and each warning of its runs once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name.startswith(OURS):
+        if record.name.startswith(TERMINAL_LOGGERS):
             return True
         return record.levelno >= logging.WARNING and super().filter(record)
 
 
 @contextmanager
 def quiet_console() -> Iterator[None]:
-    """Keep the lines of single runs off the terminal; each run has them in its train.log."""
-    handlers, own = console_handlers(), _OurOwn()
+    """Hide the log lines of single runs on the terminal; each run has them in its train.log."""
+    handlers, own = console_handlers(), _SummaryFilter()
     for handler in handlers:
         handler.addFilter(own)
     try:
@@ -70,7 +70,7 @@ def quieten_console() -> None:
     """Show only warnings on the terminal, each once; trials have all lines in their log file."""
     for handler in console_handlers():
         handler.setLevel(logging.WARNING)
-        handler.addFilter(FirstTime())
+        handler.addFilter(OnceFilter())
 
 
 def console_handlers() -> list[logging.Handler]:

@@ -1,16 +1,16 @@
-"""Errors that a user can mend, shown as one message without a traceback."""
+"""Errors that a user can correct, shown as one message without a traceback."""
 
 from __future__ import annotations
 
 
 def first_line(error: BaseException) -> str:
-    """What a library says of an error is often pages long."""
+    """The first line of an error's message: messages of libraries are often pages long."""
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class UserError(Exception):
-    """Something the user can mend; the text is the whole message, and no traceback is shown."""
+    """An error that the user can correct; its text is the whole message, shown without a traceback."""
 
 
 class TrainingDiverged(UserError):
-    """The loss is no longer a number."""
+    """The training diverged: its loss is not a finite number."""

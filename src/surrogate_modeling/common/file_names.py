@@ -1,4 +1,4 @@
-"""File names from names that users gave: those of columns and cases may hold slashes, dots, spaces and any script."""
+"""Safe file names for columns and cases, whose own names may hold slashes, dots, spaces and any script."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import unicodedata
 from collections.abc import Iterable
 from itertools import count
 
-# To a tracking server a file's name is part of an address: # would end it, and %41 be read as A.
+# Characters that file systems forbid, or that change a tracking server's address: # ends it, and %41 is read as A.
 UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"/\\|?*#]|%(?=[0-9A-Fa-f]{2})')
-# Of devices, on Windows.
+# Names of devices on Windows.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
-LONGEST_BYTES = 80
+MAX_NAME_BYTES = 80
 
 
 def _encodable(name: str) -> str:
-    """The name, ``_`` for what the file system's encoding lacks (ASCII in the C locale)."""
+    """The name with ``_`` for characters that the file system's encoding lacks (ASCII in the C locale)."""
     try:
         os.fsencode(name)
     except UnicodeEncodeError:
@@ -26,7 +26,7 @@ def _encodable(name: str) -> str:
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:
-    """A name for the file system for each name: as written where that is safe, else with a short digest.
+    """File name of each name: the name itself where it is safe, else a changed one with a short digest.
 
     Two names never share a file, not even on a file system that ignores case; no result leaves its folder.
     """
@@ -34,14 +34,14 @@ def file_names(names: Iterable[str]) -> dict[str, str]:
     taken: set[str] = set()
     for name in names:
         safe = UNSAFE.sub("_", unicodedata.normalize("NFC", name)).strip(" .")
-        while len(safe.encode()) > LONGEST_BYTES:
+        while len(safe.encode()) > MAX_NAME_BYTES:
             safe = safe[:-1]
         if RESERVED.fullmatch(safe):
             safe = f"_{safe}"
         safe = _encodable(safe)
         if not safe or safe != name or safe.casefold() in taken:
             digest = hashlib.sha256(name.encode()).hexdigest()
-            # Eight digits do, unless somebody made a name that ends in the digest of another.
+            # Eight digits suffice, unless a name ends in the digest of another.
             choices = (f"{safe}~{digest[:8]}{f'-{n}' if n else ''}" for n in count())
             safe = next(choice for choice in choices if choice.casefold() not in taken)
         taken.add(safe.casefold())

@@ -1,4 +1,4 @@
-"""Folders that are removed once they are empty."""
+"""Remove empty folders."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def remove_empty(folder: Path, levels: int = 1) -> None:
-    """Remove a folder and those above it, up to the first that holds something.
+    """Remove a folder and its parents as far as they are empty.
 
     Args:
         folder: to begin with; it may be gone already.

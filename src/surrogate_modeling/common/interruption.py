@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's SIGTERM or SIGUSR1 as one exception, raised where it leaves no lock behind."""
+"""Turn Ctrl-C, SIGTERM and SIGUSR1 into ``KeyboardInterrupt``, raised only where no lock is held."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-# An exception raised by a signal handler just after one of these took a lock leaves it taken for good: a logging
-# handler's, a module's that is being imported, an event's. The thread that sends the record then waits for ever.
-LOCKING = ("logging", "importlib._bootstrap", "threading")
-# Their own waits give the lock away, and may take as long as a worker does.
-WAITING = frozenset({"wait", "wait_for", "join", "_wait_for_tstate_lock"})
-SECONDS_TO_NEXT_TRY = 0.01
+# Modules that take locks (log handlers, imports, events). An exception that a signal handler raises just after the lock
+# is taken leaves it locked for good, and the thread that sends the record would wait for ever.
+LOCKING_MODULES = ("logging", "importlib._bootstrap", "threading")
+# Functions of these modules that release the lock while they wait, as long as a worker may take.
+WAIT_FUNCTIONS = frozenset({"wait", "wait_for", "join", "_wait_for_tstate_lock"})
+RETRY_SECONDS = 0.01
 
 
 @contextmanager
 def terminated_as_interrupt() -> Iterator[None]:
-    """These signals raise ``KeyboardInterrupt`` in the main thread, so that an ended run is recorded.
+    """Raise ``KeyboardInterrupt`` in the main thread on these signals, so that the end of a run is recorded.
 
     Raises:
-        KeyboardInterrupt: one of them came.
+        KeyboardInterrupt: a signal was received.
     """
-    # A shell lets what it starts in the background ignore Ctrl-C: that stays so.
+    # A process that a shell starts in the background ignores Ctrl-C, and keeps ignoring it.
     stopping = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGUSR1"):  # what Slurm is told to send before a job's time is over
+    if hasattr(signal, "SIGUSR1"):  # sent by Slurm, if so configured, before a job's time limit
         stopping.append(signal.SIGUSR1)
     handlers = {n: interrupt for n in stopping if signal.getsignal(n) is not signal.SIG_IGN}
     if hasattr(signal, "SIGALRM"):
@@ -42,16 +42,16 @@ def terminated_as_interrupt() -> Iterator[None]:
 
 
 def interrupt(_number: int, frame: FrameType | None) -> None:
-    """Handler of a signal: raises now, or a moment later where a lock may be held now."""
+    """Signal handler: raise now, or a moment later where a lock may be held."""
     if hasattr(signal, "setitimer") and _may_hold_lock(frame):
-        signal.setitimer(signal.ITIMER_REAL, SECONDS_TO_NEXT_TRY)
+        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
         return
     raise KeyboardInterrupt
 
 
 def _may_hold_lock(frame: FrameType | None) -> bool:
     while frame is not None:
-        if frame.f_globals.get("__name__") in LOCKING and frame.f_code.co_name not in WAITING:
+        if frame.f_globals.get("__name__") in LOCKING_MODULES and frame.f_code.co_name not in WAIT_FUNCTIONS:
             return True
         frame = frame.f_back
     return False

@@ -1,4 +1,4 @@
-"""Memory that is free again, given back."""
+"""Return freed memory to the operating system."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def give_back_freed_memory() -> None:
-    """Return freed memory to the system: that of Arrow, which reads case files, and of the C library (glibc).
+    """Return memory freed by Arrow, which reads case files, and by the C library (glibc) to the operating system.
 
     The latter keeps what was freed below any block still in use: after scoring hundreds of cases that is half a
     gigabyte, which the processes that draw figures, or the next run of a comparison, could use.

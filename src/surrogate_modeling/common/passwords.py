@@ -1,11 +1,11 @@
-"""Text without the passwords that addresses in it carry."""
+"""Hide passwords in addresses (URLs)."""
 
 from __future__ import annotations
 
 import re
 
 HIDDEN = "***"
-# Up to the last @ before a blank or a quote: some drivers take passwords with / and @ as they are.
+# A password ends at the last @ before a blank or a quote: some drivers accept / and @ in it unescaped.
 IN_ADDRESS = re.compile(r"(?P<kept>[a-zA-Z][\w+.-]*://[^\s:/@'\"]*:)[^\s'\"]+@")
 IN_QUERY = re.compile(r"(?P<kept>[?&](?:\w*password|passwd|pwd|token)=)[^&\s'\"]+", re.IGNORECASE)
 
@@ -22,5 +22,5 @@ def without_passwords(text: str) -> str:
 
 
 def has_password(text: str) -> bool:
-    """Whether :func:`without_passwords` would hide something that is not hidden yet."""
+    """Whether a text holds a password that :func:`without_passwords` would hide."""
     return without_passwords(text) != text

@@ -1,4 +1,4 @@
-"""Places in the project and of the user, and names of files that several rooms share."""
+"""Paths of the project and the user's cache, and file names that several packages share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NAME = "surrogate_modeling"
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path:
-    """The user's folder for caches and locks: what can be made again, and what lives as long as a process.
+    """The user's folder for caches, which can be made again, and for lock files, which last as long as a process.
 
     It is the system's usual one (on Linux ``~/.cache``, moved by ``XDG_CACHE_HOME``), never in the project, which may
     be read-only or another user's. Where it cannot be written, as for a container's user without a home, a private
@@ -50,6 +50,6 @@ def _is_writable(folder: Path, mode: int = 0o777) -> bool:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether no other user can put files there: cached code is run."""
+    """Whether no other user can write to the folder: cached code in it is executed."""
     status = folder.lstat()
     return not hasattr(os, "getuid") or (status.st_uid == os.getuid() and not status.st_mode & 0o022)

@@ -1,4 +1,4 @@
-"""Progress of anything that takes a while: a bar on a terminal, a plain line every few seconds elsewhere."""
+"""Progress of long loops: a bar on a terminal, a log line every few seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
-# Is given the metrics of an epoch and its number after each epoch of a training; may raise to end it.
+# Called after each training epoch with its metrics and its number; may raise to end the training.
 OnEpoch = Callable[[dict[str, float], int], None]
 SECONDS_BETWEEN_LINES = 5.0
 
@@ -18,7 +18,7 @@ SECONDS_BETWEEN_LINES = 5.0
 def track(
     items: Iterable[Item], total: int, description: str, bar: bool = True, done: int = 0
 ) -> Generator[Item, None, None]:
-    """Pass items through and show how many of ``total`` are done, and the time left.
+    """Yield the items, and show how many of ``total`` are done and the time left.
 
     Args:
         items: what is worked on, in any order.
@@ -38,14 +38,14 @@ def track(
                 yield item
                 progress.advance(task)
         return
-    said = began = time.monotonic()
+    last_logged = began = time.monotonic()
     for finished, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
         if finished == 1:
-            # What came before was the start, not the work.
+            # The time to the first item is mostly start-up, so the estimate begins here.
             began = now
-        elif now - said > SECONDS_BETWEEN_LINES:
-            said = now
+        elif now - last_logged > SECONDS_BETWEEN_LINES:
+            last_logged = now
             left = (total - done - finished) * (now - began) / (finished - 1)
             log.info("%s: %d of %d, about %.0f s left", description, done + finished, total, left)

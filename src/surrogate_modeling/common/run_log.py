@@ -13,26 +13,26 @@ from contextlib import contextmanager
 from surrogate_modeling.common.passwords import without_passwords
 from surrogate_modeling.common.tables import printable_lines
 
-# Its warnings say where the record waits, which the last message of a run does too.
-NOT_COUNTED = "surrogate_modeling.tracking"
-MOST_LINES = 30
+# Its warnings name where an unsent record is kept, and so does the last message of a run.
+UNCOUNTED_LOGGER = "surrogate_modeling.tracking"
+MAX_SUMMARY_LINES = 30
 
 
 class Warnings(logging.Handler):
-    """Counts the warnings and errors that are logged, by their text."""
+    """Log handler that counts warnings and errors by their text."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.counts: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Count one."""
-        if not record.name.startswith(NOT_COUNTED):
+        """Count one record."""
+        if not record.name.startswith(UNCOUNTED_LOGGER):
             self.counts[record.getMessage()] += 1
 
     def summary(self) -> str:
-        """A line each, in the order in which they first came; empty where there was none."""
-        lines = [f"{count} x {message}" for message, count in list(self.counts.items())[:MOST_LINES]]
+        """One line per warning, in the order of their first occurrence; empty if there was none."""
+        lines = [f"{count} x {message}" for message, count in list(self.counts.items())[:MAX_SUMMARY_LINES]]
         if more := len(self.counts) - len(lines):
             lines.append(f"and {more} more, see above")
         return "\n".join(lines)
@@ -40,7 +40,7 @@ class Warnings(logging.Handler):
 
 @contextmanager
 def warnings_counted() -> Iterator[Warnings]:
-    """Count the warnings from here on; inside another such block, in the counts of that one."""
+    """Count the warnings within the block; a nested block counts into the outer one."""
     root = logging.getLogger()
     outer = next((handler for handler in root.handlers if isinstance(handler, Warnings)), None)
     if outer is not None:
@@ -55,7 +55,7 @@ def warnings_counted() -> Iterator[Warnings]:
 
 
 class SafeFormatter(logging.Formatter):
-    """Formats as another formatter does, but shows no password and obeys no terminal escape, in tracebacks too.
+    """Log formatter that wraps another one and hides passwords and terminal escapes, in tracebacks too.
 
     Args:
         usual: the formatter; None for the standard one.
@@ -71,9 +71,9 @@ class SafeFormatter(logging.Formatter):
 
 
 def make_logs_safe() -> None:
-    """Let the handlers of the root logger, as they are now, write any name of a column and no password.
+    """Make the current handlers of the root logger hide passwords and accept column names in any script.
 
-    What the terminal's encoding lacks is written as an escape; log files are UTF-8 whatever the locale.
+    Characters that the terminal's encoding lacks are written as escapes; log files are UTF-8 whatever the locale.
     """
     for handler in logging.getLogger().handlers:
         if not isinstance(handler.formatter, SafeFormatter):
@@ -87,7 +87,7 @@ def make_logs_safe() -> None:
 
 
 def report_full_disk_once() -> None:
-    """Let the log files of this process report a full disk in one line, not with a traceback for every line."""
+    """Report a full disk once per log file, in one line, instead of a traceback for every log line."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.FileHandler):
             handler.handleError = _ReportedOnce(handler)  # type: ignore[method-assign]

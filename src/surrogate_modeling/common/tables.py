@@ -1,4 +1,4 @@
-"""Tables as text: columns aligned for a terminal, and CSV."""
+"""Text tables: aligned columns for a terminal, and CSV."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 
-# What a spreadsheet takes for the start of a formula.
+# First characters of what a spreadsheet reads as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def aligned(rows: Iterable[Sequence[str]], left: int | None = None) -> str:
-    """Rows of cells as lines of text, columns two spaces apart.
+    """Format rows of cells as aligned lines of text, columns two spaces apart.
 
     Args:
         rows: the head first; all of one length.
@@ -31,17 +31,17 @@ def aligned(rows: Iterable[Sequence[str]], left: int | None = None) -> str:
 
 
 def printable(text: str) -> str:
-    """A text with line ends, terminal escapes and marks of writing direction shown as ``\\x1b``, not obeyed."""
+    """Escape line ends, terminal escapes and marks of writing direction in a text, as in ``\\x1b``."""
     return "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
 
 
 def printable_lines(text: str) -> str:
-    """The same of a text of several lines, whose line ends stay."""
+    """Escape a text of several lines as :func:`printable` does, but keep its line ends."""
     return "\n".join(line if line.isprintable() else printable(line) for line in text.split("\n"))
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
-    """Rows as CSV, lines ended by a line feed; texts that a spreadsheet would take for a formula begin with ``'``."""
+    """Format rows as CSV with line feeds; texts that a spreadsheet would read as a formula are prefixed with ``'``."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(_no_formula, row) for row in rows)
     return text.getvalue()

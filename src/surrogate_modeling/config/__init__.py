@@ -1,1 +1,1 @@
-"""The configuration: one dataclass per YAML group, composition by Hydra, and refusals in one line."""
+"""The configuration: one dataclass per YAML group, composition by Hydra, and one-line error messages."""

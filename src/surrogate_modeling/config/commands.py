@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from surrogate_modeling.config.models import ModelConfig
     from surrogate_modeling.config.settings import SettingsConfig
 else:
-    # OmegaConf 2.3 fails on the unions (int | float) of a dataclass within a typed field. It is shown Any here; which
-    # class a group has is checked when it is composed.
+    # OmegaConf 2.3 fails on the unions (int | float) of a dataclass within a typed field. It sees Any here; the
+    # class of each group is checked when it is composed.
     DatasetConfig = RefrigerantConfig = ModelConfig = SettingsConfig = Any
 
 
 class Format(Enum):
-    """Kinds of files another tool can run."""
+    """File formats of an export."""
 
     onnx = "onnx"
     fmu = "fmu"
 
 
-# Of the FMUs that can be written.
+# Versions of the FMI standard that an FMU can be written for.
 FMI_VERSIONS = (2.0, 3.0)
 
 
@@ -40,7 +40,7 @@ class Form(Enum):
 
 @dataclass
 class UseConfig(Checked):
-    """What every such command has; its keys stand at the top, in no group."""
+    """Configuration of the commands that load a surrogate; its keys are at the top level, in no group."""
 
     surrogate: str = MISSING
 
@@ -50,7 +50,7 @@ class UseConfig(Checked):
 
 @dataclass
 class PredictConfig(UseConfig):
-    """See ``hydra/predict.yaml``."""
+    """Configuration of ``predict``: cases, output folder, figures; ``hydra/predict.yaml`` explains each key."""
 
     cases: str = MISSING
     output: str = MISSING
@@ -64,7 +64,7 @@ class PredictConfig(UseConfig):
 
 @dataclass
 class ExportConfig(UseConfig):
-    """See ``hydra/export.yaml``."""
+    """Configuration of ``export``: format, output file, cases to compare; ``hydra/export.yaml`` explains each key."""
 
     format: Format = MISSING
     form: Form = Form.step
@@ -78,11 +78,11 @@ class ExportConfig(UseConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.fmi_version not in FMI_VERSIONS:
-            self.refuse("fmi_version", f"must be {' or '.join(map(str, FMI_VERSIONS))}")
+            self.reject("fmi_version", f"must be {' or '.join(map(str, FMI_VERSIONS))}")
         if self.format is Format.fmu and self.form is Form.trajectory:
-            self.refuse("form", "only for format=onnx; an FMU goes step by step")
+            self.reject("form", "only for format=onnx; an FMU goes step by step")
         if self.format is Format.onnx and self.fmi_version != FMI_VERSIONS[0]:
-            self.refuse("fmi_version", "only for format=fmu")
+            self.reject("fmi_version", "only for format=fmu")
 
 
 @dataclass
@@ -93,11 +93,11 @@ class Config:
     model: ModelConfig = MISSING
     settings: SettingsConfig = MISSING
     resume: str | None = None
-    # What the run returns to a sweeper that has no hydra.sweeper.objective of its own: one name or a list of them.
+    # Objectives returned to a sweeper that has no hydra.sweeper.objective of its own: one name or a list of names.
     objective: Any = None
 
     def flat(self) -> dict[str, Any]:
-        """Every value as ``group.key -> value``, plain values only, for the record of a run."""
+        """All keys as a flat ``group.key -> value`` dictionary of plain values, for the record of a run."""
         groups = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
         flat = {f"{group}.{key}": plain(value) for group, part in groups.items() for key, value in asdict(part).items()}
         return {**flat, "resume": self.resume}
@@ -105,7 +105,7 @@ class Config:
 
 @dataclass
 class SimulateConfig:
-    """What ``simulate.py`` can be told."""
+    """Configuration of ``simulate``: the simulated dataset, and whether to check the simulator instead."""
 
     dataset: RefrigerantConfig = MISSING
     check: bool = False
@@ -113,7 +113,7 @@ class SimulateConfig:
 
 @dataclass
 class CompareConfig(Checked):
-    """What ``compare.py`` can be told; see ``hydra/compare.yaml``."""
+    """Configuration of ``compare``: networks, recipes and seeds; ``hydra/compare.yaml`` explains each key."""
 
     dataset: DatasetConfig = MISSING
     settings: SettingsConfig = MISSING
@@ -132,6 +132,6 @@ class CompareConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.seeds:
-            self.refuse("seeds", "must not be empty")
+            self.reject("seeds", "must not be empty")
         if not self.pairs and not (self.models and self.recipes):
             raise UserError("nothing to compare: give models=[...] and recipes=[...], or pairs=[...]")

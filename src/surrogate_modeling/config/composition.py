@@ -1,4 +1,4 @@
-"""The YAML groups under ``hydra/`` -> one checked :class:`~surrogate_modeling.config.commands.Config`."""
+"""Turn the configuration that Hydra composes from ``hydra/`` into checked dataclasses; save and load that of a run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from surrogate_modeling.config.settings import SettingsConfig
 
 
 def register_schemas() -> None:
-    """Make the dataclasses known to Hydra as ``<group>/<name>_schema``, and the resolvers to OmegaConf."""
+    """Register the dataclasses with Hydra as ``<group>/<name>_schema``, and the resolvers with OmegaConf."""
     store = ConfigStore.instance()
     store.store(name="config_schema", node=Config)
     store.store(name="simulate_schema", node=SimulateConfig)
@@ -59,30 +59,30 @@ def to_config(composed: DictConfig) -> Config:
 
 
 def reload_config(folder: Path) -> Config:
-    """The configuration a run was started with, checked again.
+    """Load and check the configuration that a run was started with.
 
     Raises:
         UserError: it cannot be read.
     """
     path = folder / ".hydra" / "config.yaml"
     try:
-        kept = OmegaConf.load(path)
+        saved = OmegaConf.load(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
-    assert isinstance(kept, DictConfig)
+    assert isinstance(saved, DictConfig)
     schemas = {
-        "dataset": RefrigerantConfig if kept.dataset.name == "refrigerant" else DatasetConfig,
-        "model": MODEL_SCHEMAS[kept.model.name],
+        "dataset": RefrigerantConfig if saved.dataset.name == "refrigerant" else DatasetConfig,
+        "model": MODEL_SCHEMAS[saved.model.name],
         "settings": SettingsConfig,
     }
     checked = OmegaConf.structured(Config)
     for group, schema in schemas.items():
-        checked[group] = OmegaConf.merge(OmegaConf.structured(schema), kept[group])
+        checked[group] = OmegaConf.merge(OmegaConf.structured(schema), saved[group])
     return to_config(checked)
 
 
 def save_config(config: Config, folder: Path) -> None:
-    """Write the configuration of a run, so that it can go on from any folder and without environment variables."""
+    """Write the configuration of a run with absolute paths, so that it can be resumed from any folder."""
     content = {
         "dataset": {**asdict(config.dataset), "path": _absolute(config.dataset.path)},
         "model": asdict(config.model),
@@ -101,7 +101,7 @@ def _absolute(path: str) -> str:
 
 
 def to_simulation(composed: DictConfig) -> SimulateConfig:
-    """The same for ``simulate.py``."""
+    """Turn the composed tree of ``simulate.py`` into a checked dataclass."""
     config = _to_object(composed)
     assert isinstance(config, SimulateConfig)
     if not isinstance(config.dataset, RefrigerantConfig):
@@ -112,7 +112,7 @@ def to_simulation(composed: DictConfig) -> SimulateConfig:
 
 
 def to_comparison(composed: DictConfig) -> CompareConfig:
-    """The same for ``compare.py``."""
+    """Turn the composed tree of ``compare.py`` into a checked dataclass."""
     config = _to_object(composed)
     assert isinstance(config, CompareConfig)
     _require_schema("dataset", config.dataset, DatasetConfig)
@@ -120,7 +120,7 @@ def to_comparison(composed: DictConfig) -> CompareConfig:
 
 
 def to_use(composed: DictConfig) -> Any:
-    """The same for the commands that use a surrogate."""
+    """Turn the composed tree of ``predict.py`` or ``export.py`` into a checked dataclass."""
     config = _to_object(composed)
     assert isinstance(config, UseConfig)
     return config

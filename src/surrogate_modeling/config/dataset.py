@@ -1,4 +1,4 @@
-"""Where the cases come from, the roles of their columns, and how they are split."""
+"""Configuration group ``dataset``: location of the cases, roles of their columns, and the split."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from surrogate_modeling.config.schema import MISSING, Checked, Choice, ranged
 
 
 class Split(Choice):
-    """How cases are dealt to training, validation and test."""
+    """How cases are split into training, validation and test."""
 
     random = "random"
     last = "last"
@@ -48,22 +48,22 @@ class DatasetConfig(Checked):
         for key in ("validation", "test"):
             size = getattr(self, key)
             if size == 0 or (isinstance(size, float) and size >= 1):
-                self.refuse(key, "must be a number of cases (an integer from 1) or a fraction between 0 and 1")
+                self.reject(key, "must be a number of cases (an integer from 1) or a fraction between 0 and 1")
         if self.targets == []:
-            self.refuse("targets", "must name at least one column; null for all")
+            self.reject("targets", "must name at least one column; null for all")
         if self.split is Split.named and not (self.validation_cases and self.test_cases):
-            self.refuse("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
+            self.reject("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
         if self.split is not Split.named and (self.validation_cases or self.test_cases):
-            self.refuse("split", "must be named when dataset.validation_cases or dataset.test_cases are given")
+            self.reject("split", "must be named when dataset.validation_cases or dataset.test_cases are given")
         if isinstance(self.controls, bool) or not isinstance(self.controls, int | list):
-            self.refuse("controls", "must be the number of leading control columns or a list of column names")
+            self.reject("controls", "must be the number of leading control columns or a list of column names")
         if self.controls == [] or (isinstance(self.controls, int) and self.controls < 1):
-            self.refuse("controls", "must be at least 1: a surrogate is driven by its controls")
+            self.reject("controls", "must be at least 1: a surrogate is driven by its controls")
 
 
 @dataclass
 class RefrigerantConfig(DatasetConfig):
-    """Cases of the embedded refrigerant-circuit simulator, made where they are missing; times in seconds."""
+    """Cases of the embedded refrigerant-circuit simulator; missing ones are simulated. Times in seconds."""
 
     cases: int = ranged(100, low=3)
     duration: float = ranged(600.0, low=1.0)

@@ -1,4 +1,4 @@
-"""What ``settings.is_debug`` makes small, so that a complete run is through in a minute."""
+"""Limits of a debug run (``settings.is_debug``), so that a complete run takes a minute."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from surrogate_modeling.config.dataset import RefrigerantConfig, Split
 from surrogate_modeling.config.settings import SettingsConfig
 
 log = logging.getLogger(__name__)
-CASES, ROWS, EPOCHS, FIGURES = 6, 400, 3, 24
+MAX_CASES, MAX_ROWS, MAX_EPOCHS, MAX_FIGURES = 6, 400, 3, 24
 
 
 def shorten(config: Config) -> Config:
-    """The configuration itself, or with ``is_debug`` one with few epochs and figures."""
+    """Limit epochs and figures if ``is_debug`` is set; else return the configuration unchanged."""
     settings = config.settings
     if not settings.is_debug:
         return config
-    figures = FIGURES if settings.num_figures is None else min(FIGURES, settings.num_figures)
-    log.warning("settings.is_debug: at most %d epochs and %d figures", EPOCHS, figures)
-    return replace(config, settings=replace(settings, epochs=min(EPOCHS, settings.epochs), num_figures=figures))
+    figures = MAX_FIGURES if settings.num_figures is None else min(MAX_FIGURES, settings.num_figures)
+    log.warning("settings.is_debug: at most %d epochs and %d figures", MAX_EPOCHS, figures)
+    return replace(config, settings=replace(settings, epochs=min(MAX_EPOCHS, settings.epochs), num_figures=figures))
 
 
 def case_limit(config: Config) -> int | None:
-    """At most so many cases are read; None for all. Cases that are named are all read."""
+    """Maximum number of cases to read; None for all. A named split reads all its cases."""
     simulated = config.dataset.cases if isinstance(config.dataset, RefrigerantConfig) else None
     if not config.settings.is_debug:
         return simulated
     if simulated is not None:
-        return min(CASES, simulated)
-    return None if config.dataset.split is Split.named else CASES
+        return min(MAX_CASES, simulated)
+    return None if config.dataset.split is Split.named else MAX_CASES
 
 
 def row_limit(settings: SettingsConfig) -> int | None:
-    """At most so many rows of each case are used, enough for one window; None for all."""
-    return max(ROWS, settings.in_len + settings.out_len) if settings.is_debug else None
+    """Maximum number of rows used of each case, at least one window; None for all."""
+    return max(MAX_ROWS, settings.in_len + settings.out_len) if settings.is_debug else None

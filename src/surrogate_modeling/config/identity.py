@@ -1,4 +1,4 @@
-"""What a result depends on: the configuration without what changes no result."""
+"""The configuration keys that determine a result, and the differences between two configurations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WITHOUT_EFFECT = {
     "settings.is_save_model",
     "settings.register_model",
     "dataset.workers",
-    # Which cases matters, not where they lie; their fingerprint tells.
+    # The location of the cases does not matter: their fingerprint identifies them.
     "dataset.path",
     "resume",
     "objective",
@@ -23,12 +23,12 @@ WITHOUT_EFFECT = {
 
 
 def decisive(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a configuration as ``group.key -> value``, the keys that a result depends on."""
+    """Select the keys that determine a result from a configuration as ``group.key -> value``."""
     return {key: value for key, value in flat.items() if key not in WITHOUT_EFFECT}
 
 
 def flatten(composed: DictConfig) -> dict[str, Any]:
-    """``group.key -> value`` of a composed configuration that is not checked yet."""
+    """Flatten a composed, unchecked configuration to ``group.key -> value``."""
     flat: dict[str, Any] = {}
     tree: Any = OmegaConf.to_container(composed, resolve=True, enum_to_str=True)
     for group, content in tree.items():
@@ -40,7 +40,7 @@ def flatten(composed: DictConfig) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What differs between two such configurations, one text per key: ``settings.epochs was 5 and is 6``."""
+    """List the differences between two flat configurations, one text per key: ``settings.epochs was 5 and is 6``."""
     missing = "not there"
     return [
         f"{key} was {before.get(key, missing)} and is {now.get(key, missing)}"

@@ -10,7 +10,7 @@ from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ra
 
 @dataclass
 class ModelConfig(Checked):
-    """What every network has: the name under which it is registered."""
+    """Configuration that every network has: the name it is registered under."""
 
     name: str = MISSING
 
@@ -18,10 +18,10 @@ class ModelConfig(Checked):
         return "model"
 
     def require_divisible(self, width_key: str) -> None:
-        """Attention splits its width evenly over the heads."""
+        """Refuse a width that the attention heads do not divide evenly."""
         width, heads = (getattr(self, key) for key in (width_key, "heads"))
         if width % heads:
-            self.refuse("heads", f"must divide model.{width_key}={width}")
+            self.reject("heads", f"must divide model.{width_key}={width}")
 
 
 @dataclass
@@ -92,7 +92,7 @@ class LstmConfig(ModelConfig):
 
 
 class Base(Choice):
-    """What a state-space network's output is added to."""
+    """Baseline that a state-space network's output is added to."""
 
     none = "none"
     level = "level"
@@ -125,7 +125,7 @@ class SsmConfig(ModelConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.filters or min(self.filters) <= 0:
-            self.refuse("filters", "must be time constants above 0, in rows")
+            self.reject("filters", "must be time constants above 0, in rows")
 
 
 @dataclass
@@ -139,7 +139,7 @@ class NssConfig(ModelConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.stable and self.states % 2:
-            self.refuse("states", "must be even with model.stable=True")
+            self.reject("states", "must be even with model.stable=True")
 
 
 MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
@@ -154,12 +154,12 @@ MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
 
 
 def model_to_dict(config: ModelConfig) -> dict[str, Any]:
-    """Plain values only, as a file that runs no code can hold them."""
+    """Convert to plain values, which can be stored in a file that runs no code."""
     return {key: plain(value) for key, value in asdict(config).items()}
 
 
 def model_from_dict(values: dict[str, Any]) -> ModelConfig:
-    """The reverse of :func:`model_to_dict`; the schema is found by ``name``."""
+    """Restore the configuration from :func:`model_to_dict`; ``name`` selects the dataclass."""
     schema = MODEL_SCHEMAS[values["name"]]
     types = get_type_hints(schema)
     return schema(**{key: types[key](value) if _is_choice(types[key]) else value for key, value in values.items()})

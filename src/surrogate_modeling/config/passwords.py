@@ -1,4 +1,4 @@
-"""Passwords stay out of what Hydra writes of a command: ``.hydra/hydra.yaml`` and its like, and jobs of launchers."""
+"""Keep passwords out of the files that Hydra writes (``.hydra/*.yaml``) and of the jobs of its launchers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INTERPOLATION = re.compile(r"\$\{[^{}]*\}")
 
 
 class PasswordsInEnvironment(Callback):
-    """Before anything is written, puts each address with a password into the environment of this process.
+    """Hydra callback that moves each address with a password into an environment variable before files are written.
 
     The configuration then holds ``${oc.env:...}`` for it. Processes that a launcher starts inherit the environment.
     """
@@ -34,7 +34,7 @@ class PasswordsInEnvironment(Callback):
 
 
 def move_passwords(config: DictConfig) -> None:
-    """Replace addresses with passwords by interpolations of the environment, in the tree and in what was typed.
+    """Replace addresses with passwords by interpolations of environment variables, in the tree and in the overrides.
 
     Args:
         config: Hydra's whole configuration, changed in place. A password that nothing can stand for, such as one in a
@@ -53,7 +53,7 @@ def move_passwords(config: DictConfig) -> None:
             _replace(typed["hydra" if key.startswith("hydra.") else "task"], key, stand_in)
         left = [override.partition("=")[0] for group in typed.values() for override in group if _is_secret(override)]
         if left:
-            # Hydra makes warnings of what its callbacks raise.
+            # Hydra turns exceptions of its callbacks into warnings.
             keys = ", ".join(left)
             sys.exit(refuse(f"{keys}: holds a password; put the address in the environment and give ${{oc.env:NAME}}"))
         for group, overrides in typed.items():
@@ -65,7 +65,7 @@ def _is_secret(value: object) -> bool:
 
 
 def _replace(overrides: list[str], key: str, stand_in: str) -> None:
-    """What was typed for a key; a value from a file gets an override, because each trial reads the file again."""
+    """Replace the override of a key, or add one for a value from a file: each trial reads the file again."""
     found = [i for i, override in enumerate(overrides) if override.partition("=")[0].lstrip("+") == key]
     for i in found:
         overrides[i] = f"{overrides[i].partition('=')[0]}={stand_in}"

@@ -1,4 +1,4 @@
-"""Quote what a person types for Hydra's grammar, which knows Latin letters and a few signs only.
+"""Quote command-line values for Hydra's grammar, which reads Latin letters and a few signs only.
 
 ``dataset.path=データ/夏`` or ``dataset.targets=[圧力,T out]`` come from the shell without quotes.
 A value that Hydra can read is left as it is, so nothing changes its meaning.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-# Sweeps and casts are Hydra's own syntax: what is wrong in one must be said, not taken for a text.
+# Sweeps and casts are Hydra's own syntax: an error in one must be reported, not quoted as a text.
 FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag|str|int|float|bool|json_str|extend_list)\(")
 
 
 def quoted(arguments: Sequence[str]) -> list[str]:
-    """The arguments of a command, with the values in quotes that Hydra could not read otherwise."""
+    """Quote the values of a command's arguments that Hydra could not read otherwise."""
     return [_quoted(argument) for argument in arguments]
 
 
@@ -31,7 +31,7 @@ def _quoted(argument: str) -> str:
 
 
 def _quote(text: str) -> str:
-    # Before a quote, and only there, a backslash is an escape to Hydra.
+    # Hydra reads a backslash as an escape only before a quote.
     escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
     return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
 

@@ -1,6 +1,6 @@
-"""What every command shares: errors said in one message, and exit codes.
+"""Error messages and exit codes of every command.
 
-0 done, 1 a fault of ours (with its traceback), 2 something the user can mend, 130 interrupted.
+0 done, 1 an internal error (with its traceback), 2 an error that the user can correct, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from surrogate_modeling.common.run_log import make_logs_safe
 from surrogate_modeling.common.tables import printable_lines
 from surrogate_modeling.config.quoting import quoted
 
-NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
-# What a user can mend: of ours, and what Hydra and OmegaConf say of a configuration.
+PERMISSION_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
+# Errors that a user can correct: those of the project, and those of Hydra and OmegaConf about a configuration.
 REFUSALS = (UserError, HydraException, OmegaConfBaseException)
 
 
 def run_command(main: Callable[[], Any]) -> int:
-    """Run a Hydra command and turn how it ended into an exit code.
+    """Run a Hydra command and return its exit code.
 
     Args:
         main: decorated with ``hydra.main``.
     """
-    # Else Hydra prints its own many-line form and exits by itself.
+    # Otherwise Hydra prints its own message of many lines and exits by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     sys.argv[1:] = quoted(sys.argv[1:])
-    sys.excepthook = _show_fault
+    sys.excepthook = _print_traceback
     try:
         main()
     except REFUSALS as error:
         return refuse(_message(error))
     except OSError as error:
         refusal = full_disk(error, Path.cwd())
-        if refusal is None and error.errno not in NO_RIGHTS:
+        if refusal is None and error.errno not in PERMISSION_ERRNOS:
             raise
-        return refuse(str(refusal) if refusal else _no_rights(error))
+        return refuse(str(refusal) if refusal else _permission_message(error))
     except (ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
         if not _raised_by_hydra(error):
             raise
@@ -62,20 +62,20 @@ def run_command(main: Callable[[], Any]) -> int:
     return 0
 
 
-def _no_rights(error: OSError) -> str:
+def _permission_message(error: OSError) -> str:
     return (
         f"{error.filename}: {error.strerror}; give folders of your own: hydra.run.dir=<folder> "
         "(of a search hydra.sweep.dir=<folder>), and MLFLOW_TRACKING_URI=sqlite:///<file>"
     )
 
 
-def _show_fault(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print a fault of ours as Python does, without passwords."""
+def _print_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of an internal error as Python does, without passwords."""
     sys.stderr.write(without_passwords("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _raised_by_hydra(error: BaseException) -> bool:
-    """Whether Hydra met something it has no error of its own for, such as ``settings=-2``."""
+    """Whether a built-in exception comes from Hydra, which has no error of its own for e.g. ``settings=-2``."""
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -84,20 +84,20 @@ def _raised_by_hydra(error: BaseException) -> bool:
 
 
 def refuse(message: str) -> int:
-    """Say what is wrong; returns the exit code for it."""
+    """Print an error message and return its exit code."""
     print(printable_lines(without_passwords(f"error: {message}")), file=sys.stderr)
     return 2
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Say a refusal inside a Hydra task at once; in a search it is passed on, and fails the trial only."""
+    """Print a refusal inside a Hydra task and exit; in a search it is raised again, and fails the trial only."""
     make_logs_safe()
     try:
         yield
     except REFUSALS as error:
         if HydraConfig.get().mode is RunMode.RUN:
-            # Hydra would put a line of its own before the message of an exception.
+            # Hydra would print a line of its own before the message of an exception.
             sys.exit(refuse(_message(error)))
         raise
 
@@ -107,11 +107,11 @@ def _message(error: BaseException) -> str:
 
 
 def configuration_message(error: BaseException) -> str:
-    """One line for what Hydra or OmegaConf refused: the key, what was given, what is allowed."""
+    """One-line message for an error of Hydra or OmegaConf: the key, the given value, the allowed ones."""
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, OmegaConfBaseException):
         cause = cause.__cause__
-    said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    message = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
     if isinstance(error, OverrideParseException):
         return (
             f"{error.override}: not readable as key=value; put names with anything but Latin letters, digits, '_', "
@@ -119,10 +119,10 @@ def configuration_message(error: BaseException) -> str:
         )
     if isinstance(error, MissingConfigException) and error.options:
         group, _, name = str(error.missing_cfg_file).rpartition("/")
-        known = [option for option in error.options if not option.endswith("_schema")]
-        return f"{group}={name}: no such file in hydra/{group}/; known: {', '.join(known)}"
+        available = [option for option in error.options if not option.endswith("_schema")]
+        return f"{group}={name}: no such file in hydra/{group}/; known: {', '.join(available)}"
     if not isinstance(cause, OmegaConfBaseException):
-        return said
+        return message
     key = str(cause.full_key or "")
     reason = str(cause).splitlines()[0]
     fields = list(getattr(cause.object_type, "__dataclass_fields__", {}))

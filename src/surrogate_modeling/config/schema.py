@@ -1,4 +1,4 @@
-"""Dataclass fields that check their range, and enumerations written as words."""
+"""Base classes of the configuration: dataclasses that check the range of their fields, and enumerations."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from surrogate_modeling.common.errors import UserError
 
-# How OmegaConf writes that a value must be given. Written out, so that these dataclasses need no OmegaConf.
+# OmegaConf's marker of a mandatory value, written out so that these dataclasses need no OmegaConf.
 MISSING: Any = "???"
 
 
 class Choice(Enum):
-    """One of a few words; written as the word, also where a path is made of it."""
+    """Enumeration whose members are written as their value, also in paths."""
 
     def __str__(self) -> str:
         return str(self.value)
 
 
 def plain(value: Any) -> Any:
-    """The word of an enumeration's member; any other value as it is."""
+    """The value of an enumeration's member; any other value unchanged."""
     return value.value if isinstance(value, Choice) else value
 
 
@@ -35,7 +35,7 @@ def ranged(
 
 @dataclass
 class Checked:
-    """Checks the ranges declared with :func:`ranged` once the values are there."""
+    """Base dataclass that checks the ranges declared with :func:`ranged` when it is made."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -44,7 +44,7 @@ class Checked:
             if value is None or isinstance(value, str) or (low is None and high is None and below is None):
                 continue
             if value == float("inf"):
-                self.refuse(item.name, "must be finite")
+                self.reject(item.name, "must be finite")
             if not (
                 (low is None or value >= low) and (high is None or value <= high) and (below is None or value < below)
             ):
@@ -53,10 +53,10 @@ class Checked:
                     for word, bound in (("at least", low), ("at most", high), ("below", below))
                     if bound is not None
                 ]
-                self.refuse(item.name, f"must be {' and '.join(bounds)}")
+                self.reject(item.name, f"must be {' and '.join(bounds)}")
 
-    def refuse(self, key: str, allowed: str) -> None:
-        """Raise the one-line refusal of one key.
+    def reject(self, key: str, allowed: str) -> None:
+        """Raise the one-line error about one key.
 
         Raises:
             UserError: always.
@@ -64,5 +64,5 @@ class Checked:
         raise UserError(f"{self.group()}.{key}={getattr(self, key)}: {allowed}".removeprefix("."))
 
     def group(self) -> str:
-        """The configuration group, as users type it; empty for keys that stand in none."""
+        """Name of the configuration group; empty for keys at the top level."""
         return "config"

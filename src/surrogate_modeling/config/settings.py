@@ -1,4 +1,4 @@
-"""What a run can be told: one dataclass per YAML group, checked before any data is read.
+"""Configuration group ``settings``: windows, training, device and output of a run, checked before any data is read.
 
 The YAML under ``hydra/`` is merged into these classes (``composition.py``), so that a key that does not exist or a
 value of the wrong type is refused while composing; ranges are checked when the dataclass is made. Everything below
@@ -21,7 +21,7 @@ class Criterion(Choice):
 
 
 class Device(Choice):
-    """Where tensors live; ``auto`` takes a CUDA GPU when there is one."""
+    """Device of the computation; ``auto`` takes a CUDA GPU if there is one."""
 
     auto = "auto"
     cpu = "cpu"
@@ -29,7 +29,7 @@ class Device(Choice):
 
 
 class Decimation(Choice):
-    """What a row on the time grid is: the value at its time, or the mean of the step around it."""
+    """How a row on the time grid is computed: the value at its time, or the mean over the step around it."""
 
     point = "point"
     mean = "mean"
@@ -58,14 +58,14 @@ class Compile(Choice):
 
 
 class Monitor(Choice):
-    """What early stopping and the best checkpoint go by."""
+    """Metric that early stopping and the best checkpoint use."""
 
     val_loss = "val_loss"
     val_nADE = "val_nADE"
 
 
 class Output(Choice):
-    """What the network gives: the value, or its step from the last past row."""
+    """What the network predicts: the value, or its increment from the last past row."""
 
     absolute = "absolute"
     increment = "increment"
@@ -78,12 +78,12 @@ class Feedback(Choice):
     targets = "targets"
 
 
-# Of an experiment or a registered model in MLflow's databases.
-LONGEST_NAME = 256
+# Limit of MLflow's databases for the name of an experiment or a registered model.
+MAX_NAME_CHARACTERS = 256
 
 
 class Schedule(Choice):
-    """Course of the learning rate after the warm-up."""
+    """Learning-rate schedule after the warm-up."""
 
     constant = "constant"
     cosine = "cosine"
@@ -91,7 +91,7 @@ class Schedule(Choice):
 
 @dataclass
 class SettingsConfig(Checked):
-    """How a run is done; lengths in rows, times in seconds."""
+    """Settings of a run; lengths in rows, times in seconds."""
 
     is_debug: bool = False
     use_decimate: bool = True
@@ -143,32 +143,32 @@ class SettingsConfig(Checked):
         for key in ("decimate_range", "lr", "gradient_clip", "max_minutes"):
             value = getattr(self, key)
             if value is not None and not 0 < value < float("inf"):
-                self.refuse(key, "must be above 0")
+                self.reject(key, "must be above 0")
         self._check_names()
         if self.out_len > self.in_len:
-            self.refuse(
+            self.reject(
                 "out_len", f"must be at most settings.in_len={self.in_len}: each output row is read from one past row"
             )
 
         if self.horizon is not None and self.horizon < self.out_len:
-            self.refuse("horizon", f"must be at least settings.out_len={self.out_len}")
+            self.reject("horizon", f"must be at least settings.out_len={self.out_len}")
         if self.monitor is Monitor.val_nADE and self.free_run_every is None:
-            self.refuse(
+            self.reject(
                 "monitor", "needs settings.free_run_every: the validation cases in free run every so many epochs"
             )
 
     def _check_names(self) -> None:
-        """Names that MLflow or its database would refuse, which it would say after the training."""
+        """Reject names that MLflow would refuse only after the training."""
         if not self.mlflow_exp_name.strip():
-            self.refuse("mlflow_exp_name", "must not be empty")
+            self.reject("mlflow_exp_name", "must not be empty")
         name = self.register_model
         if name is not None and not self.is_save_model:
-            self.refuse("register_model", "needs settings.is_save_model=True")
+            self.reject("register_model", "needs settings.is_save_model=True")
         if name is not None and (not name.strip() or "/" in name or ":" in name or name.startswith((".", ".."))):
-            self.refuse("register_model", "must not be empty, begin with '.', or hold '/' or ':'")
+            self.reject("register_model", "must not be empty, begin with '.', or hold '/' or ':'")
         for key in ("mlflow_exp_name", "register_model"):
-            if len(getattr(self, key) or "") > LONGEST_NAME:
-                self.refuse(key, f"must be at most {LONGEST_NAME} characters")
+            if len(getattr(self, key) or "") > MAX_NAME_CHARACTERS:
+                self.reject(key, f"must be at most {MAX_NAME_CHARACTERS} characters")
 
     @property
     def loss_rows(self) -> int:
