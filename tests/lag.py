@@ -32,6 +32,7 @@ def make(settings: SettingsConfig, seed: int = 0) -> tuple[Surrogate, WindowData
     model = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
     surrogate = Surrogate(Description(model, CHANNELS, settings.in_len, settings.out_len, 1.0))
     surrogate.scaling.fit([case.values for case in cases[:4]])
+    surrogate.training_range.fit(cases[:4], surrogate.scaling, settings.in_len)
     sets = [WindowDataset(c, surrogate.scaling, settings.in_len, settings.loss_rows) for c in (cases[:4], cases[4:])]
     return surrogate, WindowData(*sets, settings), cases[4:]
 
