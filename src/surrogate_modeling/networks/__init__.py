@@ -1,4 +1,4 @@
-"""Networks by name. A saved surrogate knows its network by this name, so it outlives a move of the class."""
+"""The networks by name; a saved surrogate stores the name, so that it outlives a move of the class."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ __all__ = [
 
 
 def build_network(config: ModelConfig, sizes: Sizes) -> Network:
-    """The network that ``config.name`` stands for, with fresh weights from torch's global generator."""
+    """Build the network ``config.name`` with fresh weights from torch's global generator."""
     return NETWORKS[config.name](config, sizes)

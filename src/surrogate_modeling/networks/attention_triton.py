@@ -22,7 +22,7 @@ HEAD_SIZES = (16, 32, 64, 128)
 
 @triton.jit
 def _weights(queries, keys, length, scale, TOKENS: tl.constexpr, PRECISION: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Softmax over the tokens that there are."""
+    """Softmax over the valid tokens; padded ones get weight 0."""
     score = tl.dot(queries, tl.trans(keys), input_precision=PRECISION) * scale
     score = tl.where((tl.arange(0, TOKENS) < length)[None, :], score, float("-inf"))
     weight = tl.exp(score - tl.max(score, axis=1)[:, None])
@@ -123,7 +123,7 @@ class _Attention(torch.autograd.Function):
 
 
 def _plan(query: Tensor, key_value: Tensor, heads: int) -> tuple[tuple[int, int, int, float], dict[str, Any]]:
-    """Arguments of a kernel after its tensors: as they come, and by name."""
+    """Kernel arguments that follow from the sizes: positional ones and constants by name."""
     asked, length, size = query.shape[1], key_value.shape[1], query.shape[2] // heads
     exact = torch.get_float32_matmul_precision() == "highest"
     sizes = {

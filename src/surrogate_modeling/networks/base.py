@@ -1,4 +1,4 @@
-"""What every network is, as the rest of the product sees it, and its free run in standardised units.
+"""Base classes of all networks, and the free run of a network in standardised units.
 
 Shape letters: B batch, T time, H predicted rows, F feature (C control, then P predicted), S state.
 """
@@ -26,7 +26,7 @@ GPU_ROWS_AT_ONCE = 200_000
 
 
 class Batch(NamedTuple):
-    """Windows, standardised.
+    """Windows of several cases in standardised units.
 
     Attributes:
         past: (B, in_len, F).
@@ -43,7 +43,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes that follow from the data and the windows.
+    """Sizes of a network that follow from the data and the windows.
 
     ``fed_back`` predicted columns are in the past window, those at ``fed_back_at`` (None: the first ones).
     """
@@ -61,7 +61,7 @@ class Sizes:
         return self.controls + self.fed_back
 
     def with_all_fed_back(self) -> Sizes:
-        """The same with every predicted column in the past window."""
+        """The same sizes with every predicted column in the past window."""
         return replace(self, fed_back=self.predicted, fed_back_at=None)
 
 
@@ -83,7 +83,7 @@ class Network(nn.Module, ABC):
     @property
     @abstractmethod
     def state_size(self) -> int:
-        """S, numbers in the state."""
+        """S, the number of values in the state."""
 
     @abstractmethod
     def encode(self, past: Tensor) -> Tensor:
@@ -113,7 +113,7 @@ class Network(nn.Module, ABC):
         cut_gradients: bool = False,  # noqa: ARG002 for networks that read their own rows
         bound: float | None = None,  # noqa: ARG002
     ) -> Tensor:
-        """The whole trajectory (B, H, P), from the network's own rows where it reads them; differentiable.
+        """Free run (B, H, P): predict the whole trajectory from the network's own outputs; differentiable.
 
         Args:
             past: (B, in_len, F).
@@ -125,7 +125,7 @@ class Network(nn.Module, ABC):
         return self(past, control) if torch.is_grad_enabled() else self.forward(past, control)
 
     def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
-        """Free run (B, H, P) of each member; a network that has no members is its only one.
+        """Free run (B, H, P) of each member of an ensemble; a single network is its only member.
 
         Args:
             past: (B, in_len, F).
@@ -134,7 +134,7 @@ class Network(nn.Module, ABC):
         yield self.free_run(past, control)
 
     def initialise(self, whole: Batch, spread: Batch) -> None:
-        """Fit what is fitted in closed form, before training; most networks have nothing of the kind.
+        """Fit, before training, the weights that have a closed form; most networks have none.
 
         Args:
             whole: one window per training case, in their order, from its first rows to its end.
@@ -143,12 +143,12 @@ class Network(nn.Module, ABC):
 
     @property
     def parameter_count(self) -> int:
-        """Fitted numbers."""
+        """Number of fitted weights."""
         return sum(parameter.numel() for parameter in self.parameters())
 
 
 class WindowNetwork(Network):
-    """Reads the past window anew for every step; its own rows and their controls slide into the window.
+    """Network that reads the past window anew at every step; its own outputs and their controls slide into it.
 
     Args:
         sizes: of the past window that it is given, and how many rows it predicts together.
@@ -167,22 +167,25 @@ class WindowNetwork(Network):
 
     @property
     def state_size(self) -> int:
-        """Numbers in the past window."""
+        """Number of values in the past window."""
         return self._state_size
 
     def encode(self, past: Tensor) -> Tensor:
-        """The past window, row after row."""
+        """State (B, S): the past window (B, in_len, F), flattened row by row."""
         return past.reshape(past.shape[0], self.state_size)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Network`."""
+        """State (B, S) and controls (B, R, C) -> next state and rows (B, R, P); the window slides on."""
         past, rows = self._slide(state.reshape(state.shape[0], self.in_len, self.features), control)
         return self.encode(past), rows
 
     def free_run(
         self, past: Tensor, control: Tensor, *, cut_gradients: bool = False, bound: float | None = None
     ) -> Tensor:
-        """See :class:`Network`. Past the end the last control row is repeated, and what is predicted there dropped."""
+        """Free run (B, H, P) from a past window (B, in_len, F) and controls (B, H, C).
+
+        Past the end the last control row is repeated, and the rows predicted there are dropped.
+        """
         horizon, rows = control.shape[1], self.rows_per_step
         if horizon == rows:
             return self(past, control)
@@ -210,7 +213,7 @@ class WindowNetwork(Network):
 
 
 def _filled(network: Network, past: Tensor, control: Tensor, rows: int) -> Tensor:
-    """The same without gradients: the past window slides over one tensor of all rows, filled on the way.
+    """Free run without gradients: the past window slides over one tensor of all rows, filled on the way.
 
     Small tensors kept from every step, between large ones that come and go, would tear the heap: 0.8 GiB of it for
     75 cases of 3,300 rows.
@@ -230,7 +233,7 @@ def _filled(network: Network, past: Tensor, control: Tensor, rows: int) -> Tenso
 
 
 def run_in_blocks(run: Callable[[Carried, Tensor], tuple[Tensor, Carried]], state: Carried, control: Tensor) -> Tensor:
-    """All rows of a network that carries a state; without gradients in blocks of ``ROWS_AT_ONCE``.
+    """Run all rows of a network that carries a state; without gradients in blocks of ``ROWS_AT_ONCE``.
 
     Args:
         run: state and controls (B, T, C) -> rows (B, T, P) and the state after the last.
@@ -253,7 +256,7 @@ def run_in_blocks(run: Callable[[Carried, Tensor], tuple[Tensor, Carried]], stat
 
 
 class StateNetwork(Network):
-    """Needs none of its own rows back and computes all rows of a horizon together, from a state of several parts."""
+    """Network with a hidden state of several parts and no output fed back, so rows are computed together."""
 
     @property
     @abstractmethod
@@ -270,7 +273,7 @@ class StateNetwork(Network):
 
     @property
     def state_size(self) -> int:
-        """Of all parts."""
+        """Total size of all parts of the state."""
         return sum(self.state_sizes)
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
@@ -278,10 +281,10 @@ class StateNetwork(Network):
         return run_in_blocks(self.run, self.start(past), control)
 
     def encode(self, past: Tensor) -> Tensor:
-        """The parts of the state side by side."""
+        """State (B, S) after a past window (B, in_len, F): its parts side by side."""
         return torch.cat(self.start(past), dim=-1)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Network`."""
+        """State (B, S) and controls (B, R, C) -> next state and rows (B, R, P)."""
         rows, after = self.run(list(state.split(self.state_sizes, dim=-1)), control)
         return torch.cat(after, dim=-1), rows

@@ -21,13 +21,13 @@ LEAST_GAIN = 0.2
 
 
 def fitted_rows(used: Tensor) -> Tensor:
-    """Positions (R,) of the rows that are fitted: those that ``used`` (T, B) is true for, or every k-th of them."""
+    """Positions (R,) of the rows to fit: those that ``used`` (T, B) marks, or every k-th of them."""
     positions = used.flatten().nonzero()[:, 0]
     return positions[:: max(1, -(-len(positions) // FITTED_ROWS))]
 
 
 def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, case: Tensor) -> Tensor:
-    """Weights (N, P) of the base.
+    """Fit the weights (N, P) of the linear base by ridge regression.
 
     Args:
         base: the form wanted; ``auto``: for each predicted column its level, or nothing, see :func:`level_helps`.
@@ -52,7 +52,7 @@ def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, ca
 
 
 def level_helps(controls: Tensor, outputs: Tensor, level: Tensor, case: Tensor) -> Tensor:
-    """Whether each column is better predicted as a departure from its level (P,).
+    """Whether each column (P,) is better predicted as a departure from its level in the past window.
 
     What a network will make of a column is not known before it is trained. A ridge regression on the filtered
     controls stands for it: the column as it is and its departure from the level are both predicted for cases left

@@ -17,7 +17,7 @@ from surrogate_modeling.networks.layers import Encoder, lstm_outputs, perceptron
 
 
 class DeepONet(WindowNetwork):
-    """out[p] = sum over w of relu(head(trunk(past)))[p, w] * branch(control)[p, w] + bias[p].
+    """DeepONet: out[p] = sum over w of relu(head(trunk(past)))[p, w] * branch(control)[p, w] + bias[p].
 
     Args:
         sizes: from the data.
@@ -39,7 +39,7 @@ class DeepONet(WindowNetwork):
         self.bias = nn.Parameter(torch.zeros(sizes.predicted))
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """Past (B, in_len, F), control (B, out_len, C) -> (B, out_len, P)."""
+        """Past (B, in_len, F) and control (B, out_len, C) -> rows (B, out_len, P)."""
         # Unflattened before the product: the gradient of a sum over its view would be copied.
         trunk = torch.relu(self.head(self.trunk(past))).unflatten(-1, (-1, self.width))
         branch = self.branch(control).unflatten(-1, (-1, self.width))
@@ -47,7 +47,7 @@ class DeepONet(WindowNetwork):
 
 
 class TransformerTrunk(nn.Module):
-    """Embedded past rows with positions through an encoder; its last out_len tokens."""
+    """Transformer encoder over the embedded past rows with positions; gives its last out_len tokens."""
 
     positions: Tensor
 
@@ -61,7 +61,7 @@ class TransformerTrunk(nn.Module):
         self.register_buffer("positions", sinusoidal_positions(sizes.in_len, config.trunk_dim), persistent=False)
 
     def forward(self, past: Tensor) -> Tensor:
-        """(B, in_len, F) -> (B, out_len, D)."""
+        """Past (B, in_len, F) -> tokens (B, out_len, D)."""
         tokens = self.dropout(self.embedding(past) + self.positions)
         return self.norm(self.encoder(tokens, self.out_len))
 
@@ -81,13 +81,13 @@ class LstmTrunk(nn.Module):
         self.lstm = nn.LSTM(sizes.features, config.trunk_dim, config.trunk_depth, batch_first=True, dropout=dropout)
 
     def forward(self, past: Tensor) -> Tensor:
-        """(B, in_len, F) -> (B, out_len, D)."""
+        """Past (B, in_len, F) -> tokens (B, out_len, D)."""
         outputs = lstm_outputs(self.lstm, past)
         return 0.5 * (outputs[:, -self.out_len :] + outputs[:, -1:])
 
 
 class PerceptronTrunk(nn.Module):
-    """The whole past window, flattened, through a perceptron to one token per output row."""
+    """Perceptron over the flattened past window, with one token per output row."""
 
     def __init__(self, config: DonConfig, sizes: Sizes) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class PerceptronTrunk(nn.Module):
         self.layers = perceptron(inputs, config.trunk_dim, sizes.out_len * config.trunk_dim, config.trunk_depth)
 
     def forward(self, past: Tensor) -> Tensor:
-        """(B, in_len, F) -> (B, out_len, D)."""
+        """Past (B, in_len, F) -> tokens (B, out_len, D)."""
         return torch.relu(self.layers(past.flatten(1))).unflatten(-1, (self.out_len, -1))
 
 

@@ -1,4 +1,4 @@
-"""Networks of one kind trained from different seeds, as one network (deep ensemble, Lakshminarayanan et al. 2017).
+"""Deep ensemble: networks of one kind trained from different seeds, as one network (Lakshminarayanan et al. 2017).
 
 Each member runs on its own outputs; the mean is taken over trajectories, never fed back. So the state of the ensemble
 is that of all members.
@@ -19,7 +19,7 @@ from surrogate_modeling.networks.base import Network
 
 
 class EnsembleNetwork(Network):
-    """Mean of the members' trajectories.
+    """Ensemble that predicts the mean of its members' trajectories.
 
     Args:
         members: networks for the same columns.
@@ -32,34 +32,34 @@ class EnsembleNetwork(Network):
 
     @property
     def networks(self) -> list[Network]:
-        """The members."""
+        """The member networks."""
         return [cast(Network, member) for member in self.members]
 
     @property
     def state_size(self) -> int:
-        """Of all members."""
+        """Total size of the members' states."""
         return sum(member.state_size for member in self.networks)
 
     @property
     def parameter_count(self) -> int:
-        """Of all members."""
+        """Number of fitted weights of all members."""
         return sum(member.parameter_count for member in self.networks)
 
     def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
-        """See :class:`Network`."""
+        """Free run (B, H, P) of each member."""
         for member in self.networks:
             yield member.free_run(past, control)
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """See :class:`Network`."""
+        """Past (B, in_len, F) and control (B, R, C) -> mean of the members' rows (B, R, P)."""
         return _mean(list(self.trajectories(past, control)))
 
     def encode(self, past: Tensor) -> Tensor:
-        """The members' states side by side."""
+        """State (B, S): the members' states side by side."""
         return torch.cat([member.encode(past) for member in self.networks], dim=-1)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Network`."""
+        """State (B, S) and controls (B, R, C) -> next state and mean of the members' rows (B, R, P)."""
         parts = state.split([member.state_size for member in self.networks], dim=-1)
         moved = [member.advance(part, control) for member, part in zip(self.networks, parts, strict=True)]
         return torch.cat([after for after, _ in moved], dim=-1), _mean([rows for _, rows in moved])

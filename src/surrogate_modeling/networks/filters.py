@@ -1,4 +1,4 @@
-"""Filters of the controls, and what of the past window decays or stays: the inputs of a state-space network.
+"""Low-pass filters of the controls, and decaying values of the past window: the inputs of a state-space network.
 
 Shape letters: B batch, T time, F feature (C control, then L fed back), K time constants, Q products, N features. Time
 comes first inside: (T, B, ...).
@@ -65,7 +65,7 @@ class Filters(nn.Module):
 
     @property
     def fading(self) -> slice:
-        """Features that the past window decays by: 1, and exp(-t / tau); only where no level is among the features."""
+        """Positions of the decays of the past window, 1 and exp(-t / tau); only where no level is among the features."""
         return slice(self.of_controls, self.linear)
 
     def forward(self, control: Tensor, state: State) -> tuple[Tensor, State]:
@@ -74,7 +74,7 @@ class Filters(nn.Module):
         return self.with_products(features), after
 
     def linear_features(self, control: Tensor, state: State) -> tuple[Tensor, State]:
-        """As :meth:`forward`, without the products."""
+        """Features without the products (T, B, N - Q) and the state after the last row; see :meth:`forward`."""
         signals, after = self.signals(control, state)
         _, level, decaying = state
         rows, levels = len(control), level.shape[1]
@@ -83,7 +83,7 @@ class Filters(nn.Module):
         return torch.cat((signals, level.expand(rows, -1, -1), decayed), dim=-1), after
 
     def with_products(self, features: Tensor) -> Tensor:
-        """Features (..., N - Q) -> the same and the products (..., N)."""
+        """Append the products: features (..., N - Q) -> (..., N)."""
         if not len(self.left):
             return features
         # Half the time of indexing with brackets.
@@ -91,7 +91,7 @@ class Filters(nn.Module):
         return torch.cat((features, products), dim=-1)
 
     def positions(self, kept: list[int]) -> Tensor:
-        """Features of the controls, of the levels, and of some time constants; of the constant 1 its decays only.
+        """Positions of the features of controls, levels and some time constants; of the constant 1 its decays only.
 
         Args:
             kept: places of the time constants.
@@ -102,11 +102,11 @@ class Filters(nn.Module):
         return torch.cat((self.signal_positions(kept), torch.tensor(self.level_at, dtype=torch.long), *blocks))
 
     def signal_positions(self, kept: list[int]) -> Tensor:
-        """Features that are the controls, or their averages over some time constants."""
+        """Positions of the features that are controls or their averages over some time constants."""
         return _signal_positions(self.controls, [0, *(1 + i for i in kept)])
 
     def up_to_levels(self, control: Tensor, state: State) -> Tensor:
-        """Control (T, B, C) -> the first features of :meth:`forward`: controls, averages, and levels."""
+        """Control (T, B, C) -> the leading features of :meth:`forward`: controls, averages, and levels."""
         return torch.cat((self.signals(control, state)[0], state[1].expand(len(control), -1, -1)), dim=-1)
 
     def signals(self, control: Tensor, state: State) -> tuple[Tensor, State]:

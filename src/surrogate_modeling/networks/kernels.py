@@ -1,4 +1,6 @@
-"""Which operations have a Triton form, and where: on a CUDA GPU, outside exports.
+"""Choose the Triton kernels of an operation on a CUDA GPU, outside exports.
+
+The plain form in operations of torch is the reference, and the form that is exported.
 
 The plain form in operations of torch stays the one that says what is computed, and the one that is exported.
 """
@@ -17,7 +19,7 @@ HAS_TRITON = find_spec("triton") is not None
 
 
 def triton_form(name: str, values: Tensor) -> ModuleType | None:
-    """The module of this room with the kernels, or None where the plain form is to be taken.
+    """The module with the Triton kernels ``name``, or None where the plain form is to be used.
 
     Args:
         name: of the module.

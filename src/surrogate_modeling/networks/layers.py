@@ -1,4 +1,4 @@
-"""Parts that several networks share.
+"""Layers and helpers shared by several networks.
 
 Shape letters: B batch, L tokens, D token size.
 """
@@ -19,7 +19,7 @@ MANY_WINDOWS, SMALL_STATE = 2048, 128
 
 
 def perceptron(inputs: int, hidden: int, outputs: int, depth: int) -> nn.Sequential:
-    """``depth`` linear layers with ReLU between them; ``depth`` 1 is a single linear map."""
+    """A perceptron of ``depth`` linear layers with ReLU between them; ``depth`` 1 is a single linear map."""
     sizes = [inputs, *[hidden] * (depth - 1), outputs]
     layers: list[nn.Module] = []
     for i in range(depth):
@@ -36,7 +36,7 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
 
 
 def lstm_outputs(lstm: nn.LSTM, rows: Tensor) -> Tensor:
-    """Outputs of the last layer (B, L, D) over rows (B, L, F) of many windows.
+    """Outputs (B, L, D) of the last LSTM layer over rows (B, L, F) of many windows.
 
     Over thousands of short windows in float32 cuDNN takes two to three times as long for a small state as its matrix
     products one by one (on an H200, 10,000 windows and a state of 64: 4.7 against 1.8 ms); there, without gradients,
@@ -56,7 +56,7 @@ def lstm_outputs(lstm: nn.LSTM, rows: Tensor) -> Tensor:
 
 
 class EncoderLayer(nn.Module):
-    """Post-norm ReLU transformer layer (Vaswani et al. 2017) that computes only the rows somebody reads.
+    """Post-norm ReLU transformer layer (Vaswani et al. 2017) that computes only the rows needed.
 
     Same mathematics as ``torch.nn.TransformerEncoderLayer(norm_first=False)``, whose last layer would also compute
     queries, feed-forward and norms for rows that are then thrown away.
@@ -107,7 +107,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of :class:`EncoderLayer` whose last layer computes the last ``rows`` tokens only."""
+    """Stack of :class:`EncoderLayer` whose last layer computes the last ``rows`` tokens only."""
 
     def __init__(self, dim: int, depth: int, heads: int, fc_dim: int, dropout: float) -> None:
         super().__init__()

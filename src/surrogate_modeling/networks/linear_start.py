@@ -1,4 +1,4 @@
-"""The linear model that a nonlinear state space starts at: split, choice of order, and states of unit variance."""
+"""Initial linear model of a nonlinear state space: data split, choice of order, and states of unit variance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LARGEST_RADIUS = 0.9999
 
 
 class LinearStart(NamedTuple):
-    """A (N, N), B (N, C + 1), C (P, N), D (P, C + 1), E (N, Z), and the size of the states' increments (N,)."""
+    """Matrices A (N, N), B (N, C + 1), C (P, N), D (P, C + 1), E (N, Z), and the size of state increments (N,)."""
 
     a: Tensor
     b: Tensor
@@ -36,7 +36,7 @@ class LinearStart(NamedTuple):
 
 
 def linear_start(whole: Batch, spread: Batch, states: int, modal: bool = False) -> LinearStart:
-    """Fit on the training cases.
+    """Fit the initial linear model on the training cases.
 
     Args:
         whole: one window per case.
@@ -63,7 +63,7 @@ def _trajectories(windows: Batch) -> Trajectories:
 
 
 def _scaled(model: LinearModel, windows: Trajectories, states: int, modal: bool) -> LinearStart:
-    """The model in states of unit variance, and what is left of N filled up by states at rest."""
+    """Scale the states to unit variance, and fill up to N states with states at rest."""
     used = windows.weight > 0
     rows = model.states(windows)
     spread = np.maximum(rows[used].std(axis=0), LEAST_SPREAD)

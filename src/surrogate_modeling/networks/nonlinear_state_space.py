@@ -1,4 +1,4 @@
-"""Nonlinear state space that starts at the best linear model of the training cases.
+"""Nonlinear state-space network initialised with the best linear model of the training cases.
 
 x[t+1] = A x[t] + B u[t] + f(x[t], u[t]), y[t] = C x[t] + D u[t] + g(x[t], u[t]), and the past window sets x[0]. A, B, C
 and D are fitted in free run before training (:mod:`linear_fit`); f and g are networks of one hidden layer,
@@ -35,7 +35,7 @@ TINY = 1e-20
 
 
 class Correction(nn.Module):
-    """What training adds to a linear map: a linear and a nonlinear part, both zero at first.
+    """Trained correction of a linear map: a linear and a nonlinear part, both zero at first.
 
     Args:
         inputs: of the map.
@@ -54,12 +54,12 @@ class Correction(nn.Module):
             nn.init.zeros_(zero)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(..., inputs) -> (..., outputs)."""
+        """Inputs (..., inputs) -> correction (..., outputs)."""
         return self.linear(inputs) + self.outer(torch.tanh(self.inner(inputs)))
 
 
 class NonlinearStateSpace(StateNetwork):
-    """See the file."""
+    """Nonlinear state space: past window (B, in_len, F) and controls (B, T, C) -> rows (B, T, P)."""
 
     a: Tensor
     b: Tensor
@@ -88,16 +88,16 @@ class NonlinearStateSpace(StateNetwork):
 
     @property
     def state_sizes(self) -> list[int]:
-        """See :class:`StateNetwork`."""
+        """Sizes of the parts of the state: one part of N."""
         return [self.config.states]
 
     def start(self, past: Tensor) -> State:
-        """See :class:`StateNetwork`."""
+        """State (B, N), as a list of one part, after a past window (B, in_len, F)."""
         known = torch.cat((past.mean(dim=1), past[:, -1] - past[:, 0]), dim=-1)
         return [_affine(known, self.e) + self.starts(past.flatten(1) / math.sqrt(self.starts.linear.in_features))]
 
     def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
-        """See :class:`StateNetwork`."""
+        """State (B, N) and controls (B, T, C) -> rows (B, T, P) and the state after the last."""
         control, (first,) = control.transpose(0, 1), state
         seen = torch.cat((control, torch.tanh(self.sees(control))), dim=-1)
         (drive, hidden), weights = self._drives(control, seen), self._weights()
@@ -111,7 +111,7 @@ class NonlinearStateSpace(StateNetwork):
         return rows.transpose(0, 1), [states[-1]]
 
     def _drives(self, control: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-        """What the controls (T, B, C) and what is seen of them add to the states, and to the hidden layer of f."""
+        """Contribution of the controls (T, B, C) and their hidden layer to the states and the hidden layer of f."""
         moves, states = self.moves, self.config.states
         added = fn.linear(seen, moves.linear.weight[:, states:], moves.linear.bias)
         hidden = fn.linear(seen, moves.inner.weight[:, states:], moves.inner.bias)
@@ -128,19 +128,19 @@ class NonlinearStateSpace(StateNetwork):
 
     @torch.no_grad()
     def initialise(self, whole: Batch, spread: Batch) -> None:
-        """The linear model; see :class:`Network`."""
+        """Fit the linear model on the training windows and start the network from it."""
         start = linear_start(whole, spread, self.config.states, self.config.stable)
         for name, values in start._asdict().items():
             getattr(self, name).copy_(values)
 
 
 def _affine(inputs: Tensor, weight: Tensor) -> Tensor:
-    """The last column of the weight is the constant."""
+    """Affine map; the last column of the weight is the constant."""
     return fn.linear(inputs, weight[:, :-1], weight[:, -1])
 
 
 def contracting(a: Tensor, linear: Tensor, inner: Tensor, outer: Tensor) -> Tensor:
-    """Factors (N, 1) of what training adds to each state, so that states of two runs never move apart.
+    """Factors (N, 1) that scale the correction of each state so that states of two runs never move apart.
 
     The distance of two states is the largest Euclidean norm over pairs of entries, in which A, of 2 x 2 blocks, shrinks
     pair i by its norm r_i. tanh has a slope of at most 1, so that the addition moves pair i by at most the sum over all
@@ -165,5 +165,5 @@ def contracting(a: Tensor, linear: Tensor, inner: Tensor, outer: Tensor) -> Tens
 
 
 def _root(squares: Tensor) -> Tensor:
-    """Never 0, where the root has no gradient and training starts."""
+    """Square root kept above 0, where it has no gradient and training starts."""
     return (squares + TINY).sqrt()

@@ -24,7 +24,7 @@ BOUND = 1000.0
 
 
 class Weights(NamedTuple):
-    """A (N, N), W1 (H, N), W2 (N, H)."""
+    """Weights of the recurrence: A (N, N), W1 (H, N), W2 (N, H)."""
 
     linear: Tensor
     inner: Tensor
@@ -32,7 +32,7 @@ class Weights(NamedTuple):
 
 
 def next_state(state: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
-    """One row: state (B, N), v (B, N) and z (B, H) -> the next state (B, N)."""
+    """Compute one row: state (B, N), v (B, N) and z (B, H) -> the next state (B, N)."""
     activated = torch.tanh(hidden + fn.linear(state, weights.inner))
     moved = drive + fn.linear(state, weights.linear) + fn.linear(activated, weights.outer)
     return moved.clamp(-BOUND, BOUND)

@@ -129,7 +129,7 @@ class _Recurrence(torch.autograd.Function):
 
 
 def _plan(drive: Tensor, hidden: Tensor) -> tuple[tuple[int, int, int, int], dict[str, int]]:
-    """Rows, cases, states and hidden units, and the tiles of the kernels; the least of a product is 16."""
+    """Sizes (rows, cases, states, hidden units) and tiles of the kernels; no side of a product is below 16."""
     rows, batch, size = drive.shape
     width = hidden.shape[2]
     tiles = {

@@ -1,4 +1,4 @@
-"""Baseline LSTM.
+"""Baseline LSTM network.
 
 Shape letters: B batch, F feature, C control, P predicted, D state size.
 """
@@ -14,7 +14,7 @@ from surrogate_modeling.networks.layers import lstm_outputs
 
 
 class BaselineLstm(WindowNetwork):
-    """The last state of an LSTM over the past, joined with each embedded control row, gives that output row."""
+    """LSTM over the past rows; its last state, joined with each embedded control row, gives that output row."""
 
     def __init__(self, config: LstmConfig, sizes: Sizes) -> None:
         super().__init__(sizes)

@@ -1,4 +1,4 @@
-"""A regression on filtered controls as a network that carries a state.
+"""Ridge regression on filtered controls as a network that carries a state.
 
 Shape letters: B batch, T time, F feature (C control, then P predicted), N features of the filters, K time constants.
 """
@@ -19,7 +19,7 @@ MOST_LEVELS = 100
 
 
 class FilterRegression(StateNetwork):
-    """A weighted sum of filtered controls, their products, and what of the past window decays or stays.
+    """Weighted sum of filtered controls, their products, and decaying or constant values of the past window.
 
     Of the past window every column sees the mean of all predicted columns; with more than ``MOST_LEVELS`` of them its
     own only, which has weights of its own then: ``own`` (1 + K, P), for the level and its decays.
@@ -45,16 +45,16 @@ class FilterRegression(StateNetwork):
 
     @property
     def state_sizes(self) -> list[int]:
-        """See :class:`StateNetwork`."""
+        """Sizes of the parts of the state."""
         return [*self.filters.state_sizes, *([] if self.own is None else [self.sizes.predicted])]
 
     @property
     def parameter_count(self) -> int:
-        """Weights that are not 0."""
+        """Number of weights that are not 0."""
         return sum(int(part.count_nonzero()) for part in (self.weight, self.own) if part is not None)
 
     def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
-        """See :class:`StateNetwork`."""
+        """State parts (B, S_i) and controls (B, T, C) -> rows (B, T, P) and the state after the last."""
         features, after = self.filters(control.transpose(0, 1), state[:3])
         rows = features @ self.weight
         if self.own is not None:
@@ -62,7 +62,7 @@ class FilterRegression(StateNetwork):
         return rows.transpose(0, 1), [*after, *state[3:]]
 
     def start(self, past: Tensor) -> State:
-        """The averages follow the controls from the first row: before that, the plant is taken to be at rest."""
+        """State after a past window (B, in_len, F); before its first row the plant is taken to be at rest."""
         filters = self.filters
         control, outputs = past[..., : filters.controls], past[..., filters.controls :]
         seen = past if self.own is None else control

@@ -27,7 +27,7 @@ OUTPUTS_AT_ONCE = 256
 
 
 class _Sums:
-    """Fields that are sums over rows."""
+    """Base class of sums over rows; two of them add and subtract field by field."""
 
     def __add__(self, other: Self) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))  # type: ignore[arg-type]
@@ -38,7 +38,7 @@ class _Sums:
 
 @dataclass(frozen=True)
 class Moments(_Sums):
-    """Sums over rows.
+    """Sums over rows that a ridge regression needs.
 
     Attributes:
         rows: R.
@@ -56,7 +56,7 @@ class Moments(_Sums):
 
     @classmethod
     def of(cls, features: Tensor, outputs: Tensor) -> Moments:
-        """Of features (R, N) and outputs (R, P) on any device; the sums are on the CPU."""
+        """Sum up features (R, N) and outputs (R, P) on any device; the sums are on the CPU."""
         parts = zip(features.split(CAST_ROWS), outputs.split(CAST_ROWS), strict=True)
         first, *rest = (cls._of_few(x.cpu().double(), y.cpu().double()) for x, y in parts)
         for part in rest:
@@ -89,7 +89,7 @@ class OwnMoments(_Sums):
 
     @classmethod
     def of(cls, features: Tensor, basis: Tensor, level: Tensor, outputs: Tensor) -> OwnMoments:
-        """Of rows over which the level stays: features (R, N), basis (R, K), level (P,) and outputs (R, P)."""
+        """Sum up rows of constant level: features (R, N), basis (R, K), level (P,) and outputs (R, P)."""
         return cls(
             basis.sum(dim=0)[:, None] * level,
             (features.T @ basis)[:, :, None] * level,
@@ -99,7 +99,7 @@ class OwnMoments(_Sums):
 
 
 class Fit(NamedTuple):
-    """Weights of the features (N, P), of the features of an output alone (K, P), and offset (P,)."""
+    """Solution of a ridge regression: weights (N, P), weights of each output's own features (K, P), offset (P,)."""
 
     weights: Tensor
     own: Tensor
@@ -107,7 +107,7 @@ class Fit(NamedTuple):
 
 
 def ridge(known: Moments, penalty: float, used: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Weights (N, P) and offset (P,) of the ridge regression on standardised features (Hoerl and Kennard 1970).
+    """Solve a ridge regression on standardised features: weights (N, P), offset (P,) (Hoerl and Kennard 1970).
 
     The offset is not penalised, and a constant feature gets no weight.
 
@@ -122,7 +122,7 @@ def ridge(known: Moments, penalty: float, used: Tensor | None = None) -> tuple[T
 
 
 class RidgeSolver:
-    """Ridge regressions of any penalty on some features.
+    """Ridge regressions on a choice of features, for any penalty.
 
     Args:
         known: sums over the rows.
@@ -144,7 +144,7 @@ class RidgeSolver:
         self.own, self.used, self.used_own = own, used, None if own is None else used_own
 
     def solve(self, penalty: float, outputs: Tensor | None = None) -> Fit:
-        """The regression of all outputs, or of those at some positions.
+        """Solve the regression of all outputs, or of those at some positions.
 
         Args:
             penalty: against a feature's variance of 1.
@@ -160,7 +160,7 @@ class RidgeSolver:
         return Fit(*(torch.cat(pieces, dim=-1) for pieces in zip(*parts, strict=True)))
 
     def _with_own(self, penalty: float, solve: Callable[[Tensor], Tensor], outputs: Tensor) -> Fit:
-        """With the features of an output alone, by the Schur complement of the block that all outputs share."""
+        """Solve with each output's own features, by the Schur complement of the block that all outputs share."""
         assert self.own is not None
         assert self.used_own is not None
         own, used, places = self.own, self.used, self.used_own
@@ -189,7 +189,7 @@ def _scale(variance: Tensor) -> Tensor:
 
 
 def _factorised(matrix: Tensor) -> Callable[[Tensor], Tensor]:
-    """What solves equations with a symmetric matrix, factorised once."""
+    """Factorise a symmetric matrix once; returns a function that solves equations with it."""
     factor, failed = torch.linalg.cholesky_ex(matrix)
     if not failed:
         return lambda right: torch.cholesky_solve(right, factor)

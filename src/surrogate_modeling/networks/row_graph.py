@@ -1,4 +1,4 @@
-"""A window network's free run on a CUDA GPU: some rows are captured as one CUDA graph, which runs again and again.
+"""A window network's free run on a CUDA GPU: several rows are captured as one CUDA graph and replayed.
 
 Row by row a network is called with few numbers at a time: the processor needs longer to launch a row's kernels than
 the GPU to compute them. A graph launches the kernels of many rows at once (NVIDIA, CUDA C++ Programming Guide,
@@ -23,13 +23,13 @@ Fill = Callable[[Tensor, Tensor], Tensor]
 
 
 def pays(past: Tensor, calls: int) -> bool:
-    """Whether so many calls of a network are run as a graph."""
+    """Whether capturing ``calls`` calls of a network as a graph is worth it."""
     capturing = past.is_cuda and torch.cuda.is_current_stream_capturing()
     return past.is_cuda and not capturing and calls > FIRST_CALLS + 2 * CALLS_PER_GRAPH
 
 
 def run_as_graph(fill: Fill, past: Tensor, control: Tensor, rows: int) -> Tensor:
-    """All rows (B, H, P), each block of ``CALLS_PER_GRAPH`` calls as one launch; without gradients.
+    """Predict all rows (B, H, P), replaying ``CALLS_PER_GRAPH`` calls as one launch; without gradients.
 
     The graph is made anew for each free run: it holds the places of the weights, which may since have moved, and
     costs no more than the first rows of the run.

@@ -17,7 +17,7 @@ from surrogate_modeling.networks.kernels import triton_form
 
 
 def leaky_scan(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
-    """x_t = (1 - move_t) x_(t-1) + move_t value_t.
+    """Leaky average of every row: x_t = (1 - move_t) x_(t-1) + move_t value_t.
 
     Args:
         move: (T, B, N).
@@ -43,12 +43,12 @@ def _states(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
 
 
 def _kernels(value: Tensor) -> ModuleType | None:
-    """The Triton form, which is of float32 only."""
+    """The Triton form, for float32 on a CUDA GPU; else None."""
     return triton_form("scan_triton", value) if value.dtype is torch.float32 else None
 
 
 def _row_by_row(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
-    """In operations that every export knows."""
+    """Row by row, in operations that every export format supports."""
     states = [start]
     for t in range(len(move)):
         states.append(torch.addcmul(move[t] * value[t], 1.0 - move[t], states[-1]))
@@ -56,7 +56,7 @@ def _row_by_row(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
 
 
 def _scan(keep: Tensor, add: Tensor, start: Tensor, step: int = 1) -> Tensor:
-    """x = keep x_before + add, from the first row on or (step -1) from the last; overwrites keep and add.
+    """Scan x = keep x_before + add from the first row on, or (step -1) from the last; overwrites keep and add.
 
     About 2 sqrt(T) steps: chunks are scanned side by side from zero, then the carries between them.
     """

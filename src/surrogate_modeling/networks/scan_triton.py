@@ -1,4 +1,4 @@
-"""The leaky averages of :mod:`~surrogate_modeling.networks.scan` as one Triton kernel each way, for CUDA GPUs.
+"""Triton kernels for the leaky averages of :mod:`~surrogate_modeling.networks.scan` and their gradient (CUDA GPUs).
 
 In operations of torch a scan is some 50 to 100 small kernels, each of which reads and writes its chunk of the rows;
 here every number is read once and every state written once. Chunks of rows are scanned in registers, since affine maps
@@ -22,7 +22,7 @@ SMALL_TILE, LARGE_TILE = (64, 8), (32, 32)
 
 @triton.jit
 def _then(keep_a, add_a, keep_b, add_b):  # type: ignore[no-untyped-def]
-    """x -> keep_a x + add_a, and then x -> keep_b x + add_b."""
+    """Compose two affine maps: x -> keep_a x + add_a, then x -> keep_b x + add_b."""
     return keep_a * keep_b, add_a * keep_b + add_b
 
 
@@ -84,7 +84,7 @@ def _backward(  # type: ignore[no-untyped-def]
 
 
 def scan(move: Tensor, value: Tensor, start: Tensor) -> Tensor:
-    """As :func:`~surrogate_modeling.networks.scan.leaky_scan`: float32 on a CUDA GPU, no gradient."""
+    """Leaky averages as in :func:`~surrogate_modeling.networks.scan.leaky_scan`: float32 on a CUDA GPU, no gradient."""
     start = start.contiguous()
     states = torch.empty(value.shape, dtype=value.dtype, device=value.device)
     rows, lanes, width, tile, grid = _plan(value)
@@ -109,7 +109,7 @@ def scan_gradient(
 
 
 def _plan(value: Tensor) -> tuple[int, int, int, tuple[int, int], tuple[int]]:
-    """Rows, lanes, states, tile and grid."""
+    """Launch plan of the kernels: rows, lanes, states, tile and grid."""
     rows, cases, width = value.shape
     lanes = cases * width
     tile = SMALL_TILE if lanes <= FEW_LANES else LARGE_TILE

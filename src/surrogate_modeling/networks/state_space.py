@@ -48,7 +48,7 @@ class HeldDropout(nn.Module):
 
 
 class LeakyAverages(nn.Module):
-    """x_t = (1 - z_t) x_(t-1) + z_t v_t with gate z and value v from the features of row t alone."""
+    """Leaky averages x_t = (1 - z_t) x_(t-1) + z_t v_t whose gate z and value v see the features of row t alone."""
 
     def __init__(self, config: SsmConfig) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Layer(nn.Module):
 
 
 class PastEncoder(nn.Module):
-    """Mean of the past window on two scales: that of all rows, and that of the first windows of the cases.
+    """Encoder of the mean of the past window on two scales: that of all rows, and that of the cases' first windows.
 
     The second may be tiny beside the first.
     """
@@ -139,14 +139,14 @@ class PastEncoder(nn.Module):
         return cast(Tensor, self.layers(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), -1)))
 
     def initialise(self, first: Tensor) -> None:
-        """Take the scale of the first windows (cases, in_len, F)."""
+        """Fit the scale on the first windows (cases, in_len, F)."""
         mean = first.mean(dim=1)
         self.first_mean.copy_(mean.mean(dim=0))
         self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
 
 
 class StateSpace(StateNetwork):
-    """Predicts every row of a horizon from the past window and the controls alone; see the file.
+    """State-space network: predicts every row of a horizon from the past window and the controls alone.
 
     What the output is added to: with ``base: level`` the mean of the past window, so that the network predicts the
     departure from it; with ``auto`` the same for those columns whose departure is easier to predict; with ``linear``
@@ -176,22 +176,22 @@ class StateSpace(StateNetwork):
 
     @property
     def _weighs_levels_only(self) -> bool:
-        """Whether the base leaves out what comes after the levels, which is most of the features."""
+        """Whether the base uses features up to the levels only and leaves out the rest."""
         return self.config.base not in (Base.linear, Base.quadratic)
 
     @property
     def state_sizes(self) -> list[int]:
-        """See :class:`StateNetwork`."""
+        """Sizes of the parts of the state."""
         return [self.config.width, *[self.config.states] * self.config.depth, *self.filters.state_sizes]
 
     def start(self, past: Tensor) -> State:
-        """See :class:`StateNetwork`."""
+        """State parts (B, S_i) after a past window (B, in_len, F)."""
         context = past.new_zeros(past.shape[0], self.config.width) if self.encoder is None else self.encoder(past)
         starts = [cast(Layer, layer).start(context) for layer in self.layers]
         return [context, *starts, *self.filters.start(past)]
 
     def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
-        """See :class:`StateNetwork`."""
+        """State parts (B, S_i) and controls (B, T, C) -> rows (B, T, P) and the state after the last."""
         depth = len(self.layers)
         context, layer_states = state[0], state[1 : 1 + depth]
         signals, base, filter_state = self._filtered(control.transpose(0, 1), state[1 + depth :])
@@ -216,7 +216,7 @@ class StateSpace(StateNetwork):
 
     @torch.no_grad()
     def initialise(self, whole: Batch, spread: Batch) -> None:
-        """The scale of the first windows, and the base; see :class:`Network`."""
+        """Fit the scale of the past encoder and the base of the output on the training windows."""
         if self.encoder is not None:
             self.encoder.initialise(whole.past)
         if self.config.base is Base.none:

@@ -1,4 +1,4 @@
-"""Poles of a plant from subspace identification; those of slow modes from every k-th row.
+"""Estimate the poles of a plant by subspace identification; those of slow modes from every k-th row.
 
 A vector autoregression on p past rows gives the predictor's Markov parameters; their shifts, weighted by the data,
 have the states as principal components (predictor-based subspace identification: Chiuso 2007, Automatica 43; van
@@ -26,7 +26,7 @@ TURN = 0.8 * np.pi
 
 
 def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Poles (K,) per row, of conjugate pairs the upper one, none outside the unit circle.
+    """Estimate poles (K,) per row; of a conjugate pair the upper one, none outside the unit circle.
 
     Args:
         control: (W, T, C).

@@ -1,4 +1,4 @@
-"""Baseline transformer: past rows and control rows are tokens of one encoder.
+"""Baseline transformer network: past rows and control rows are tokens of one encoder.
 
 Shape letters: B batch, F feature, C control, P predicted, D token size.
 """
@@ -14,7 +14,7 @@ from surrogate_modeling.networks.layers import Encoder, sinusoidal_positions
 
 
 class BaselineTransformer(WindowNetwork):
-    """The output is read from the control tokens, which attend to every past row."""
+    """Transformer encoder that reads the output from the control tokens, which attend to every past row."""
 
     positions: Tensor
 

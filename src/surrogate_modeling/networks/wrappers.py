@@ -1,4 +1,4 @@
-"""Networks around another network: which past columns it sees, and what its output is added to.
+"""Wrappers that change which past columns a network sees, and what its output is added to.
 
 Shape letters: B batch, R rows, F feature (C control, then P predicted), S state.
 """
@@ -14,7 +14,7 @@ from surrogate_modeling.networks.base import Batch, Network, Sizes, WindowNetwor
 
 
 class Wrapper(WindowNetwork):
-    """A network around another: a window network around a window network; else it hands on the other's state.
+    """Base class of a network around another; a window network around a window network, else it passes the state on.
 
     A window network reads rows of the wrapper again, not its own: so the wrapper keeps the past window.
 
@@ -32,30 +32,30 @@ class Wrapper(WindowNetwork):
 
     @abstractmethod
     def encode_inner(self, past: Tensor) -> Tensor:
-        """As :meth:`Network.encode`, where the inner network's state is not the past window."""
+        """State (B, S) after a past window (B, in_len, F), where the inner network's state is not the window."""
 
     @abstractmethod
     def advance_inner(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`Network.advance`, where the inner network's state is not the past window."""
+        """State and controls -> next state and rows, where the inner network's state is not the window."""
 
     def encode(self, past: Tensor) -> Tensor:
-        """See :class:`Network`."""
+        """State (B, S) after a past window (B, in_len, F)."""
         return super().encode(past) if self.state_is_window else self.encode_inner(past)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Network`."""
+        """State (B, S) and controls (B, R, C) -> next state and rows (B, R, P)."""
         return super().advance(state, control) if self.state_is_window else self.advance_inner(state, control)
 
     def free_run(
         self, past: Tensor, control: Tensor, *, cut_gradients: bool = False, bound: float | None = None
     ) -> Tensor:
-        """See :class:`Network`."""
+        """Free run (B, H, P) from a past window (B, in_len, F) and controls (B, H, C)."""
         kind = WindowNetwork if self.state_is_window else Network
         return kind.free_run(self, past, control, cut_gradients=cut_gradients, bound=bound)
 
     @property
     def parameter_count(self) -> int:
-        """Of the inner network."""
+        """Number of fitted weights of the inner network."""
         return self.network.parameter_count
 
 
@@ -76,24 +76,24 @@ class SelectedFeedback(Wrapper):
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """See :class:`Network`."""
+        """Past (B, in_len, F) and control (B, R, C) -> rows (B, R, P); the inner network sees fewer columns."""
         return self.network(past[..., self.columns], control)
 
     def encode_inner(self, past: Tensor) -> Tensor:
-        """See :class:`Wrapper`."""
+        """State (B, S) after the columns of the past window that the inner network sees."""
         return self.network.encode(past[..., self.columns])
 
     def advance_inner(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Wrapper`."""
+        """State (B, S) and controls (B, R, C) -> the inner network's next state and rows (B, R, P)."""
         return self.network.advance(state, control)
 
     def initialise(self, whole: Batch, spread: Batch) -> None:
-        """See :class:`Network`."""
+        """Initialise the inner network on windows with only the columns it sees."""
         self.network.initialise(*(batch._replace(past=batch.past[..., self.columns]) for batch in (whole, spread)))
 
 
 class IncrementOutput(Wrapper):
-    """The network's output is the departure from the last past row; where nothing happens it has to learn zero.
+    """Network whose output is added to the last past row, so that it learns zero where nothing happens.
 
     Args:
         network: gives increments.
@@ -105,21 +105,21 @@ class IncrementOutput(Wrapper):
         self.predicted = sizes.predicted
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
-        """See :class:`Network`."""
+        """Past (B, in_len, F) and control (B, R, C) -> rows (B, R, P): the last past row plus increments."""
         return past[:, -1:, -self.predicted :] + self.network(past, control)
 
     def encode_inner(self, past: Tensor) -> Tensor:
-        """The state carries the row that the increments are added to."""
+        """State (B, S): the inner network's state and the row that increments are added to."""
         return torch.cat((past[:, -1, -self.predicted :], self.network.encode(past)), dim=-1)
 
     def advance_inner(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See :class:`Wrapper`."""
+        """State (B, S) and controls (B, R, C) -> next state and rows (B, R, P)."""
         last, inner = state[:, : self.predicted], state[:, self.predicted :]
         inner, increments = self.network.advance(inner, control)
         return torch.cat((last, inner), dim=-1), last[:, None] + increments
 
     def initialise(self, whole: Batch, spread: Batch) -> None:
-        """See :class:`Network`."""
+        """Initialise the inner network on increments instead of rows."""
         self.network.initialise(*map(self._increments, (whole, spread)))
 
     def _increments(self, batch: Batch) -> Batch:
