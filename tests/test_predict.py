@@ -103,7 +103,7 @@ def test_errors_are_analysed_of_the_first_cases_that_there_is_room_for(
     surrogate: tuple[Surrogate, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Room for two and a half of four cases; the second file has no truth and takes none."""
-    monkeypatch.setattr(prediction, "MOST_ANALYSED", 5 * (ROWS * 3 + (ROWS - IN_LEN) * 2) // 2)
+    monkeypatch.setattr(prediction, "MAX_ANALYSED_VALUES", 5 * (ROWS * 3 + (ROWS - IN_LEN) * 2) // 2)
     for i, case in enumerate(cases(5)):
         write(tmp_path / "in", case, truth=i != 1)
     (tmp_path / "out").mkdir()

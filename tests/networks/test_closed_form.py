@@ -7,7 +7,7 @@ import torch
 from surrogate_modeling.config.models import Base
 from surrogate_modeling.networks import Sizes
 from surrogate_modeling.networks.closed_form import PENALTY, fit_base, fitted_rows, level_helps
-from surrogate_modeling.networks.filters import MOST_PRODUCTS, Filters, spread_products
+from surrogate_modeling.networks.filters import MAX_PRODUCTS, Filters, spread_products
 from surrogate_modeling.networks.ridge import Moments, ridge
 
 
@@ -78,4 +78,4 @@ def test_products_are_of_the_controls_and_their_averages() -> None:
 
 def test_the_number_of_products_is_bounded() -> None:
     for controls in (1, 9, 30, 41, 42, 300):
-        assert spread_products(controls, 7).shape[1] <= MOST_PRODUCTS
+        assert spread_products(controls, 7).shape[1] <= MAX_PRODUCTS

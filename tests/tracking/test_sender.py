@@ -185,7 +185,7 @@ def test_damaged_lines_are_set_aside(tmp_path: Path) -> None:
 
 
 def test_a_line_too_long_to_be_ours_is_not_taken_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("surrogate_modeling.tracking.entries.LONGEST_LINE", 1000)
+    monkeypatch.setattr("surrogate_modeling.tracking.entries.MAX_LINE_BYTES", 1000)
     write(tmp_path, RECORD)
     lines = (tmp_path / JOURNAL).read_bytes().splitlines(keepends=True)
     lines.insert(1, b"x" * 5555 + b"\n")

@@ -88,4 +88,4 @@ def test_a_database_keeps_its_login_and_is_shown_without(monkeypatch: pytest.Mon
 def test_a_reason_is_one_short_line_without_passwords() -> None:
     error = RuntimeError(f"API request to http://eve:s3cret@host failed {'x' * 500}\nmore")
     assert reason_of(error).startswith("API request to http://eve:***@host failed xxx")
-    assert len(reason_of(error)) == store.LONGEST_REASON
+    assert len(reason_of(error)) == store.MAX_REASON_LETTERS

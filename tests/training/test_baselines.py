@@ -10,7 +10,7 @@ from builders import lag, make_case, plain_case
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.filters import MOST_PRODUCTS, TIME_CONSTANTS
+from surrogate_modeling.networks.filters import MAX_PRODUCTS, TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.ridge import Moments
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -231,7 +231,7 @@ def test_quadratic_stays_solvable_with_many_controls(controls: int) -> None:
     """All products of 1,100 controls would be 605,550 features."""
     sets = products_of(FilterRegression(Sizes(controls, 1, IN_LEN, 1, 1), TIME_CONSTANTS, 0))
     assert sets
-    assert all(pairs.shape[1] <= MOST_PRODUCTS for _, pairs in sets)
+    assert all(pairs.shape[1] <= MAX_PRODUCTS for _, pairs in sets)
 
 
 @pytest.mark.parametrize("kind", [linear, quadratic])
@@ -241,7 +241,7 @@ def test_of_many_columns_each_sees_its_own_level(
     """Least squares with a column's own features beside those of all, one column after another; and row by row."""
     training = [make_case(f"t{i}", 60 + i, i) for i in range(5)]
     validation, test = [make_case("v", 70, 20)], make_case("a", 55, 30)
-    monkeypatch.setattr("surrogate_modeling.networks.regression.MOST_LEVELS", 1)
+    monkeypatch.setattr("surrogate_modeling.networks.regression.MAX_COLUMNS_WITH_LEVELS", 1)
     baseline = kind(training, validation)
     network, kept = baseline.network, [TIME_CONSTANTS.index(tau) for tau in baseline.time_constants]
     used = [*network.filters.positions(kept).tolist(), *range(network.filters.linear, network.filters.features)]
@@ -277,7 +277,7 @@ def test_of_many_columns_each_sees_its_own_level(
 
 
 def test_of_many_targets_some_choose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("surrogate_modeling.training.regression_rows.MOST_CHOOSING", 3)
+    monkeypatch.setattr("surrogate_modeling.training.regression_rows.MAX_SELECTION_TARGETS", 3)
     case = make_case()
     data = BaselineData([case], [], range(10, 20), scaled([case]), IN_LEN)
     assert data.choosing.tolist() == [10, 14, 19]

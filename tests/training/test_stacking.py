@@ -18,7 +18,7 @@ from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
 from surrogate_modeling.training.regression_rows import BaselineData
-from surrogate_modeling.training.stacking import LEAST_GAIN, choose_shares, stack
+from surrogate_modeling.training.stacking import MIN_GAIN, choose_shares, stack
 
 CONTROLS = 2
 SSM: ModelConfig = SsmConfig("ssm", width=4, states=4, depth=1)
@@ -51,7 +51,7 @@ def test_share_of_the_least_error_over_cases_of_any_length() -> None:
 def test_a_small_gain_is_taken_for_chance() -> None:
     """The best mix has the share 0 and takes a part of the error away: a little more or less than counts."""
     truth = [np.zeros((5, 1))]
-    for gain, share in ((LEAST_GAIN + 0.01, 0.0), (LEAST_GAIN - 0.01, 1.0)):
+    for gain, share in ((MIN_GAIN + 0.01, 0.0), (MIN_GAIN - 0.01, 1.0)):
         assert choose_shares([truth[0] + 1.0], [truth[0] + 1.0 - gain], truth).tolist() == [share]
 
 

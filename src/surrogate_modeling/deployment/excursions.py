@@ -66,30 +66,30 @@ class Excursion:
         return f"{place} the training range {self.low:g} to {self.high:g} {self.unit} {rows} ({relative} of the range)"
 
 
-def find_excursions(case: Case, predicted: np.ndarray, known: Range) -> list[Excursion]:
+def find_excursions(case: Case, predicted: np.ndarray, training: Range) -> list[Excursion]:
     """Everything the network saw of one case that lies beyond the training range.
 
     Args:
         case: values (T, F); of the predicted columns only the given rows are looked at.
         predicted: (H, P), the last H rows.
-        known: the training range.
+        training: the training range.
     """
-    controls, given = len(known.channels.controls), len(case.time) - len(predicted)
+    controls, given = len(training.channels.controls), len(case.time) - len(predicted)
     stretches = [("control", i, case.time, column) for i, column in enumerate(case.controls.T)]
     for j, column in enumerate(case.outputs[:given].T):
         stretches.append(("initial", controls + j, case.time[:given], column))
         stretches.append(("predicted", controls + j, case.time[given:], predicted[:, j]))
     found = []
     for what, column, time, values in stretches:
-        low, high = float(known.low[column]), float(known.high[column])
+        low, high = float(training.low[column]), float(training.high[column])
         for side, beyond in (("below", low - values), ("above", values - high)):
             if (rows := np.flatnonzero(beyond > 0)).size:
                 worst = rows[np.argmax(beyond[rows])]
-                name = (*known.channels.controls, *known.channels.predicted)[column]
+                name = (*training.channels.controls, *training.channels.predicted)[column]
                 excess = float(beyond[worst])
                 found.append(
                     Excursion(
-                        case.name, name, known.channels.units[name], what, side, len(rows),
+                        case.name, name, training.channels.units[name], what, side, len(rows),
                         float(time[rows[0]]), float(time[rows[-1]]), float(time[worst]), float(values[worst]),
                         low, high, excess, excess / (high - low) if high > low else np.nan,
                     )

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 # More lines about the range on the screen than this are no help; the table has all.
 SHOWN_EXCURSIONS = 10
 # Numbers of all cases together whose errors are analysed: some 100 MB, twice while the picture is drawn.
-MOST_ANALYSED = 30_000_000
+MAX_ANALYSED_VALUES = 30_000_000
 
 
 @dataclass
@@ -121,9 +121,9 @@ def _log_excursions(
     surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable, shown: int
 ) -> int:
     """Write every excursion to the table, and the first few on the screen; returns how many are there now."""
-    known = Range.of(surrogate.description.channels, surrogate.scaling)
+    training = Range.of(surrogate.description.channels, surrogate.scaling)
     for case, rows in zip(cases, predicted, strict=True):
-        for excursion in find_excursions(case, rows, known):
+        for excursion in find_excursions(case, rows, training):
             table.add(excursion)
             # What is predicted beyond the range is in the table; most often it follows from inputs that are.
             if excursion.what != "predicted" and shown < SHOWN_EXCURSIONS:
@@ -149,26 +149,26 @@ def _write_chunk(
     if bands:
         write_bands(output / "band", cases, bands, channels, options)
     scores = score(cases, predicted, channels, surrogate.predicted_scale)
-    known = np.array([schedule.has_truth for schedule in schedules])
-    scores.ade[~known] = scores.fde[~known] = np.nan
+    has_truth = np.array([schedule.has_truth for schedule in schedules])
+    scores.ade[~has_truth] = scores.fde[~has_truth] = np.nan
     room = None if config.num_figures is None else config.num_figures - tally.figures
     level = surrogate.band.level if surrogate.band else LEVEL
     scored = ScoredCases(cases, predicted, scores, bands, level, [surrogate.position(case) for case in cases])
     curves = case_curves(output / "figure", scored)[:room]
     write_figures(curves, options)
     tally.figures += len(curves)
-    if known.any():
-        tally.scored.append(scores.subset(known))
+    if has_truth.any():
+        tally.scored.append(scores.subset(has_truth))
         write_case_tables(output / "figure", tally.scored[-1])
-        _keep(tally, [(cases[i], predicted[i]) for i in np.flatnonzero(known).tolist()])
+        _keep(tally, [(cases[i], predicted[i]) for i in np.flatnonzero(has_truth).tolist()])
 
 
 def _keep(tally: Tally, pairs: Sequence[tuple[Case, np.ndarray]]) -> None:
     """Keep cases and predictions for the analysis of the errors, while there is room; at least one."""
     for case, rows in pairs:
         size = case.values.size + rows.size
-        if tally.analysed and tally.analysed_values + size > MOST_ANALYSED:
-            tally.analysed_values = MOST_ANALYSED  # Those that are kept are the first ones, with no gap.
+        if tally.analysed and tally.analysed_values + size > MAX_ANALYSED_VALUES:
+            tally.analysed_values = MAX_ANALYSED_VALUES  # Those that are kept are the first ones, with no gap.
             return
         tally.analysed.append((case, rows))
         tally.analysed_values += size

@@ -12,10 +12,10 @@ import numpy as np
 
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.progress import track
-from surrogate_modeling.networks.regression import MOST_LEVELS
+from surrogate_modeling.networks.regression import MAX_LEVEL_COLUMNS
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import MULTIPLIED, Baseline, fit_linear, fit_quadratic, persistence
-from surrogate_modeling.training.regression_rows import MOST_CHOOSING, BaselineData
+from surrogate_modeling.training.regression_rows import MAX_SELECTION_TARGETS, BaselineData
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +47,13 @@ def fit_baselines(surrogate: Surrogate, split: CaseSplit, progress_bar: bool) ->
     """
     description = surrogate.description
     columns, targets = len(description.channels.predicted), description.channels.target_indices
-    if columns > MOST_LEVELS:
+    if columns > MAX_LEVEL_COLUMNS:
         log.info(
-            "more than %d predicted columns: in the baselines each sees its own level at the start only", MOST_LEVELS
+            "more than %d predicted columns: in the baselines each sees its own level at the start only",
+            MAX_LEVEL_COLUMNS,
         )
-    if len(targets) > MOST_CHOOSING:
-        log.info("of %d targets, %d choose the time constants of the baselines", len(targets), MOST_CHOOSING)
+    if len(targets) > MAX_SELECTION_TARGETS:
+        log.info("of %d targets, %d choose the time constants of the baselines", len(targets), MAX_SELECTION_TARGETS)
     cases = len(split.training) + len(split.validation)
     steps = cases * (1 + len(MULTIPLIED))
     ticks = track(range(steps), steps, "fitting the baselines", progress_bar)

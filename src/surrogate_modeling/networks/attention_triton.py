@@ -31,7 +31,7 @@ def _weights(queries, keys, length, scale, TOKENS: tl.constexpr, PRECISION: tl.c
 
 @triton.jit
 def _forward(  # type: ignore[no-untyped-def]
-    query, key_value, out, heads, asked, length, scale,
+    query, key_value, out, heads, rows, length, scale,
     QUERIES: tl.constexpr, TOKENS: tl.constexpr, SIZE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     pair = tl.program_id(0).to(tl.int64)
@@ -39,19 +39,19 @@ def _forward(  # type: ignore[no-untyped-def]
     dim = heads * SIZE
     place = head * SIZE + tl.arange(0, SIZE)
     q, t = tl.arange(0, QUERIES), tl.arange(0, TOKENS)
-    of_query = (window * asked + q)[:, None] * dim + place[None, :]
+    of_query = (window * rows + q)[:, None] * dim + place[None, :]
     of_key = (window * length + t)[:, None] * (2 * dim) + place[None, :]
-    queries = tl.load(query + of_query, mask=(q < asked)[:, None], other=0.0)
+    queries = tl.load(query + of_query, mask=(q < rows)[:, None], other=0.0)
     keys = tl.load(key_value + of_key, mask=(t < length)[:, None], other=0.0)
     values = tl.load(key_value + of_key + dim, mask=(t < length)[:, None], other=0.0)
     weight = _weights(queries, keys, length, scale, TOKENS, PRECISION)
     mixed = tl.dot(weight.to(values.dtype), values, input_precision=PRECISION)
-    tl.store(out + of_query, mixed.to(values.dtype), mask=(q < asked)[:, None])
+    tl.store(out + of_query, mixed.to(values.dtype), mask=(q < rows)[:, None])
 
 
 @triton.jit
 def _backward(  # type: ignore[no-untyped-def]
-    grad, query, key_value, grad_query, grad_key_value, heads, asked, length, scale,
+    grad, query, key_value, grad_query, grad_key_value, heads, rows, length, scale,
     QUERIES: tl.constexpr, TOKENS: tl.constexpr, SIZE: tl.constexpr, PRECISION: tl.constexpr,
 ):  # fmt: skip
     pair = tl.program_id(0).to(tl.int64)
@@ -59,10 +59,10 @@ def _backward(  # type: ignore[no-untyped-def]
     dim = heads * SIZE
     place = head * SIZE + tl.arange(0, SIZE)
     q, t = tl.arange(0, QUERIES), tl.arange(0, TOKENS)
-    of_query = (window * asked + q)[:, None] * dim + place[None, :]
+    of_query = (window * rows + q)[:, None] * dim + place[None, :]
     of_key = (window * length + t)[:, None] * (2 * dim) + place[None, :]
-    queries = tl.load(query + of_query, mask=(q < asked)[:, None], other=0.0)
-    upstream = tl.load(grad + of_query, mask=(q < asked)[:, None], other=0.0)
+    queries = tl.load(query + of_query, mask=(q < rows)[:, None], other=0.0)
+    upstream = tl.load(grad + of_query, mask=(q < rows)[:, None], other=0.0)
     keys = tl.load(key_value + of_key, mask=(t < length)[:, None], other=0.0)
     values = tl.load(key_value + of_key + dim, mask=(t < length)[:, None], other=0.0)
     weight = _weights(queries, keys, length, scale, TOKENS, PRECISION)
@@ -72,7 +72,7 @@ def _backward(  # type: ignore[no-untyped-def]
     for_value = tl.dot(tl.trans(weight.to(keys.dtype)), upstream, input_precision=PRECISION)
     for_query = tl.dot(of_score, keys, input_precision=PRECISION)
     for_key = tl.dot(tl.trans(of_score), queries, input_precision=PRECISION)
-    tl.store(grad_query + of_query, for_query.to(keys.dtype), mask=(q < asked)[:, None])
+    tl.store(grad_query + of_query, for_query.to(keys.dtype), mask=(q < rows)[:, None])
     tl.store(grad_key_value + of_key, for_key.to(keys.dtype), mask=(t < length)[:, None])
     tl.store(grad_key_value + of_key + dim, for_value.to(keys.dtype), mask=(t < length)[:, None])
 
@@ -124,14 +124,14 @@ class _Attention(torch.autograd.Function):
 
 def _plan(query: Tensor, key_value: Tensor, heads: int) -> tuple[tuple[int, int, int, float], dict[str, Any]]:
     """Kernel arguments that follow from the sizes: positional ones and constants by name."""
-    asked, length, size = query.shape[1], key_value.shape[1], query.shape[2] // heads
+    rows, length, size = query.shape[1], key_value.shape[1], query.shape[2] // heads
     exact = torch.get_float32_matmul_precision() == "highest"
     sizes = {
         # The least tile of a matrix unit is 16 rows.
-        "QUERIES": max(16, triton.next_power_of_2(asked)),
+        "QUERIES": max(16, triton.next_power_of_2(rows)),
         "TOKENS": max(16, triton.next_power_of_2(length)),
         "SIZE": size,
         "PRECISION": "ieee" if exact else "tf32",
         "num_warps": 1 if size <= 32 else size // 32,
     }
-    return (heads, asked, length, size**-0.5), sizes
+    return (heads, rows, length, size**-0.5), sizes

@@ -16,7 +16,7 @@ from surrogate_modeling.networks.scan import leaky_scan
 # Of the linear and quadratic regressions, in rows.
 TIME_CONSTANTS = (2.0, 5.0, 15.0, 50.0, 150.0, 500.0, 1500.0)
 # At most so many products of two signals; with more controls, averages over fewer time constants are multiplied.
-MOST_PRODUCTS = 900
+MAX_PRODUCTS = 900
 
 
 class Filters(nn.Module):
@@ -65,7 +65,7 @@ class Filters(nn.Module):
 
     @property
     def fading(self) -> slice:
-        """Positions of the decays of the past window, 1 and exp(-t / tau); only where no level is among the features."""
+        """Positions of the decays of the past window, 1 and exp(-t / tau), where no level is among the features."""
         return slice(self.of_controls, self.linear)
 
     def forward(self, control: Tensor, state: State) -> tuple[Tensor, State]:
@@ -120,7 +120,7 @@ class Filters(nn.Module):
 
 
 def spread_products(controls: int, time_constants: int) -> Tensor:
-    """All products (2, Q) of two signals among the controls and averages over spread time constants; see MOST_PRODUCTS.
+    """All products (2, Q) of two signals among the controls and averages over spread time constants; see MAX_PRODUCTS.
 
     Args:
         controls: C.
@@ -132,10 +132,10 @@ def spread_products(controls: int, time_constants: int) -> Tensor:
 
 def _spread_signals(controls: int, time_constants: int) -> Tensor:
     kept = time_constants
-    while kept and _pairs(controls * (1 + kept)) > MOST_PRODUCTS:
+    while kept and _pairs(controls * (1 + kept)) > MAX_PRODUCTS:
         kept -= 1
     if not kept:
-        return torch.arange(controls if _pairs(controls) <= MOST_PRODUCTS else 0)
+        return torch.arange(controls if _pairs(controls) <= MAX_PRODUCTS else 0)
     # From the middle of even shares, so that one time constant is a medium one. In integers of Python: a saved file is
     # checked against a network on torch's meta device, whose tensors have no values.
     return _signal_positions(controls, [0, *(1 + (2 * i + 1) * time_constants // (2 * kept) for i in range(kept))])

@@ -95,10 +95,10 @@ def _models(
     modes = spread_modes(windows.control.shape[1])
     modes = np.concatenate((modes, poles(windows.control[..., :-1], windows.output, windows.weight)))
     bank = ModeBank(modes, windows)
-    known = bank.moments(windows)
-    reached = known.gram[: len(bank.a), : len(bank.a)].numpy() / known.rows
+    moments = bank.moments(windows)
+    reached = moments.gram[: len(bank.a), : len(bank.a)].numpy() / moments.rows
     for penalty in sorted({option.penalty for option in options}):
-        large = bank.model(known, penalty)
+        large = bank.model(moments, penalty)
         forward, backward = _balancing(large, reached, windows.control.shape[1])
         for option in options:
             if option.penalty != penalty or option.order > len(forward):
@@ -168,9 +168,9 @@ class ModeBank:
             states[:, : self.controls] += control[..., None] * self.entry
         return np.stack(rows, axis=1)
 
-    def model(self, known: Moments, penalty: float) -> LinearModel:
+    def model(self, moments: Moments, penalty: float) -> LinearModel:
         """The large model with C and D from the ridge regression."""
-        weights, offset = (part.numpy() for part in ridge(known, penalty))
+        weights, offset = (part.numpy() for part in ridge(moments, penalty))
         c, d = weights[: len(self.a)].T, weights[len(self.a) :].T.copy()
         d[:, -1] += offset
         return LinearModel(self.a, self.b, c, d, self.e)
@@ -228,7 +228,7 @@ def with_fitted_initial_state(model: LinearModel, windows: Trajectories, penalty
     grams += 1e-6 * np.trace(mean) / model.order * np.eye(model.order)
     starts = np.linalg.solve(grams, cross[..., None])[..., 0]
     metric = _root(mean)
-    known = Moments.of(torch.from_numpy(windows.past), torch.from_numpy(starts @ metric))
-    weights, offset = (part.numpy() for part in ridge(known, penalty))
+    moments = Moments.of(torch.from_numpy(windows.past), torch.from_numpy(starts @ metric))
+    weights, offset = (part.numpy() for part in ridge(moments, penalty))
     weights[-1] += offset
     return replace(model, e=np.linalg.lstsq(metric.T, weights.T, rcond=1e-9)[0])

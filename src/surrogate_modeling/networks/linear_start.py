@@ -12,16 +12,16 @@ from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.linear_fit import fit_linear
 from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, in_modes
 
-# Windows shorter than this say too little of a free run.
-LEAST_ROWS = 32
+# Windows of fewer rows are too short to fit a free run to.
+MIN_ROWS = 32
 # Where there are fewer cases than this, windows are held out, not cases.
-LEAST_CASES = 4
-HELD_OUT = 0.25
-LEAST_SPREAD = 1e-6
-# Increment of a state of spread 1 that the slowest is taken to have.
-SLOWEST = 1e-3
-# Of a pole, where the model has to forget: a time constant of 10,000 rows.
-LARGEST_RADIUS = 0.9999
+MIN_CASES = 4
+HELD_OUT_SHARE = 0.25
+MIN_SPREAD = 1e-6
+# Least increment per row that a state of spread 1 is taken to have.
+MIN_PACE = 1e-3
+# Largest pole radius where the model has to forget: a time constant of 10,000 rows.
+MAX_RADIUS = 0.9999
 
 
 class LinearStart(NamedTuple):
@@ -45,16 +45,18 @@ def linear_start(whole: Batch, spread: Batch, states: int, modal: bool = False) 
         modal: A of 2 x 2 blocks, each of a norm below 1.
     """
     cases = len(whole[0])
-    every = _trajectories(spread if spread[1].shape[1] >= LEAST_ROWS else whole)
+    every = _trajectories(spread if spread[1].shape[1] >= MIN_ROWS else whole)
     number = np.arange(len(every))
-    kept = np.where(number < cases, number / cases, (number - cases) / max(1, len(every) - cases)) < 1.0 - HELD_OUT
+    kept = (
+        np.where(number < cases, number / cases, (number - cases) / max(1, len(every) - cases)) < 1.0 - HELD_OUT_SHARE
+    )
     kept[-1], kept[0] = False, True
     held_out = every[~kept] if len(every) > 1 else every
-    if cases >= LEAST_CASES:
+    if cases >= MIN_CASES:
         held_out = _trajectories(whole)[np.flatnonzero(~kept[:cases])]
     model = fit_linear(every, kept, held_out, states)
     if modal:
-        model = in_modes(model, LARGEST_RADIUS)
+        model = in_modes(model, MAX_RADIUS)
     return _scaled(model, every, states, modal)
 
 
@@ -66,14 +68,14 @@ def _scaled(model: LinearModel, windows: Trajectories, states: int, modal: bool)
     """Scale the states to unit variance, and fill up to N states with states at rest."""
     used = windows.weight > 0
     rows = model.states(windows)
-    spread = np.maximum(rows[used].std(axis=0), LEAST_SPREAD)
+    spread = np.maximum(rows[used].std(axis=0), MIN_SPREAD)
     if modal:
         # A conjugate pair keeps one scale, or its block would no longer shrink what it turns.
         pairs = np.flatnonzero(np.diag(model.a, 1)[::2])
         spread[2 * pairs] = spread[2 * pairs + 1] = np.maximum(spread[2 * pairs], spread[2 * pairs + 1])
     scaled = model.transformed(np.diag(1.0 / spread), np.diag(spread))
     moved = np.diff(rows, axis=1)[used[:, 1:]] / spread
-    pace = np.clip(np.sqrt((moved**2).mean(axis=0)), SLOWEST, 1.0) if len(moved) else np.ones(model.order)
+    pace = np.clip(np.sqrt((moved**2).mean(axis=0)), MIN_PACE, 1.0) if len(moved) else np.ones(model.order)
     rest = states - model.order
     padded = {
         "a": np.pad(scaled.a, (0, rest)),

@@ -89,10 +89,10 @@ def mean_error(model: LinearModel, windows: Trajectories) -> float:
 def constant_model(windows: Trajectories) -> LinearModel:
     """A model without states that predicts the mean output, for windows in which nothing moves."""
     weight = windows.weight[..., None]
-    inputs, outputs, known = windows.control.shape[2], windows.output.shape[2], windows.past.shape[1]
+    inputs, outputs, features = windows.control.shape[2], windows.output.shape[2], windows.past.shape[1]
     d = np.zeros((outputs, inputs))
     d[:, -1] = (windows.output * weight).sum(axis=(0, 1)) / weight.sum()
-    return LinearModel(np.zeros((0, 0)), np.zeros((0, inputs)), np.zeros((outputs, 0)), d, np.zeros((0, known)))
+    return LinearModel(np.zeros((0, 0)), np.zeros((0, inputs)), np.zeros((outputs, 0)), d, np.zeros((0, features)))
 
 
 def with_poles_in_circle(model: LinearModel) -> LinearModel:

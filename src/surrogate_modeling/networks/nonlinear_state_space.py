@@ -71,13 +71,13 @@ class NonlinearStateSpace(StateNetwork):
     def __init__(self, config: NssConfig, sizes: Sizes) -> None:
         super().__init__()
         self.config, self.sizes = config, sizes
-        states, known = config.states, 2 * sizes.features + 1
+        states, features = config.states, 2 * sizes.features + 1
         self.register_buffer("a", 0.9 * torch.eye(states))
         # The last column is that of a constant 1.
         self.register_buffer("b", 0.1 * torch.randn(states, sizes.controls + 1))
         self.register_buffer("c", torch.randn(sizes.predicted, states) / math.sqrt(states))
         self.register_buffer("d", 0.1 * torch.randn(sizes.predicted, sizes.controls + 1))
-        self.register_buffer("e", torch.randn(states, known) / math.sqrt(known))
+        self.register_buffer("e", torch.randn(states, features) / math.sqrt(features))
         # Size of a state's increment from row to row, its spread being 1.
         self.register_buffer("pace", torch.full((states,), 0.1))
         self.sees = nn.Linear(sizes.controls, config.width)
@@ -93,8 +93,8 @@ class NonlinearStateSpace(StateNetwork):
 
     def start(self, past: Tensor) -> State:
         """State (B, N), as a list of one part, after a past window (B, in_len, F)."""
-        known = torch.cat((past.mean(dim=1), past[:, -1] - past[:, 0]), dim=-1)
-        return [_affine(known, self.e) + self.starts(past.flatten(1) / math.sqrt(self.starts.linear.in_features))]
+        features = torch.cat((past.mean(dim=1), past[:, -1] - past[:, 0]), dim=-1)
+        return [_affine(features, self.e) + self.starts(past.flatten(1) / math.sqrt(self.starts.linear.in_features))]
 
     def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
         """State (B, N) and controls (B, T, C) -> rows (B, T, P) and the state after the last."""

@@ -15,14 +15,14 @@ from surrogate_modeling.networks.base import Sizes, State, StateNetwork
 from surrogate_modeling.networks.filters import Filters
 
 # With more predicted columns each sees its own level only: all levels in all columns are P^2 weights, and P^3 work.
-MOST_LEVELS = 100
+MAX_LEVEL_COLUMNS = 100
 
 
 class FilterRegression(StateNetwork):
     """Weighted sum of filtered controls, their products, and decaying or constant values of the past window.
 
-    Of the past window every column sees the mean of all predicted columns; with more than ``MOST_LEVELS`` of them its
-    own only, which has weights of its own then: ``own`` (1 + K, P), for the level and its decays.
+    Of the past window every column sees the mean of all predicted columns; with more than ``MAX_LEVEL_COLUMNS`` of
+    them its own only, which has weights of its own then: ``own`` (1 + K, P), for the level and its decays.
 
     Args:
         sizes: of the surrogate; all predicted columns of the past window are read.
@@ -35,7 +35,7 @@ class FilterRegression(StateNetwork):
 
     def __init__(self, sizes: Sizes, time_constants: Sequence[float], products: int) -> None:
         super().__init__()
-        few = sizes.predicted <= MOST_LEVELS
+        few = sizes.predicted <= MAX_LEVEL_COLUMNS
         whole = sizes.with_all_fed_back()
         multiplied = torch.zeros(2, products, dtype=torch.long)
         self.filters = Filters(whole if few else replace(whole, fed_back=0), list(time_constants), multiplied)

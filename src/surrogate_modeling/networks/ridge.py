@@ -66,8 +66,8 @@ class Moments(_Sums):
     @classmethod
     def _of_few(cls, features: Tensor, outputs: Tensor) -> Moments:
         # NumPy sees that the first product is symmetric, and computes half of it.
-        rows, wanted = features.numpy(), outputs.numpy()
-        products = torch.from_numpy(rows.T @ rows), torch.from_numpy(rows.T @ wanted)
+        rows, targets = features.numpy(), outputs.numpy()
+        products = torch.from_numpy(rows.T @ rows), torch.from_numpy(rows.T @ targets)
         return cls(len(features), features.sum(dim=0), outputs.sum(dim=0), *products)
 
 
@@ -106,17 +106,17 @@ class Fit(NamedTuple):
     offset: Tensor
 
 
-def ridge(known: Moments, penalty: float, used: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def ridge(moments: Moments, penalty: float, used: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Solve a ridge regression on standardised features: weights (N, P), offset (P,) (Hoerl and Kennard 1970).
 
     The offset is not penalised, and a constant feature gets no weight.
 
     Args:
-        known: sums over the rows.
+        moments: sums over the rows.
         penalty: against a feature's variance of 1.
         used: positions of the features that take part, which N then counts; None for all.
     """
-    solver = RidgeSolver(known, used)
+    solver = RidgeSolver(moments, used)
     fit = solver.solve(penalty)
     return fit.weights, fit.offset
 
@@ -125,20 +125,24 @@ class RidgeSolver:
     """Ridge regressions on a choice of features, for any penalty.
 
     Args:
-        known: sums over the rows.
+        moments: sums over the rows.
         used: positions of the features that take part, which N then counts; None for all.
         own: sums of the features of an output alone; None without any.
         used_own: positions of those that take part, which K then counts.
     """
 
     def __init__(
-        self, known: Moments, used: Tensor | None = None, own: OwnMoments | None = None, used_own: Tensor | None = None
+        self,
+        moments: Moments,
+        used: Tensor | None = None,
+        own: OwnMoments | None = None,
+        used_own: Tensor | None = None,
     ) -> None:
-        used = torch.arange(len(known.features)) if used is None else used
-        self.rows = known.rows
-        self.mean, self.mean_outputs = known.features[used] / self.rows, known.outputs / self.rows
-        covariance = known.gram[used][:, used] / self.rows - torch.outer(self.mean, self.mean)
-        cross = known.cross[used] / self.rows - torch.outer(self.mean, self.mean_outputs)
+        used = torch.arange(len(moments.features)) if used is None else used
+        self.rows = moments.rows
+        self.mean, self.mean_outputs = moments.features[used] / self.rows, moments.outputs / self.rows
+        covariance = moments.gram[used][:, used] / self.rows - torch.outer(self.mean, self.mean)
+        cross = moments.cross[used] / self.rows - torch.outer(self.mean, self.mean_outputs)
         self.scale = _scale(covariance.diagonal())
         self.covariance, self.cross = covariance / self.scale / self.scale[:, None], cross / self.scale[:, None]
         self.own, self.used, self.used_own = own, used, None if own is None else used_own

@@ -30,7 +30,7 @@ from surrogate_modeling.networks.filters import Filters, spread_products
 from surrogate_modeling.networks.scan import leaky_scan
 
 # Smallest spread of the first windows of the cases that counts, in training standard deviations.
-LEAST_SPREAD = 1e-4
+MIN_SPREAD = 1e-4
 
 
 class HeldDropout(nn.Module):
@@ -142,7 +142,7 @@ class PastEncoder(nn.Module):
         """Fit the scale on the first windows (cases, in_len, F)."""
         mean = first.mean(dim=1)
         self.first_mean.copy_(mean.mean(dim=0))
-        self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(LEAST_SPREAD))
+        self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(MIN_SPREAD))
 
 
 class StateSpace(StateNetwork):

@@ -16,10 +16,10 @@ STEPS = (1, 4, 16)
 ORDER = 8
 PENALTY = 1e-6
 # Singular values smaller than this against the first are noise.
-LEAST = 1e-3
+MIN_SINGULAR_VALUE = 1e-3
 REGRESSED_NUMBERS = 30_000_000
 # Two poles whose logarithms differ by less than this share of them are one.
-APART = 0.1
+MIN_POLE_DISTANCE = 0.1
 FASTEST = 0.05
 # Poles of k-th rows are ambiguous near half a turn.
 TURN = 0.8 * np.pi
@@ -49,30 +49,33 @@ def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.nda
                 continue
             pole = min(1.0, 1.0 / abs(pole)) * pole
             pole = complex(pole) ** (1.0 / step)
-            if all(abs(np.log(pole) - np.log(other)) > APART * abs(np.log(other)) for other in found):
+            if all(abs(np.log(pole) - np.log(other)) > MIN_POLE_DISTANCE * abs(np.log(other)) for other in found):
                 found.append(pole)
     return np.array(found, complex)
 
 
 def _poles(control: np.ndarray, output: np.ndarray) -> list[complex]:
-    past, now, wanted = _lagged(control, output)
+    past, now, output_rows = _lagged(control, output)
     regressors = np.concatenate((past, now), axis=1)
     gram = regressors.T @ regressors / len(regressors)
     gram += PENALTY * np.eye(len(gram))
-    weights = np.linalg.solve(gram, regressors.T @ wanted / len(regressors)).T
-    innovation = wanted - regressors @ weights.T
+    weights = np.linalg.solve(gram, regressors.T @ output_rows / len(regressors)).T
+    innovation = output_rows - regressors @ weights.T
     markov = weights[:, : past.shape[1]]
     width = past.shape[1] // LAGS
     shifted = np.concatenate([np.pad(markov, ((0, 0), (k * width, 0)))[:, : past.shape[1]] for k in range(LAGS)])
     root = np.linalg.cholesky(gram[: past.shape[1], : past.shape[1]])
     left, singular, _ = np.linalg.svd(shifted @ root, full_matrices=False)
-    order = min(ORDER, int((singular > LEAST * singular[0]).sum()))
+    order = min(ORDER, int((singular > MIN_SINGULAR_VALUE * singular[0]).sum()))
     states = past @ (left[:, :order] / singular[:order]).T.dot(shifted).T
     # Rows of one window follow each other; the last of a window has no next.
     rows = control.shape[1] - LAGS
-    known = np.concatenate((states, now, innovation), axis=1).reshape(len(control), rows, -1)
+    regressors_of_states = np.concatenate((states, now, innovation), axis=1).reshape(len(control), rows, -1)
     states = states.reshape(len(control), rows, -1)
-    given, following = known[:, :-1].reshape(-1, known.shape[2]), states[:, 1:].reshape(-1, order)
+    given, following = (
+        regressors_of_states[:, :-1].reshape(-1, regressors_of_states.shape[2]),
+        states[:, 1:].reshape(-1, order),
+    )
     moments = given.T @ given + PENALTY * len(given) * np.eye(given.shape[1])
     transition = np.linalg.solve(moments, given.T @ following).T[:, :order]
     return [complex(pole) for pole in np.linalg.eigvals(transition) if pole.imag >= 0]

@@ -20,11 +20,11 @@ ROWS_PER_BATCH = 400_000
 COPIERS = 4
 
 
-def batches(order: list[int], lengths: list[int], most_rows: int) -> list[list[int]]:
+def batches(order: list[int], lengths: list[int], max_rows: int) -> list[list[int]]:
     """Cases of similar length together, so that padding and memory stay small; ``order`` is by length."""
     found: list[list[int]] = [[]]
     for i in order:
-        if found[-1] and (len(found[-1]) + 1) * lengths[i] > most_rows:
+        if found[-1] and (len(found[-1]) + 1) * lengths[i] > max_rows:
             found.append([])
         found[-1].append(i)
     return [batch for batch in found if batch]
@@ -44,7 +44,7 @@ def run_batches(
     cases: Sequence[Case],
     in_len: int,
     run: Callable[[np.ndarray, np.ndarray], tuple[Tensor, ...]],
-    most_rows: int = 0,
+    max_rows: int = 0,
 ) -> list[tuple[np.ndarray, ...]]:
     """Free runs over cases of any lengths, many at once.
 
@@ -52,14 +52,14 @@ def run_batches(
         cases: values (T, C + P) with all controls and at least the first in_len rows of the predicted columns.
         in_len: given rows.
         run: initial (B, in_len, P) and controls (B, T, C) -> tensors (B, H, P).
-        most_rows: of all cases of a batch together, where there is memory for more than ``ROWS_PER_BATCH``.
+        max_rows: of all cases of a batch together, where there is memory for more than ``ROWS_PER_BATCH``.
 
     Returns:
         What ``run`` gave of each case (T - in_len, P), in the order of the cases.
     """
     order = sorted(range(len(cases)), key=lambda i: len(cases[i].values))
     done: dict[int, tuple[np.ndarray, ...]] = {}
-    for batch in batches(order, [len(case.values) for case in cases], max(most_rows, ROWS_PER_BATCH)):
+    for batch in batches(order, [len(case.values) for case in cases], max(max_rows, ROWS_PER_BATCH)):
         driven = held([cases[i].controls for i in batch], len(cases[batch[-1]].values))
         initial = np.stack([cases[i].outputs[:in_len] for i in batch])
         results = [fetched(rows) for rows in run(initial, driven)]

@@ -24,26 +24,26 @@ def rows_at_once(device: torch.device, columns: int) -> int:
     return int(torch.cuda.mem_get_info(device)[0]) // (BYTES_PER_VALUE * columns)
 
 
-def pick_device(asked: Device, key: str) -> torch.device:
-    """The device asked for, a CUDA GPU by default where there is one.
+def pick_device(requested: Device, key: str) -> torch.device:
+    """The device that the user chose; by default a CUDA GPU where there is one.
 
     Args:
-        asked: by the user.
+        requested: the device that the user chose.
         key: of the configuration, for the message.
 
     Raises:
-        UserError: ``cuda`` is asked for and there is none.
+        UserError: ``cuda`` was chosen and there is none.
     """
-    if asked is Device.cuda and not torch.cuda.is_available():
+    if requested is Device.cuda and not torch.cuda.is_available():
         raise UserError(f"{key}=cuda: torch sees no CUDA GPU here; use auto or cpu")
-    use_gpu = asked is not Device.cpu and torch.cuda.is_available()
+    use_gpu = requested is not Device.cpu and torch.cuda.is_available()
     return torch.device("cuda" if use_gpu else "cpu")
 
 
 def choose_device(settings: SettingsConfig) -> torch.device:
-    """The device asked for, a CUDA GPU by default where there is one.
+    """The device that the user chose; by default a CUDA GPU where there is one.
 
     Raises:
-        UserError: ``cuda`` is asked for and there is none.
+        UserError: ``cuda`` was chosen and there is none.
     """
     return pick_device(settings.device, "settings.device")

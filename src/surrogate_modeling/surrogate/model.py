@@ -203,8 +203,8 @@ class Surrogate(nn.Module):
             with torch.no_grad():
                 return work(self._tensor(initial), self._tensor(controls))
 
-        most_rows = rows_at_once(self.device, sizes.controls + sizes.predicted)
-        return run_batches(cases, sizes.in_len, run, most_rows)
+        max_rows = rows_at_once(self.device, sizes.controls + sizes.predicted)
+        return run_batches(cases, sizes.in_len, run, max_rows)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=self.scaling.number, device=self.device)

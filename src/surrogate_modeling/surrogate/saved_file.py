@@ -21,10 +21,10 @@ from surrogate_modeling.surrogate.description import Description, make_network
 
 FORMAT = "surrogate-6"
 NETWORK_PREFIX = "network."
-# Rows of a window, far beyond any use: what a file may ask for where its weights do not tell.
-MOST_ROWS = 10**6
-# Numbers that a network may hold beside its weights, such as tables of positions.
-MOST_TABLES = 10**8
+# Rows of a window, far beyond any use: the limit for sizes of a file that do not follow from its weights.
+MAX_WINDOW_ROWS = 10**6
+# Values that a network may hold beside its weights, such as position tables.
+MAX_TABLE_VALUES = 10**8
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
             raise UserError(f"{key}={value!r} is not a size")
     numbers = sum(value.numel() for value in weights.values())
     deep = {key: value for key, value in {**counts, **sizes}.items() if key == "members" or key.endswith("depth")}
-    for part, limit in ((rows, MOST_ROWS), ({**counts, **sizes}, numbers), (deep, len(weights))):
+    for part, limit in ((rows, MAX_WINDOW_ROWS), ({**counts, **sizes}, numbers), (deep, len(weights))):
         for key, value in part.items():
             if value > limit:
                 raise UserError(f"{key}={value} does not fit the {numbers} numbers saved in {len(weights)} tensors")
@@ -113,15 +113,15 @@ def _check_names(description: Description, weights: dict[str, Tensor]) -> None:
     with torch.device("meta"):
         network = make_network(description)
     tables = sum(buffer.numel() for buffer in network.buffers())
-    if tables > MOST_TABLES:
+    if tables > MAX_TABLE_VALUES:
         raise UserError(f"the network would hold {tables} numbers beside its weights")
-    wanted = {f"{NETWORK_PREFIX}{key}": value.shape for key, value in network.state_dict().items()}
+    expected = {f"{NETWORK_PREFIX}{key}": value.shape for key, value in network.state_dict().items()}
     saved = {key: value.shape for key, value in weights.items() if key.startswith(NETWORK_PREFIX)}
-    if missing := wanted.keys() - saved.keys():
+    if missing := expected.keys() - saved.keys():
         raise UserError(f"{len(missing)} tensors are missing, the first: {min(missing)}")
-    if extra := saved.keys() - wanted.keys():
+    if extra := saved.keys() - expected.keys():
         raise UserError(f"{len(extra)} tensors are not of this network, the first: {min(extra)}")
-    for key, shape in wanted.items():
+    for key, shape in expected.items():
         if saved[key] != shape:
             raise UserError(f"{key} has the shape {tuple(saved[key])}, its network {tuple(shape)}")
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, TypeGuard
 
 # A line of a large configuration has some 100 kB.
-LONGEST_LINE = 16 * 2**20
+MAX_LINE_BYTES = 16 * 2**20
 # So that a record of many epochs that waits is not taken into memory at once.
-MOST_ENTRIES = 1000
+MAX_BATCH_ENTRIES = 1000
 DAMAGED = "damaged"
 STATUSES = ("FINISHED", "FAILED", "KILLED")
 # Of the run in the store, to find it again.
@@ -106,7 +106,7 @@ def read_batches(journal: BinaryIO, offset: int) -> Iterator[Batch]:
     entries: list[dict[str, Any]] = []
     for line, length in _lines(journal):
         entry = _entry(line, offset)
-        if entries and (entry["op"] != operation or len(entries) == MOST_ENTRIES):
+        if entries and (entry["op"] != operation or len(entries) == MAX_BATCH_ENTRIES):
             yield Batch(operation, entries, offset)
             entries = []
         operation = entry["op"]
@@ -117,7 +117,7 @@ def read_batches(journal: BinaryIO, offset: int) -> Iterator[Batch]:
 
 
 def _entry(line: bytes | None, offset: int) -> dict[str, Any]:
-    reason = f"longer than {LONGEST_LINE:,} bytes"
+    reason = f"longer than {MAX_LINE_BYTES:,} bytes"
     if line is not None:
         try:
             return read_entry(line)
@@ -128,12 +128,12 @@ def _entry(line: bytes | None, offset: int) -> dict[str, Any]:
 
 def _lines(journal: BinaryIO) -> Iterator[tuple[bytes | None, int]]:
     """Whole lines and their lengths in bytes; None for a line that is too long to be one of ours."""
-    while line := journal.readline(LONGEST_LINE):
+    while line := journal.readline(MAX_LINE_BYTES):
         length, ended = len(line), line.endswith(b"\n")
         if ended:
             yield line, length
             continue
-        while more := journal.readline(LONGEST_LINE):
+        while more := journal.readline(MAX_LINE_BYTES):
             length, ended = length + len(more), more.endswith(b"\n")
             if ended:
                 yield None, length

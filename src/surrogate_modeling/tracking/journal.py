@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from surrogate_modeling.common.atomic_file import append_atomic, write_atomic
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.tracking.entries import LONGEST_LINE, Damaged, read_entry
+from surrogate_modeling.tracking.entries import MAX_LINE_BYTES, Damaged, read_entry
 
 log = logging.getLogger(__name__)
 JOURNAL, STATE, LOCK, RESERVE = "tracking.jsonl", "tracking.state.json", "run.lock", "tracking.reserve"
@@ -20,7 +20,7 @@ JOURNAL, STATE, LOCK, RESERVE = "tracking.jsonl", "tracking.state.json", "run.lo
 REFUSED = "tracking.refused.jsonl"
 # The last lines of a run that a full disk ended, and where they were sent to.
 RESERVED_BYTES = 64 * 1024
-MOST_STATE_BYTES = 64 * 1024
+MAX_STATE_BYTES = 64 * 1024
 BLOCK = 64 * 1024
 
 
@@ -73,7 +73,7 @@ def read_state(folder: Path) -> State:
     path = folder / STATE
     try:
         with path.open("rb") as file:
-            content = file.read(MOST_STATE_BYTES)
+            content = file.read(MAX_STATE_BYTES)
         state = json.loads(content)
         sent, run_id = state["sent"], state["run_id"]
         if type(sent) is not int or not isinstance(run_id, str | None) or not _is_line_end(folder / JOURNAL, sent):
@@ -133,7 +133,7 @@ def recorded_tags(folder: Path) -> dict[str, str] | None:
     if not journal.exists():
         return None
     with journal.open("rb") as file:
-        line = file.readline(LONGEST_LINE)
+        line = file.readline(MAX_LINE_BYTES)
     try:
         entry = read_entry(line)
         if entry["op"] != "start":
@@ -158,28 +158,28 @@ def ended_as(folder: Path) -> str | None:
         return None
 
 
-def find_run(wanted: str, root: Path) -> Path:
+def find_run(reference: str, root: Path) -> Path:
     """The folder of a run that can go on.
 
     Args:
-        wanted: ``last``, a folder, or a run's id in the store.
+        reference: ``last``, a folder, or a run's id in the store.
         root: where run folders are.
 
     Raises:
         UserError: there is none.
     """
     try:
-        folder = Path(wanted).expanduser()
+        folder = Path(reference).expanduser()
         if (folder / JOURNAL).exists():
             return folder
     # A user without a home, a name that is too long: no run bears such a name.
     except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"resume={wanted}: {getattr(error, 'strerror', None) or error}") from None
+        raise UserError(f"resume={reference}: {getattr(error, 'strerror', None) or error}") from None
     kept = sorted((path.parent for path in root.rglob(JOURNAL)), key=lambda path: (path / JOURNAL).stat().st_mtime)
-    chosen = kept[-1:] if wanted == "last" else [path for path in kept if read_state(path)["run_id"] == wanted]
+    chosen = kept[-1:] if reference == "last" else [path for path in kept if read_state(path)["run_id"] == reference]
     if not chosen:
         known = ", ".join(map(str, kept)) or "none"
-        raise UserError(f"resume={wanted}: no such run in {root}; runs that can go on: {known}")
+        raise UserError(f"resume={reference}: no such run in {root}; runs that can go on: {known}")
     return chosen[0]
 
 

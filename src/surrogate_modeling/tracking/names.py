@@ -18,7 +18,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 
 # Names that are recorded under another one, among a run's files.
 RENAMED = "metric_names.json"
-LONGEST_NAME = 250
+MAX_NAME_LETTERS = 250
 DIGEST_LETTERS = 8
 
 
@@ -85,7 +85,7 @@ def _safe(name: str, marked: bool = False) -> str:
     """The name part by part; ``marked`` puts a digest behind each part that changed."""
     parts = name.split("/")
     # Room for a number behind the name.
-    longest = LONGEST_NAME - 4
+    longest = MAX_NAME_LETTERS - 4
     room = (longest - len(parts) + 1) // len(parts) if len(name) > longest else longest
     if room <= DIGEST_LETTERS + 1:
         return f"{_part(name[:100].replace('/', '_'), 100, False)}-{_digest(name)}"

@@ -34,8 +34,8 @@ from surrogate_modeling.tracking.store import check_store, reason_of, shown_uri
 
 log = logging.getLogger(__name__)
 # Characters that MLflow's databases hold.
-LONGEST_PARAMETER, LONGEST_TAG, LONGEST_RUN_NAME = 6000, 8000, 250
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+MAX_PARAMETER_LETTERS, MAX_TAG_LETTERS, MAX_RUN_NAME_LETTERS = 6000, 8000, 250
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 30.0
 SECONDS_TO_FINISH, SECONDS_OF_ONE_CALL = 120.0, 30.0
 
 
@@ -82,8 +82,8 @@ class Run:
         run = cls(folder)
         own = key or f"{folder.name} {uuid.uuid4().hex[:12]}"
         keep_reserve(folder)
-        texts = {key: storable(value, LONGEST_TAG) for key, value in {**tags, RUN_KEY: own}.items()}
-        run._write("start", experiment=storable(experiment), name=storable(name, LONGEST_RUN_NAME), tags=texts)
+        texts = {key: storable(value, MAX_TAG_LETTERS) for key, value in {**tags, RUN_KEY: own}.items()}
+        run._write("start", experiment=storable(experiment), name=storable(name, MAX_RUN_NAME_LETTERS), tags=texts)
         recorded = run._names.of(params)
         run._write("params", values={recorded[key]: _cut(key, value) for key, value in params.items()})
         run._thread.start()
@@ -106,7 +106,7 @@ class Run:
 
     def set_tags(self, values: dict[str, str]) -> None:
         """Record texts, among them why a run ended, for which there is room on a full disk too."""
-        texts = {key: storable(value, LONGEST_TAG) for key, value in values.items()}
+        texts = {key: storable(value, MAX_TAG_LETTERS) for key, value in values.items()}
         try:
             self._write("tags", values=texts)
         except NotWritten:
@@ -159,25 +159,25 @@ class Run:
         self._wake.set()
 
     def _send(self) -> None:
-        pause, said = FIRST_PAUSE, ""
+        pause, last_reason = FIRST_PAUSE_SECONDS, ""
         while True:
             self._wake.wait()
             self._wake.clear()
             ended = self._ended.is_set()
             try:
                 self.sender.send_pending()
-                pause, said = FIRST_PAUSE, ""
+                pause, last_reason = FIRST_PAUSE_SECONDS, ""
             except Exception as error:
-                if (reason := reason_of(error)) != said:
+                if (reason := reason_of(error)) != last_reason:
                     log.warning("tracking store %s: %s; the record waits in %s", shown_uri(), reason, self.folder)
-                said = reason
+                last_reason = reason
                 # What only a person can change is not worth the wait at the end.
                 if ended and (isinstance(error, UserError) or answer_of(error) is not Answer.away):
                     return
                 (self._given_up if ended else self._ended).wait(pause)
                 if self._given_up.is_set():
                     return
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, MAX_PAUSE_SECONDS)
                 self._wake.set()
                 continue
             if ended:
@@ -185,11 +185,11 @@ class Run:
 
 
 def _cut(key: str, value: str) -> str:
-    if len(value) > LONGEST_PARAMETER:
+    if len(value) > MAX_PARAMETER_LETTERS:
         log.warning(
-            "parameter %s is cut at %d characters in MLflow; .hydra/config.yaml has all", key, LONGEST_PARAMETER
+            "parameter %s is cut at %d characters in MLflow; .hydra/config.yaml has all", key, MAX_PARAMETER_LETTERS
         )
-    return storable(value, LONGEST_PARAMETER)
+    return storable(value, MAX_PARAMETER_LETTERS)
 
 
 def _hidden(content: Any) -> Any:

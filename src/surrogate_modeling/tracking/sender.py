@@ -135,8 +135,8 @@ class Sender:
                 entry["op"], what, reason, self.folder / REFUSED,
             )  # fmt: skip
 
-    def _log(self, run_id: str, kind: str, items: list[Any], most: int) -> None:
-        for part in _parts(items, most):
+    def _log(self, run_id: str, kind: str, items: list[Any], max_items: int) -> None:
+        for part in _parts(items, max_items):
             self._log_part(run_id, kind, part)
 
     def _log_part(self, run_id: str, kind: str, items: Sequence[Any]) -> None:
@@ -230,13 +230,13 @@ class Sender:
         return self._connect().get_run(self.state["run_id"]).info.artifact_uri.removeprefix("file://")
 
 
-def _parts(items: list[Any], most: int) -> Iterator[list[Any]]:
+def _parts(items: list[Any], max_items: int) -> Iterator[list[Any]]:
     """Metrics, parameters or tags in calls that are neither too many nor too long."""
     part: list[Any] = []
     size = 0
     for item in items:
         needed = len(json.dumps([item.key, str(item.value)])) + BYTES_BESIDE_TEXT
-        if part and (len(part) == most or size + needed > BYTES_PER_CALL):
+        if part and (len(part) == max_items or size + needed > BYTES_PER_CALL):
             yield part
             part, size = [], 0
         part.append(item)

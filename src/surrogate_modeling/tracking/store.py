@@ -19,7 +19,7 @@ URI, USERNAME, PASSWORD = "MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "ML
 SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 OTHERS = ("databricks", "databricks-uc", "uc")
-LONGEST_REASON = 300
+MAX_REASON_LETTERS = 300
 
 
 def tracking_uri() -> str:
@@ -46,7 +46,7 @@ def shown_uri() -> str:
 
 def reason_of(error: BaseException) -> str:
     """What the store said, in one line without passwords, cut where it is a page by itself."""
-    return without_passwords(first_line(error))[:LONGEST_REASON]
+    return without_passwords(first_line(error))[:MAX_REASON_LETTERS]
 
 
 def check_store(writes: bool = True) -> None:

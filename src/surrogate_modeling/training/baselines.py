@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.networks.filters import MOST_PRODUCTS, TIME_CONSTANTS
+from surrogate_modeling.networks.filters import MAX_PRODUCTS, TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.ridge import PENALTIES, RidgeSolver
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -117,7 +117,7 @@ def fit_quadratic(data: BaselineData, linear: Baseline) -> Baseline:
     """Fit the features of the linear baseline and products of two signals: a Volterra model of second order.
 
     The signals are the controls and their averages over some of the time constants: which, chosen on the validation
-    cases, among those with at most ``MOST_PRODUCTS`` products. Products with the first rows were worse on three of
+    cases, among those with at most ``MAX_PRODUCTS`` products. Products with the first rows were worse on three of
     four sets tried. (Volterra series: Schetzen 1980; filters as its basis: Wiener 1958.)
 
     Args:
@@ -133,10 +133,10 @@ def products_of(network: FilterRegression) -> list[tuple[tuple[float, ...], Tens
     sets = []
     for constants in MULTIPLIED:
         columns = network.filters.signal_positions(places(constants))
-        if len(columns) * (len(columns) + 1) // 2 <= MOST_PRODUCTS:
+        if len(columns) * (len(columns) + 1) // 2 <= MAX_PRODUCTS:
             sets.append((constants, columns[torch.triu_indices(len(columns), len(columns))]))
     if not sets:  # so many controls that only squares can be had
-        columns = network.filters.signal_positions([])[:MOST_PRODUCTS]
+        columns = network.filters.signal_positions([])[:MAX_PRODUCTS]
         sets.append(((), torch.stack((columns, columns))))
     return sets
 
@@ -153,8 +153,8 @@ def fit_best(data: BaselineData, choices: Sequence[Choice]) -> Baseline:
     network.filters.left.copy_(choices[0].pairs[0])
     network.filters.right.copy_(choices[0].pairs[1])
     network.double()
-    known, own = sum_up(data, network)
-    solvers = [RidgeSolver(known, choice.used(network), own, choice.used_own) for choice in choices]
+    moments, own = sum_up(data, network)
+    solvers = [RidgeSolver(moments, choice.used(network), own, choice.used_own) for choice in choices]
     fits = [[solver.solve(penalty, data.choosing) for penalty in PENALTIES] for solver in solvers]
     errors = validation_errors(data, network, solvers, fits)
     kept, k = divmod(int(errors.argmin()), len(PENALTIES))

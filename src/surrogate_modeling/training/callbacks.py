@@ -225,7 +225,7 @@ class EpochProgress(Callback):
             self.progress = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
             self.epochs = self.progress.add_task("epochs", losses="")
             self.batches = self.progress.add_task("batches", losses="")
-        self.started = self.said = 0.0
+        self.started = self.last_line_at = 0.0
         self.first_epoch = 0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -255,8 +255,8 @@ class EpochProgress(Callback):
         if self.progress:
             self.progress.update(self.epochs, completed=done, losses=losses)
         now = time.monotonic()
-        if not self.progress and (now - self.said > self.SECONDS_BETWEEN_LINES or done == total):
-            self.said = now
+        if not self.progress and (now - self.last_line_at > self.SECONDS_BETWEEN_LINES or done == total):
+            self.last_line_at = now
             left = (now - self.started) / (done - self.first_epoch) * (total - done)
             left = min(left, max(0.0, remaining)) if (remaining := self.budget.time_remaining()) is not None else left
             log.info("epoch %d of %d: %s, at most %.0f s left", done, total, losses, left)

@@ -21,7 +21,7 @@ from surrogate_modeling.surrogate.scaling import Standardizer
 
 log = logging.getLogger(__name__)
 # Targets that choose, spread over all of them: the mean error of more says no more about time constants.
-MOST_CHOOSING = 100
+MAX_SELECTION_TARGETS = 100
 # Rows whose features are in memory at once.
 ROWS_AT_ONCE = 10_000
 
@@ -61,7 +61,9 @@ class BaselineData:
     @property
     def choosing(self) -> Tensor:
         """Positions of the targets that choose."""
-        spread = np.linspace(0, len(self.targets) - 1, min(len(self.targets), MOST_CHOOSING)).round().astype(int)
+        spread = (
+            np.linspace(0, len(self.targets) - 1, min(len(self.targets), MAX_SELECTION_TARGETS)).round().astype(int)
+        )
         return torch.tensor([self.targets[i] for i in spread])
 
 
@@ -96,20 +98,20 @@ def level_of(network: FilterRegression, values: Tensor) -> Tensor:
 
 def sum_up(data: BaselineData, network: FilterRegression) -> tuple[Moments, OwnMoments | None]:
     """What a ridge regression of the training cases needs; the second where columns see their own level only."""
-    known: Moments | None = None
+    moments: Moments | None = None
     own: OwnMoments | None = None
     for case in data.training:
         values = standardised(case, data.scaling)
         for features, outputs in features_of(network, values, data.stride):
             part = Moments.of(features, outputs)
-            known = part if known is None else known + part
+            moments = part if moments is None else moments + part
             if network.own is not None:
                 fading, level = features[:, network.filters.fading], level_of(network, values)
                 alone = OwnMoments.of(features, fading, level, outputs)
                 own = alone if own is None else own + alone
         data.tick()
-    assert known is not None, "a split leaves training cases"
-    return known, own
+    assert moments is not None, "a split leaves training cases"
+    return moments, own
 
 
 def validation_errors(

@@ -18,7 +18,7 @@ from surrogate_modeling.training.baselines import Baseline
 log = logging.getLogger(__name__)
 SHARES = np.linspace(0.0, 1.0, 11)
 # Part of a column's error that mixing must take away: less is chance on few cases, and the regression costs time.
-LEAST_GAIN = 0.05
+MIN_GAIN = 0.05
 
 
 def stack(surrogate: Surrogate, baseline: Baseline, validation: Sequence[Case]) -> dict[str, float]:
@@ -55,7 +55,7 @@ def stack(surrogate: Surrogate, baseline: Baseline, validation: Sequence[Case]) 
 def choose_shares(
     network: Sequence[np.ndarray], regressed: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """The share (P,) of the network with the least mean ADE; 1 where mixing gains less than ``LEAST_GAIN``.
+    """The share (P,) of the network with the least mean ADE; 1 where mixing gains less than ``MIN_GAIN``.
 
     Args:
         network: (H, P) per case.
@@ -65,4 +65,4 @@ def choose_shares(
     errors = np.zeros((len(SHARES), truth[0].shape[1]))
     for rows, others, wanted in zip(network, regressed, truth, strict=True):
         errors += [ade(others + share * (rows - others), wanted) for share in SHARES]
-    return np.where(errors.min(axis=0) < (1.0 - LEAST_GAIN) * errors[-1], SHARES[errors.argmin(axis=0)], 1.0)
+    return np.where(errors.min(axis=0) < (1.0 - MIN_GAIN) * errors[-1], SHARES[errors.argmin(axis=0)], 1.0)

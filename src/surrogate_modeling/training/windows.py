@@ -63,7 +63,7 @@ class WindowDataset(Dataset[Batch]):
         self.rows, firsts = torch.from_numpy(table.values), [table.first[case.name] for case in cases]
         lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]
         counts = [last // stride + 1 for last in lasts]
-        # One number per window, and what is said of a case once per case: a run has millions of windows.
+        # One number per window, and the sizes of a case once per case: a run has millions of windows.
         self.starts = torch.empty(sum(counts), dtype=torch.int64)
         for part, first in zip(self.starts.split(counts), firsts, strict=True):
             torch.arange(first, first + stride * len(part), stride, out=part)
@@ -104,19 +104,19 @@ class WindowDataset(Dataset[Batch]):
         """Past (B, in_len, F), controls (B, H, C), truth (B, H, P), standardised, and weight (B, H) of windows (B,)."""
         return self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
 
-    def whole_cases(self, most_rows: int) -> Batch:
-        """Every case from its first row to the end of the longest, or to ``most_rows`` of all cases together."""
+    def whole_cases(self, max_rows: int) -> Batch:
+        """Every case from its first row to the end of the longest, or to ``max_rows`` of all cases together."""
         longest = int((self.case_ends - self.starts[self.first_windows]).max())
-        rows = max(self.in_len + 1, min(longest, most_rows // len(self.first_windows)))
+        rows = max(self.in_len + 1, min(longest, max_rows // len(self.first_windows)))
         return self._gather(self.first_windows, rows)
 
     def _gather(self, windows: Tensor, rows: int) -> Batch:
-        wanted = self.starts[windows, None] + torch.arange(rows, device=self.starts.device)
+        positions = self.starts[windows, None] + torch.arange(rows, device=self.starts.device)
         ends = self.case_ends[torch.bucketize(windows, self.first_windows, right=True) - 1, None]
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
-        block = self.rows.index_select(0, torch.minimum(wanted, ends - 1).flatten()).unflatten(0, wanted.shape)
+        block = self.rows.index_select(0, torch.minimum(positions, ends - 1).flatten()).unflatten(0, positions.shape)
         block.sub_(self.mean).mul_(self.factor)
-        return self._parts(block, (wanted < ends)[:, self.in_len :].float())
+        return self._parts(block, (positions < ends)[:, self.in_len :].float())
 
     def _gather_complete(self, windows: Tensor) -> Batch:
         """The same of windows with all their rows, each copied as one piece: a quarter less time."""
@@ -212,11 +212,11 @@ class BlockLoader:
     Args:
         sampler: says the order of an epoch.
         batch_size: B.
-        most: K at most.
+        max_batches: K, batches per block.
     """
 
-    def __init__(self, sampler: WindowSampler, batch_size: int, most: int) -> None:
-        self.sampler, self.batch_size, self.most = sampler, batch_size, most
+    def __init__(self, sampler: WindowSampler, batch_size: int, max_batches: int) -> None:
+        self.sampler, self.batch_size, self.max_batches = sampler, batch_size, max_batches
 
     @property
     def batches(self) -> int:
@@ -225,12 +225,12 @@ class BlockLoader:
 
     def __len__(self) -> int:
         whole, surplus = divmod(len(self.sampler), self.batch_size)
-        return -(-whole // self.most) + bool(surplus)
+        return -(-whole // self.max_batches) + bool(surplus)
 
     def __iter__(self) -> Iterator[Tensor]:
         order = placed(self.sampler.order(), self.sampler.windows.rows.device)
         whole = len(order) // self.batch_size * self.batch_size
-        yield from order[:whole].view(-1, self.batch_size).split(self.most)
+        yield from order[:whole].view(-1, self.batch_size).split(self.max_batches)
         if whole < len(order):
             yield order[None, whole:]
 

@@ -128,8 +128,8 @@ class Builder:
         self.workspace += max(1, math.prod(shape))
         return Array(f"w + {start}", tuple(shape), contiguous(shape))
 
-    def say(self, line: str) -> None:
-        """One statement."""
+    def emit(self, line: str) -> None:
+        """Append one statement."""
         self.lines.append(f"    {line}")
 
     def loop(self, shape: Sequence[int], body: Callable[[list[str]], list[str]]) -> None:

@@ -92,8 +92,8 @@ def _reduce(start: str, step: str, mean: bool = False) -> Callable[..., Array]:
     def apply(b: Builder, x: Array, dims: Any = None, keepdim: bool = False) -> Array:
         """Over some dimensions, or all."""
         rank = len(x.shape)
-        asked = range(rank) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
-        gone = {d % rank for d in asked}
+        given_dims = range(rank) if dims is None or dims == [] else [dims] if isinstance(dims, int) else dims
+        gone = {d % rank for d in given_dims}
         kept = b.new([1 if d in gone else size for d, size in enumerate(x.shape)])
         b.loop(kept.shape, lambda i: [f"{kept.at(i)} = {start};"])
         into = kept.broadcast(x.shape)
@@ -154,7 +154,7 @@ def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | tor
     outputs, inputs = weight.shape
     result = b.new((*x.shape[:-1], outputs))
     kernel = b.constants.add(weight.t())
-    b.say(
+    b.emit(
         f"dense_layer({x.pointer}, {x.size // inputs}, {inputs}, {outputs}, {kernel.base}, {_pointer(b, bias)}, "
         f"{result.pointer});"
     )
@@ -168,7 +168,7 @@ def layer_norm(
     x = b.dense(x)
     size = math.prod(shape)
     result = b.new(x.shape)
-    b.say(
+    b.emit(
         f"layer_norm({x.pointer}, {x.size // size}, {size}, {_pointer(b, weight)}, {_pointer(b, bias)}, "
         f"{literal(eps)}, {result.pointer});"
     )
@@ -178,7 +178,7 @@ def layer_norm(
 def softmax(b: Builder, x: Array, dim: int, *_: Any) -> Array:
     last = views.transpose(b, x, dim, -1)
     result = b.elementwise([last], lambda element: element)
-    b.say(f"softmax({result.pointer}, {result.size // last.shape[-1]}, {last.shape[-1]});")
+    b.emit(f"softmax({result.pointer}, {result.size // last.shape[-1]}, {last.shape[-1]});")
     return views.transpose(b, result, dim, -1)
 
 
@@ -223,7 +223,7 @@ def _recurrent(gates: int) -> Callable[..., tuple[Array, ...]]:
             biases = [b.constants.add(bias).base for bias in own[2:]] or ["0", "0"]
             held = [views.select(b, state, 0, layer).pointer for state in last]
             result = b.new((*x.shape[:-1], size))
-            b.say(
+            b.emit(
                 f"{kind}_layer({x.pointer}, {rows}, {x.shape[-1]}, {size}, {', '.join(kernels)}, {', '.join(biases)}, "
                 f"{', '.join(held)}, {work.pointer}, {result.pointer});"
             )

@@ -47,17 +47,17 @@ def translate(name: str, module: nn.Module, inputs: Sequence[Tensor], constants:
         constants: of the file; the weights are added to them.
 
     Raises:
-        CTranslationError: an operation is not known here.
+        CTranslationError: an operation has no C counterpart.
     """
     graph = export_graph(module, inputs)
     builder = Builder(constants)
-    known = _placeholders(graph, inputs)
+    node_values = _placeholders(graph, inputs)
     outputs: Sequence[Any] = ()
     for node in graph.graph.nodes:
         if node.op == "call_function":
-            known[node] = _evaluate(builder, node, known)
+            node_values[node] = _evaluate(builder, node, node_values)
         elif node.op == "output":
-            outputs = [known[argument] for argument in node.args[0]]
+            outputs = [node_values[argument] for argument in node.args[0]]
     for i, values in enumerate(outputs):
         array = values if isinstance(values, Array) else constants.add(values)
         builder.copy(array, Array(f"out{i}", array.shape, contiguous(array.shape)))
@@ -79,7 +79,7 @@ def export_graph(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
 
 def _placeholders(program: Any, inputs: Sequence[Tensor]) -> dict[Any, Any]:
     """Weights as tensors, inputs as arrays."""
-    known: dict[Any, Any] = {}
+    node_values: dict[Any, Any] = {}
     weights = {**program.state_dict, **program.constants}
     nodes = {node.name: node for node in program.graph.nodes if node.op == "placeholder"}
     count = 0
@@ -87,17 +87,17 @@ def _placeholders(program: Any, inputs: Sequence[Tensor]) -> dict[Any, Any]:
         node = nodes[spec.arg.name]
         if spec.kind is InputKind.USER_INPUT:
             shape = tuple(inputs[count].shape)
-            known[node] = Array(f"in{count}", shape, contiguous(shape))
+            node_values[node] = Array(f"in{count}", shape, contiguous(shape))
             count += 1
         else:
-            known[node] = weights[spec.target]
-    return known
+            node_values[node] = weights[spec.target]
+    return node_values
 
 
-def _evaluate(builder: Builder, node: Any, known: dict[Any, Any]) -> Any:
+def _evaluate(builder: Builder, node: Any, node_values: dict[Any, Any]) -> Any:
     """The value of a node: a tensor where no input is involved, else an array of C."""
-    arguments = torch.fx.node.map_arg(node.args, known.__getitem__)
-    keywords = torch.fx.node.map_arg(node.kwargs, known.__getitem__)
+    arguments = torch.fx.node.map_arg(node.args, node_values.__getitem__)
+    keywords = torch.fx.node.map_arg(node.kwargs, node_values.__getitem__)
     if node.target is operator.getitem:
         return arguments[0][arguments[1]]
     if not _holds_array((arguments, keywords)):

@@ -49,8 +49,8 @@ def unsqueeze(_: Builder, x: Array, dim: int) -> Array:
 
 
 def squeeze(_: Builder, x: Array, dims: int | Sequence[int] | None = None) -> Array:
-    asked = range(len(x.shape)) if dims is None else [dims] if isinstance(dims, int) else dims
-    gone = {d % len(x.shape) for d in asked if x.shape[d] == 1}
+    given_dims = range(len(x.shape)) if dims is None else [dims] if isinstance(dims, int) else dims
+    gone = {d % len(x.shape) for d in given_dims if x.shape[d] == 1}
     kept = [d for d in range(len(x.shape)) if d not in gone]
     return Array(x.base, tuple(x.shape[d] for d in kept), tuple(x.strides[d] for d in kept), x.offset)
 

@@ -26,17 +26,17 @@ typedef struct {
     char *name;
 } Instance;
 
-static fmi2Status say(Instance *m, fmi2Status status, const char *category, const char *message)
+static fmi2Status log_message(Instance *m, fmi2Status status, const char *category, const char *message)
 {
     if (m->callbacks.logger)
         m->callbacks.logger(m->callbacks.componentEnvironment, m->name, status, category, "%s", message);
     return status;
 }
 
-/* Tell what is wrong, if anything is. */
-static fmi2Status result(Instance *m, const char *wrong)
+/* Log an error message, if there is one, and return the status. */
+static fmi2Status result(Instance *m, const char *message)
 {
-    return wrong ? say(m, fmi2Error, "logStatusError", wrong) : fmi2OK;
+    return message ? log_message(m, fmi2Error, "logStatusError", message) : fmi2OK;
 }
 
 EXPORT const char *fmi2GetTypesPlatform(void) { return "default"; }
@@ -53,10 +53,10 @@ EXPORT fmi2Component fmi2Instantiate(fmi2String name, fmi2Type type, fmi2String 
     }
     m->callbacks = *callbacks;
     m->name = copy_text(name);
-    const char *wrong = !m->name ? "no memory" : type != fmi2CoSimulation ? "only co-simulation is supported" :
+    const char *message = !m->name ? "no memory" : type != fmi2CoSimulation ? "only co-simulation is supported" :
         !guid || strcmp(guid, MODEL_TOKEN) ? "the GUID is not that of modelDescription.xml" : NULL;
-    if (wrong) {
-        result(m, wrong);
+    if (message) {
+        result(m, message);
         free(m->name);
         free(m);
         return NULL;
@@ -114,19 +114,19 @@ EXPORT fmi2Status fmi2Reset(fmi2Component c)
 EXPORT fmi2Status fmi2GetReal(fmi2Component c, const fmi2ValueReference vr[], size_t n, fmi2Real value[])
 {
     Instance *m = c;
-    const char *wrong = NULL;
-    for (size_t i = 0; i < n && !wrong; i++)
-        wrong = get_value(&m->slave.state, vr[i], &value[i]);
-    return result(m, wrong);
+    const char *message = NULL;
+    for (size_t i = 0; i < n && !message; i++)
+        message = get_value(&m->slave.state, vr[i], &value[i]);
+    return result(m, message);
 }
 
 EXPORT fmi2Status fmi2SetReal(fmi2Component c, const fmi2ValueReference vr[], size_t n, const fmi2Real value[])
 {
     Instance *m = c;
-    const char *wrong = NULL;
-    for (size_t i = 0; i < n && !wrong; i++)
-        wrong = set_value(&m->slave.state, vr[i], value[i]);
-    return result(m, wrong);
+    const char *message = NULL;
+    for (size_t i = 0; i < n && !message; i++)
+        message = set_value(&m->slave.state, vr[i], value[i]);
+    return result(m, message);
 }
 
 EXPORT fmi2Status fmi2SetRealInputDerivatives(fmi2Component c, const fmi2ValueReference vr[], size_t n,
@@ -187,7 +187,7 @@ EXPORT fmi2Status fmi2DeSerializeFMUstate(fmi2Component c, const fmi2Byte bytes[
                                            : copy_state(bytes, state));
 }
 
-/* What the standard asks for and this slave has no use for. */
+/* Functions that the standard requires and this slave does not support. */
 
 #define NOTHING_OF(TYPE)                                                                                              \
     EXPORT fmi2Status fmi2Get##TYPE(fmi2Component c, const fmi2ValueReference vr[], size_t n, fmi2##TYPE value[])     \
@@ -229,7 +229,7 @@ EXPORT fmi2Status fmi2CancelStep(fmi2Component c)
 EXPORT fmi2Status fmi2GetStatus(fmi2Component c, const fmi2StatusKind kind, fmi2Status *value)
 {
     (void)kind; (void)value;
-    return say(c, fmi2Discard, "logStatusDiscard", "steps are not asynchronous");
+    return log_message(c, fmi2Discard, "logStatusDiscard", "steps are not asynchronous");
 }
 
 EXPORT fmi2Status fmi2GetRealStatus(fmi2Component c, const fmi2StatusKind kind, fmi2Real *value)

@@ -40,12 +40,12 @@ typedef struct {
 
 #define STATE(instance) (&((Instance *)(instance))->slave.state)
 
-/* Tell what is wrong, if anything is. */
-static fmi3Status result(Instance *m, const char *wrong)
+/* Log an error message, if there is one, and return the status. */
+static fmi3Status result(Instance *m, const char *message)
 {
-    if (wrong && m->log)
-        m->log(m->environment, fmi3Error, "logStatusError", wrong);
-    return wrong ? fmi3Error : fmi3OK;
+    if (message && m->log)
+        m->log(m->environment, fmi3Error, "logStatusError", message);
+    return message ? fmi3Error : fmi3OK;
 }
 
 EXPORT const char *fmi3GetVersion(void) { return "3.0"; }
@@ -63,9 +63,9 @@ EXPORT fmi3Instance fmi3InstantiateCoSimulation(fmi3String name, fmi3String toke
         return NULL;
     m->environment = environment;
     m->log = log;
-    const char *wrong = !token || strcmp(token, MODEL_TOKEN) ? "the token is not that of modelDescription.xml" :
+    const char *message = !token || strcmp(token, MODEL_TOKEN) ? "the token is not that of modelDescription.xml" :
         event_mode ? "there is no event mode" : NULL;
-    if (result(m, wrong) != fmi3OK) {
+    if (result(m, message) != fmi3OK) {
         free(m);
         return NULL;
     }
@@ -113,29 +113,29 @@ EXPORT fmi3Status fmi3Reset(fmi3Instance c)
 EXPORT fmi3Status fmi3GetFloat64(fmi3Instance c, const fmi3ValueReference vr[], size_t n, fmi3Float64 value[],
                                  size_t n_values)
 {
-    const char *wrong = n == n_values ? NULL : "fmi3GetFloat64: every variable is a scalar";
-    for (size_t i = 0; i < n && !wrong; i++)
-        wrong = get_value(STATE(c), vr[i], &value[i]);
-    return result(c, wrong);
+    const char *message = n == n_values ? NULL : "fmi3GetFloat64: every variable is a scalar";
+    for (size_t i = 0; i < n && !message; i++)
+        message = get_value(STATE(c), vr[i], &value[i]);
+    return result(c, message);
 }
 
 EXPORT fmi3Status fmi3SetFloat64(fmi3Instance c, const fmi3ValueReference vr[], size_t n, const fmi3Float64 value[],
                                  size_t n_values)
 {
-    const char *wrong = n == n_values ? NULL : "fmi3SetFloat64: every variable is a scalar";
-    for (size_t i = 0; i < n && !wrong; i++)
-        wrong = set_value(STATE(c), vr[i], value[i]);
-    return result(c, wrong);
+    const char *message = n == n_values ? NULL : "fmi3SetFloat64: every variable is a scalar";
+    for (size_t i = 0; i < n && !message; i++)
+        message = set_value(STATE(c), vr[i], value[i]);
+    return result(c, message);
 }
 
 EXPORT fmi3Status fmi3DoStep(fmi3Instance c, fmi3Float64 time, fmi3Float64 step, fmi3Boolean no_rewind,
                              fmi3Boolean *event, fmi3Boolean *terminate, fmi3Boolean *early, fmi3Float64 *reached)
 {
     (void)no_rewind;
-    const char *wrong = do_step(&((Instance *)c)->slave, time, step);
+    const char *message = do_step(&((Instance *)c)->slave, time, step);
     *event = *terminate = *early = false;
     *reached = STATE(c)->time;
-    return result(c, wrong);
+    return result(c, message);
 }
 
 EXPORT fmi3Status fmi3GetFMUState(fmi3Instance c, fmi3FMUState *state)
@@ -178,7 +178,7 @@ EXPORT fmi3Status fmi3DeserializeFMUState(fmi3Instance c, const fmi3Byte bytes[]
                                            : copy_state(bytes, state));
 }
 
-/* What the standard asks for and this slave has no use for. An instance that cannot be made is NULL. */
+/* Functions that the standard requires and this slave does not support. An instance that cannot be made is NULL. */
 
 EXPORT fmi3Instance fmi3InstantiateModelExchange(fmi3String name, fmi3String token, fmi3String resources,
                                                  fmi3Boolean visible, fmi3Boolean logging,

@@ -1,4 +1,5 @@
-/* A surrogate model as a slave, whatever the version of FMI: its variables, and a step. Needs the C library only.
+/* The part of an FMU slave that all versions of FMI share: variables and time step of the surrogate. Needs the C
+   library only.
 
    model.h (generated) holds sizes, scaling, start values, weights, and the network as C functions.
 
@@ -6,7 +7,7 @@
    STEP seconds gives the next row. The control of that row is the input set before the step, carried on by its first
    derivative where the environment gives one.
 
-   Functions that can fail return what is wrong, or NULL. */
+   Functions that can fail return an error message, or NULL. */
 
 #include <math.h>
 #include <stddef.h>
@@ -27,7 +28,7 @@
 #define FIRST_INITIAL COLUMNS
 #define TIME_REFERENCE (COLUMNS + IN_LEN * COLUMNS)
 #define STEP_TOLERANCE 1e-6
-#define MOST_STEPS 1e9
+#define MAX_STEPS 1e9
 
 typedef enum { INSTANTIATED, INITIALIZING, STEPPING, TERMINATED } Phase;
 
@@ -100,7 +101,7 @@ static const char *do_step(Slave *m, double time, double step)
     /* Written so that NaN is refused too. */
     if (!(fabs(time - s->time) <= STEP_TOLERANCE * STEP + 1e-12 * fabs(time)))
         return "the step does not begin at the time that the last one ended at";
-    if (!(count >= 1 && count <= MOST_STEPS && fabs(step - count * STEP) <= STEP_TOLERANCE * STEP))
+    if (!(count >= 1 && count <= MAX_STEPS && fabs(step - count * STEP) <= STEP_TOLERANCE * STEP))
         return "the step must be a whole number of steps of " STEP_TEXT " s";
     for (int i = 1; i <= (int)count; i++) {
         double controls[CONTROLS];
