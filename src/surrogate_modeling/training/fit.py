@@ -88,9 +88,7 @@ def fit(
     folder: Path,
     on_epoch: OnEpoch,
 ) -> FitResult:
-    """Train in place; the surrogate leaves with the weights of the best monitored value.
-
-    Where the folder holds checkpoints of the same run, training goes on from the last complete epoch.
+    """Train in place, to the weights of the best monitored value; goes on from checkpoints of the same run.
 
     Args:
         surrogate: with fitted scaling.
@@ -126,8 +124,7 @@ def fit(
     finally:
         # The precision is that of training: what the network then predicts is not rounded.
         use_precision(Precision.fp32)
-    least = watchers.metrics.least
-    least = start.kept_if_best(least, folder) if start else least
+    least = start.kept_if_best(watchers.metrics.least, folder) if start else watchers.metrics.least
     fitted = FitResult(least, trainer.current_epoch, watchers.budget.time_elapsed())
     write_fit_result(folder, fitted)
     load_best(surrogate, folder, device)

@@ -35,7 +35,7 @@ def fit_members(
 ) -> FitResult:
     """Train the surrogate in place: one network, or every member of an ensemble in turn.
 
-    Member k is what a run with ``settings.seed + k`` and the same split gives. Its checkpoints are in
+    Member k is what a run with the seed :func:`member_seed` and the same split gives. Its checkpoints are in
     ``member<k>/``, and a member that is finished is not trained again.
 
     Args:
@@ -55,7 +55,7 @@ def fit_members(
     fits, members = [], []
     for k in range(settings.ensemble):
         log.info("member %d of %d", k + 1, settings.ensemble)
-        own = replace(settings, seed=(settings.seed + k) % 2**32)
+        own = replace(settings, seed=member_seed(settings.seed, k))
         seed_run(own.seed)
         member = Surrogate(replace(surrogate.description, members=1))
         member.scaling.load_state_dict(surrogate.scaling.state_dict())
@@ -69,6 +69,14 @@ def fit_members(
     shared = set.intersection(*(set(fitted.least) for fitted in fits))
     least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}
     return FitResult(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
+
+
+def member_seed(seed: int, member: int) -> int:
+    """Seed of one member of an ensemble; ensembles of different seeds share no member.
+
+    The first member has the ensemble's own seed, the others numbers drawn from both (NumPy's ``SeedSequence``).
+    """
+    return seed if member == 0 else int(np.random.SeedSequence((seed, member)).generate_state(1)[0])
 
 
 def _prefixed(on_epoch: OnEpoch, prefix: str) -> OnEpoch:
