@@ -1,1 +1,1 @@
-"""What needs a finished surrogate only: loading, prediction, stepping, ONNX, FMU and C."""
+"""Use of a finished surrogate: loading, prediction, stepping, export to ONNX, FMU and C."""

@@ -1,4 +1,7 @@
-"""How far to trust a prediction: where what the network saw leaves the range of the training cases.
+"""Find inputs and predictions beyond the range of the training cases, where predictions deserve less trust.
+
+A network interpolates between its training data; beyond, its answer is a guess, however smooth it looks. The range is
+that of each column by itself; the distance of combinations is that of ``TrainingRange``.
 
 A network interpolates between what it was trained on; beyond, its answer is a guess, however smooth it looks. The
 range is that of each column by itself; the distance of combinations is that of ``TrainingRange``.
@@ -67,7 +70,7 @@ class Excursion:
 
 
 def find_excursions(case: Case, predicted: np.ndarray, training: Range) -> list[Excursion]:
-    """Everything the network saw of one case that lies beyond the training range.
+    """Find all parts of one case, as the network reads and predicts it, that lie beyond the training range.
 
     Args:
         case: values (T, F); of the predicted columns only the given rows are looked at.
@@ -98,7 +101,7 @@ def find_excursions(case: Case, predicted: np.ndarray, training: Range) -> list[
 
 
 class ExcursionTable:
-    """A CSV with a line per excursion, written at the end, however it comes; it has its header even without any.
+    """CSV table with a line per excursion, written even when interrupted; it has its header even without any.
 
     Args:
         path: of the file.
@@ -118,7 +121,7 @@ class ExcursionTable:
 
     @property
     def input_cases(self) -> set[str]:
-        """Cases whose given values are beyond."""
+        """Number of cases whose given values are beyond the range."""
         return self.cases["control"] | self.cases["initial"]
 
     def add(self, excursion: Excursion) -> None:
@@ -130,5 +133,5 @@ class ExcursionTable:
 
 
 def _number(value: float) -> str:
-    """For the table; a share of no range is left out."""
+    """Format a number for the table; a share of an empty range is left out."""
     return "" if math.isnan(value) else f"{value:.7g}"

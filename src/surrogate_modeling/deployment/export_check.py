@@ -1,4 +1,4 @@
-"""An exported model against the surrogate it came from.
+"""Compare an exported model with the surrogate it was exported from.
 
 Shape letters: B case, T rows, H = T - in_len predicted rows, C controls, P predicted columns.
 """
@@ -30,7 +30,7 @@ HELD_ROWS = 10
 
 @dataclass(frozen=True)
 class Difference:
-    """Largest difference of two predictions.
+    """Largest difference of two predictions, and its share of the column's scale.
 
     Attributes:
         standardised: in training standard deviations.
@@ -77,7 +77,7 @@ def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> T
 def largest_difference(
     surrogate: Surrogate, run: Callable[[np.ndarray, np.ndarray], np.ndarray], real: Sequence[Trajectories], what: str
 ) -> Difference:
-    """Run random and real cases through an exported model and through the surrogate.
+    """Run random and real cases through an exported model and the surrogate; the largest difference.
 
     Args:
         surrogate: the reference.

@@ -1,4 +1,6 @@
-"""A surrogate from wherever users have one: a file, the folder of a run, or the tracking store.
+"""Load a surrogate from a file, the folder of a run, or the tracking store.
+
+Imports torch only when needed: a missing surrogate is reported at once.
 
 Imports no torch before it has to: a surrogate that is not there is said at once.
 """
@@ -24,7 +26,7 @@ RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def check_reference(reference: str) -> None:
-    """Refuse at once what cannot be a surrogate.
+    """Refuse a reference that cannot be a surrogate.
 
     Raises:
         UserError: neither a file, nor a folder with one, nor written like something in the tracking store.
@@ -55,12 +57,12 @@ def load_surrogate(reference: str, device: Device = Device.cpu) -> Surrogate:
 
 
 def demands_of(description: Description, max_gap: float | None) -> Demands:
-    """What a surrogate asks of schedules; ``max_gap`` is the widest gap in time that is interpolated over, in steps."""
+    """Requirements of a surrogate on control schedules; ``max_gap``: the widest time gap to interpolate, in steps."""
     return Demands(description.channels, description.in_len, Grid(description.step, max_gap, description.decimation))
 
 
 def _local_file(reference: str) -> Path | None:
-    """The file, or None when the tracking store is meant."""
+    """The local file, or None when the tracking store is meant."""
     path = Path(reference).expanduser()
     if path.is_file():
         return path

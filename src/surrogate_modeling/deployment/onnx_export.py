@@ -1,4 +1,8 @@
-"""Surrogate -> ONNX: scaling and network in one graph, physical units in and out, any batch size.
+"""Export a surrogate to ONNX: scaling and network in one graph, physical units in and out, any batch size.
+
+``form=step`` gives two graphs: one makes a state of the past window, the other moves it by a row (by
+``settings.out_len`` rows where the network predicts them together). ``form=trajectory`` gives one: first rows and a
+control schedule of any length -> the whole trajectory.
 
 ``form=step`` gives two graphs: one makes a state of the past window, the other moves it by a row (by
 ``settings.out_len`` rows where the network predicts them together). ``form=trajectory`` gives one: first rows and a
@@ -37,7 +41,7 @@ TRAJECTORY_ROWS = 12
 
 @dataclass(frozen=True)
 class Graph:
-    """One module to export, with example inputs and which of their axes are free."""
+    """Module to export, with example inputs and which of their axes are free."""
 
     module: nn.Module
     inputs: dict[str, Tensor]
@@ -48,7 +52,7 @@ class Graph:
 def export_onnx(
     surrogate: Surrogate, path: Path, form: Form, real: Sequence[Trajectories] = ()
 ) -> tuple[list[Path], Difference]:
-    """Write the file or files, after a comparison with the surrogate.
+    """Write the file or files, after comparing them with the surrogate.
 
     Args:
         surrogate: on the CPU, in evaluation mode.
@@ -76,7 +80,7 @@ def export_onnx(
 def run_onnx(
     surrogate: Surrogate, sessions: dict[str, Session], initial: np.ndarray, controls: np.ndarray
 ) -> np.ndarray:
-    """A free run through the exported graphs.
+    """Run freely through the exported graphs.
 
     Args:
         surrogate: that was exported, for its sizes.
@@ -99,7 +103,7 @@ def run_onnx(
 
 
 def open_onnx(path: Path) -> Session:
-    """A file as a function of its inputs in order."""
+    """Open an ONNX file as a function of its inputs in order."""
     return _session(path.read_bytes())
 
 
@@ -150,7 +154,7 @@ def _batches(names: dict[str, Tensor]) -> dict[str, dict[int, str]]:
 
 
 def _to_onnx(graph: Graph, surrogate: Surrogate) -> bytes:
-    """The graph as the bytes of an ONNX file that says what its columns are."""
+    """Convert a graph to the bytes of an ONNX file with column metadata."""
     axes: dict[str, Any] = {}
     for names in graph.free.values():
         for name in names.values():
@@ -170,7 +174,7 @@ def _to_onnx(graph: Graph, surrogate: Surrogate) -> bytes:
 
 
 def metadata(surrogate: Surrogate) -> dict[str, str]:
-    """What a user of the file has to know; lists as JSON."""
+    """Metadata for the user of the file; lists as JSON."""
     description = surrogate.description
     channels = description.channels
     columns = (*channels.controls, *channels.predicted)
@@ -193,7 +197,7 @@ def metadata(surrogate: Surrogate) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter talks about its own parts; what goes wrong comes as an exception."""
+    """Silence the exporter's warnings about its own parts; errors still come as exceptions."""
     levels = {name: logging.getLogger(name).level for name in ("torch.onnx", "onnxscript", "onnx_ir")}
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings())

@@ -1,4 +1,7 @@
-"""Control schedules -> predicted trajectories, a chunk of files at a time.
+"""Predict trajectories for control schedules, a chunk of files at a time.
+
+Memory does not grow with the number of schedules: only scores are kept of a predicted case, and trajectories of the
+first cases with truth, for the figure of the errors.
 
 Memory does not grow with the number of schedules: what is kept of a predicted case are its scores, and of the first
 cases that hold the truth their trajectories, for the picture of the errors.
@@ -50,7 +53,7 @@ MAX_ANALYSED_VALUES = 30_000_000
 
 @dataclass
 class Tally:
-    """What has come together over the chunks."""
+    """Running totals over the chunks."""
 
     problems: list[Problem] = field(default_factory=list)
     scored: list[Scores] = field(default_factory=list)
@@ -65,7 +68,7 @@ class Tally:
 
 
 def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, config: PredictConfig) -> None:
-    """Predict every schedule, write what came out, and say how far it can be trusted.
+    """Predict every schedule, write the results, and log how far they can be trusted.
 
     Args:
         surrogate: on the device that is to predict.
@@ -99,7 +102,7 @@ def _predict_chunks(
     table: ExcursionTable,
     tally: Tally,
 ) -> Iterator[None]:
-    """Yields once per file that is done."""
+    """Predict chunk by chunk; yields once per finished file."""
     description = surrogate.description
     demands = demands_of(description, config.max_gap)
     for schedules, problems in read_chunks(files, demands, config.workers):
@@ -120,7 +123,7 @@ def _predict_chunks(
 def _log_excursions(
     surrogate: Surrogate, cases: Sequence[Case], predicted: Sequence[np.ndarray], table: ExcursionTable, shown: int
 ) -> int:
-    """Write every excursion to the table, and the first few on the screen; returns how many are there now."""
+    """Write every excursion to the table, and the first few to the log; returns how many were logged so far."""
     training = Range.of(surrogate.description.channels, surrogate.scaling)
     for case, rows in zip(cases, predicted, strict=True):
         for excursion in find_excursions(case, rows, training):
@@ -141,7 +144,7 @@ def _write_chunk(
     config: PredictConfig,
     tally: Tally,
 ) -> None:
-    """Trajectories, figures while there is room for them, and scores where the truth is there."""
+    """Write trajectories, figures while there is room for them, and scores where the truth is given."""
     channels = surrogate.description.channels
     cases = [schedule.case for schedule in schedules]
     options = ReportOptions(config.workers, progress_bar=False)
@@ -164,7 +167,7 @@ def _write_chunk(
 
 
 def _keep(tally: Tally, pairs: Sequence[tuple[Case, np.ndarray]]) -> None:
-    """Keep cases and predictions for the analysis of the errors, while there is room; at least one."""
+    """Keep cases and predictions for the error analysis, at least one, up to the limit."""
     for case, rows in pairs:
         size = case.values.size + rows.size
         if tally.analysed and tally.analysed_values + size > MAX_ANALYSED_VALUES:
@@ -175,7 +178,7 @@ def _keep(tally: Tally, pairs: Sequence[tuple[Case, np.ndarray]]) -> None:
 
 
 def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Path) -> None:
-    """``errors.png`` and ``errors.csv`` of the cases that were kept, and the worst of them on the screen."""
+    """Write ``errors.png`` and ``errors.csv`` of the kept cases, and log the worst of them."""
     count = len(tally.analysed)
     first = scores.subset(np.arange(len(scores.cases)) < count)
     cases, predicted = zip(*tally.analysed, strict=True)

@@ -1,4 +1,4 @@
-"""A surrogate as the functions that other tools call step by step: one sets a state, the other moves it.
+"""Modules that step a surrogate: one encodes the past window to a state, the other advances the state by rows.
 
 Shape letters: B batch, F feature (C control, then P predicted), R rows of a step, S state.
 """
@@ -15,7 +15,7 @@ from surrogate_modeling.surrogate.model import Surrogate
 
 
 def require_single_rows(surrogate: Surrogate, key: str) -> None:
-    """Refuse what cannot be run row by row.
+    """Refuse a surrogate that cannot be run row by row.
 
     Args:
         surrogate: to be exported.
@@ -32,43 +32,43 @@ def require_single_rows(surrogate: Surrogate, key: str) -> None:
 
 
 class Encode(nn.Module):
-    """Past window (B, in_len, F) -> state (B, S), standardised."""
+    """Module: past window (B, in_len, F) -> state (B, S), standardised."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, past: Tensor) -> Tensor:
-        """See the class."""
+        """Past window (B, in_len, F) -> state (B, S), standardised."""
         return self.network.encode(past)
 
 
 class Advance(nn.Module):
-    """State (B, S) and controls (B, R, C) -> next state and predicted rows (B, R, P), standardised."""
+    """Module: state (B, S) and controls (B, R, C) -> next state and predicted rows (B, R, P), standardised."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See the class."""
+        """State (B, S) and controls (B, R, C) -> next state and predicted rows (B, R, P), standardised."""
         return self.network.advance(state, control)
 
 
 class Start(nn.Module):
-    """Past window (B, in_len, F) in physical units -> state (B, S)."""
+    """Module: past window (B, in_len, F) in physical units -> state (B, S)."""
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
         self.network, self.scaling = surrogate.network, surrogate.scaling
 
     def forward(self, past: Tensor) -> Tensor:
-        """See the class."""
+        """Past window (B, in_len, F) in physical units -> state (B, S)."""
         return self.network.encode(self.scaling.standardise(past))
 
 
 class Step(nn.Module):
-    """State (B, S) and the control (B, C) of a row -> next state (B, S) and the row (B, P), in physical units.
+    """Module: state (B, S) and the control (B, C) of a row -> next state (B, S) and the row (B, P), in physical units.
 
     Of a surrogate that predicts R > 1 rows together: controls (B, R, C) -> rows (B, R, P).
     """
@@ -79,7 +79,7 @@ class Step(nn.Module):
         self.controls = surrogate.description.sizes.controls
 
     def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
-        """See the class."""
+        """State (B, S) and control (B, C) or (B, R, C) -> next state (B, S) and rows (B, P) or (B, R, P)."""
         single = control.ndim == 2
         control = self.scaling.standardise(control, slice(0, self.controls))
         state, rows = self.network.advance(state, control[:, None] if single else control)
@@ -88,7 +88,7 @@ class Step(nn.Module):
 
 
 class Trajectory(nn.Module):
-    """The free run as one graph: initial (B, in_len, P) and controls (B, T, C) -> (B, T - in_len, P).
+    """Module of the whole free run: initial (B, in_len, P) and controls (B, T, C) -> (B, T - in_len, P).
 
     The loop over rows is an operation of the graph (``scan``), so that T is free when the graph runs. Python's loop in
     :meth:`Surrogate.free_run` would be unrolled to one fixed T.
@@ -100,7 +100,7 @@ class Trajectory(nn.Module):
         self.sizes = surrogate.description.sizes
 
     def forward(self, initial: Tensor, controls: Tensor) -> Tensor:
-        """See the class."""
+        """Initial rows (B, in_len, P) and controls (B, T, C) in physical units -> rows (B, T - in_len, P)."""
         sizes = self.sizes
         control = self.scaling.standardise(controls, slice(0, sizes.controls))
         given = self.scaling.standardise(initial, slice(sizes.controls, None))

@@ -1,4 +1,4 @@
-"""A network with its scaling, names and units: free run, saving and loading, band."""
+"""Surrogate: a network with its scaling, names and units; free run, saving and loading, uncertainty band."""
 
 from surrogate_modeling.surrogate.model import Surrogate
 

@@ -40,7 +40,7 @@ class Banded(NamedTuple):
 
 @dataclass(frozen=True)
 class Band:
-    """What the band needs beside the spread of the ensemble.
+    """Calibrated parameters of the band; only the spread of the ensemble is added when it is applied.
 
     Attributes:
         knots: (K,) rows from the start at which ``error`` is known.
@@ -56,7 +56,7 @@ class Band:
 
     @property
     def level(self) -> float:
-        """What is promised with so many cases: 0.9, or n / (n + 1)."""
+        """Guaranteed coverage with this number of calibration cases: 0.9, or n / (n + 1)."""
         return min(LEVEL, self.cases / (self.cases + 1))
 
     def growth(self, rows: int) -> np.ndarray:
@@ -64,13 +64,13 @@ class Band:
         return _interpolated(self.knots, self.error, rows)
 
     def to_dict(self) -> dict[str, Any]:
-        """For saving beside the weights."""
+        """Plain values to be saved beside the weights."""
         arrays = {key: torch.from_numpy(getattr(self, key)) for key in ("knots", "error", "factor")}
         return {**arrays, "cases": self.cases}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Band:
-        """Back from :meth:`to_dict`."""
+        """Make a band from the values of :meth:`to_dict`."""
         knots, error, factor = (saved[key].numpy() for key in ("knots", "error", "factor"))
         return cls(knots, error, factor, saved["cases"])
 

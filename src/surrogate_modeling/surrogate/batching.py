@@ -1,4 +1,4 @@
-"""Cases of any lengths as batches of bounded size.
+"""Batch cases of different lengths with bounded size.
 
 Shape letters: B batch, T rows of a case, H = T - in_len predicted rows, C control, P predicted column.
 """
@@ -21,7 +21,7 @@ COPIERS = 4
 
 
 def batches(order: list[int], lengths: list[int], max_rows: int) -> list[list[int]]:
-    """Cases of similar length together, so that padding and memory stay small; ``order`` is by length."""
+    """Group cases of similar length so that padding and memory stay small; ``order`` is by length."""
     found: list[list[int]] = [[]]
     for i in order:
         if found[-1] and (len(found[-1]) + 1) * lengths[i] > max_rows:
@@ -31,7 +31,7 @@ def batches(order: list[int], lengths: list[int], max_rows: int) -> list[list[in
 
 
 def held(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
-    """Rows (T, C) of each case, continued to ``length`` with the last one; what is predicted there is cut off."""
+    """Extend rows (T, C) of each case to ``length`` by repeating the last one; predictions there are cut off."""
     # One tensor, filled: for thousands of cases lists of arrays take longer than a free run on a GPU.
     every = np.empty((len(rows), length, rows[0].shape[1]), rows[0].dtype)
     for of_case, into in zip(rows, every, strict=True):
@@ -46,7 +46,7 @@ def run_batches(
     run: Callable[[np.ndarray, np.ndarray], tuple[Tensor, ...]],
     max_rows: int = 0,
 ) -> list[tuple[np.ndarray, ...]]:
-    """Free runs over cases of any lengths, many at once.
+    """Run cases of any lengths freely, many at once.
 
     Args:
         cases: values (T, C + P) with all controls and at least the first in_len rows of the predicted columns.
@@ -69,7 +69,7 @@ def run_batches(
 
 
 def fetched(rows: Tensor) -> np.ndarray:
-    """Rows (B, H, P) as an array; from a GPU in several threads, because most of it is the system giving out memory."""
+    """Copy rows (B, H, P) to an array; from a GPU in several threads, as allocating memory takes most of the time."""
     if not rows.is_cuda:
         return rows.numpy()
     # NumPy asks for large pages, torch does not.

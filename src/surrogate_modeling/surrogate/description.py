@@ -1,4 +1,4 @@
-"""What a surrogate is, beside its weights: enough to build its network again and to use it."""
+"""Description of a surrogate beside its weights: enough to build its network again and to use it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from surrogate_modeling.networks.stack import StackedNetwork
 
 @dataclass(frozen=True)
 class Description:
-    """See the file; ``in_len`` and ``out_len`` in rows, ``step`` in seconds."""
+    """Description of a surrogate; ``in_len`` and ``out_len`` in rows, ``step`` in seconds."""
 
     model: ModelConfig
     channels: Channels
@@ -47,7 +47,7 @@ class Description:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for a file."""
+        """Plain values to be saved in a file."""
         return {
             "model": model_to_dict(self.model),
             "channels": asdict(self.channels),
@@ -63,7 +63,7 @@ class Description:
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Description:
-        """What :meth:`to_dict` gave."""
+        """Make a description from the values of :meth:`to_dict`."""
         return cls(
             model_from_dict(saved["model"]),
             Channels(**saved["channels"]),
@@ -79,7 +79,7 @@ class Description:
 
 
 def make_network(description: Description) -> Network:
-    """The network of a description, with fresh weights."""
+    """Build the network of a description, with fresh weights."""
     if description.products is not None:
         regression = FilterRegression(description.sizes, TIME_CONSTANTS, description.products)
         return StackedNetwork(make_network(replace(description, products=None)), regression)

@@ -1,4 +1,4 @@
-"""Choose the device that tensors live on."""
+"""Choose the device of the tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BYTES_PER_VALUE = 256
 
 
 def rows_at_once(device: torch.device, columns: int) -> int:
-    """Rows of all cases of a batch for which a GPU has memory; 0 for a CPU, which gains nothing by large batches.
+    """Number of rows of all cases of a batch that fit a GPU's memory; 0 for a CPU, where large batches gain nothing.
 
     Args:
         device: of the network.

@@ -1,4 +1,7 @@
-"""The product of a run: network, scaling, and the names and units of its columns, in one module.
+"""Surrogate: network, scaling, and the names and units of its columns in one module; the product of a run.
+
+Everything outside speaks physical units. Free run exists here and nowhere else: testing, prediction, export checks
+and benchmarks call it.
 
 Everything outside speaks physical units. Free run exists here and nowhere else: testing, prediction, export checks
 and benchmarks call it.
@@ -32,7 +35,7 @@ from surrogate_modeling.surrogate.training_range import Position, TrainingRange
 
 
 class Surrogate(nn.Module):
-    """Initial rows and a control schedule in, the whole trajectory out, in physical units."""
+    """Surrogate model: initial rows and a control schedule in, the whole trajectory out, in physical units."""
 
     def __init__(self, description: Description) -> None:
         super().__init__()
@@ -78,7 +81,7 @@ class Surrogate(nn.Module):
         return self.scaling.restore(self.network.free_run(*self._start(initial, controls)), self._predicted_columns)
 
     def free_run_spread(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean over the members' trajectories and their standard deviation, 0 for a single network.
+        """Mean and standard deviation of the members' trajectories; deviation 0 for a single network.
 
         Args:
             initial: (B, in_len, P).
@@ -103,7 +106,7 @@ class Surrogate(nn.Module):
         return self.scaling.restore(mean, self._predicted_columns), spread.expand_as(mean)
 
     def free_run_band(self, initial: Any, controls: Any) -> Banded:
-        """As :meth:`free_run`, with the 90 % band around the trajectory.
+        """Free run with the 90 % band around the trajectory; arguments as in :meth:`free_run`.
 
         Raises:
             UserError: the surrogate has no band.
@@ -148,7 +151,7 @@ class Surrogate(nn.Module):
         return torch.cat((control[:, : sizes.in_len], given), dim=-1), control[:, sizes.in_len :]
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
-        """Free run over cases of any lengths, many at once.
+        """Free run of cases of any lengths, many at once.
 
         Args:
             cases: values (T, F) with all controls and at least the first in_len rows of the predicted columns.
@@ -159,7 +162,7 @@ class Surrogate(nn.Module):
         return [rows for (rows,) in self._batched(cases, lambda *given: (self.free_run(*given),))]
 
     def predict_band(self, cases: Sequence[Case]) -> list[Banded]:
-        """As :meth:`predict`, with the 90 % band.
+        """Free run of cases with the 90 % band; arguments as in :meth:`predict`.
 
         Raises:
             UserError: the surrogate has no band.
@@ -167,22 +170,22 @@ class Surrogate(nn.Module):
         return [Banded(*rows) for rows in self._batched(cases, self.free_run_band)]
 
     def predict_with_band(self, cases: Sequence[Case]) -> tuple[list[np.ndarray], list[Banded] | None]:
-        """As :meth:`predict`, and the 90 % bands where the surrogate has one; the cases run free once."""
+        """Free run of cases once, and the 90 % bands where the surrogate has one."""
         if self.band is None:
             return self.predict(cases), None
         bands = self.predict_band(cases)
         return [band.mean for band in bands], bands
 
     def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """As :meth:`predict`: mean and standard deviation of the members' trajectories."""
+        """Free run of cases: mean and standard deviation of the members' trajectories."""
         return [(mean, spread) for mean, spread in self._batched(cases, self.free_run_spread)]
 
     def position(self, case: Case) -> Position:
-        """How far a case is from the training cases."""
+        """Distance of a case from the training cases."""
         return self.training_range.position(case, self.scaling, self.description.in_len)
 
     def stack(self, regression: FilterRegression, share: np.ndarray) -> None:
-        """Predict from now on a mix of the network and a regression.
+        """Replace the network by a stack of the network and a regression, mixed by ``share``.
 
         Args:
             regression: in standardised units, of all predicted columns.

@@ -1,4 +1,7 @@
-"""The file of a saved surrogate: written whole, and checked before anything in it is believed.
+"""Read and write the file of a saved surrogate: written atomically, checked before it is used.
+
+The file is a dictionary of plain values and tensors, read without running code from it. Sizes are compared with the
+weights before memory is taken, so that a damaged or crafted file is refused in one message.
 
 The file is a dictionary of plain values and tensors, read without running code from it. Sizes are compared with the
 weights before memory is taken, so that a damaged or crafted file is refused in one message.
@@ -29,7 +32,7 @@ MAX_TABLE_VALUES = 10**8
 
 @dataclass(frozen=True)
 class SavedSurrogate:
-    """What the file holds: the description, every weight by name, and the band if there is one."""
+    """Content of the file: the description, every weight by name, and the band if there is one."""
 
     description: Description
     weights: dict[str, Tensor]
@@ -37,7 +40,7 @@ class SavedSurrogate:
 
 
 def write_saved(path: Path, saved: SavedSurrogate, config: dict[str, Any]) -> None:
-    """Write the file whole; ``config`` is kept beside the weights for people to read."""
+    """Write the file atomically; ``config`` is kept beside the weights for people to read."""
     buffer = io.BytesIO()
     torch.save(
         {
@@ -91,7 +94,7 @@ def _checked_weights(weights: object) -> dict[str, Tensor]:
 
 
 def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
-    """No size can be greater than the numbers saved, no depth greater than the tensors."""
+    """Check that no size is greater than the numbers saved and no depth greater than the number of tensors."""
     rows = {"in_len": description.in_len, "out_len": description.out_len}
     counts = {"members": description.members, "products": description.products or 0}
     sizes = {f"model.{key}": value for key, value in asdict(description.model).items() if isinstance(value, int)}
@@ -109,7 +112,7 @@ def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
 
 
 def _check_names(description: Description, weights: dict[str, Tensor]) -> None:
-    """The network of the description, made without memory, has exactly the tensors that were saved."""
+    """Check that the network of the description, made without memory, has exactly the saved tensors."""
     with torch.device("meta"):
         network = make_network(description)
     tables = sum(buffer.numel() for buffer in network.buffers())

@@ -1,4 +1,4 @@
-"""Standardisation, and the range of the training rows, that travel with the network.
+"""Standardisation and range of the columns, fitted on the training rows and saved with the network.
 
 Shape letters: T rows of a case, F columns.
 """
@@ -17,7 +17,7 @@ CONSTANT_SPREAD = 1e-6
 
 
 class Standardizer(nn.Module):
-    """z = (x - offset - mean) / scale per column (F,), fitted on the training rows.
+    """Standardise columns: z = (x - offset - mean) / scale per column (F,), fitted on the training rows.
 
     A column that is constant there has z = 0 whatever it does later: the network never saw it move, so its weights on
     it mean nothing.
@@ -58,11 +58,11 @@ class Standardizer(nn.Module):
 
     @property
     def number(self) -> torch.dtype:
-        """Of physical values without loss: float32, or float64 where offsets are taken off."""
+        """Type that keeps physical values without loss: float32, or float64 where offsets are taken off."""
         return torch.float64 if any(self.offsets) else torch.float32
 
     def fit(self, cases: Iterable[np.ndarray]) -> list[int]:
-        """Take mean, standard deviation and range from training rows, each case (T, F) less the offsets.
+        """Fit mean, standard deviation and range on training rows, each case (T, F) less the offsets.
 
         Returns:
             Columns that are constant over the training rows.
@@ -84,12 +84,12 @@ class Standardizer(nn.Module):
         return np.flatnonzero(constant).tolist()
 
     def standardise(self, values: Tensor, columns: slice = slice(None)) -> Tensor:
-        """Physical to standardised units, on the last dimension."""
+        """Convert physical to standardised units, on the last dimension."""
         if any(self.offsets):
             values = (values - self.offset[columns]).to(self.mean.dtype)
         return (values - self.mean[columns]) / self.divisor[columns]
 
     def restore(self, values: Tensor, columns: slice = slice(None)) -> Tensor:
-        """Standardised to physical units, on the last dimension; float64 where offsets were taken off."""
+        """Convert standardised to physical units, on the last dimension; float64 where offsets were taken off."""
         held = values * self.scale[columns] + self.mean[columns]
         return held + self.offset[columns] if any(self.offsets[columns]) else held

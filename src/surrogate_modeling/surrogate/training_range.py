@@ -1,4 +1,4 @@
-"""Where the training cases were, and how far from there a case goes.
+"""Range of the training cases, and the distance of a case from them.
 
 A row of controls is compared with the training rows nearest to it, in the controls and in averages of their past: a
 combination that no training case had is far away even where every column by itself stays in its range, and a control
@@ -45,13 +45,13 @@ class Range:
 
     @classmethod
     def of(cls, channels: Channels, scaling: Standardizer) -> Self:
-        """What a fitted scaling knows of the training cases."""
+        """Make the range from a fitted scaling."""
         return cls(channels, scaling.low.cpu().numpy(), scaling.high.cpu().numpy())
 
 
 @dataclass(frozen=True)
 class Position:
-    """How far a case is from the training cases; up to 1 as far as they are from each other, beyond 1 farther.
+    """Distance of a case from the training cases, in units of the distance between these: beyond 1 it is farther.
 
     Attributes:
         rows: (T,) of the controls of each row.
@@ -68,7 +68,7 @@ class Position:
 
 
 class TrainingRange(nn.Module):
-    """Training rows far apart from each other, and the distance between training cases.
+    """Training rows far apart from each other, and the distance between training cases, by which others are measured.
 
     The distance of two rows is the root mean square over their features, each in its standard deviation. Its unit is
     that within which nine of ten training cases stay from all the others.
@@ -120,7 +120,7 @@ class TrainingRange(nn.Module):
         self.units[1] = _unit(torch.stack(starts), torch.arange(len(cases)), self.output_rows.cpu(), of_case[kept])
 
     def position(self, case: Case, scaling: Standardizer, given: int) -> Position:
-        """How far a case is from the training cases.
+        """Distance of a case from the training cases.
 
         Args:
             case: with all its controls and the first ``given`` rows of the predicted columns.
@@ -169,7 +169,7 @@ def _far_apart(rows: Tensor) -> Tensor:
 
 
 def _unit(rows: Tensor, of_case: Tensor, kept: Tensor, kept_of_case: Tensor) -> float:
-    """Distance within which the share ``WITHIN`` of the cases stays from the rows that are kept of the others."""
+    """Distance within which the share ``WITHIN`` of the cases stays from the kept rows of the other cases."""
     distances = torch.cdist(rows, kept) / rows.shape[1] ** 0.5
     if int(of_case.max()) > 0:
         distances = distances.masked_fill(of_case[:, None] == kept_of_case, torch.inf)

@@ -1,1 +1,1 @@
-"""The record of a run in MLflow, and a surrogate as an MLflow model: the only room that imports MLflow."""
+"""Record runs in MLflow, and save a surrogate as an MLflow model; the only package that imports MLflow."""

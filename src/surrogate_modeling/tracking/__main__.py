@@ -1,4 +1,4 @@
-"""``pdm run ui`` and ``pdm run send``."""
+"""Entry point of ``pdm run ui`` and ``pdm run send``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from surrogate_modeling.tracking.ui import open_ui
 
 
 def main(arguments: list[str]) -> int:
-    """Run one of the two; returns the exit code.
+    """Run one of the two commands; returns the exit code.
 
     Args:
         arguments: of the command line.

@@ -1,4 +1,4 @@
-"""What an error of the tracking store means for a record: refused, not let in, or not there."""
+"""Classify an error of the tracking store: content refused, access denied, run unknown, or store unavailable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Answer(enum.Enum):
-    """Of the store, to one request."""
+    """Answer of the store to one request that failed."""
 
     refused = "this content is never taken; anything else may be"
     unknown = "the store does not have the run"
@@ -25,7 +25,7 @@ OF_THE_CONTENT = ("DataError", "IntegrityError")
 
 
 def answer_of(error: BaseException) -> Answer:
-    """What an error means.
+    """Classify an error that a request to the store raised.
 
     Args:
         error: raised by MLflow, or by the library with which it sends files.

@@ -1,4 +1,7 @@
-"""A local tracking database that is there whole or not at all.
+"""Create a local tracking database atomically.
+
+MLflow makes its tables in many steps. A process killed among them leaves a database that MLflow neither opens nor mends
+("table already exists"), and no run after it could be recorded there.
 
 MLflow makes its tables in many steps. A process killed among them leaves a database that MLflow neither opens nor mends
 ("table already exists"), and no run after it could be recorded there.
@@ -17,7 +20,7 @@ SECONDS_FOR_LOCK = 120.0
 
 
 def database_file(uri: str) -> Path | None:
-    """The file of a SQLite store; None for any other store, and for one in memory.
+    """Path of a SQLite store; None for any other store, and for one in memory.
 
     Args:
         uri: of the store, as SQLAlchemy reads it; a relative path counts from the working folder.
@@ -30,7 +33,7 @@ def database_file(uri: str) -> Path | None:
 
 
 def artifact_root(uri: str) -> str | None:
-    """Where the runs of a store keep their files: beside a local database; None for a server, which has its own place.
+    """Artifact folder of a store's runs: beside a local database; None for a server, which has its own place.
 
     Args:
         uri: of the store.
@@ -40,7 +43,7 @@ def artifact_root(uri: str) -> str | None:
 
 
 def database_lock(file: Path) -> FileLock:
-    """The lock of a database, beside it: whoever uses the database sees the same lock, from whatever project.
+    """Lock file of a database, beside it, so that every process uses the same lock, from whatever project.
 
     Args:
         file: of the database; its folder exists.
@@ -49,7 +52,7 @@ def database_lock(file: Path) -> FileLock:
 
 
 def create_database(uri: str, artifacts: str | None) -> None:
-    """Make a SQLite database where there is none yet; of processes that want to at once, one does it.
+    """Create a SQLite database where there is none yet; of several processes at once, one does it.
 
     Args:
         uri: of the store; anything but a plain SQLite file is left to MLflow.

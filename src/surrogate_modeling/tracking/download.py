@@ -1,4 +1,4 @@
-"""Getting files out of the tracking store."""
+"""Download files from the tracking store."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from surrogate_modeling.tracking.store import check_store, limit_patience, reaso
 
 
 def fetch(reference: str, name: str, folder: Path) -> Path:
-    """Copy one file of a run or of a registered model here.
+    """Download one file of a run or of a registered model.
 
     Args:
         reference: run id, ``runs:/`` or ``models:/`` URI.

@@ -1,4 +1,4 @@
-"""The lines of a run's journal, checked when they are read: a disk or a person may have damaged them."""
+"""Parse and check the lines of a run's journal, which a disk or a person may have damaged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RUN_KEY = "run_key"
 
 
 class Damaged(Exception):
-    """A line that is not one of ours; the text says what is wrong with it."""
+    """An invalid line of the journal; the text says what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ FIELDS: dict[str, dict[str, Callable[[object], bool]]] = {
 
 
 def read_entry(line: bytes) -> dict[str, Any]:
-    """One line as the entry that it is.
+    """Parse one line to its entry.
 
     Args:
         line: with or without its end.
@@ -96,7 +96,7 @@ def read_entry(line: bytes) -> dict[str, Any]:
 
 
 def read_batches(journal: BinaryIO, offset: int) -> Iterator[Batch]:
-    """The entries from an offset on; a line without its end is not there yet.
+    """Read the entries from an offset on, in batches; an unfinished last line is left for later.
 
     Args:
         journal: open at the offset.
@@ -127,7 +127,7 @@ def _entry(line: bytes | None, offset: int) -> dict[str, Any]:
 
 
 def _lines(journal: BinaryIO) -> Iterator[tuple[bytes | None, int]]:
-    """Whole lines and their lengths in bytes; None for a line that is too long to be one of ours."""
+    """Complete lines and their lengths in bytes; None for a line that is too long to be one of ours."""
     while line := journal.readline(MAX_LINE_BYTES):
         length, ended = len(line), line.endswith(b"\n")
         if ended:

@@ -1,4 +1,4 @@
-"""The record of a run on disk: what is to be sent to the tracking store, and how far it was."""
+"""Journal of a run on disk: entries to be sent to the tracking store, and the offset up to which they were sent."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ BLOCK = 64 * 1024
 
 
 class State(TypedDict):
-    """How far a journal was sent [bytes], and the run's id in the store once it has one."""
+    """Offset up to which a journal was sent [bytes], and the run's id in the store once it has one."""
 
     sent: int
     run_id: str | None
 
 
 def append(folder: Path, entry: dict[str, Any]) -> None:
-    """Add one line, on the disk before a checkpoint that counts on it.
+    """Append one line and flush it to the disk, before a checkpoint that depends on it.
 
     Raises:
         NotWritten: the journal is as it was.
@@ -41,7 +41,7 @@ def append(folder: Path, entry: dict[str, Any]) -> None:
 
 
 def set_aside(folder: Path, entry: dict[str, Any], reason: str) -> None:
-    """Keep a line that the store does not get, with the reason.
+    """Keep a line that the store refused in a file beside the journal, with the reason.
 
     Raises:
         NotWritten: disk full.
@@ -50,7 +50,7 @@ def set_aside(folder: Path, entry: dict[str, Any], reason: str) -> None:
 
 
 def keep_reserve(folder: Path) -> None:
-    """Take room on the disk that :func:`release_reserve` gives back.
+    """Reserve disk space that :func:`release_reserve` gives back.
 
     Raises:
         NotWritten: there is none; better now than in the middle of the run.
@@ -60,7 +60,7 @@ def keep_reserve(folder: Path) -> None:
 
 
 def release_reserve(folder: Path) -> bool:
-    """Make room for the last lines; whether there was a reserve."""
+    """Free the reserved disk space for the last lines; returns whether there was any."""
     try:
         (folder / RESERVE).unlink()
     except FileNotFoundError:
@@ -69,7 +69,7 @@ def release_reserve(folder: Path) -> bool:
 
 
 def read_state(folder: Path) -> State:
-    """How far the journal was sent; where that cannot be read, from its beginning: the store takes a line twice."""
+    """Read how far the journal was sent; from the beginning where that is lost: a repeated line does no harm."""
     path = folder / STATE
     try:
         with path.open("rb") as file:
@@ -96,7 +96,7 @@ def _is_line_end(journal: Path, offset: int) -> bool:
 
 
 def locked(folder: Path) -> FileLock:
-    """The run's lock, taken.
+    """Hold the run's lock.
 
     Raises:
         UserError: another process has it.
@@ -110,7 +110,7 @@ def locked(folder: Path) -> FileLock:
 
 
 def drop_half_line(journal: Path) -> None:
-    """Cut off a line whose writing was interrupted; it never counted."""
+    """Cut off a line whose writing was interrupted."""
     with journal.open("r+b") as file:
         end = file.seek(0, os.SEEK_END)
         while end > 0:
@@ -124,7 +124,7 @@ def drop_half_line(journal: Path) -> None:
 
 
 def recorded_tags(folder: Path) -> dict[str, str] | None:
-    """Tags with which a run's record begins, or None where there is no record.
+    """Tags that a run's record begins with, or None where there is no record.
 
     Raises:
         UserError: what is there does not begin like a record.
@@ -147,7 +147,7 @@ def recorded_tags(folder: Path) -> dict[str, str] | None:
 
 
 def ended_as(folder: Path) -> str | None:
-    """The status with which a record ends; None where it does not end."""
+    """Status that a record ends with; None where it does not end."""
     with (folder / JOURNAL).open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - BLOCK))
@@ -159,7 +159,7 @@ def ended_as(folder: Path) -> str | None:
 
 
 def find_run(reference: str, root: Path) -> Path:
-    """The folder of a run that can go on.
+    """Find the folder of a run that can be resumed.
 
     Args:
         reference: ``last``, a folder, or a run's id in the store.
@@ -184,5 +184,5 @@ def find_run(reference: str, root: Path) -> Path:
 
 
 def is_sent(folder: Path) -> bool:
-    """Whether the whole journal was sent; what the store refused of it is set aside."""
+    """Whether the whole journal was sent; refused lines are set aside."""
     return read_state(folder)["sent"] == (folder / JOURNAL).stat().st_size

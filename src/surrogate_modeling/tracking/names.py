@@ -1,4 +1,4 @@
-"""Names and texts as MLflow takes them: made safe, kept apart, and noted where they had to change.
+"""Make names and texts valid for MLflow, keep them distinct, and note the changes.
 
 MLflow takes letters and digits of any script, ``_``, ``-``, ``.``, space, and ``/`` between parts that are neither
 empty nor ``.``, nor begin with ``..``, up to 250 characters (``mlflow/utils/validation.py``); on Windows no ``:``.
@@ -23,7 +23,7 @@ DIGEST_LETTERS = 8
 
 
 class SafeNames:
-    """What each name of a run is called in the store.
+    """Valid names for MLflow of the names of a run.
 
     A name that the store takes stays as it is. In others each unsafe letter becomes ``_``; where two names would become
     one, the parts that changed get a digest of what they were, so that ``p[1]/ADE_mean`` and ``p(1)/ADE_mean`` stay
@@ -39,7 +39,7 @@ class SafeNames:
         self._taken = set(self._known.values())
 
     def of(self, names: Iterable[str]) -> dict[str, str]:
-        """The recorded name of each name; names of one call do not depend on their order.
+        """Recorded name of each name; independent of the order of the names of one call.
 
         Args:
             names: as users and the other rooms call them.
@@ -72,7 +72,7 @@ class SafeNames:
 
 
 def _read(file: Path) -> dict[str, str]:
-    """The names that an earlier part of the run changed; what is not such a file is made again."""
+    """Read the names changed by an earlier part of the run; an invalid file is made again."""
     try:
         content = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -82,7 +82,7 @@ def _read(file: Path) -> dict[str, str]:
 
 
 def _safe(name: str, marked: bool = False) -> str:
-    """The name part by part; ``marked`` puts a digest behind each part that changed."""
+    """Make the name valid part by part; ``marked`` puts a digest behind each part that changed."""
     parts = name.split("/")
     # Room for a number behind the name.
     longest = MAX_NAME_LETTERS - 4
@@ -107,7 +107,7 @@ def _digest(text: str) -> str:
 
 
 def storable(text: str, longest: int | None = None) -> str:
-    """A text that every store takes: no NUL, no halves of letters, and cut at its limit.
+    """Make a text that every store takes: no NUL, no unpaired surrogates, and cut at its limit.
 
     Args:
         text: any.

@@ -1,4 +1,4 @@
-"""The runs of a search or a comparison in the tracking store: the one above its trainings, and those that died."""
+"""Runs of a search or a comparison in the tracking store: the parent run, and trials whose process died."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS_FOR_ID = 60.0
 
 
 class ParentRun:
-    """The run of a search or a comparison, above the runs of its trainings.
+    """Parent run of a search or a comparison, above the runs of its trainings.
 
     A command that goes on with a search or a comparison goes on with its run, which the store knows by the folder's
     name.
@@ -45,7 +45,7 @@ class ParentRun:
         self._run: Run | None = None
 
     def start(self) -> None:
-        """Begin the run, or go on with it; :attr:`id` is then what the trainings refer to."""
+        """Begin or resume the run; :attr:`id` is then the parent id of the trainings."""
         self.folder.mkdir(parents=True)
         if self.experiment is not None:
             self._run = Run.start(self.folder, self.experiment, self.name, self.tags, self.params, self.folder.name)
@@ -83,7 +83,7 @@ class ParentRun:
 
 
 def run_id(folder: Path) -> str | None:
-    """Wait for the store's name of a run that was just begun; None when the store does not answer.
+    """Wait for the store's id of a run that was just begun; None when the store does not answer.
 
     Args:
         folder: of the run.
@@ -100,7 +100,7 @@ def run_id(folder: Path) -> str | None:
 
 
 def clear_sent(folder: Path) -> None:
-    """Delete the folder of a run that is whole in the store: nobody resumes it, so its checkpoints are of no use.
+    """Delete the folder of a run that is completely in the store and will not be resumed.
 
     Args:
         folder: of the run.

@@ -1,4 +1,7 @@
-"""A project folder that was moved or copied: the places of files in its tracking database follow.
+"""Update the absolute paths in a tracking database after its project folder was moved or copied.
+
+MLflow stores absolute paths. In a moved project, new files would go to the old place, which would be made again, and
+registered models would be looked for there.
 
 MLflow keeps absolute places. In a moved project, new files would go to the old place, which would be made again, and
 registered models would be looked for there.
@@ -29,7 +32,7 @@ SECONDS_FOR_DATABASE = 60.0
 
 
 def follow_moved_store(file: Path) -> None:
-    """Let the places in a database follow where they are of a folder beside it that is now elsewhere.
+    """Update the paths in a database that point into a folder beside it which has moved.
 
     A place that somebody chose, and that is there, stays.
 
@@ -57,7 +60,7 @@ def _open(file: Path, writes: bool) -> sqlite3.Connection:
 
 
 def _roots(database: sqlite3.Connection) -> list[str]:
-    """The folders beside a database, as URIs, that experiments keep their runs' files in."""
+    """Folders beside a database, as URIs, that experiments keep their runs' files in."""
     found = database.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
     # MLflow's own default experiment has the folder 0 in it.
     places = {place.removesuffix("/0") for (place,) in found if isinstance(place, str)}

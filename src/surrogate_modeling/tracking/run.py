@@ -1,4 +1,8 @@
-"""The record of a run in MLflow.
+"""Record a run in MLflow.
+
+Everything is first appended to a journal in the run's folder; a thread sends the journal to the tracking store
+(:mod:`surrogate_modeling.tracking.sender`). So training never waits for a server, and unsent entries wait on disk:
+``pdm run send <run folder>`` sends them later.
 
 Whatever is to be recorded is first appended to a journal in the run's folder; a thread sends the journal to the
 tracking store (:mod:`surrogate_modeling.tracking.sender`). So training never waits for a server, and what could not
@@ -40,7 +44,7 @@ SECONDS_TO_FINISH, SECONDS_OF_ONE_CALL = 120.0, 30.0
 
 
 class Run:
-    """One run being recorded; :meth:`start` begins one, :meth:`resume` takes one up again.
+    """One run being recorded; :meth:`start` begins one, :meth:`resume` continues one.
 
     Args:
         folder: of the run; its files are the artifacts.
@@ -91,7 +95,7 @@ class Run:
 
     @classmethod
     def resume(cls, folder: Path) -> Run:
-        """Take up a run that was stopped; it is RUNNING again in the store."""
+        """Continue a run that was stopped; it is RUNNING again in the store."""
         run = cls(folder)
         drop_half_line(folder / JOURNAL)
         keep_reserve(folder)
@@ -100,12 +104,12 @@ class Run:
         return run
 
     def log_metrics(self, values: dict[str, float], step: int = 0) -> None:
-        """Record numbers of one step, under names that the store takes; those that change are in a file of the run."""
+        """Record numbers of one step under valid names; changed names are listed in a file of the run."""
         recorded = self._names.of(values)
         self._write("metrics", values={recorded[key]: float(value) for key, value in values.items()}, step=step)
 
     def set_tags(self, values: dict[str, str]) -> None:
-        """Record texts, among them why a run ended, for which there is room on a full disk too."""
+        """Record tags, among them why a run ended, for which there is room even on a full disk."""
         texts = {key: storable(value, MAX_TAG_LETTERS) for key, value in values.items()}
         try:
             self._write("tags", values=texts)
@@ -115,11 +119,11 @@ class Run:
             self._write("tags", values=texts)
 
     def register_model(self, name: str) -> None:
-        """Make the MLflow model in the folder a version of a registered one, once its files are sent."""
+        """Register the MLflow model in the folder as a version, once its files are sent."""
         self._registered_name = name
 
     def finish(self, status: str) -> str | None:
-        """Record the files and the end, wait for the store, and clear a finished run's folder once everything is there.
+        """Record the files and the end, wait for the store, and clear a finished run's folder once all is there.
 
         A run that did not finish keeps its folder, to go on from.
 
@@ -193,7 +197,7 @@ def _cut(key: str, value: str) -> str:
 
 
 def _hidden(content: Any) -> Any:
-    """The same texts without passwords, in whatever they stand."""
+    """The same texts with passwords removed."""
     if isinstance(content, dict):
         return {key: _hidden(value) for key, value in content.items()}
     return without_passwords(content) if isinstance(content, str) else content

@@ -1,4 +1,4 @@
-"""Sending the journals of run folders to the tracking store."""
+"""Send the journals of run folders to the tracking store."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ BYTES_BESIDE_TEXT = 100
 
 
 class Sender:
-    """Sends the journal of one run folder from where it was left; everything it knows is on disk.
+    """Send the journal of one run folder from where it was left; all its state is on disk.
 
     Args:
         folder: of the run.
@@ -54,11 +54,11 @@ class Sender:
 
     @property
     def state(self) -> State:
-        """How far the journal was sent, and the run's id once it has one."""
+        """Offset up to which the journal was sent, and the run's id once it has one."""
         return read_state(self.folder)
 
     def send_pending(self) -> None:
-        """Send all whole lines that are not sent yet; lines that the store refuses are set aside.
+        """Send all complete unsent lines; lines that the store refuses are set aside.
 
         Raises:
             UserError: the journal does not begin like one, or no such store can be.
@@ -116,7 +116,7 @@ class Sender:
         return run_id
 
     def _ask(self, request: Callable[[], object], entry: dict[str, Any]) -> None:
-        """Ask the store for something; a refusal is set aside."""
+        """Send a request to the store; a refused entry is set aside."""
         try:
             request()
         except Exception as error:
@@ -140,7 +140,7 @@ class Sender:
             self._log_part(run_id, kind, part)
 
     def _log_part(self, run_id: str, kind: str, items: Sequence[Any]) -> None:
-        """Halve what is refused until what is at fault is found."""
+        """Halve a refused part until the item at fault is found."""
         try:
             self._connect().log_batch(run_id, **{kind: items})
         except Exception as error:
@@ -231,7 +231,7 @@ class Sender:
 
 
 def _parts(items: list[Any], max_items: int) -> Iterator[list[Any]]:
-    """Metrics, parameters or tags in calls that are neither too many nor too long."""
+    """Split metrics, parameters or tags into calls limited in number and bytes."""
     part: list[Any] = []
     size = 0
     for item in items:
@@ -246,7 +246,7 @@ def _parts(items: list[Any], max_items: int) -> Iterator[list[Any]]:
 
 
 def clear_folder(sender: Sender) -> str:
-    """Delete a run folder whose files are safely in the store; returns where they are there.
+    """Delete a run folder whose files are safely in the store; returns their place in the store.
 
     A folder with something that the store refused stays.
     """
@@ -261,7 +261,7 @@ def clear_folder(sender: Sender) -> str:
 
 
 def send_later(folders: list[Path]) -> int:
-    """Send run folders that had to wait; returns the exit code: 0 sent, 1 the store is away, 2 to be mended first."""
+    """Send run folders that had to wait; exit code 0 sent, 1 store unavailable, 2 an error to be corrected first."""
     for folder in folders:
         if not (folder / JOURNAL).exists():
             print(f"{folder}: no {JOURNAL} here; give the folder of a run", file=sys.stderr)

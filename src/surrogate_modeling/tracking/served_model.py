@@ -1,4 +1,4 @@
-"""The code that MLflow runs when it loads or serves a saved surrogate; copied into the model, so nothing is pickled.
+"""MLflow model code that loads and serves a saved surrogate; it is copied into the model, so nothing is pickled.
 
 Input: ``initial`` (B, in_len, P), the predicted columns of the first rows, and ``controls`` (B, T, C), the controls of
 all rows. Output: (B, T - in_len, P). Physical units; the order of the columns is in the model's metadata.
@@ -19,10 +19,10 @@ from surrogate_modeling.surrogate.model import Surrogate
 
 
 class ServedSurrogate(PythonModel):
-    """The free run of a surrogate."""
+    """Free run of a surrogate as an MLflow model."""
 
     def load_context(self, context: Any) -> None:
-        """Called once, before the first prediction."""
+        """Load the surrogate, once before the first prediction."""
         self.surrogate = Surrogate.load(context.artifacts["surrogate"])
 
     # MLflow would read type hints as a signature of its own making.
@@ -57,7 +57,7 @@ class ServedSurrogate(PythonModel):
 
 
 def _check_finite(name: str, values: np.ndarray, columns: Sequence[str]) -> None:
-    """Refuse NaN, null, infinity, and what a 32-bit number cannot hold."""
+    """Refuse NaN, null, infinity, and numbers beyond the range of 32-bit floats."""
     with np.errstate(over="ignore"):
         place = _not_finite(values.astype(np.float32), columns)
     if place:
@@ -65,7 +65,7 @@ def _check_finite(name: str, values: np.ndarray, columns: Sequence[str]) -> None
 
 
 def _not_finite(values: np.ndarray, columns: Sequence[str]) -> str:
-    """The first such place as indices from 0, with the column's name; empty where there is none."""
+    """First such place as indices from 0, with the column's name; empty where there is none."""
     found = np.argwhere(~np.isfinite(values))
     if not len(found):
         return ""

@@ -1,4 +1,4 @@
-"""A surrogate as an MLflow model: ``mlflow models serve`` answers requests with free runs."""
+"""Save a surrogate as an MLflow model: ``mlflow models serve`` answers requests with free runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tracking store a run is recorded in, whether it can take a record at all, and the connection to it."""
+"""Find, check and connect to the tracking store in which a run is recorded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_REASON_LETTERS = 300
 
 
 def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI`` where set, else a database under the project root, wherever the command is run.
+    """URI of the store: ``MLFLOW_TRACKING_URI`` if set, else a database under the project root.
 
     A login in the address of a server moves to ``MLFLOW_TRACKING_USERNAME`` and ``MLFLOW_TRACKING_PASSWORD``, so that
     no library can print it.
@@ -40,17 +40,17 @@ def tracking_uri() -> str:
 
 
 def shown_uri() -> str:
-    """The store's address for logs and messages, without a password."""
+    """Address of the store for logs and messages, without a password."""
     return without_passwords(tracking_uri())
 
 
 def reason_of(error: BaseException) -> str:
-    """What the store said, in one line without passwords, cut where it is a page by itself."""
+    """Error message of the store, in one line without passwords, cut where it is a whole page."""
     return without_passwords(first_line(error))[:MAX_REASON_LETTERS]
 
 
 def check_store(writes: bool = True) -> None:
-    """Refuse at once a store that can never take a record, or that lies in a place where nothing can be written.
+    """Refuse a store that can never take a record, or whose place cannot be written.
 
     Args:
         writes: False where the store is only read.
@@ -114,7 +114,7 @@ def _check_writable(file: Path) -> None:
 
 
 def limit_patience() -> None:
-    """Let a call to a store that is away end in seconds, unless the user's environment says how long it may take."""
+    """Limit retries to seconds for a store that is unavailable, unless the environment sets its own limit."""
     # The journal waits instead: MLflow's own patience is minutes per call.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -123,7 +123,7 @@ def limit_patience() -> None:
 
 
 def connect() -> Any:
-    """MLflow's client of the store, whose database and folders are made where they are missing.
+    """Connect MLflow's client to the store; a missing database and folders are made.
 
     Raises:
         UserError: no such store can be.

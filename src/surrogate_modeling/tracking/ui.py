@@ -1,4 +1,4 @@
-"""MLflow's pages in a browser: its server and all the processes that it starts end together."""
+"""Serve MLflow's pages in a browser: the server and all processes it starts end together."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def open_ui(arguments: list[str]) -> int:
 
 @contextmanager
 def _noted_signals() -> Iterator[list[int]]:
-    """Note the signals that would end this process, instead of ending; yields those received so far."""
+    """Record the signals that would end this process instead of ending; yields those received so far."""
     received: list[int] = []
     before = [(signum, signal.signal(signum, lambda signum, _: received.append(signum))) for signum in SIGNALS]
     try:
@@ -65,7 +65,7 @@ def _noted_signals() -> Iterator[list[int]]:
 
 
 def _end_group(server: subprocess.Popen[bytes]) -> None:
-    """End the server and all it started: asked first, then without a choice."""
+    """End the server and all its processes: politely first, then by force."""
     if not hasattr(os, "killpg"):
         subprocess.run(["taskkill", "/T", "/F", "/PID", str(server.pid)], check=False, capture_output=True)
         server.wait()

@@ -1,4 +1,6 @@
-"""What a surrogate must beat: persistence, and linear and quadratic models that never see their own output.
+"""Baselines that a surrogate has to beat: persistence, and linear and quadratic models that never see their own output.
+
+All get the same inputs as the surrogate: the first in_len rows, and the controls of all rows.
 
 All get what the surrogate gets: the first in_len rows, and the controls of all rows.
 
@@ -27,13 +29,13 @@ MULTIPLIED: tuple[tuple[float, ...], ...] = ((), (15.0, 150.0), (5.0, 50.0, 500.
 
 
 def persistence(cases: Sequence[Case], in_len: int) -> list[np.ndarray]:
-    """The last given row held to the end, (H, P) per case in physical units."""
+    """Hold the last given row to the end: (H, P) per case in physical units."""
     return [np.repeat(case.outputs[in_len - 1 : in_len], len(case.time) - in_len, axis=0) for case in cases]
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """A fitted regression.
+    """A fitted baseline regression.
 
     Attributes:
         network: in float64 and standardised units.
@@ -55,7 +57,7 @@ class Baseline:
     parameters: int
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
-        """(H, P) per case in physical units."""
+        """Predict (H, P) per case in physical units."""
         return [self._predict(case) for case in cases]
 
     @torch.no_grad()
@@ -69,7 +71,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Choice:
-    """Features of a regression that may be the best.
+    """A set of features of a regression, tried on the validation cases.
 
     Attributes:
         time_constants: whose averages and decays are used.
@@ -114,7 +116,7 @@ def fit_linear(data: BaselineData) -> Baseline:
 
 
 def fit_quadratic(data: BaselineData, linear: Baseline) -> Baseline:
-    """Fit the features of the linear baseline and products of two signals: a Volterra model of second order.
+    """Fit the features of the linear baseline and products of two signals: a second-order Volterra model.
 
     The signals are the controls and their averages over some of the time constants: which, chosen on the validation
     cases, among those with at most ``MAX_PRODUCTS`` products. Products with the first rows were worse on three of
@@ -129,7 +131,7 @@ def fit_quadratic(data: BaselineData, linear: Baseline) -> Baseline:
 
 
 def products_of(network: FilterRegression) -> list[tuple[tuple[float, ...], Tensor]]:
-    """Sets of time constants, and the pairs (2, Q) of features that are multiplied with each."""
+    """Sets of time constants, each with the pairs (2, Q) of features that are multiplied."""
     sets = []
     for constants in MULTIPLIED:
         columns = network.filters.signal_positions(places(constants))
@@ -143,7 +145,7 @@ def products_of(network: FilterRegression) -> list[tuple[tuple[float, ...], Tens
 
 @torch.no_grad()
 def fit_best(data: BaselineData, choices: Sequence[Choice]) -> Baseline:
-    """Fit with each choice of features and each penalty; keep what has the least error on the validation cases.
+    """Fit every choice of features with every penalty; keep the one of least error on the validation cases.
 
     Args:
         data: cases and scaling.

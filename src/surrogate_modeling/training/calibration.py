@@ -21,7 +21,7 @@ GROWTH_CASES = 64
 
 
 def add_band(surrogate: Surrogate, split: CaseSplit) -> None:
-    """Calibrate the 90 % band; says when there are too few validation cases for it."""
+    """Calibrate the 90 % band; warns when there are too few validation cases for it."""
     chosen = np.linspace(0, len(split.training) - 1, min(len(split.training), GROWTH_CASES)).astype(int)
     training = [split.training[i] for i in chosen]
     banded = surrogate.predict_spread(split.validation)

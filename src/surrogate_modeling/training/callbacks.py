@@ -1,4 +1,4 @@
-"""What watches a fit: averaged weights, free runs over the validation cases, divergence, progress, and the record."""
+"""Lightning callbacks of a fit: averaged weights, free-run validation, time budget, divergence, progress, metrics."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ METRICS = ("train_loss", "val_loss", "val_nADE")
 
 
 class AveragedWeights(WeightAveraging):
-    """Exponential moving average of the weights, which is what gets validated and kept (Polyak and Juditsky 1992).
+    """Exponential moving average of the weights, which is validated and kept (Polyak and Juditsky 1992).
 
     After n steps the decay is at most (1 + n) / (10 + n), so that the random start is forgotten.
 
@@ -43,14 +43,14 @@ class AveragedWeights(WeightAveraging):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """After each step, where the module does not call :meth:`update` in its steps."""
+        """Update after each step, unless the module calls :meth:`update` in its own steps."""
         if pl_module.automatic_optimization:
             self.update(pl_module)
         self._latest_update_step = trainer.global_step
 
     @torch.no_grad()
     def update(self, module: LightningModule) -> None:
-        """Take in the weights after a step; torch's own form asks the GPU for the number of steps each time."""
+        """Update the average after a step; torch's own form asks the GPU for the number of steps each time."""
         average = cast(AveragedModel, self._average_model)
         count = average.n_averaged
         share = 1.0 - ((1.0 + count) / (10.0 + count)).clamp(max=self.decay)
@@ -66,7 +66,7 @@ class AveragedWeights(WeightAveraging):
 
 
 class TimeBudget(Timer):
-    """Counts the seconds of training, stopped runs included, and ends it after the epoch in which they are over.
+    """Count the seconds of training, earlier interrupted runs included, and stop after the epoch that exceeds them.
 
     Must come before whatever asks :attr:`over`: it is decided once per epoch, when validation begins, so that the
     last epoch is validated in full.
@@ -81,36 +81,36 @@ class TimeBudget(Timer):
 
     @property
     def share(self) -> float:
-        """Of the budget that is used; 0 where there is none."""
+        """Used share of the budget; 0 where there is none."""
         return 0.0 if self.minutes is None else self.time_elapsed() / (60 * self.minutes)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Decides whether this epoch is the last."""
+        """Decide whether this epoch is the last."""
         super().on_validation_start(trainer, module)
         self.over = self.share >= 1.0
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        """Not within an epoch: its weights would not be validated."""
+        """Keep Lightning from stopping within an epoch, whose weights would not be validated."""
 
     def on_train_epoch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        """Ends training."""
+        """End training when the budget is used up."""
         trainer.should_stop = trainer.should_stop or self.over
 
 
 def free_run_nade(surrogate: Surrogate, cases: Sequence[Case]) -> float:
-    """nADE of the free run over some cases, what users will see."""
+    """nADE of the free run over some cases, the error that a user of the surrogate sees."""
     return score(cases, surrogate.predict(cases), surrogate.description.channels, surrogate.predicted_scale).nade
 
 
 class FreeRunValidation(Callback):
-    """Every few epochs the validation cases in free run: ``val_nADE``, at the cost of a second."""
+    """Score the validation cases in free run every few epochs, as ``val_nADE``; this takes about a second."""
 
     def __init__(self, surrogate: Surrogate, cases: Sequence[Case], every: int, budget: TimeBudget) -> None:
         self.surrogate, self.cases, self.every, self.latest = surrogate, cases, every, math.inf
         self.budget, self.measured = budget, False
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Scores the weights that are being validated; between free runs the latest score stands."""
+        """Score the weights being validated; between free runs the latest score is repeated."""
         done = trainer.current_epoch + 1
         self.measured = done % self.every == 0 or done == trainer.max_epochs or self.budget.over
         if self.measured:
@@ -118,16 +118,16 @@ class FreeRunValidation(Callback):
         module.log("val_nADE", self.latest)
 
     def state_dict(self) -> dict[str, float]:
-        """For a resumed run."""
+        """State to resume from."""
         return {"latest": self.latest}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Go on from there."""
+        """Resume from a saved state."""
         self.latest = state_dict["latest"]
 
 
 class Patience(EarlyStopping):
-    """Early stopping that counts measurements of the monitored value, not epochs.
+    """Early stopping that counts measurements of the monitored value instead of epochs.
 
     Args:
         monitor: metric that should fall.
@@ -140,28 +140,28 @@ class Patience(EarlyStopping):
         self.is_measured = is_measured
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks at the value where it is new."""
+        """Check the monitored value when it is new."""
         if self.is_measured():
             super().on_train_epoch_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there; a resumed run may be given another patience."""
+        """Resume from a saved state; a resumed run may use another patience."""
         super().load_state_dict({**state_dict, "patience": self.patience})
 
 
 class DivergenceGuard(Callback):
-    """Stops at the first loss that is not finite, with the place and what to try."""
+    """Stop at the first loss that is not finite, and name the place and possible remedies."""
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Checks each batch on the CPU; a GPU would have to be waited for."""
+        """Check the loss of each batch on the CPU; checking on a GPU would wait for it."""
         loss = outputs["loss"]
         if loss.device.type == "cpu":
             self._check(loss, trainer, f"batch {batch_idx}")
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Checks the validation loss."""
+        """Check the validation loss."""
         if "val_loss" in trainer.callback_metrics:
             self._check(trainer.callback_metrics["val_loss"], trainer, "validation")
 
@@ -174,30 +174,30 @@ class DivergenceGuard(Callback):
 
 
 class MetricForwarding(Callback):
-    """Hands the metrics of each epoch to whoever keeps them, and remembers the least of each."""
+    """Pass the metrics of each epoch to a callback, and keep the least of each."""
 
     def __init__(self, on_epoch: OnEpoch, system: SystemMetrics | None = None) -> None:
         self.on_epoch, self.system = on_epoch, system
         self.least: dict[str, float] = {}
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Once an epoch, after validation; a metric that is not there yet is infinite and left out."""
+        """Forward the metrics after validation; a metric that is not there yet is infinite and left out."""
         metrics = {name: float(trainer.callback_metrics[name]) for name in METRICS if name in trainer.callback_metrics}
         metrics = {name: value for name, value in metrics.items() if math.isfinite(value)}
         self.on_epoch({**metrics, **(self.system.latest if self.system else {})}, trainer.current_epoch)
         self.least |= {name: min(value, self.least.get(name, math.inf)) for name, value in metrics.items()}
 
     def state_dict(self) -> dict[str, float]:
-        """For a resumed run."""
+        """State to resume from."""
         return dict(self.least)
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        """Go on from there."""
+        """Resume from a saved state."""
         self.least = dict(state_dict)
 
 
 class EpochProgress(Callback):
-    """Epoch, losses and time left: a bar on a terminal, a line now and then elsewhere."""
+    """Show epoch, losses and time left: a progress bar on a terminal, a log line now and then elsewhere."""
 
     SECONDS_BETWEEN_LINES = 5.0
 
@@ -229,26 +229,26 @@ class EpochProgress(Callback):
         self.first_epoch = 0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Starts the clock."""
+        """Start the clock."""
         self.started, self.first_epoch = time.monotonic(), trainer.current_epoch
         if self.progress:
             self.progress.update(self.epochs, total=trainer.max_epochs, completed=trainer.current_epoch)
             self.progress.start()
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Empties the bar of batches."""
+        """Reset the progress bar of batches."""
         if self.progress:
             self.progress.reset(self.batches, total=trainer.num_training_batches)
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Moves the bar of batches."""
+        """Advance the progress bar of batches."""
         if self.progress:
             self.progress.advance(self.batches)
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
-        """Shows the losses."""
+        """Show the losses of the epoch."""
         metrics = trainer.callback_metrics
         losses = " ".join(f"{name} {float(metrics[name]):.3g}" for name in METRICS if name in metrics)
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
@@ -262,6 +262,6 @@ class EpochProgress(Callback):
             log.info("epoch %d of %d: %s, at most %.0f s left", done, total, losses, left)
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
-        """Gives the terminal back, however training ended."""
+        """Close the progress bar, however training ended."""
         if self.progress:
             self.progress.stop()

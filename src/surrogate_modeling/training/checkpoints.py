@@ -1,4 +1,4 @@
-"""What training leaves on disk so that it can go on after any end: each file whole or absent."""
+"""Checkpoints and result files of a run, from which it can be resumed; each file is written atomically."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ WEIGHTS_PREFIX = "surrogate."
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint beside its final name, flushes it to the disk, and only then takes the name."""
+    """Checkpoint writer that saves beside the final name, flushes to disk, and then renames."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Save, or leave what was there.
+        """Save a checkpoint; on failure the previous file stays.
 
         Raises:
             NotWritten: with the path and the bytes needed.
@@ -42,7 +42,7 @@ class WholeFiles(TorchCheckpointIO):
 
 @dataclass(frozen=True)
 class FitResult:
-    """How fitting ended: the least of each metric, the number of epochs done, and the seconds it took."""
+    """Result of a fit: the least of each metric, the number of epochs done, and the seconds it took."""
 
     least: dict[str, float]
     epochs: int
@@ -55,19 +55,19 @@ class FitResult:
 
 
 def write_best(folder: Path, weights: dict[str, Tensor]) -> None:
-    """Keep these weights of a surrogate as the best ones."""
+    """Save these weights of a surrogate as the best ones."""
     buffer = io.BytesIO()
     torch.save({"state_dict": {f"{WEIGHTS_PREFIX}{name}": value for name, value in weights.items()}}, buffer)
     write_atomic(folder / BEST_FILE, buffer.getbuffer())
 
 
 def write_fit_result(folder: Path, fitted: FitResult) -> None:
-    """Say that fitting is over, so that a run stopped later does not train another epoch."""
+    """Save the result of a finished fit, so that a run stopped later does not train another epoch."""
     write_atomic(folder / FIT_RESULT_FILE, json.dumps(asdict(fitted)).encode())
 
 
 def read_fit_result(folder: Path) -> FitResult | None:
-    """How fitting ended, or None while it has not."""
+    """Read the result of a finished fit; None while it is not finished."""
     path = folder / FIT_RESULT_FILE
     if not path.exists():
         return None
@@ -81,7 +81,7 @@ def read_fit_result(folder: Path) -> FitResult | None:
 
 
 class BestWeights(ModelCheckpoint):
-    """Keeps the weights of the least monitored value, among the epochs in which it was measured.
+    """Keep the weights of the least monitored value, among the epochs in which it was measured.
 
     Args:
         folder: of the checkpoints.
@@ -97,13 +97,13 @@ class BestWeights(ModelCheckpoint):
         self.is_measured = is_measured
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves a better value, where it is new."""
+        """Save the weights when a new value is better."""
         if self.is_measured():
             super().on_train_epoch_end(trainer, pl_module)
 
 
 def checkpoints(folder: Path, monitor: str, is_measured: Callable[[], bool]) -> tuple[ModelCheckpoint, ModelCheckpoint]:
-    """The callbacks that keep the best weights, and the last complete epochs to go on from."""
+    """The callbacks that keep the best weights, and the last complete epochs to resume from."""
     best = BestWeights(folder, monitor, is_measured)
     latest = ModelCheckpoint(
         folder, monitor="epoch", mode="max", filename="{epoch}", save_top_k=KEPT_EPOCHS, save_on_train_epoch_end=True
@@ -112,7 +112,7 @@ def checkpoints(folder: Path, monitor: str, is_measured: Callable[[], bool]) -> 
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The last complete epoch that can be read; a damaged file is skipped for the one before, with a warning."""
+    """The last complete checkpoint that can be read; damaged ones are skipped with a warning."""
     files = sorted(
         folder.glob("epoch=*.ckpt"), key=lambda path: int(path.stem.split("=")[1].split("-")[0]), reverse=True
     )

@@ -1,4 +1,4 @@
-"""A network whose calls torch compiles: fewer, larger kernels (Ansel et al. 2024, PyTorch 2, ASPLOS)."""
+"""Compile a network with torch.compile: fewer, larger kernels (Ansel et al. 2024, PyTorch 2, ASPLOS)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Acceleration:
-    """How training runs on a device: never ``auto``."""
+    """Precision and compilation of training on a device, with ``auto`` resolved."""
 
     precision: Precision
     compile: Compile
@@ -40,7 +40,7 @@ class Acceleration:
 
 
 def accelerated(settings: SettingsConfig, device: torch.device) -> Acceleration:
-    """What ``settings.precision`` and ``settings.compile`` stand for on a device.
+    """Resolve ``settings.precision`` and ``settings.compile`` for a device.
 
     Raises:
         UserError: a CUDA graph is asked for without a CUDA GPU.
@@ -57,14 +57,14 @@ def accelerated(settings: SettingsConfig, device: torch.device) -> Acceleration:
 
 
 def use_precision(precision: Precision) -> None:
-    """Let matrix products of float32, those of cuDNN's LSTM among them, be rounded to tf32 or not."""
+    """Allow or forbid rounding float32 matrix products, cuDNN's LSTM among them, to tf32."""
     rounded = precision is not Precision.fp32
     torch.set_float32_matmul_precision("high" if rounded else "highest")
     torch.backends.cudnn.allow_tf32 = rounded
 
 
 def compile_network(network: nn.Module, device: torch.device) -> None:
-    """Compile a network where it stands: its weights and what is saved of it stay as they are, copies are not compiled.
+    """Compile a network in place; weights and saved files stay as they are, copies are not compiled.
 
     What is compiled is one call: a step of a window network, in training and in free run; a state network's whole
     horizon, in training only (see :meth:`~surrogate_modeling.networks.base.Network.free_run`).

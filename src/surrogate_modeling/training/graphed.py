@@ -1,4 +1,4 @@
-"""Training on a CUDA GPU without waiting for it: many steps in one of Lightning's, each step one captured graph.
+"""Train on a CUDA GPU without waiting for it: one Lightning step covers many steps, each a captured CUDA graph.
 
 A step of these networks is some hundred small kernels, which a processor launches more slowly than a GPU computes them;
 Lightning's own work between two steps takes as long again. So Lightning is given blocks of batches, and a step is
@@ -30,7 +30,7 @@ FIRST_STEPS = 3
 
 
 class Replayed:
-    """Calls a function of one tensor; on a CUDA GPU as a captured graph, from the fourth call of its kind on."""
+    """Call a function of one tensor; on a CUDA GPU as a captured graph, from the fourth call of its kind on."""
 
     def __init__(self, work: Callable[[Tensor], None]) -> None:
         self.work = work
@@ -40,7 +40,7 @@ class Replayed:
         self.graphs: dict[torch.Size, tuple[torch.cuda.CUDAGraph, Tensor]] = {}
 
     def __call__(self, given: Tensor, kind: Hashable = None) -> None:
-        """Call, or replay.
+        """Call the function, or replay its graph.
 
         Args:
             given: where it is on a CPU, the function is called as it is.
@@ -74,7 +74,7 @@ class Replayed:
 
 
 class GraphedTraining(SurrogateTraining):
-    """As :class:`SurrogateTraining`, given blocks (K, B) of the windows of batches.
+    """Training module that takes blocks (K, B) of window indices and runs their steps as captured graphs.
 
     Args:
         surrogate: with fitted scaling; its network is trained in place.
@@ -99,28 +99,28 @@ class GraphedTraining(SurrogateTraining):
         self.done = 0
 
     def configure_optimizers(self) -> Optimizer:
-        """The same optimiser; on a GPU its learning rate is there too, where a graph reads it."""
+        """The same optimiser; on a GPU its learning rate is a tensor on it, where a graph reads it."""
         optimizer = super().configure_optimizers()
         self._place_rate(optimizer)
         return optimizer
 
     def on_train_start(self) -> None:
-        """Makes ready; a checkpoint brings a learning rate of its own."""
+        """Place the learning rate; a checkpoint brings one of its own."""
         self._place_rate(self.optimizer)
         self.replayed = Replayed(self._step)
         # Of a block: the sum of the losses of all valid rows, and how many rows they are.
         self.total, self.valid = torch.zeros(2, 1, dtype=torch.float64, device=self.device)
 
     def on_train_end(self) -> None:
-        """Gives the memory of the graphs back."""
+        """Free the memory of the graphs."""
         self.replayed = None
 
     def on_train_epoch_start(self) -> None:
-        """Batches are counted from here."""
+        """Reset the count of batches."""
         self.done = 0
 
     def training_step(self, block: Tensor, block_index: int) -> Tensor:  # type: ignore[override]
-        """All steps of a block; their mean loss."""
+        """Run all steps of a block; returns their mean loss."""
         replayed = cast(Replayed, self.replayed)
         self.total.zero_()
         self.valid.zero_()
@@ -139,7 +139,7 @@ class GraphedTraining(SurrogateTraining):
         return cast(BlockLoader, self.trainer.train_dataloader)
 
     def _step(self, windows: Tensor) -> None:
-        """One step on a batch of windows (B,); nothing in it waits for the device."""
+        """Run one step on a batch of windows (B,); nothing in it waits for the device."""
         optimizer = self.optimizer
         optimizer.zero_grad()
         # Casts of weights are kept for one step only: a graph's would outlive it, and weights change.
@@ -163,7 +163,7 @@ class GraphedTraining(SurrogateTraining):
             group["lr"] = torch.tensor(self.settings.lr, device=self.device) if on_gpu else self.settings.lr
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Plain numbers, so that a run can go on elsewhere."""
+        """Save plain numbers, so that a run can resume on another device."""
         for state in checkpoint["optimizer_states"]:
             for group in state["param_groups"]:
                 group["lr"], group["capturable"] = float(group["lr"]), False

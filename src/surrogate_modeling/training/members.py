@@ -1,4 +1,4 @@
-"""Members of an ensemble fitted one after another, and the band calibrated on what came out."""
+"""Fit the members of an ensemble one after another, and calibrate the band of the ensemble."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fit_members(
     folder: Path,
     on_epoch: OnEpoch,
 ) -> FitResult:
-    """Train the surrogate in place: one network, or every member of an ensemble in turn.
+    """Train the surrogate in place: a single network, or every member of an ensemble in turn.
 
     Member k is what a run with the seed :func:`member_seed` and the same split gives. Its checkpoints are in
     ``member<k>/``, and a member that is finished is not trained again.
@@ -84,7 +84,7 @@ def _prefixed(on_epoch: OnEpoch, prefix: str) -> OnEpoch:
 
 
 def initialise(surrogate: Surrogate, windows: WindowDataset) -> None:
-    """Let the network fit what it fits in closed form, on windows spread over all training cases."""
+    """Fit the closed-form weights of the network on windows spread over all training cases."""
     spread = np.linspace(0, len(windows) - 1, min(len(windows), SPREAD_WINDOWS)).astype(int).tolist()
     firsts = windows.first_windows.tolist()
     surrogate.network.initialise(windows.whole_cases(WHOLE_ROWS), windows.__getitems__(firsts + spread))

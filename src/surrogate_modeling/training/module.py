@@ -1,4 +1,4 @@
-"""The Lightning module of one training step: roll the window out, compare, optimise.
+"""Lightning module of the training step: free run over a window, loss against the truth, optimiser.
 
 Shape letters: B batch, H predicted rows of a window, P predicted columns.
 """
@@ -39,7 +39,7 @@ CRITERIA: dict[Criterion, Callable[..., Tensor]] = {
 
 
 class RowMean(Metric):
-    """Mean loss over all valid rows of an epoch, whatever the batches, over all devices."""
+    """Mean loss over all valid rows of an epoch, independent of batching, over all devices."""
 
     total: Tensor
     rows: Tensor
@@ -50,7 +50,7 @@ class RowMean(Metric):
         self.add_state("rows", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, loss: Tensor, rows: Tensor) -> None:
-        """Add a batch: the mean loss over its valid rows, and how many they are."""
+        """Add a batch: its mean loss and the number of its valid rows."""
         self.total += loss * rows
         self.rows += rows
 
@@ -60,7 +60,7 @@ class RowMean(Metric):
 
 
 class SurrogateTraining(LightningModule):
-    """One training step: roll the window out, compare with the truth in standardised units.
+    """Training module: free run over each window and loss against the truth in standardised units.
 
     Args:
         surrogate: with fitted scaling; its network is trained in place.
@@ -83,7 +83,7 @@ class SurrogateTraining(LightningModule):
         self.train_loss, self.val_loss = RowMean(), RowMean()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Dropout and noise follow from seed and epoch alone, so that a resumed run equals an uninterrupted one."""
+        """Seed dropout and noise from seed and epoch alone, so a resumed run equals an uninterrupted one."""
         # Not at the start of the epoch: the loader draws after that, but before in a resumed run.
         if batch_idx == 0:
             torch.manual_seed(epoch_seed(self.settings.seed, self.current_epoch))
@@ -91,13 +91,13 @@ class SurrogateTraining(LightningModule):
             self.set_rate(batch_idx, int(self.trainer.num_training_batches))
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        """Loss of one batch of windows, over the rows of the horizon that this epoch asks for."""
+        """Loss of one batch of windows, over the horizon of this epoch."""
         loss, valid = self.training_loss(batch)
         self.log_loss("train_loss", self.train_loss, loss, valid)
         return loss
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Of one batch of windows, see :meth:`training_step`: the mean over its valid rows, and how many they are."""
+        """Mean loss over the valid rows of a batch of windows, and how many they are."""
         rows = self.horizon()
         past, control, truth, weight = batch
         if self.settings.noise:
@@ -107,16 +107,16 @@ class SurrogateTraining(LightningModule):
         return self._loss(past, control[:, :rows], truth[:, :rows], weight[:, :rows])
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """The same on validation windows, always over the whole horizon and without noise."""
+        """Validation loss of a batch of windows, over the whole horizon and without noise."""
         self.log_loss("val_loss", self.val_loss, *self._loss(*batch))
 
     def log_loss(self, name: str, mean: RowMean, loss: Tensor, valid: Tensor) -> None:
-        """Take the mean loss of so many valid rows into that of the epoch."""
+        """Add the mean loss of some valid rows to that of the epoch."""
         mean.update(loss.detach(), valid)
         self.log(name, mean, on_step=False, on_epoch=True)
 
     def set_rate(self, batch: int, batches: int) -> None:
-        """Give the optimiser the learning rate of a step.
+        """Set the learning rate of a step in the optimiser.
 
         Args:
             batch: of this epoch, from 0.
@@ -135,11 +135,11 @@ class SurrogateTraining(LightningModule):
 
     @property
     def optimizer(self) -> Optimizer:
-        """The only one, without Lightning's wrapper."""
+        """The only optimiser, without Lightning's wrapper."""
         return cast(Optimizer, self.optimizers(use_pl_optimizer=False))
 
     def horizon(self) -> int:
-        """Rows of a window that this epoch asks for."""
+        """Number of rows of a window that this epoch trains on."""
         settings = self.settings
         full, growth = settings.loss_rows, settings.horizon_growth
         share = min(1.0, (self.current_epoch + 1) / growth) if growth else 1.0
@@ -168,7 +168,10 @@ class SurrogateTraining(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """By the norm of all gradients. Lightning's own refuses a fused optimiser with bf16, as it must with fp16."""
+        """Clip by the norm of all gradients.
+
+        Lightning's own refuses a fused optimiser with bf16, as it must with fp16.
+        """
         if gradient_clip_val is not None:
             torch.nn.utils.clip_grad_norm_(self.surrogate.network.parameters(), gradient_clip_val)
 

@@ -1,4 +1,4 @@
-"""Rows of cases as a filter regression sees them: summed up to fit it, and predicted to choose among fits.
+"""Rows of cases for a filter regression: sums for fitting it, and predictions for choosing among fits.
 
 Shape letters: T rows of a case, R fitted rows, F feature (C control, then P predicted), N features of the filters.
 """
@@ -28,7 +28,7 @@ ROWS_AT_ONCE = 10_000
 
 @dataclass(frozen=True)
 class BaselineData:
-    """What the baselines are fitted on.
+    """Data that the baselines are fitted on.
 
     Attributes:
         training: cases.
@@ -48,19 +48,19 @@ class BaselineData:
 
     @property
     def sizes(self) -> Sizes:
-        """Of a regression."""
+        """Sizes of a regression."""
         channels = self.training[0].channels
         predicted = len(channels.predicted)
         return Sizes(len(channels.controls), predicted, self.in_len, 1, predicted)
 
     @property
     def stride(self) -> int:
-        """Every such row is fitted."""
+        """Row step of the fit: every stride-th row is fitted."""
         return max(1, sum(len(case.values) for case in self.training) // FITTED_ROWS)
 
     @property
     def choosing(self) -> Tensor:
-        """Positions of the targets that choose."""
+        """Positions of the targets on which features and penalty are chosen."""
         spread = (
             np.linspace(0, len(self.targets) - 1, min(len(self.targets), MAX_SELECTION_TARGETS)).round().astype(int)
         )
@@ -97,7 +97,7 @@ def level_of(network: FilterRegression, values: Tensor) -> Tensor:
 
 
 def sum_up(data: BaselineData, network: FilterRegression) -> tuple[Moments, OwnMoments | None]:
-    """What a ridge regression of the training cases needs; the second where columns see their own level only."""
+    """Sums for a ridge regression on the training cases; the second where columns see their own level only."""
     moments: Moments | None = None
     own: OwnMoments | None = None
     for case in data.training:

@@ -1,4 +1,4 @@
-"""How much of the network and how much of the quadratic baseline: decided for each column on the validation cases.
+"""Stack the network with the quadratic baseline: choose the mix of each column on the validation cases.
 
 Shape letters: H predicted rows of a case, P predicted columns.
 """
@@ -22,7 +22,7 @@ MIN_GAIN = 0.05
 
 
 def stack(surrogate: Surrogate, baseline: Baseline, validation: Sequence[Case]) -> dict[str, float]:
-    """Mix the network with the baseline where the validation cases ask for it; says what came out.
+    """Stack the surrogate's network with the baseline where the validation cases improve; logs the shares.
 
     Args:
         surrogate: with its best weights; changed in place.
@@ -55,7 +55,7 @@ def stack(surrogate: Surrogate, baseline: Baseline, validation: Sequence[Case]) 
 def choose_shares(
     network: Sequence[np.ndarray], regressed: Sequence[np.ndarray], truth: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """The share (P,) of the network with the least mean ADE; 1 where mixing gains less than ``MIN_GAIN``.
+    """Share (P,) of the network with the least mean ADE; 1 where mixing gains less than ``MIN_GAIN``.
 
     Args:
         network: (H, P) per case.

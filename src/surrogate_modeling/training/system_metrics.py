@@ -1,4 +1,4 @@
-"""What a run takes of its machine, once an epoch, under the names that MLflow's pages show as system metrics."""
+"""Resources used by a run, once an epoch, under the names of MLflow's system metrics."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class SystemMetrics(Callback):
         self._wall = self._cpu = 0.0
 
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Starts the clocks."""
+        """Start the clocks."""
         self._windows, self._wall, self._cpu = 0, time.perf_counter(), time.process_time()
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
-        """Counts windows."""
+        """Count windows."""
         self._windows += len(batch[0])
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Reads everything when training of the epoch is over, before validation."""
+        """Read all counters when training of the epoch is over, before validation."""
         if not self._windows:
             return
         seconds = time.perf_counter() - self._wall
@@ -50,7 +50,7 @@ class SystemMetrics(Callback):
 
 
 def process_memory() -> dict[str, float]:
-    """The most this process has had in memory so far; nothing on Windows, which does not say."""
+    """Peak memory of this process so far; empty on Windows, which does not report it."""
     if sys.platform == "win32":
         return {}
     import resource
@@ -60,7 +60,7 @@ def process_memory() -> dict[str, float]:
 
 
 def machine_memory(table: Path = MEMORY_TABLE) -> dict[str, float]:
-    """Memory in use on this machine, by all processes; nothing where Linux's table of it is missing.
+    """Memory in use on this machine, by all processes; empty where Linux's table of it is missing.
 
     Args:
         table: of lines such as ``MemTotal: 16384 kB``.
@@ -76,7 +76,7 @@ def machine_memory(table: Path = MEMORY_TABLE) -> dict[str, float]:
 
 
 def gpu_memory() -> dict[str, float]:
-    """Memory in use on the GPU, by all processes; nothing without one."""
+    """Memory in use on the GPU, by all processes; empty without one."""
     if not torch.cuda.is_available():
         return {}
     free, whole = torch.cuda.mem_get_info()

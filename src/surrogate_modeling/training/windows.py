@@ -1,4 +1,7 @@
-"""Cases -> the starts of their windows in one tensor of all rows.
+"""Windows of cases: their start rows and gathering of batches from one tensor of all rows.
+
+Windows are never copied in full: a batch is one gather from the rows, which stay where the cases were read to, and is
+standardised on the way.
 
 Windows are never made: a batch is one gather from the rows, which stay where the cases were read to, and is
 standardised on the way.
@@ -74,7 +77,7 @@ class WindowDataset(Dataset[Batch]):
         self._place_pieces()
 
     def to(self, rows: Tensor) -> None:
-        """Go to where these rows, a copy of the dataset's own, are; batches are then gathered there."""
+        """Move the dataset's rows to a device, as a copy; batches are then gathered there."""
         self.rows = rows
         self.starts, self.first_windows, self.case_ends, self.mean, self.factor = (
             part.to(rows.device) for part in (self.starts, self.first_windows, self.case_ends, self.mean, self.factor)
@@ -96,12 +99,12 @@ class WindowDataset(Dataset[Batch]):
         return Batch(*(part[0] for part in self.__getitems__([index])))
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """As :meth:`gather`."""
+        """Batch of windows by a list of indices, as :meth:`gather` gives it."""
         # By way of numpy, which reads a list of numbers three times as fast as torch.
         return self.gather(torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device))
 
     def gather(self, windows: Tensor) -> Batch:
-        """Past (B, in_len, F), controls (B, H, C), truth (B, H, P), standardised, and weight (B, H) of windows (B,)."""
+        """Gather standardised windows (B,): past (B, in_len, F), controls (B, H, C), truth (B, H, P), weight (B, H)."""
         return self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
 
     def whole_cases(self, max_rows: int) -> Batch:
@@ -119,7 +122,7 @@ class WindowDataset(Dataset[Batch]):
         return self._parts(block, (positions < ends)[:, self.in_len :].float())
 
     def _gather_complete(self, windows: Tensor) -> Batch:
-        """The same of windows with all their rows, each copied as one piece: a quarter less time."""
+        """Gather windows with all their rows, each copied as one piece: a quarter less time."""
         block = self._pieces.index_select(0, self.starts[windows])
         block.sub_(self._mean_of_piece).mul_(self._factor_of_piece)
         return self._parts(block.view(len(block), -1, self.rows.shape[1]), self._whole_weight.expand(len(block), -1))
@@ -131,10 +134,10 @@ class WindowDataset(Dataset[Batch]):
 
 
 class WindowSampler(Sampler[int]):
-    """Every window once in a new order each epoch, or so many drawn: a share from the first rows of the cases.
+    """Sampler of windows: all in a new order each epoch, or a drawn number with a share from the cases' first rows.
 
-    A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains what
-    will be asked. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a resumed
+    A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains the
+    start of a free run. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a resumed
     run goes on as if it had never stopped.
 
     Args:
@@ -148,7 +151,7 @@ class WindowSampler(Sampler[int]):
         self.whole = settings.windows_per_epoch is None and not settings.first_share
 
     def set_epoch(self, epoch: int) -> None:
-        """Say which epoch the next order is for."""
+        """Set the epoch that the next order is for."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -159,11 +162,11 @@ class WindowSampler(Sampler[int]):
         return chain.from_iterable(part.tolist() for part in self.order().split(NUMBERS_AT_ONCE))
 
     def batches(self, batch_size: int) -> Sequence[Tensor]:
-        """The windows of each batch, where the rows are."""
+        """Window indices of each batch, on the device of the rows."""
         return placed(self.order(), self.windows.rows.device).split(batch_size)
 
     def order(self) -> Tensor:
-        """The windows of this epoch (W,)."""
+        """Windows of this epoch (W,), in order."""
         random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
         if self.whole:
             return torch.randperm(self.count, generator=random)
@@ -175,17 +178,17 @@ class WindowSampler(Sampler[int]):
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed for each epoch of a run; another run's seed gives others."""
+    """Seed of an epoch of a run; another run's seed gives other seeds."""
     return (seed * 1_000_003 + epoch) % 2**63
 
 
 def _whole(batch: Any) -> Any:
-    """The dataset gives whole batches already."""
+    """Pass a batch on unchanged: the dataset already gives whole batches."""
     return batch
 
 
 class WindowLoader(DataLoader[Batch]):
-    """PyTorch's loader, whose batches are parts of the sampler's tensor: no number of a window is ever Python's.
+    """PyTorch loader whose batches are slices of the sampler's tensor, without Python numbers.
 
     With another sampler around ours, as Lightning's distributed strategies put one, it is PyTorch's loader as it is.
     """
@@ -205,7 +208,7 @@ class WindowLoader(DataLoader[Batch]):
 
 
 class BlockLoader:
-    """The windows of many batches at once (K, B), which whoever trains gathers: an epoch in few steps of Lightning.
+    """Loader of blocks (K, B) of window indices, for training that gathers them: an epoch in few Lightning steps.
 
     The last batch, where it is shorter, is a block of its own.
 
@@ -220,7 +223,7 @@ class BlockLoader:
 
     @property
     def batches(self) -> int:
-        """Of an epoch."""
+        """Batches of an epoch."""
         return -(-len(self.sampler) // self.batch_size)
 
     def __len__(self) -> int:
@@ -236,7 +239,7 @@ class BlockLoader:
 
 
 class OrderedLoader:
-    """Batches of all windows in order, gathered where the rows are."""
+    """Loader of all windows in order, gathered on the device of the rows."""
 
     def __init__(self, windows: WindowDataset, batch_size: int) -> None:
         self.windows, self.batch_size = windows, batch_size
@@ -250,12 +253,12 @@ class OrderedLoader:
 
 
 def placed(numbers: Tensor, device: torch.device) -> Tensor:
-    """Numbers of the CPU on a device, without waiting for it."""
+    """Copy CPU numbers to a device without waiting for it."""
     return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers
 
 
 class WindowData(LightningDataModule):
-    """Training and validation windows for Lightning; no worker processes, because a batch is one gather.
+    """Lightning data module of training and validation windows; no worker processes, a batch is one gather.
 
     Args:
         training: windows.
@@ -269,7 +272,7 @@ class WindowData(LightningDataModule):
         self.batches_per_block: int | None = None
 
     def train_dataloader(self) -> DataLoader[Batch] | BlockLoader:
-        """Windows in the order of :class:`WindowSampler`, batch by batch or in blocks of ``batches_per_block``."""
+        """Training windows in the order of :class:`WindowSampler`, in batches or blocks of ``batches_per_block``."""
         windows = self._placed(self.training)
         sampler = WindowSampler(windows, self.settings)
         if self.batches_per_block is not None:
@@ -277,7 +280,7 @@ class WindowData(LightningDataModule):
         return WindowLoader(windows, self.settings.batch_size, sampler)
 
     def val_dataloader(self) -> DataLoader[Batch] | OrderedLoader:
-        """In order."""
+        """Validation windows in order."""
         windows = self._placed(self.validation)
         if windows.rows.is_cuda:
             at_once = GPU_ROWS // (windows.in_len + windows.horizon)

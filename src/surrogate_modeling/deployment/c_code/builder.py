@@ -1,4 +1,7 @@
-"""The C text of one function as it grows: arrays, loops and constants.
+"""Build the C text of one function: arrays, loops and constants.
+
+An array has strides over memory, as in PyTorch: views (permute, expand, slice, ...) cost nothing, and a loop that
+reads one follows its strides.
 
 An array is seen as PyTorch sees it, as strides over memory: views (permute, expand, slice, ...) cost nothing, and a
 loop that reads one follows its strides.
@@ -16,12 +19,12 @@ from torch import Tensor
 
 
 class CTranslationError(Exception):
-    """An operation of the network that has no C counterpart here."""
+    """An operation of the network has no C counterpart here."""
 
 
 @dataclass(frozen=True)
 class Array:
-    """Floats in C: ``base`` is a pointer expression, sizes and strides are in elements."""
+    """Array of floats in C: ``base`` is a pointer expression, sizes and strides are in elements."""
 
     base: str
     shape: tuple[int, ...]
@@ -41,11 +44,11 @@ class Array:
 
     @property
     def pointer(self) -> str:
-        """To the first element."""
+        """Pointer expression of the first element."""
         return f"{self.base} + {self.offset}" if self.offset else self.base
 
     def at(self, indices: Sequence[str]) -> str:
-        """The element at these index expressions, one per dimension."""
+        """Expression of the element at these index expressions, one per dimension."""
         terms = [
             index if stride == 1 else f"{index} * {stride}"
             for index, size, stride in zip(indices, self.shape, self.strides, strict=True)
@@ -56,7 +59,7 @@ class Array:
         return f"({self.base})[{' + '.join(terms)}]" if " " in self.base else f"{self.base}[{' + '.join(terms)}]"
 
     def broadcast(self, shape: Sequence[int]) -> Array:
-        """Seen with that shape: sizes of 1 are repeated."""
+        """View with that shape: sizes of 1 are repeated."""
         extra = len(shape) - len(self.shape)
         own = ((1,) * extra + self.shape, (0,) * extra + self.strides)
         strides = tuple(
@@ -82,7 +85,7 @@ class Constants:
     text: list[str] = field(default_factory=list)
 
     def add(self, values: Tensor) -> Array:
-        """The tensor as an array of C."""
+        """Add a tensor; returns it as a C array."""
         values = values.detach().to("cpu", torch.float32).contiguous()
         key = (tuple(values.shape), values.numpy().tobytes())
         if key not in self.arrays:
@@ -92,7 +95,7 @@ class Constants:
 
 
 def c_array(name: str, values: Tensor, kind: str = "float") -> str:
-    """A constant array, each float32 with the digits that give it back."""
+    """C definition of a constant array, each float32 with the digits that restore it exactly."""
     numbers = [literal(value) for value in values.flatten().tolist()]
     lines = [", ".join(numbers[i : i + 12]) for i in range(0, len(numbers), 12)]
     body = ",\n".join(lines)
@@ -100,7 +103,7 @@ def c_array(name: str, values: Tensor, kind: str = "float") -> str:
 
 
 def literal(value: float) -> str:
-    """A float of C."""
+    """C literal of a float."""
     if math.isnan(value):
         return "NAN"
     if math.isinf(value):
@@ -110,7 +113,7 @@ def literal(value: float) -> str:
 
 
 class Builder:
-    """Statements of one function, and the workspace ``w`` its results live in.
+    """Builder of one C function: its statements, and the workspace ``w`` that holds its results.
 
     Args:
         constants: of the file.
@@ -123,7 +126,7 @@ class Builder:
         self._names = count()
 
     def new(self, shape: Sequence[int]) -> Array:
-        """Room for a result."""
+        """New array in the workspace."""
         start = self.workspace
         self.workspace += max(1, math.prod(shape))
         return Array(f"w + {start}", tuple(shape), contiguous(shape))
@@ -133,7 +136,7 @@ class Builder:
         self.lines.append(f"    {line}")
 
     def loop(self, shape: Sequence[int], body: Callable[[list[str]], list[str]]) -> None:
-        """Nested loops over a shape; sizes of 1 need none.
+        """Emit nested loops over a shape; sizes of 1 need none.
 
         Args:
             shape: of the loops.
@@ -150,7 +153,7 @@ class Builder:
         self.lines += ["    " * level + "}" for level in range(depth - 1, 0, -1)]
 
     def elementwise(self, inputs: Sequence[Array], expression: Callable[..., str]) -> Array:
-        """A new array, each element computed from the broadcast elements of the inputs.
+        """Emit a new array, each element computed from the broadcast elements of the inputs.
 
         Args:
             inputs: arrays.
@@ -163,9 +166,9 @@ class Builder:
         return result
 
     def dense(self, array: Array) -> Array:
-        """The array itself when its memory is in order, else a copy."""
+        """The array itself when it is contiguous, else a contiguous copy."""
         return array if array.is_contiguous else self.elementwise([array], lambda x: x)
 
     def copy(self, source: Array, target: Array) -> None:
-        """Element by element into room of the same shape."""
+        """Emit a copy, element by element, into an array of the same shape."""
         self.loop(source.shape, lambda i: [f"{target.at(i)} = {source.at(i)};"])

@@ -1,4 +1,4 @@
-"""Operations that compute: element by element, matrix products, sums, and the layers with routines of their own."""
+"""C code of the operations that compute: elementwise, matrix products, sums, and layers with routines of their own."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def addmm(b: Builder, bias: Array, x: Array, y: Array, *, beta: float = 1, alpha
 
 
 def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | torch.Tensor | None = None) -> Array:
-    """x W^T + b over the last dimension; a weight that is known when C is written becomes a constant of it."""
+    """x W^T + b over the last dimension; a constant weight is transposed when the C is written."""
     if isinstance(weight, Array):
         product = matmul(b, x if len(x.shape) > 1 else views.unsqueeze(b, x, 0), views.matrix_transpose(b, weight))
         return product if bias is None else _binary("$x + $y")(b, product, _array(b, bias))
@@ -164,7 +164,7 @@ def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | tor
 def layer_norm(
     b: Builder, x: Array, shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5, *_: Any
 ) -> Array:
-    """Over the last dimensions, whose sizes are ``shape`` (Ba, Kiros and Hinton 2016)."""
+    """Layer normalisation over the last dimensions, whose sizes are ``shape`` (Ba, Kiros and Hinton 2016)."""
     x = b.dense(x)
     size = math.prod(shape)
     result = b.new(x.shape)

@@ -1,4 +1,8 @@
-"""A PyTorch module at fixed sizes -> one C function that needs only the C library.
+"""Translate a PyTorch module at fixed sizes to one C function that needs only the C library.
+
+The module is exported to PyTorch's own graph of ATen operations, and each of them is written as plain loops. So every
+network works whose operations are among ``OPERATORS``; any other is refused by name. Values that depend on no input
+(position tables, transposed weights) are computed here and written as constants.
 
 The module is exported to PyTorch's own graph of ATen operations, and each of them is written as plain loops. So every
 network works whose operations are among ``OPERATORS``, and one that is not is refused by name. What depends on no
@@ -30,7 +34,7 @@ KEPT_WHOLE = (
 
 @dataclass(frozen=True)
 class CFunction:
-    """``static void name(const float *in0, ..., float *out0, ..., float *w)`` and how many floats ``w`` must hold."""
+    """C function ``static void name(const float *in0, ..., float *out0, ..., float *w)`` and the length of ``w``."""
 
     name: str
     text: str
@@ -67,7 +71,7 @@ def translate(name: str, module: nn.Module, inputs: Sequence[Tensor], constants:
 
 
 def export_graph(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
-    """The module as a graph of core ATen operations and the layers that are kept whole."""
+    """Export the module as a graph of core ATen operations and the layers that are kept whole."""
     table = torch.export.default_decompositions()
     for operation in KEPT_WHOLE:
         table.pop(operation, None)
@@ -123,6 +127,6 @@ def _map_tensors(value: Any, change: Any) -> Any:
 
 
 def _drop_storage(keywords: dict[str, Any]) -> dict[str, Any]:
-    """Without what says where or how tensors are stored."""
+    """Drop keywords that choose where or how tensors are stored."""
     storage = ("dtype", "layout", "device", "pin_memory", "memory_format", "non_blocking")
     return {key: value for key, value in keywords.items() if key not in storage}

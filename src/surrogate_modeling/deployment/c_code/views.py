@@ -1,4 +1,4 @@
-"""Operations that only change how memory is seen, and those that gather or join; after PyTorch's definitions."""
+"""C code of the operations that only change the view of memory, and of gathering and joining; as in PyTorch."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def pad(b: Builder, x: Array, amounts: Sequence[int], value: float = 0) -> Array
 
 
 def gather_rows(b: Builder, x: Array, dim: int, index: Any) -> Array:
-    """Rows of one dimension in an order known when translating."""
+    """Rows of one dimension in an order known at translation."""
     if not isinstance(index, Tensor) or index.ndim != 1:
         raise CTranslationError("indexing with anything but one constant list of positions")
     return cat(b, [cut(b, x, dim, i % x.shape[dim], i % x.shape[dim] + 1) for i in index.tolist()], dim)
@@ -146,7 +146,7 @@ def flip(_: Builder, x: Array, dims: Sequence[int]) -> Array:
 
 
 def same(_b: Builder, x: Array, *_: Any, **__: Any) -> Array:
-    """What changes nothing here: copies, dropout at rest, conversions among float types."""
+    """Operations that change nothing in C: copies, dropout in evaluation, conversions among float types."""
     return x
 
 

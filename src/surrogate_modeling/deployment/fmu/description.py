@@ -1,4 +1,4 @@
-"""``modelDescription.xml`` of an FMU: what its variables are called, their units and start values."""
+"""Write ``modelDescription.xml`` of an FMU: names, units and start values of its variables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO_UNIT = {"", "-", "1"}
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable of an FMU; its place in the list of :func:`list_variables` is its value reference."""
+    """Variable of an FMU; its place in :func:`list_variables` is its value reference."""
 
     name: str
     unit: str
@@ -23,12 +23,12 @@ class Variable:
 
 
 def initial_name(row: int, column: str) -> str:
-    """The parameter of one given row, counted from 1, and column."""
+    """Name of the parameter of one given row, counted from 1, and column."""
     return f"initial[{row}].{column}"
 
 
 def list_variables(description: Description, start: np.ndarray) -> list[Variable]:
-    """Controls, predicted columns, given rows: the order that ``slave.h`` knows.
+    """List the variables in the order of ``slave.h``: controls, predicted columns, given rows.
 
     Args:
         description: of the surrogate.
@@ -55,7 +55,7 @@ def list_variables(description: Description, start: np.ndarray) -> list[Variable
 def write_description(
     description: Description, start: np.ndarray, token: str, name: str, source: str, version: float
 ) -> bytes:
-    """The file as bytes.
+    """Write the file as bytes.
 
     Args:
         description: of the surrogate.
@@ -91,7 +91,7 @@ def write_description(
 
 
 def write_build_description(name: str, source: str) -> bytes:
-    """``sources/buildDescription.xml`` of FMI 3.0: how to compile the sources on another platform."""
+    """Write ``sources/buildDescription.xml`` of FMI 3.0: how to compile the sources on another platform."""
     root = ElementTree.Element("fmiBuildDescription", fmiVersion="3.0")
     configuration = ElementTree.SubElement(root, "BuildConfiguration", modelIdentifier=name)
     files = ElementTree.SubElement(configuration, "SourceFileSet", language="C99")
@@ -100,7 +100,7 @@ def write_build_description(name: str, source: str) -> bytes:
 
 
 def _spelled(version: float, word: str) -> str:
-    """Names of attributes that changed between the versions."""
+    """Spelling of an attribute name that differs between the FMI versions."""
     spellings = {
         "token": ("guid", "instantiationToken"),
         "state": ("canGetAndSetFMUstate", "canGetAndSetFMUState"),
@@ -148,7 +148,7 @@ def _value(variable: Variable) -> dict[str, str]:
 
 
 def _add_structure(root: ElementTree.Element, outputs: list[int], version: float) -> None:
-    """Which variables are outputs, and unknown until the initialization: by place from 1 on, or by value reference."""
+    """Add the model structure: outputs and initial unknowns, by place from 1 on, or by value reference."""
     structure = ElementTree.SubElement(root, "ModelStructure")
     if version < 3:
         for kind in ("Outputs", "InitialUnknowns"):

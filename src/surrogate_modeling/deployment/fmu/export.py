@@ -1,4 +1,4 @@
-"""Surrogate -> FMU: a zip of the model description, a shared library for this platform, and its C sources.
+"""Export a surrogate as an FMU: a zip of the model description, a shared library, and its C sources.
 
 Why an exporter of our own: the ready-made ones either need Python and a runtime on the machine that runs the FMU
 (pythonfmu), or load a runtime library of tens of megabytes while building (onnx2fmu). A surrogate is a few matrix
@@ -46,7 +46,7 @@ FLAGS = ("-O3", "-std=c99", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
 def export_fmu(
     surrogate: Surrogate, path: Path, real: Sequence[Trajectories] = (), version: float = 2.0
 ) -> Difference | None:
-    """Write the FMU, after a comparison of it with the surrogate.
+    """Write the FMU, after comparing it with the surrogate.
 
     Args:
         surrogate: on the CPU, in evaluation mode.
@@ -86,7 +86,7 @@ def export_fmu(
 
 
 def compile_sources(sources: dict[str, str], main: str, name: str) -> bytes:
-    """The shared library for this platform.
+    """Compile the shared library for this platform.
 
     Args:
         sources: file name -> text.
@@ -136,7 +136,7 @@ def compare(surrogate: Surrogate, path: Path, real: Sequence[Trajectories]) -> D
 
 
 def _start_values(surrogate: Surrogate, real: Sequence[Trajectories]) -> np.ndarray:
-    """Initial rows (in_len, F)."""
+    """Initial rows (in_len, F) for the start values."""
     in_len = surrogate.description.in_len
     if not real:
         return np.tile(surrogate.scaling.level.numpy(), (in_len, 1))

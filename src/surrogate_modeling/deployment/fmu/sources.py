@@ -1,4 +1,4 @@
-"""The C sources of an FMU: scaling, start values, weights and network of one surrogate."""
+"""Write the C sources of an FMU: scaling, start values, weights and network of one surrogate."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from surrogate_modeling.surrogate.model import Surrogate
 
 
 def main_source(version: float) -> str:
-    """The file to compile for a version of FMI."""
+    """Name of the C file to compile for a version of FMI."""
     return f"fmi{version:.0f}_slave.c"
 
 
 def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: float) -> dict[str, str]:
-    """File name -> text; compiling :func:`main_source` gives the slave.
+    """C sources by file name; compiling :func:`main_source` gives the slave.
 
     Args:
         surrogate: on the CPU, in evaluation mode.
@@ -78,6 +78,6 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
 
 
 def _doubles(name: str, values: Tensor) -> str:
-    """A constant array of doubles, a line per row of (R, F)."""
+    """C definition of a constant array of doubles, a line per row of (R, F)."""
     body = ",\n".join(", ".join(f"{value:.17g}" for value in row) for row in values.double().tolist())
     return f"static const double {name}[{values.numel()}] = {{\n{body}\n}};"
