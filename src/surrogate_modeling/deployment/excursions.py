@@ -3,9 +3,6 @@
 A network interpolates between its training data; beyond, its answer is a guess, however smooth it looks. The range is
 that of each column by itself; the distance of combinations is that of ``TrainingRange``.
 
-A network interpolates between what it was trained on; beyond, its answer is a guess, however smooth it looks. The
-range is that of each column by itself; the distance of combinations is that of ``TrainingRange``.
-
 Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P predicted).
 """
 

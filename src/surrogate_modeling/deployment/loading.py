@@ -1,8 +1,6 @@
 """Load a surrogate from a file, the folder of a run, or the tracking store.
 
 Imports torch only when needed: a missing surrogate is reported at once.
-
-Imports no torch before it has to: a surrogate that is not there is said at once.
 """
 
 from __future__ import annotations

@@ -4,10 +4,6 @@
 ``settings.out_len`` rows where the network predicts them together). ``form=trajectory`` gives one: first rows and a
 control schedule of any length -> the whole trajectory.
 
-``form=step`` gives two graphs: one makes a state of the past window, the other moves it by a row (by
-``settings.out_len`` rows where the network predicts them together). ``form=trajectory`` gives one: first rows and a
-control schedule of any length -> the whole trajectory.
-
 Shape letters: B batch, F feature (C control, then P predicted), R rows of a call, S state, T all rows.
 """
 

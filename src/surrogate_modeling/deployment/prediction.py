@@ -3,9 +3,6 @@
 Memory does not grow with the number of schedules: only scores are kept of a predicted case, and trajectories of the
 first cases with truth, for the figure of the errors.
 
-Memory does not grow with the number of schedules: what is kept of a predicted case are its scores, and of the first
-cases that hold the truth their trajectories, for the picture of the errors.
-
 Shape letters: T rows of a case, H predicted rows, P predicted columns.
 """
 

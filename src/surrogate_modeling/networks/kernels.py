@@ -1,8 +1,6 @@
 """Choose the Triton kernels of an operation on a CUDA GPU, outside exports.
 
 The plain form in operations of torch is the reference, and the form that is exported.
-
-The plain form in operations of torch stays the one that says what is computed, and the one that is exported.
 """
 
 from __future__ import annotations

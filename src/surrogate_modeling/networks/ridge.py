@@ -187,7 +187,7 @@ class RidgeSolver:
 
 
 def _scale(variance: Tensor) -> Tensor:
-    """Standard deviations; infinite for what is constant."""
+    """Standard deviations; infinite for constant features."""
     spread = variance.clamp_min(0.0).sqrt()
     return torch.where(spread > CONSTANT, spread, torch.inf)
 

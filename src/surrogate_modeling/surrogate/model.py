@@ -3,9 +3,6 @@
 Everything outside speaks physical units. Free run exists here and nowhere else: testing, prediction, export checks
 and benchmarks call it.
 
-Everything outside speaks physical units. Free run exists here and nowhere else: testing, prediction, export checks
-and benchmarks call it.
-
 Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F feature (C control, then P predicted).
 """
 

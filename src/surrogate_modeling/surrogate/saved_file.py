@@ -2,9 +2,6 @@
 
 The file is a dictionary of plain values and tensors, read without running code from it. Sizes are compared with the
 weights before memory is taken, so that a damaged or crafted file is refused in one message.
-
-The file is a dictionary of plain values and tensors, read without running code from it. Sizes are compared with the
-weights before memory is taken, so that a damaged or crafted file is refused in one message.
 """
 
 from __future__ import annotations

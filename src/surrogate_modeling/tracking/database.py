@@ -2,9 +2,6 @@
 
 MLflow makes its tables in many steps. A process killed among them leaves a database that MLflow neither opens nor mends
 ("table already exists"), and no run after it could be recorded there.
-
-MLflow makes its tables in many steps. A process killed among them leaves a database that MLflow neither opens nor mends
-("table already exists"), and no run after it could be recorded there.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def recorded_tags(folder: Path) -> dict[str, str] | None:
     """Tags that a run's record begins with, or None where there is no record.
 
     Raises:
-        UserError: what is there does not begin like a record.
+        UserError: the file does not begin like a record.
     """
     journal = folder / JOURNAL
     if not journal.exists():

@@ -2,9 +2,6 @@
 
 MLflow stores absolute paths. In a moved project, new files would go to the old place, which would be made again, and
 registered models would be looked for there.
-
-MLflow keeps absolute places. In a moved project, new files would go to the old place, which would be made again, and
-registered models would be looked for there.
 """
 
 from __future__ import annotations
@@ -48,7 +45,7 @@ def follow_moved_store(file: Path) -> None:
         with closing(_open(file, writes=False)) as database:
             moved = [root for root in _roots(database) if _has_moved(database, root, file.parent / ARTIFACTS)]
     except sqlite3.Error:
-        # No database of MLflow, or one that is busy: MLflow says what is wrong with it.
+        # No database of MLflow, or one that is busy: MLflow itself reports the error.
         return
     for root in moved:
         _rewrite(file, root)

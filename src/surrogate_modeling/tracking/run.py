@@ -3,10 +3,6 @@
 Everything is first appended to a journal in the run's folder; a thread sends the journal to the tracking store
 (:mod:`surrogate_modeling.tracking.sender`). So training never waits for a server, and unsent entries wait on disk:
 ``pdm run send <run folder>`` sends them later.
-
-Whatever is to be recorded is first appended to a journal in the run's folder; a thread sends the journal to the
-tracking store (:mod:`surrogate_modeling.tracking.sender`). So training never waits for a server, and what could not
-be sent waits on disk: ``pdm run send <run folder>`` sends it later.
 """
 
 from __future__ import annotations

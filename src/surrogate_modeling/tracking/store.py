@@ -132,7 +132,7 @@ def connect() -> Any:
     limit_patience()
     import mlflow
 
-    # A traceback for each failed call; what failed is said once, in a line.
+    # MLflow logs a traceback for each failed call; the failure is logged here once, in a line.
     logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
     uri = tracking_uri()
     create_database(uri, artifact_root(uri))

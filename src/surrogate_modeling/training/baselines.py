@@ -2,8 +2,6 @@
 
 All get the same inputs as the surrogate: the first in_len rows, and the controls of all rows.
 
-All get what the surrogate gets: the first in_len rows, and the controls of all rows.
-
 Shape letters: T rows of a case, H = T - in_len predicted rows, C control, P predicted, N features, R fitted rows.
 """
 

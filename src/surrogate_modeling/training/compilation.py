@@ -43,7 +43,7 @@ def accelerated(settings: SettingsConfig, device: torch.device) -> Acceleration:
     """Resolve ``settings.precision`` and ``settings.compile`` for a device.
 
     Raises:
-        UserError: a CUDA graph is asked for without a CUDA GPU.
+        UserError: CUDA graphs were chosen without a CUDA GPU.
     """
     on_gpu = device.type == "cuda"
     precision, how = settings.precision, settings.compile
@@ -81,7 +81,7 @@ def compile_network(network: nn.Module, device: torch.device) -> None:
         return x.sin() + 1
 
     try:
-        # Now, not in the first step: what is missing is said before an epoch begins.
+        # Now, not in the first step, so that a missing compiler is reported before an epoch begins.
         torch.compile(smallest)(torch.zeros(2, device=device))
     # torch's back ends share no class of errors.
     except Exception as error:

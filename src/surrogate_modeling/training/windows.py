@@ -3,9 +3,6 @@
 Windows are never copied in full: a batch is one gather from the rows, which stay where the cases were read to, and is
 standardised on the way.
 
-Windows are never made: a batch is one gather from the rows, which stay where the cases were read to, and is
-standardised on the way.
-
 Shape letters: N all rows, W windows, B batch, T time, H predicted rows of a window, F feature (C control, then P
 predicted).
 """
@@ -137,8 +134,8 @@ class WindowSampler(Sampler[int]):
     """Sampler of windows: all in a new order each epoch, or a drawn number with a share from the cases' first rows.
 
     A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains the
-    start of a free run. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a resumed
-    run goes on as if it had never stopped.
+    start of a free run. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a
+    resumed run goes on as if it had never stopped.
 
     Args:
         windows: to draw from.

@@ -2,9 +2,6 @@
 
 An array has strides over memory, as in PyTorch: views (permute, expand, slice, ...) cost nothing, and a loop that
 reads one follows its strides.
-
-An array is seen as PyTorch sees it, as strides over memory: views (permute, expand, slice, ...) cost nothing, and a
-loop that reads one follows its strides.
 """
 
 from __future__ import annotations

@@ -3,10 +3,6 @@
 The module is exported to PyTorch's own graph of ATen operations, and each of them is written as plain loops. So every
 network works whose operations are among ``OPERATORS``; any other is refused by name. Values that depend on no input
 (position tables, transposed weights) are computed here and written as constants.
-
-The module is exported to PyTorch's own graph of ATen operations, and each of them is written as plain loops. So every
-network works whose operations are among ``OPERATORS``, and one that is not is refused by name. What depends on no
-input (position tables, transposed weights) is computed here and written as constants.
 """
 
 from __future__ import annotations
