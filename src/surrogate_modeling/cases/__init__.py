@@ -1,1 +1,1 @@
-"""From files to cases on one time grid: columns, roles, split, schedules."""
+"""Read case files and resample them to one time grid: columns and their roles, split, control schedules."""

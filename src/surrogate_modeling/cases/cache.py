@@ -1,4 +1,4 @@
-"""Decimated cases kept on disk, so that the next run and the next trial read them in a fraction of a millisecond.
+"""On-disk cache of decimated cases, which the next run or trial reads in a fraction of a millisecond.
 
 An entry is found by the file's identity (path, size, times of change) and the decimation, and holds a digest of the
 file's content. Entries are written whole (rename) and carry a checksum: a damaged or half-written one counts as absent.
@@ -23,27 +23,27 @@ from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
 
 log = logging.getLogger(__name__)
 FORMAT = "case-cache-4"
-LONGEST_CHECKSUM, LONGEST_HEAD = 64, 16_000_000
-# Rows of numbers per column, beside its values: smallest, largest, and those of SamplingLoss.
-STATISTICS = 2 + len(fields(SamplingLoss))
+MAX_CHECKSUM_BYTES, MAX_HEADER_BYTES = 64, 16_000_000
+# Statistics stored per column beside its values: smallest, largest, and those of SamplingLoss.
+STATISTICS_PER_COLUMN = 2 + len(fields(SamplingLoss))
 
 
 def entry_path(folder: Path, case_file: Path, decimation: str) -> Path:
-    """Where the entry of a file lies; another content, place or decimation gives another path."""
+    """Path of a file's cache entry; another content, place or decimation gives another path."""
     status = case_file.stat()
     identity = [FORMAT, str(case_file.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, decimation]
     return folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:40]}.case"
 
 
 def load_entry(path: Path) -> GridCase | None:
-    """The cached case, or None when there is none that can be trusted."""
+    """Load a cached case; None if there is none or it is damaged."""
     try:
         with path.open("rb") as file:
-            checksum, head = file.readline(LONGEST_CHECKSUM), file.readline(LONGEST_HEAD)
+            checksum, head = file.readline(MAX_CHECKSUM_BYTES), file.readline(MAX_HEADER_BYTES)
             header = _checked_header(head)
             rows, columns = header["rows"], len(header["names"])
-            size = 8 * rows + 4 * rows * columns + 8 * STATISTICS * columns
-            # Before memory is taken for it.
+            size = 8 * rows + 4 * rows * columns + 8 * STATISTICS_PER_COLUMN * columns
+            # Checked before memory is allocated for it.
             if path.stat().st_size != len(checksum) + len(head) + size:
                 raise ValueError("the size is not that of its rows")
             body = file.read(size)
@@ -54,7 +54,7 @@ def load_entry(path: Path) -> GridCase | None:
     except (OSError, ValueError, RecursionError) as error:
         log.warning("cached case %s is damaged (%s); it is made again", path, error)
         return None
-    # Copied, else it would keep the whole content in memory when the values are no longer needed.
+    # A view would keep the whole content in memory after the values are no longer needed.
     time = np.frombuffer(body, np.float64, rows).copy()
     values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
     low, high, *lost = np.frombuffer(body, np.float64, offset=8 * rows + 4 * rows * columns).reshape(-1, columns).copy()
@@ -63,7 +63,7 @@ def load_entry(path: Path) -> GridCase | None:
 
 
 def _checked_header(head: bytes) -> dict[str, Any]:
-    """The first line of an entry.
+    """Parse and check the first line of an entry.
 
     Raises:
         ValueError: it is not one that :func:`save_entry` writes.
@@ -85,7 +85,7 @@ def _checksum(content: bytes) -> bytes:
 
 
 def save_entry(path: Path, case: GridCase) -> None:
-    """Write the entry whole or not at all; a disk that is full costs the cache, not the run."""
+    """Write a cache entry atomically; if the disk is full the entry is skipped with a warning."""
     statistics = np.vstack((case.low, case.high, case.loss.table)).astype(np.float64)
     header = {
         "names": case.names,

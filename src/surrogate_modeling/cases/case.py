@@ -1,4 +1,4 @@
-"""A case and a set of cases in memory. Imports NumPy only: a surrogate is used without what reads files.
+"""A case and a set of cases in memory. Imports NumPy only, so that a surrogate can be used without the file readers.
 
 Shape letters: N all rows, T rows of a case, F feature (C controls, then P predicted columns).
 """
@@ -16,13 +16,13 @@ from surrogate_modeling.cases.channels import Channels
 
 @dataclass(frozen=True)
 class Case:
-    """One simulation.
+    """One simulated or measured time series: controls and predicted columns.
 
     Attributes:
         name: of its file, without the ending.
         time: (T,) [s].
-        values: (T, F) float32, controls first, less ``channels.offsets``: what is held in memory and trained on.
-            Everything else takes the columns below, which are in their units.
+        values: (T, F) float32, controls first, less ``channels.offsets``: the training data. Other code uses the
+            properties below, which are in the columns' units.
         channels: the columns.
     """
 
@@ -46,14 +46,14 @@ class Case:
         return self.channels.physical(self.values[:, position : position + 1], position)[:, 0]
 
     def truth(self, rows: int) -> np.ndarray:
-        """Predicted columns of the last rows (rows, P), which a free run is compared with."""
+        """True values of the predicted columns in the last rows (rows, P), to compare a free run with."""
         controls = len(self.channels.controls)
         return self.channels.physical(self.values[len(self.values) - rows :, controls:], controls)
 
 
 @dataclass(frozen=True)
 class RowTable:
-    """All rows of some cases in one array (N, F), as the cases hold them, and where each case begins, by name."""
+    """All rows of some cases in one array (N, F), less the offsets, and the first row of each case by name."""
 
     values: np.ndarray
     first: Mapping[str, int]
@@ -66,7 +66,7 @@ class RowTable:
 
     @classmethod
     def of(cls, cases: Sequence[Case]) -> Self:
-        """A copy of the rows of cases that do not share an array."""
+        """Copy the rows of cases that do not share an array."""
         starts = np.cumsum([0, *(len(case.values) for case in cases)]).tolist()
         values = np.concatenate([case.values for case in cases], dtype=np.float32)
         return cls(values, dict(zip((case.name for case in cases), starts[:-1], strict=True)))
@@ -74,14 +74,14 @@ class RowTable:
 
 @dataclass(frozen=True)
 class CaseSet:
-    """All cases of a folder on one step [s].
+    """All cases of a folder on time grids of one step [s].
 
     Attributes:
         cases: in natural name order.
         channels: their columns.
         step: between rows [s].
         fingerprint: digest of the files' content.
-        table: the rows that the cases are views of; None where every case has its own.
+        table: the array that the cases are views of; None if every case has its own.
         groups: group of each case, for scores per group; empty without groups.
     """
 

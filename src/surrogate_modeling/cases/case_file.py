@@ -1,6 +1,6 @@
-"""One case CSV -> numbers, or the list of everything that is wrong with it.
+"""Parse one case CSV, or list everything that is wrong with it.
 
-A good file takes the fast road through Arrow. Only a file that Arrow or the finite check refuses is read again cell by
+A valid file is read by Arrow. Only a file that Arrow or the check for finite numbers refuses is read again cell by
 cell, to name each line and column.
 """
 
@@ -20,10 +20,10 @@ import pyarrow.csv as pa_csv
 from surrogate_modeling.cases.file_text import BOM, LINE_END, encoding_problem, end_of_text, first_lines
 from surrogate_modeling.cases.problems import Problem, line_ranges
 
-# The point is not optional beside optional digits: a long cell would be tried at every one of its places.
+# The point is not optional between optional digits: the search time would grow with the square of a cell's length.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-# So many bytes are parsed at a time: Arrow's copy of a case stays small, and in the processor's cache.
-BLOCK = 2**20
+# Bytes parsed at a time: Arrow's copy of a case stays small and in the processor's cache.
+BLOCK_BYTES = 2**20
 SECONDS = {"s", "sec", "second", "seconds", "秒"}
 FIRST_DATA_LINE = 3
 MISSING = ["", "nan", "NaN"]
@@ -33,9 +33,9 @@ csv.field_size_limit(2**31 - 1)
 
 @dataclass(frozen=True)
 class RawCase:
-    """A file as written: names and units of the columns after time, time (T,) [s], values (T, F), all float64.
+    """The content of a case file: names and units of the columns after time, time (T,) [s], values (T, F), all float64.
 
-    ``lines`` (T,) says on which line of the file each row stands.
+    ``lines`` (T,) is the line number of each row in the file.
     """
 
     time_name: str
@@ -47,12 +47,12 @@ class RawCase:
 
 
 class CaseFileError(Exception):
-    """Everything found wrong with one file, and what could be read of it all the same.
+    """All problems of one case file, and the part of it that could be read.
 
     Args:
         problems: at least one.
-        readable: None where the header is wrong; else the case with NaN for what is not a number, so that the checks
-            that follow can still say what they find.
+        readable: None where the header is wrong; else the case with NaN for cells that are not numbers, so that the
+            following checks can still report their problems.
     """
 
     def __init__(self, problems: list[Problem], readable: RawCase | None = None) -> None:
@@ -75,7 +75,7 @@ def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = N
     """
     if problem := encoding_problem(body):
         raise CaseFileError([Problem(path, problem)])
-    # The numbers stay where they are: a copy of a large file is a large copy.
+    # The numbers are not copied: files may be large.
     lines, first = first_lines(body, len(BOM) if body.startswith(BOM) else 0)
     end = end_of_text(body, first)
     if len(lines) < 2 or end == first:
@@ -149,7 +149,7 @@ def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Pro
 
 
 def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray | None:
-    """All cells as float64 (T, columns), or None when a cell is not a finite number or a row is not one line.
+    """Read all cells with Arrow as float64 (T, columns); None if a cell is not finite or a row is not one line.
 
     Args:
         data: the lines of numbers.
@@ -162,7 +162,7 @@ def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray 
     try:
         blocks = pa_csv.open_csv(
             pa.BufferReader(pa.py_buffer(data)),
-            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=BLOCK),
+            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=BLOCK_BYTES),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
             convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls),
         )
@@ -183,7 +183,7 @@ def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray 
 def _read_cells(
     path: Path, data: bytes, names: list[str], may_lack: list[bool]
 ) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
-    """The slow road: every cell looked at, problems gathered per column and kind with their lines.
+    """Read cell by cell, and collect the problems per column and kind with their lines.
 
     Returns:
         Cells (T, columns), NaN where there is no number; the line of each row (T,); the problems.
@@ -192,7 +192,7 @@ def _read_cells(
     texts: dict[tuple[int, str], dict[str, None]] = {}
     rows: list[list[float]] = []
     lines: list[int] = []
-    # Bare carriage returns end lines for Arrow, so they must here.
+    # Bare carriage returns end lines here because they do so for Arrow.
     reader = csv.reader(io.StringIO(LINE_END.sub(b"\n", data).decode("utf-8")))
     line = FIRST_DATA_LINE
     for cells in reader:
@@ -225,7 +225,7 @@ def _read_cells(
 
 
 def _cell_problem(cell: str) -> str | None:
-    """What is wrong with a cell, ``{}`` standing for its text."""
+    """The problem of a cell, with ``{}`` as placeholder of its text; None for a valid number."""
     if NUMBER.fullmatch(cell):
         return None if np.isfinite(float(cell)) else "the number is too large"
     if not cell:

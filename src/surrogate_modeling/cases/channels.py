@@ -18,10 +18,10 @@ class Channels:
     Attributes:
         controls: their names.
         predicted: the names of the others.
-        targets: predicted columns people ask for.
+        targets: predicted columns that the aggregate scores cover.
         units: unit of each column.
-        offsets: what is taken off each column before it is held in float32, which would round a small variation on a
-            large level away; 0 for most columns. None: nothing is taken off any column.
+        offsets: subtracted from each column before it is stored in float32, which would round away a small variation
+            on a large level; 0 for most columns. None: no offset in any column.
     """
 
     controls: tuple[str, ...]
@@ -31,12 +31,22 @@ class Channels:
     offsets: tuple[float, ...] | None = None
 
     def held(self, values: np.ndarray, first: int = 0) -> np.ndarray:
-        """Columns (..., N) from ``first`` on as cases hold them: the offsets taken off in double, then float32."""
+        """Convert physical values (..., N) to those stored in cases: offsets subtracted in double, then float32.
+
+        Args:
+            values: columns from ``first`` on, in their units.
+            first: position of their first column.
+        """
         offsets = self._offsets(first, values.shape[-1])
         return np.asarray(values if offsets is None else values - offsets, np.float32)
 
     def physical(self, values: np.ndarray, first: int = 0) -> np.ndarray:
-        """Columns (..., N) from ``first`` on as cases hold them, in their units; float64 where an offset was off."""
+        """Convert values (..., N) as stored in cases to physical units; float64 where an offset is added.
+
+        Args:
+            values: columns from ``first`` on, as stored.
+            first: position of their first column.
+        """
         offsets = self._offsets(first, values.shape[-1])
         return values if offsets is None else values + offsets
 
@@ -52,11 +62,11 @@ class Channels:
 
 @dataclass(frozen=True)
 class Roles:
-    """What the configuration says of the columns.
+    """Roles of the columns as configured.
 
     Attributes:
         controls: how many columns after time are controls, or their names.
-        targets: predicted columns people ask for; None for all.
+        targets: predicted columns that the aggregate scores cover; None for all.
     """
 
     controls: int | Sequence[str]
@@ -64,7 +74,7 @@ class Roles:
 
 
 def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Channels:
-    """Say which columns are controls, which predicted, and which of these are targets.
+    """Sort the columns into controls and predicted columns, and mark the targets among the latter.
 
     Args:
         names: of the columns after time.
@@ -83,24 +93,24 @@ def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Ch
             )
         control_names = list(names[:controls])
     else:
-        _require_known("controls", controls, names)
+        _require_columns("controls", controls, names)
         control_names = [name for name in names if name in set(controls)]
     predicted = [name for name in names if name not in set(control_names)]
     if not predicted:
         raise UserError("dataset.controls: names every column; at least one must be left to predict")
     if targets is not None:
-        _require_known("targets", targets, predicted)
+        _require_columns("targets", targets, predicted)
     return Channels(
         tuple(control_names), tuple(predicted), tuple(targets or predicted), dict(zip(names, units, strict=True))
     )
 
 
-def _require_known(key: str, wanted: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [name for name in wanted if name not in known]
+def _require_columns(key: str, requested: Sequence[str], available: Sequence[str]) -> None:
+    unknown = [name for name in requested if name not in available]
     if unknown:
         what = "columns" if key == "controls" else "predicted columns"
-        raise UserError(f"dataset.{key}: {', '.join(map(repr, unknown))} not among the {what}: {', '.join(known)}")
-    if len(set(wanted)) < len(wanted):
+        raise UserError(f"dataset.{key}: {', '.join(map(repr, unknown))} not among the {what}: {', '.join(available)}")
+    if len(set(requested)) < len(requested):
         raise UserError(
-            f"dataset.{key}: {', '.join(sorted(name for name, n in Counter(wanted).items() if n > 1))} named twice"
+            f"dataset.{key}: {', '.join(sorted(name for name, n in Counter(requested).items() if n > 1))} named twice"
         )

@@ -1,6 +1,6 @@
-"""The dataset group of the configuration -> cases on the time grid of the settings.
+"""Load the cases of the configuration's ``dataset`` group on the time grid of its ``settings``.
 
-Imports no torch: whatever is wrong with the cases is said before the heavy imports.
+Imports no torch: problems of the cases are reported before the heavy imports.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from surrogate_modeling.refrigerant.generation import GenerationResult, generate
 from surrogate_modeling.refrigerant.plan import CasePlan, PlanError
 
 log = logging.getLogger(__name__)
-# The latest only: cases may fill a good part of the memory.
-_KEPT: dict[str, CaseSet] = {}
+# Holds one set only: cases may take a large part of the memory.
+_CACHED: dict[str, CaseSet] = {}
 
 
 def load_cases(config: Config) -> CaseSet:
-    """Read the cases, having made them where the dataset is the simulator's; with ``settings.is_debug`` few and short.
+    """Read the cases, after simulating missing ones of a simulated dataset; few and short with ``settings.is_debug``.
 
     Raises:
         UserError: as :func:`surrogate_modeling.cases.folder.read_cases`, or the simulator's plan cannot be carried out.
@@ -45,7 +45,7 @@ def load_cases(config: Config) -> CaseSet:
         settings.in_len + settings.out_len,
         Reading(dataset.pattern, limit, settings.workers, settings.progress_bar),
     )
-    # What reading hundreds of raw files took is not needed to train.
+    # The memory that reading hundreds of raw files took is not needed for training.
     give_back_freed_memory()
     case_set = replace(case_set, groups=read_groups(dataset, case_set))
     if (rows := row_limit(settings)) is None:
@@ -56,21 +56,21 @@ def load_cases(config: Config) -> CaseSet:
 
 
 def load_cases_once(config: Config) -> CaseSet:
-    """The same, kept in this process: trials of a search differ in many settings, but rarely in their cases."""
+    """Load cases as :func:`load_cases`, or reuse those of the last call: trials of a search mostly share them."""
     settings = config.settings
     key = repr((config.dataset, settings.use_decimate, settings.decimate_range, settings.decimate, settings.is_debug))
-    kept = _KEPT.get(key)
+    cached = _CACHED.get(key)
     rows = settings.in_len + settings.out_len
     # Cases too short for these windows are refused where they are read.
-    if kept is None or min(len(case.time) for case in kept.cases) < rows:
-        kept = load_cases(config)
-        _KEPT.clear()
-        _KEPT[key] = kept
-    return kept
+    if cached is None or min(len(case.time) for case in cached.cases) < rows:
+        cached = load_cases(config)
+        _CACHED.clear()
+        _CACHED[key] = cached
+    return cached
 
 
 def simulate(dataset: RefrigerantConfig) -> GenerationResult:
-    """Make the cases that are missing in the dataset's folder.
+    """Simulate the cases that are missing in the dataset's folder.
 
     Raises:
         UserError: the plan is impossible, the folder holds other cases, or a case failed.
@@ -87,7 +87,7 @@ def simulate(dataset: RefrigerantConfig) -> GenerationResult:
         result = generate_cases(Path(dataset.path).expanduser(), plan, dataset.workers or os.cpu_count() or 1)
     except PlanError as error:
         raise UserError(f"dataset: {error}") from None
-    # '~nobody' has no home: not an OSError.
+    # A home folder that does not exist ('~nobody') raises RuntimeError.
     except (OSError, RuntimeError) as error:
         raise UserError(f"dataset.path={dataset.path}: {getattr(error, 'strerror', None) or error}") from None
     for failure in result.failed:
@@ -99,7 +99,7 @@ def simulate(dataset: RefrigerantConfig) -> GenerationResult:
 
 
 def read_groups(dataset: DatasetConfig, case_set: CaseSet) -> dict[str, str]:
-    """Group of each case from the CSV ``dataset.groups`` (columns case, group), for scores per group.
+    """Read the group of each case from the CSV ``dataset.groups`` (columns case, group), for scores per group.
 
     Raises:
         UserError: the file cannot be read, or a case is not in it.

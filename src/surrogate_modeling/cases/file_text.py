@@ -1,4 +1,4 @@
-"""The bytes of a case file as text: its encoding, and where its lines are, without a copy of a large file."""
+"""Find the encoding and the lines of a case file's bytes without copying a large file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 def first_lines(body: bytes, start: int) -> tuple[list[bytes], int]:
-    """The first two lines from a place on, fewer where the file ends before, and where the third begins."""
+    """The first two lines from ``start`` on (fewer if the file ends before), and the position of the third."""
     lines: list[bytes] = []
     while len(lines) < 2 and (found := LINE_END.search(body, start)):
         lines.append(body[start : found.start()])
@@ -18,7 +18,7 @@ def first_lines(body: bytes, start: int) -> tuple[list[bytes], int]:
 
 
 def end_of_text(body: bytes, first: int) -> int:
-    """Where white space to the end begins, at ``first`` at the earliest."""
+    """Position where trailing white space begins, at least ``first``."""
     end = len(body)
     while end > first and body[end - 1 : end].isspace():
         end -= 1
@@ -26,7 +26,7 @@ def end_of_text(body: bytes, first: int) -> int:
 
 
 def encoding_problem(body: bytes) -> str | None:
-    """Why these bytes are no text in UTF-8."""
+    """The reason why these bytes are no UTF-8 text; None if they are."""
     if not body or body.isspace():
         return "the file is empty"
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -1,7 +1,6 @@
-"""A folder of case CSVs -> cases on one time grid, with the roles of their columns.
+"""Read a folder of case CSVs as cases on one time grid, with the roles of their columns.
 
-Every check on what users feed us happens here, before training: the run stops with one message that lists every
-problem of every file.
+All input is checked here, before training: the run stops with one message that lists every problem of every file.
 """
 
 from __future__ import annotations
@@ -35,17 +34,17 @@ from surrogate_modeling.common.progress import track
 
 log = logging.getLogger(__name__)
 CACHE_FOLDER = cache_folder() / "cases"
-# Per thread: so many read files may wait for the one before them.
-FILES_AHEAD = 2
+# Files read ahead per thread, waiting for an earlier one.
+FILES_AHEAD_PER_THREAD = 2
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Which files of a folder are read, and how.
+    """Options of reading a folder.
 
     Attributes:
-        pattern: of the names of the files that are cases.
-        limit: read the first so many only; None for all.
+        pattern: glob pattern of the file names.
+        limit: maximum number of files; None for all.
         workers: threads; None for all cores.
         progress_bar: show a bar on a terminal.
     """
@@ -79,7 +78,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     for file, result in zip(files, track(results, len(files), "reading cases", reading.progress_bar), strict=True):
         if isinstance(result, GridCase):
             rows.add(result.values)
-            # The values are kept once only, in the array of all rows.
+            # The values are stored only in the array of all rows.
             read.append((file, replace(result, values=result.values[:0].copy())))
             headers.append(Header(file, result.names, result.units))
         else:
@@ -97,7 +96,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
 
 
 def _case_set(read: Sequence[tuple[Path, GridCase]], rows: Rows, channels: Channels, step: float) -> CaseSet:
-    """Cases as views of the array of all rows, their columns in the order of the roles and less common offsets."""
+    """Make cases as views of the array of all rows, columns ordered by role and less common offsets."""
     names = [file.stem for file, _ in read]
     offsets = common_offsets(*_extremes(read))
     for i, (_, case) in enumerate(read):
@@ -127,19 +126,19 @@ def _warn_of_sampling(read: Sequence[tuple[Path, GridCase]], step: float) -> Non
 
 
 def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[GridCase | Refusal]:
-    """What each file gave, read by all threads, but few files ahead: results would pile up in memory."""
+    """Read the files in threads and yield the results in order; few files ahead, to limit the memory."""
     ahead: deque[Future[GridCase | Refusal]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for file in files:
             ahead.append(pool.submit(_read_case, file, grid))
-            if len(ahead) > FILES_AHEAD * workers:
+            if len(ahead) > FILES_AHEAD_PER_THREAD * workers:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
 
 
 def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.path") -> list[Path]:
-    """The files of a folder that match, upper or lower case, ``case2`` before ``case10``.
+    """List the files of a folder that match, ignoring case and in natural order (``case2`` before ``case10``).
 
     Matching entries that are not files are listed too, to be reported.
 
@@ -153,7 +152,7 @@ def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.pa
     """
     try:
         found = [path for path in folder.expanduser().iterdir() if fnmatch(path.name.lower(), pattern.lower())]
-    # Not only OSError: '~nobody' has no home, and a name with a NUL cannot be asked for.
+    # RuntimeError: no such home folder ('~nobody'); ValueError: a NUL in the path.
     except (OSError, RuntimeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{key}={folder}: {reason}; give the folder that holds the case CSVs") from None
@@ -180,7 +179,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file that cannot be used: why, and its header where that could be read."""
+    """A file that cannot be used: its problems, and its header if that could be read."""
 
     problems: list[Problem]
     header: Header | None = None
@@ -214,7 +213,7 @@ def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
 
 
 def _same_names(files: list[Path]) -> list[Problem]:
-    """Files that cannot be told apart by their case name, or whose name cannot be written down."""
+    """Problems of file names: two files with one case name, or a name that is not UTF-8."""
     problems, seen = [], dict[str, Path]()
     for file in files:
         other = seen.setdefault(file.stem, file)
@@ -226,7 +225,7 @@ def _same_names(files: list[Path]) -> list[Problem]:
 
 
 def _disagreements(headers: list[Header]) -> list[Problem]:
-    """Files whose columns or units are not those of most files."""
+    """Problems of files whose columns or units differ from those of most files."""
     if not headers:
         return []
     names, units = Counter((header.names, header.units) for header in headers).most_common(1)[0][0]

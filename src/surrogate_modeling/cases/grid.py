@@ -1,4 +1,4 @@
-"""The time grid that cases are put on, and what stands against it."""
+"""Resample cases to a time grid, and find the problems that prevent it."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from surrogate_modeling.config.settings import Decimation
 
 # Steps of a case that is not decimated may differ by this share: clocks of loggers jitter.
 STEP_TOLERANCE = 1e-3
-# A time column in another unit, or with one wild value, must not fill the memory.
-MOST_GRID_ROWS = 10_000_000
+# Rows of one case: a time column in another unit, or with one wrong value, must not fill the memory.
+MAX_GRID_ROWS = 10_000_000
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The time grid asked for.
+    """A time grid and how rows are put on it.
 
     Attributes:
         step: of the grid [s]; None for the rows as they are.
@@ -36,7 +36,7 @@ class Grid:
 
     @property
     def key(self) -> str:
-        """What the rows on the grid depend on, beside the file."""
+        """Text that identifies the grid, for the cache."""
         return f"step {self.step} gap {self.max_gap} {self.decimation}"
 
 
@@ -52,7 +52,7 @@ class GridCase:
         low: (F,) float64, smallest value of each column.
         high: (F,) float64, largest.
         raw_step: usual step of the file [s].
-        loss: what the grid took from the file.
+        loss: information lost on the grid.
         digest: of the file it came from.
     """
 
@@ -68,7 +68,7 @@ class GridCase:
 
     @classmethod
     def of(cls, raw: RawCase, grid: Grid, digest: str) -> Self:
-        """Put a file on the grid."""
+        """Resample a file to the grid."""
         time, values, loss = raw.time, raw.values, SamplingLoss.none(raw.values.shape[1])
         if grid.step is not None:
             time, values = decimate(raw.time, raw.values, grid.step, grid.decimation)
@@ -80,18 +80,18 @@ class GridCase:
 
     @property
     def offsets(self) -> np.ndarray:
-        """What is taken off each column (F,)."""
+        """Offset subtracted from each column (F,)."""
         return case_offsets(self.low, self.high)
 
 
 def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.max_gap") -> list[Problem]:
-    """What stands against putting a case on the grid; rows of NaN are passed over.
+    """Find the problems that prevent putting a case on the grid; rows of NaN are skipped.
 
     Args:
         file: for the messages.
         raw: as read.
-        grid: asked for.
-        gap_key: of the configuration, that allows wide gaps.
+        grid: to put the case on.
+        gap_key: configuration key that allows wide gaps.
     """
     largest = np.finfo(np.float32).max
     # Column extremes first: a table of absolute values would be a second copy of the case. fmax passes over NaN.
@@ -113,27 +113,27 @@ def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.
     wide = np.flatnonzero(steps > (grid.max_gap or np.inf) * usual)
     uneven = np.flatnonzero(np.abs(steps - usual) > STEP_TOLERANCE * usual)
     span = float(np.nanmax(raw.time)) - float(np.nanmin(raw.time))
-    at, said = np.array([], dtype=int), ""
+    at, message = np.array([], dtype=int), ""
     if wide.size:
-        at, said = wide, (
+        at, message = wide, (
             f"gap in time (widest {steps[wide].max():g} s, the usual step is {usual:g} s); interpolating would "
             f"invent data: split the case there, or allow it with {gap_key}=null"
         )  # fmt: skip
     elif grid.step is None and uneven.size:
-        at, said = uneven, f"the step differs from the usual {usual:g} s; use settings.use_decimate=True"
-    elif grid.step is not None and span / grid.step > max(MOST_GRID_ROWS, len(raw.time)):
-        at, said = np.array([len(steps) - 1]), (
+        at, message = uneven, f"the step differs from the usual {usual:g} s; use settings.use_decimate=True"
+    elif grid.step is not None and span / grid.step > max(MAX_GRID_ROWS, len(raw.time)):
+        at, message = np.array([len(steps) - 1]), (
             f"{span:g} s of time are {span / grid.step:.3g} rows on a grid of {grid.step:g} s, at most "
-            f"{MOST_GRID_ROWS:g} are made; mend the time or use a larger settings.decimate_range"
+            f"{MAX_GRID_ROWS:g} are made; mend the time or use a larger settings.decimate_range"
         )  # fmt: skip
-    if said:
+    if message:
         lines = line_ranges(raw.lines[at + 1].tolist())
-        problems.append(Problem(file, f"{lines}, column 1 ({raw.time_name!r}): {said}"))
+        problems.append(Problem(file, f"{lines}, column 1 ({raw.time_name!r}): {message}"))
     return problems
 
 
 def common_step(read: list[tuple[Path, GridCase]]) -> tuple[float, list[Problem]]:
-    """The step [s] of cases that are not decimated, and those that have another."""
+    """The common step [s] of cases that are not decimated, and a problem for each case with another step."""
     steps = [(float(np.median(np.diff(case.time))), file) for file, case in read]
     usual, like = sorted(steps)[(len(steps) - 1) // 2]
     return usual, [
@@ -150,7 +150,7 @@ GRID_TOLERANCE = 1e-6
 def decimate(
     time: np.ndarray, values: np.ndarray, step: float, decimation: Decimation = Decimation.point
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Put rows on the grid t0, t0 + d, t0 + 2d, ... up to the last time reached.
+    """Resample rows to the grid t0, t0 + d, t0 + 2d, ... up to the last time reached.
 
     A row on the grid is interpolated linearly between its neighbours (``point``), or the mean of the rows within half a
     step of its time (``mean``; interpolated where fewer than two are there).
@@ -164,7 +164,7 @@ def decimate(
     Returns:
         Grid (K,), computed as t0 + k d, and the values on it (K, F), both float64.
     """
-    # A clock that counts from 1970 resolves 2e-7 s only: its own rounding must not cost the last point either.
+    # Times counted from 1970 resolve 2e-7 s only: their rounding must not lose the last grid point.
     rounding = 2 * np.spacing(max(abs(time[0]), abs(time[-1]))) / step
     count = int(np.floor((time[-1] - time[0]) / step + GRID_TOLERANCE + min(rounding, 0.1))) + 1
     grid = time[0] + step * np.arange(count)

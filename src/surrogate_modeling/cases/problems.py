@@ -1,4 +1,4 @@
-"""What is wrong with input files, as messages that name file, line and column."""
+"""Problems of input files, as messages that name file, line and column."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
 
-SHOWN_RANGES = 12
-# Of schedules, of which there may be thousands.
+MAX_RANGES_LISTED = 12
+# Problems that a message about schedules lists, of which there may be thousands.
 SHOWN_PROBLEMS = 30
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with one file, worded so that its author can mend it."""
+    """One problem of one file, worded so that the user can correct it."""
 
     file: Path
     text: str
@@ -26,7 +26,7 @@ class Problem:
 
 
 def line_ranges(lines: Iterable[int]) -> str:
-    """Line numbers as people write them: ``lines 5, 9-12``; after a dozen ranges the rest is counted."""
+    """Format line numbers as ranges: ``lines 5, 9-12``; after a dozen ranges the rest is counted."""
     ordered = list(lines)
     ranges: list[list[int]] = []
     for line in ordered:
@@ -34,19 +34,19 @@ def line_ranges(lines: Iterable[int]) -> str:
             ranges[-1][1] = line
         else:
             ranges.append([line, line])
-    shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:SHOWN_RANGES])
-    hidden = sum(b - a + 1 for a, b in ranges[SHOWN_RANGES:])
+    shown = ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in ranges[:MAX_RANGES_LISTED])
+    hidden = sum(b - a + 1 for a, b in ranges[MAX_RANGES_LISTED:])
     return f"{'line' if len(ordered) == 1 else 'lines'} {shown}{f' and {hidden} more' if hidden else ''}"
 
 
 def file_refusal(place: Path | str, problems: Sequence[Problem], used: str = "", most: int | None = None) -> UserError:
-    """The one message about files that cannot be used.
+    """One error that lists the problems of all files that cannot be used.
 
     Args:
         place: where they are.
         problems: found in them.
-        used: what became of the other files.
-        most: problems that are listed; None for all.
+        used: text about the other files.
+        most: maximum number of problems listed; None for all.
     """
     files = len({problem.file for problem in problems})
     lines = [f"  {problem}" for problem in problems[:most]]

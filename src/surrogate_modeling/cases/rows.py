@@ -1,4 +1,4 @@
-"""The rows of all cases in one array, filled while they are read.
+"""Collect the rows of all cases in one array while they are read.
 
 Shape letters: N all rows, T rows of a case, F feature.
 """
@@ -12,17 +12,17 @@ import numpy as np
 
 from surrogate_modeling.cases.case import RowTable
 
-# Room made beyond what is needed when cases turn out longer than was guessed.
-GROWTH = 1.1
+# Capacity over the rows needed, when cases are longer than expected.
+GROWTH_FACTOR = 1.1
 
 
 class Rows:
-    """Rows of cases, one case after another in one array, which windows are gathered from without a copy.
+    """Growing array of the rows of all cases, one case after another, from which windows are taken without a copy.
 
     The array grows in place as cases come: no two copies of a large dataset are in memory at once.
 
     Args:
-        expected: cases; only a guess of how much there will be.
+        expected: number of cases, an estimate for the capacity.
     """
 
     def __init__(self, expected: int) -> None:
@@ -31,16 +31,16 @@ class Rows:
         self._ends = [0]
 
     def add(self, values: np.ndarray) -> None:
-        """Append a case (T, F); one with another number of columns than the first is left out, its file is refused."""
+        """Append a case (T, F); one whose number of columns differs is skipped, since its file is refused elsewhere."""
         if len(self._ends) == 1:
-            # Memory that is never written to costs nothing.
+            # Memory that is never written to takes no physical pages.
             self._array = np.empty((self._expected * len(values), values.shape[1]), np.float32)
         if values.shape[1] != self._array.shape[1]:
             return
         end = self._ends[-1] + len(values)
         if end > len(self._array):
-            # Moves pages where the C library can (glibc), not bytes.
-            self._array.resize((int(GROWTH * end), values.shape[1]), refcheck=False)
+            # realloc moves pages instead of copying where the C library can (glibc).
+            self._array.resize((int(GROWTH_FACTOR * end), values.shape[1]), refcheck=False)
         self._array[self._ends[-1] : end] = values
         self._ends.append(end)
 
@@ -51,11 +51,11 @@ class Rows:
             rows[:, column] = rows[:, column] + by[column]
 
     def table(self, names: Sequence[str], order: Sequence[int]) -> RowTable:
-        """The array, its columns put in this order; no case can be added after that.
+        """Finish the array with its columns in the given order; no case can be added after that.
 
         Args:
             names: of the cases, in the order in which they were added.
-            order: where each column of the table stands in the cases that were added.
+            order: position of each column of the table in the added cases.
         """
         self._array.resize((self._ends[-1], self._array.shape[1]), refcheck=False)
         if list(order) != sorted(order):

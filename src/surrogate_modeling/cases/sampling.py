@@ -1,4 +1,4 @@
-"""What putting a case on a coarser grid takes away, and what a finer grid invents.
+"""Information that a case loses on a coarser grid (aliasing, skipped events), and warnings about it.
 
 Shape letters: T rows of a file, K rows on the grid, F columns.
 """
@@ -15,20 +15,20 @@ import numpy as np
 FAST_SHARE = 0.1
 # Part of a column's range by which rows between two grid points may lie outside of these.
 EVENT_SHARE = 0.25
-# Steps this much longer than those of the file take nothing away, or shorter invent nothing: clocks jitter.
-SAME_STEP = 0.01
-COLUMNS_NAMED = 8
+# Steps that differ from those of the file by this share count as equal: clocks jitter.
+STEP_TOLERANCE_SHARE = 0.01
+MAX_COLUMNS_LISTED = 8
 
 
 @dataclass(frozen=True)
 class SamplingLoss:
-    """What the grid takes from each column of one case, (F,) each, in the columns' units.
+    """Information that each column of one case loses on the grid, (F,) each, in the columns' units.
 
     Attributes:
         variance: of the rows of the file.
         fast: the part of it above the Nyquist frequency of the grid, 1 / (2 d).
         longest: step [s] with which that part would be ``FAST_SHARE``; infinite where it is not more.
-        event: most by which rows between two grid points lie outside of these.
+        event: largest excursion of rows beyond the values at their two grid points.
         event_time: where that is [s].
     """
 
@@ -40,13 +40,13 @@ class SamplingLoss:
 
     @classmethod
     def none(cls, columns: int) -> Self:
-        """Of a case that keeps all its rows."""
+        """Zero loss, for a case that keeps all its rows."""
         zeros = np.zeros(columns)
         return cls(zeros, zeros, np.full(columns, np.inf), zeros, zeros)
 
     @property
     def table(self) -> np.ndarray:
-        """All of it as one array (5, F)."""
+        """All attributes as one array (5, F)."""
         return np.stack([getattr(self, item.name) for item in fields(self)])
 
 
@@ -56,7 +56,7 @@ def usual_step(time: np.ndarray) -> float:
 
 
 def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_grid: np.ndarray) -> SamplingLoss:
-    """Compare a file with what the grid keeps of it.
+    """Measure the information that a file loses on the grid.
 
     Args:
         time: (T,) [s].
@@ -65,7 +65,7 @@ def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_gri
         on_grid: (K, F).
     """
     columns = values.shape[1]
-    if len(grid) < 2 or (ratio := float(grid[1] - grid[0]) / usual_step(time)) <= 1 + SAME_STEP:
+    if len(grid) < 2 or (ratio := float(grid[1] - grid[0]) / usual_step(time)) <= 1 + STEP_TOLERANCE_SHARE:
         return SamplingLoss.none(columns)
     found = SamplingLoss(*np.zeros((5, columns)))
     found.longest[:] = np.inf
@@ -93,7 +93,9 @@ def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_gri
 
 
 def _fast_part(column: np.ndarray, ratio: float) -> tuple[float, float]:
-    """Variance above the Nyquist frequency of a grid of ``ratio`` rows, and the rows at which it would be the limit."""
+    """Variance above the Nyquist frequency of a grid of every ``ratio`` rows, and the ratio at which its share is the
+    limit.
+    """
     import scipy.fft
 
     count = scipy.fft.prev_fast_len(len(column), real=True)
@@ -104,13 +106,13 @@ def _fast_part(column: np.ndarray, ratio: float) -> tuple[float, float]:
     share = float(above[first]) if first < len(above) else 0.0
     if share <= FAST_SHARE:
         return share * float(np.square(departure).mean()), np.inf
-    # The highest frequency, in cycles over ``count`` rows, that must be kept.
+    # Highest frequency that must be kept, in cycles over ``count`` rows.
     kept = int(np.flatnonzero(above > FAST_SHARE)[-1])
     return share * float(np.square(departure).mean()), count / (2 * kept)
 
 
 def _event(column: np.ndarray, starts: np.ndarray, before: np.ndarray, after: np.ndarray) -> tuple[float, int]:
-    """Most by which rows between two grid points lie outside of these, and in which interval.
+    """Largest excursion of rows beyond the values at their two grid points, and its interval.
 
     Args:
         column: (T,) up to the last grid point.
@@ -127,7 +129,7 @@ def _event(column: np.ndarray, starts: np.ndarray, before: np.ndarray, after: np
 
 @dataclass(frozen=True)
 class Sampled:
-    """How one case was put on the grid: name, usual step of its file [s], and what that took."""
+    """How one case was resampled: name, usual step of its file [s], and the information lost."""
 
     name: str
     raw_step: float
@@ -135,7 +137,7 @@ class Sampled:
 
 
 def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np.ndarray, step: float) -> list[str]:
-    """What to say of a grid that takes much away from the files, or invents rows.
+    """Warnings about a grid that loses much information, or that is finer than the files.
 
     Args:
         cases: as they were put on the grid.
@@ -144,7 +146,7 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
         step: of the grid [s].
     """
     usual = float(np.median([case.raw_step for case in cases]))
-    if step < usual * (1 - SAME_STEP):
+    if step < usual * (1 - STEP_TOLERANCE_SHARE):
         return [
             f"settings.decimate_range={step:g}: the files have a row every {usual:g} s, so {1 - step / usual:.0%} of "
             f"the rows are made up by interpolation; settings.decimate_range={usual:g} keeps the rows as they are"
@@ -153,7 +155,7 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
     fast = np.mean([case.loss.fast for case in cases], axis=0)
     share = fast / np.where(variance > 0, variance, 1.0)
     events = np.stack([case.loss.event for case in cases])
-    # On the grid nothing may be left of a range.
+    # The range on the grid may be zero.
     ranges = np.maximum(ranges, events.max(axis=0))
     far = events > EVENT_SHARE * ranges
     lines, steps = [], []
@@ -173,8 +175,8 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
             lines.append(f"{names[j]!r}: {'; '.join(parts)}")
     if not lines:
         return []
-    if (more := len(lines) - COLUMNS_NAMED) > 0:
-        lines = [*lines[:COLUMNS_NAMED], f"and {more} more"]
+    if (more := len(lines) - MAX_COLUMNS_LISTED) > 0:
+        lines = [*lines[:MAX_COLUMNS_LISTED], f"and {more} more"]
     finer = _round_down(max(usual, min(steps)), usual)
     return [
         f"settings.decimate_range={step:g} loses what happens between the rows it keeps:\n  "

@@ -1,7 +1,7 @@
-"""Control schedules for a trained surrogate: CSVs in the case format, of which less is asked than of a training case.
+"""Read control schedules for a trained surrogate: CSVs in the case format with fewer required values.
 
 A schedule needs its controls in every row, and the predicted columns in the first rows only. Columns are found by
-name, in any order, and columns the surrogate does not know are left aside.
+name, in any order; columns that the surrogate does not have are ignored.
 
 Imports no torch.
 
@@ -25,13 +25,13 @@ from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_problems
 from surrogate_modeling.cases.problems import Problem
 
-# Files are read in chunks of at most so many bytes and files, so that memory does not grow with their number.
+# Largest chunk of files read at a time, so that memory does not grow with their number.
 CHUNK_BYTES, CHUNK_FILES = 32_000_000, 512
 
 
 @dataclass(frozen=True)
 class Demands:
-    """What a surrogate asks of a schedule.
+    """Requirements of a surrogate on a schedule.
 
     Attributes:
         channels: its columns and their units.
@@ -45,21 +45,21 @@ class Demands:
 
     @property
     def step(self) -> float:
-        """Of the grid [s]; every surrogate has one."""
+        """Step of the grid [s], which every surrogate has."""
         assert self.grid.step is not None
         return self.grid.step
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A case on the surrogate's step, NaN where a predicted column is not given, and whether it is given throughout."""
+    """A control schedule on the surrogate's step, NaN where predicted columns are missing; whether none is missing."""
 
     case: Case
     has_truth: bool
 
 
 def schedule_files(place: Path) -> list[Path]:
-    """The file itself, the ``*.csv`` of a folder, or the files whose names match (``folder/case*.csv``), in name order.
+    """List schedule files in name order: one file, the ``*.csv`` of a folder, or a pattern (``folder/case*.csv``).
 
     Raises:
         UserError: nothing there.
@@ -74,7 +74,7 @@ def schedule_files(place: Path) -> list[Path]:
 def read_chunks(
     files: Sequence[Path], demands: Demands, workers: int | None = None
 ) -> Iterator[tuple[list[Schedule], list[Problem]]]:
-    """Read the files a chunk at a time: the schedules that can be predicted, and what is wrong with the others."""
+    """Read the files in chunks; yields the valid schedules and the problems of the other files."""
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for chunk in _chunks(files):
             schedules: list[Schedule] = []
@@ -102,7 +102,7 @@ def _chunks(files: Sequence[Path]) -> Iterator[list[Path]]:
 
 
 def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
-    """Read one file and put it on the surrogate's step; or everything that is wrong with it."""
+    """Read one file and resample it to the surrogate's step, or return all its problems."""
     channels = demands.channels
     try:
         raw = parse_case(file, file.read_bytes(), channels.controls)
@@ -114,9 +114,9 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
     if problems:
         return problems
     columns = [raw.names.index(name) for name in (*channels.controls, *channels.predicted)]
-    time, values, known = _on_grid(raw.time, raw.values[:, columns], len(channels.controls), demands)
+    time, values, valid_rows = _on_grid(raw.time, raw.values[:, columns], len(channels.controls), demands)
     values = channels.held(values)
-    given = known[len(channels.controls) :]
+    given = valid_rows[len(channels.controls) :]
     if len(time) <= demands.in_len:
         return [
             Problem(
@@ -174,16 +174,16 @@ def _step_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem]:
 def _on_grid(
     time: np.ndarray, values: np.ndarray, controls: int, demands: Demands
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Decimate every column as far as it is given without a hole.
+    """Resample every column up to its first missing value.
 
     Returns:
-        Grid (K,), values (K, F) with NaN beyond, and how many rows of each column are there.
+        Grid (K,), values (K, F) with NaN beyond, and the number of valid rows of each column.
     """
     how = demands.step, demands.grid.decimation
     grid, driven = decimate(time, values[:, :controls], *how)
     on_grid = np.full((len(grid), values.shape[1]), np.nan)
     on_grid[:, :controls] = driven
-    known = [len(grid)] * controls
+    valid_rows = [len(grid)] * controls
     for column in range(controls, values.shape[1]):
         holes = np.flatnonzero(np.isnan(values[:, column]))
         given = int(holes[0]) if holes.size else len(time)
@@ -192,10 +192,10 @@ def _on_grid(
         if given > 1:
             rows = decimate(time[:given], rows, *how)[1]
         on_grid[: len(rows), column] = rows[:, 0]
-        known.append(len(rows))
-    return grid, on_grid, known
+        valid_rows.append(len(rows))
+    return grid, on_grid, valid_rows
 
 
 def case_files(place: str) -> list[Path]:
-    """As :func:`surrogate_modeling.cases.schedules.schedule_files`."""
+    """List schedule files as :func:`schedule_files`, from a path as text."""
     return schedule_files(Path(place).expanduser())

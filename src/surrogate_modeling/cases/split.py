@@ -1,4 +1,4 @@
-"""Whole cases dealt to training, validation and test."""
+"""Split whole cases into training, validation and test."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from surrogate_modeling.config.dataset import DatasetConfig, Split
 
 @dataclass(frozen=True)
 class CaseSplit:
-    """Which cases train, which choose, and which are only scored; ``table`` holds their rows where they share it."""
+    """Training, validation (model selection) and test cases; ``table`` is the array of their rows if they share one."""
 
     training: list[Case]
     validation: list[Case]
@@ -23,7 +23,7 @@ class CaseSplit:
 
 
 def split_cases(case_set: CaseSet, config: DatasetConfig, seed: int) -> CaseSplit:
-    """Deal whole cases to the three sets.
+    """Split the cases as configured.
 
     Args:
         case_set: cases in natural name order.

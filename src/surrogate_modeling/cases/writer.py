@@ -1,4 +1,4 @@
-"""Files in the case format.
+"""Write files in the case format.
 
 Shape letters: T rows, F columns.
 """
@@ -19,7 +19,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 
 
 def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values: np.ndarray) -> None:
-    """Write one file in the case format, each float32 with just the digits that give it back.
+    """Write one file in the case format, each float32 with the shortest digits that restore it.
 
     Args:
         path: of the file.
