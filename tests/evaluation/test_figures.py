@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from surrogate_modeling.evaluation.figures import RUNAWAY_SPANS, Curve, _limits, draw_figures
+from surrogate_modeling.evaluation.figures import MAX_TRUTH_RANGES, Curve, _limits, draw_figures
 
 
 def curve(path: Path, truth: np.ndarray, predicted: np.ndarray, **text: str) -> Curve:
@@ -56,8 +56,8 @@ def test_limits_show_all_of_a_good_prediction_and_keep_the_truth_readable_under_
     low, high, whole = _limits(curve(path, np.array([0.0, 1.0, 2.0]), np.array([-1.0, 4.0])))
     assert (low, high, whole) == (pytest.approx(-1.25), pytest.approx(4.25), True)
     low, high, whole = _limits(curve(path, np.array([0.0, 1.0, 2.0]), np.array([1.0, 1e30])))
-    assert (low, whole) == (pytest.approx(-0.05 * (2 + 2 * RUNAWAY_SPANS)), False)
-    assert high == pytest.approx((2 + 2 * RUNAWAY_SPANS) * 1.05)
+    assert (low, whole) == (pytest.approx(-0.05 * (2 + 2 * MAX_TRUTH_RANGES)), False)
+    assert high == pytest.approx((2 + 2 * MAX_TRUTH_RANGES) * 1.05)
     low, high, whole = _limits(curve(path, np.array([0.0, 1.0, 2.0]), np.array([1.0, np.nan])))
     assert (low, high, whole) == (pytest.approx(-0.1), pytest.approx(2.1), False)
     low, high, whole = _limits(curve(path, np.array([5.0, 5.0]), np.array([5.0])))

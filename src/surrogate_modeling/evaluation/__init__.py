@@ -1,1 +1,1 @@
-"""Scores, error analysis, figures, tables and the files of a report: predictions beside the truth."""
+"""Compare predictions with the truth: scores, error analysis, figures, tables and the files of a report."""

@@ -1,4 +1,4 @@
-"""Coverage of the uncertainty band on cases with the truth, beside what the band promises.
+"""Coverage of the uncertainty band on cases with the truth, compared with its nominal level.
 
 Shape letters: B cases, H predicted rows, P predicted columns.
 """
@@ -18,13 +18,13 @@ from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.band import LEVEL, Banded
 
-# A 90 % band of normal errors is twice as wide as their mean; beyond this a band tells nothing.
-MANY_TIMES = 8.0
+# Half-width over mean error above which a band is uninformative; for normal errors a 90 % band has about 2.
+MAX_WIDTH_PER_ERROR = 8.0
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """Share of the rows inside the band (B, P), its mean half-width (P,) in the columns' units, the level promised."""
+    """Share of the rows inside the band (B, P), its mean half-width (P,) in the columns' units, its nominal level."""
 
     cases: list[str]
     channels: Channels
@@ -34,35 +34,35 @@ class Coverage:
 
     @classmethod
     def of(cls, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels, level: float = LEVEL) -> Coverage:
-        """Of cases that hold the truth."""
+        """Coverage of the bands of cases with the truth."""
         pairs = list(zip(cases, bands, strict=True))
         inside = [coverage(b.lower, b.upper, case.truth(len(b.mean))) for case, b in pairs]
         width = np.mean([((b.upper - b.lower) / 2).mean(axis=0) for _, b in pairs], axis=0)
         return cls([case.name for case in cases], channels, np.array(inside), width, level)
 
     def wide_targets(self, scores: Scores) -> dict[str, float]:
-        """Targets whose band is many times their error: half-width over the mean ADE of the same cases."""
+        """Targets with an uninformatively wide band, and its half-width over the mean ADE of the same cases."""
         wide = {}
         for j, name in zip(self.channels.target_indices, self.channels.targets, strict=True):
             error = float(scores.ade[:, j].mean())
-            if error > 0 and self.half_width[j] > MANY_TIMES * error:
+            if error > 0 and self.half_width[j] > MAX_WIDTH_PER_ERROR * error:
                 wide[name] = float(self.half_width[j]) / error
         return wide
 
     @property
     def overall(self) -> float:
-        """Mean over cases and targets."""
+        """Mean coverage over cases and targets."""
         return float(self.inside[:, self.channels.target_indices].mean())
 
     def metrics(self) -> dict[str, float]:
-        """``coverage_90``, and ``<target>/coverage_90``."""
+        """Metrics for the tracking server: ``coverage_90``, and ``<target>/coverage_90``."""
         by_column = self.inside.mean(axis=0)
         targets = zip(self.channels.target_indices, self.channels.targets, strict=True)
         return {"coverage_90": self.overall, **{f"{name}/coverage_90": float(by_column[j]) for j, name in targets}}
 
 
 def coverage_table(table: Coverage) -> str:
-    """Per target and in all, as lines of text."""
+    """Text table of the coverage per target and of all targets."""
     channels = table.channels
     lines = [["target", "unit", "promised", "reached", "worst case", "half-width"]]
     for name in channels.targets:
@@ -74,7 +74,7 @@ def coverage_table(table: Coverage) -> str:
 
 
 def write_coverage(path: Path, table: Coverage) -> None:
-    """Every predicted column: unit, mean and least coverage over the cases, mean half-width."""
+    """Write a CSV with a line per predicted column: unit, mean and least coverage over the cases, mean half-width."""
     channels = table.channels
     lines = [("column", "unit", "kind", "coverage", "least coverage", "least covered case", "half-width")]
     for j, name in enumerate(channels.predicted):

@@ -1,4 +1,4 @@
-"""Where the error comes from: which case and column, when, and how far from what was trained on.
+"""Break the error down by case, column, time, and distance from the training cases.
 
 Shape letters: B cases, H predicted rows of the longest case, P predicted columns.
 """
@@ -15,22 +15,22 @@ from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.training_range import BEYOND, Position
 
-# Cases that the log names.
-NAMED = 5
-# Of a finite error, so that means of single-precision numbers stay finite.
-LARGEST = 1e30
+# Worst cases listed in the log.
+MAX_CASES_LOGGED = 5
+# Finite errors are capped here, so that their means stay finite in float32.
+MAX_FINITE_ERROR = 1e30
 
 
 @dataclass(frozen=True)
 class ErrorAnalysis:
-    """Errors as shares of the columns' training standard deviations; NaN in rows that a case does not have.
+    """Errors normalised by the columns' training standard deviations; NaN after the end of shorter cases.
 
     Attributes:
         scores: of the cases.
         time: (H,) since the last given row [s].
         growth: (B, H, P) absolute error of each row, a finite one at most 1e30.
         position: (B, H) how far each row's controls are from the training cases, see :class:`Position`.
-        reach: (B,) the farthest of a case's rows and of its start.
+        reach: (B,) largest distance among a case's rows and its start.
     """
 
     scores: Scores
@@ -46,7 +46,7 @@ class ErrorAnalysis:
 
     @property
     def worst_first(self) -> np.ndarray:
-        """Positions of the cases (B,), from the largest nADE on."""
+        """Indices of the cases (B,), largest nADE first."""
         return np.argsort(-self.scores.case_nade, kind="stable")
 
     @property
@@ -56,14 +56,14 @@ class ErrorAnalysis:
 
     @property
     def finite(self) -> np.ndarray:
-        """Cases (B,) that did not diverge."""
+        """Mask (B,) of the cases that did not diverge."""
         return np.isfinite(self.scores.ade).all(axis=1)
 
 
 def analyse(
     cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores, positions: Sequence[Position]
 ) -> ErrorAnalysis:
-    """Errors by case, row and column.
+    """Compute the errors by case, row and column.
 
     Args:
         cases: with the truth (T, F), in the order of the scores.
@@ -79,18 +79,18 @@ def analyse(
     for i, (case, given) in enumerate(zip(cases, predicted, strict=True)):
         count = len(given)
         error = np.abs(given.astype(np.float64) - case.truth(count)) / scores.scale
-        growth[i, :count] = np.where(np.isfinite(error), np.minimum(error, LARGEST), np.inf)
+        growth[i, :count] = np.where(np.isfinite(error), np.minimum(error, MAX_FINITE_ERROR), np.inf)
         position[i, :count] = positions[i].rows[-count:]
         reach[i] = max(positions[i].rows.max(), positions[i].start)
     return ErrorAnalysis(scores, time, growth, position, reach)
 
 
 def worst_table(analysis: ErrorAnalysis) -> str:
-    """The worst cases as lines of text: how bad, in which target most, and whether they leave the training range."""
+    """Text table of the worst cases: nADE, worst target, and distance from the training cases."""
     scores, errors = analysis.scores, analysis.column_errors
     targets = scores.channels.target_indices
     lines = [["case", "nADE", "worst target", "its ADE/std", "distance from the training cases"]]
-    for i in analysis.worst_first[:NAMED]:
+    for i in analysis.worst_first[:MAX_CASES_LOGGED]:
         worst = max(targets, key=lambda j: errors[i, j])
         reach = analysis.reach[i]
         where = f"{reach:.2f}{', farther than they are apart' if reach >= BEYOND else ''}"
@@ -100,7 +100,7 @@ def worst_table(analysis: ErrorAnalysis) -> str:
 
 
 def errors_csv(analysis: ErrorAnalysis) -> str:
-    """A line per case, worst first: nADE, nFDE, distance from the training cases, and ADE/std of every column."""
+    """CSV with a line per case, worst first: nADE, nFDE, distance from the training cases, ADE/std of every column."""
     scores, errors = analysis.scores, analysis.column_errors
     targets = scores.channels.target_indices
     lines = [["case", "nADE", "nFDE", "training_distance", *(f"ADE/std {name}" for name in scores.channels.predicted)]]

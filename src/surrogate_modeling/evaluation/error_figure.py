@@ -1,4 +1,4 @@
-"""One picture of where the error comes from; see ``error_analysis.py``.
+"""Figure of an error analysis: a map by case and column, error over time, and error over distance.
 
 Shape letters: B cases, H predicted rows, P predicted columns.
 """
@@ -15,35 +15,35 @@ from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis
 from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
 from surrogate_modeling.evaluation.thinning import thin_band, thin_mean
 
-# Of more cases than fit on a page only the worst are rows of the map; the other panels and the CSV have all.
-MOST_ROWS = 120
-# With more columns the map is wide, and the panels go below it.
-NARROW = 14
-MOST_LINES = 8
-BIN, FARTHEST, FEWEST_ROWS = 0.1, 2.0, 10
-# Errors beyond so many standard deviations are all the same colour, and smaller ones than the largest by so much.
-RUNAWAY, SPAN = 10.0, 50.0
-SHORTEST_BAR = 1.6
-LONGEST_NAME = 28
+# Cases in the map, the worst ones; the other panels and the CSV have all.
+MAX_MAP_CASES = 120
+# With more columns the other panels are placed below the map, not beside it.
+MAX_COLUMNS_BESIDE_PANELS = 14
+MAX_TARGET_CURVES = 8
+BIN_WIDTH, MAX_DISTANCE, MIN_ROWS_PER_BIN = 0.1, 2.0, 10
+# Errors [standard deviations] above the first share one colour, and so do those below the largest by the second factor.
+MAX_SHOWN_ERROR, COLOR_RATIO = 10.0, 50.0
+MIN_COLORBAR_INCHES = 1.6
+MAX_LABEL_CHARACTERS = 28
 
 
 def draw_errors(analysis: ErrorAnalysis) -> bytes:
-    """PNG: cases by columns, error over time, and error against distance from the training cases."""
+    """Draw the error analysis as PNG: cases by columns, error over time, and error over distance from the training cases."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     use_fonts(find_fonts((*analysis.scores.cases, *analysis.scores.channels.predicted)))
-    shown, columns = analysis.worst_first[:MOST_ROWS], _columns(analysis)
+    shown, columns = analysis.worst_first[:MAX_MAP_CASES], _columns(analysis)
     row = 0.24 if len(shown) <= 30 else 0.15 if len(shown) <= 60 else 0.105
     height, width = row * len(shown), max(0.24 * len(columns), 0.5 * min(len(columns), 8))
     figure = Figure(dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    # Title and names of the columns.
+    # Space below the map, in inches: title and names of the columns.
     below = max(
-        0.7 + 0.075 * max(len(_cut(analysis.scores.channels.predicted[j])) for j in columns), SHORTEST_BAR + 0.5
+        0.7 + 0.075 * max(len(_cut(analysis.scores.channels.predicted[j])) for j in columns), MIN_COLORBAR_INCHES + 0.5
     )
-    names = 0.075 * max(min(len(analysis.scores.cases[i]), LONGEST_NAME) for i in shown)
-    if len(columns) <= NARROW:
+    names = 0.075 * max(min(len(analysis.scores.cases[i]), MAX_LABEL_CHARACTERS) for i in shown)
+    if len(columns) <= MAX_COLUMNS_BESIDE_PANELS:
         left = width + names + 2.0
         figure.set_size_inches(left + 7.5, max(6.8, height + below))
         parts: Any = figure.subfigures(1, 2, width_ratios=(left, 7.5))
@@ -64,7 +64,7 @@ def draw_errors(analysis: ErrorAnalysis) -> bytes:
 
 
 def _columns(analysis: ErrorAnalysis) -> list[int]:
-    """Targets first, and of each kind in the order of the files."""
+    """Indices of the columns, targets first, each kind in the order of the files."""
     targets = analysis.scores.channels.target_indices
     return [*targets, *(j for j in range(len(analysis.scores.channels.predicted)) if j not in set(targets))]
 
@@ -76,11 +76,11 @@ def _draw_map(
 
     scores = analysis.scores
     errors = analysis.column_errors[shown][:, columns]
-    near = errors[(errors > 0) & (errors <= RUNAWAY)]
-    high = max(float(near.max(initial=0.0)), 1e-3) if len(near) else RUNAWAY
-    least = max(float(near.min(initial=high)), high / SPAN)
+    near = errors[(errors > 0) & (errors <= MAX_SHOWN_ERROR)]
+    high = max(float(near.max(initial=0.0)), 1e-3) if len(near) else MAX_SHOWN_ERROR
+    least = max(float(near.min(initial=high)), high / COLOR_RATIO)
     norm = LogNorm(min(least, 0.9 * high), high)
-    # What diverged is drawn in the one colour that the map does not have.
+    # Diverged cases are black, which is not in the colour map.
     filled = np.where(np.isfinite(errors), np.maximum(errors, norm.vmin or least), np.nan)
     import matplotlib
 
@@ -95,7 +95,7 @@ def _draw_map(
     if targets < len(columns):
         axes.axvline(targets - 0.5, color="0.2", linewidth=1.2)
     width, height = size
-    share = max(1.0, SHORTEST_BAR / height)
+    share = max(1.0, MIN_COLORBAR_INCHES / height)
     beside = axes.inset_axes((1 + 0.12 / width, 1 - share, 0.12 / width, share))
     part.colorbar(image, cax=beside).set_label("ADE / training std", fontsize=8)
     count = f"the worst {len(shown)} of {len(scores.cases)}" if len(shown) < len(scores.cases) else str(len(shown))
@@ -114,12 +114,12 @@ def _draw_growth(axes: Any, analysis: ErrorAnalysis) -> None:
     if not kept.any():
         return
     by_case = analysis.over_targets[kept]
-    # The longest case may be one that diverged.
+    # The longest case may have diverged.
     rows = int((~np.isnan(by_case)).any(axis=0).sum())
     time, by_case = analysis.time[:rows], by_case[:, :rows]
     time, low, high = thin_band(time, *np.nanquantile(by_case, (0.05, 0.95), axis=0))
     axes.fill_between(time, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the cases")
-    if 1 < len(scores.channels.targets) <= MOST_LINES:
+    if 1 < len(scores.channels.targets) <= MAX_TARGET_CURVES:
         for j, name in zip(scores.channels.target_indices, scores.channels.targets, strict=True):
             mean = _mean_of_cases(analysis.growth[kept, :rows, j])
             axes.plot(time, thin_mean(mean), linewidth=0.9, label=_literal(name))
@@ -133,60 +133,60 @@ def _draw_growth(axes: Any, analysis: ErrorAnalysis) -> None:
 
 
 def _mean_of_cases(errors: np.ndarray) -> np.ndarray:
-    """Mean over the cases (B, H) that are that long, (H,)."""
+    """Mean over the cases (B, H) that reach each row, (H,)."""
     return np.asarray(np.nanmean(errors, axis=0, dtype=np.float64))
 
 
 def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:
-    """Rows in bins of the distance of their controls; each case as a point at its farthest."""
+    """Mean error in bins of the rows' distance, and a point per case at its largest distance."""
     kept = _kept(analysis)
     axes.set_title(f"Error against distance from the training cases{_without(analysis)}", fontsize=10)
     axes.set_xlabel("1: as far as training cases are apart; beyond 1: not trained on")
     axes.set_ylabel("|error| / training std, mean of targets")
     axes.grid(alpha=0.3)
-    # A surrogate that was put together by hand knows of no training cases.
+    # A surrogate that was built by hand has no training range.
     if not kept.any() or np.isnan(analysis.reach[kept]).all():
         return
-    error, position = analysis.over_targets[kept], np.minimum(analysis.position[kept], FARTHEST)
+    error, position = analysis.over_targets[kept], np.minimum(analysis.position[kept], MAX_DISTANCE)
     there = ~np.isnan(position)
-    which = np.maximum(np.ceil(position[there] / BIN - 1e-6).astype(int) - 1, 0)  # an edge belongs to the inside
+    which = np.maximum(np.ceil(position[there] / BIN_WIDTH - 1e-6).astype(int) - 1, 0)  # an edge belongs to the inside
     values, bins = error[there], []
     for k in range(which.max() + 1):
         inside = values[which == k]
-        if len(inside) >= FEWEST_ROWS:
-            bins.append(((k + 0.5) * BIN, inside.mean(dtype=np.float64), *np.quantile(inside, (0.05, 0.95))))
+        if len(inside) >= MIN_ROWS_PER_BIN:
+            bins.append(((k + 0.5) * BIN_WIDTH, inside.mean(dtype=np.float64), *np.quantile(inside, (0.05, 0.95))))
     if bins:
         middle, mean, low, high = np.array(bins).T
         axes.fill_between(middle, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the rows")
         axes.plot(middle, mean, "k.-", linewidth=1.5, label="mean of the rows there")
-    reach = np.minimum(analysis.reach[kept], FARTHEST)
+    reach = np.minimum(analysis.reach[kept], MAX_DISTANCE)
     axes.plot(reach, analysis.scores.case_nade[kept], "o", color="C3", alpha=0.7, markersize=4,
               label="a case: its farthest row, its nADE")  # fmt: skip
     right = max(1.1, float(reach.max()) + 0.05)
     axes.axvspan(1.0, right, color="C1", alpha=0.12, linewidth=0)
-    # Where the first bin begins.
-    left = BIN * (math.ceil(min(float(np.nanmin(position)), float(reach.min())) / BIN - 1e-6) - 1)
+    # Left edge of the first occupied bin.
+    left = BIN_WIDTH * (math.ceil(min(float(np.nanmin(position)), float(reach.min())) / BIN_WIDTH - 1e-6) - 1)
     axes.set_xlim(max(0.0, left), right)
     axes.set_ylim(bottom=0)
     axes.legend(fontsize=7)
 
 
 def _kept(analysis: ErrorAnalysis) -> np.ndarray:
-    """Cases (B,) whose curves can share an axis."""
-    near = analysis.scores.case_nade <= RUNAWAY
+    """Mask (B,) of the cases whose curves fit a common axis."""
+    near = analysis.scores.case_nade <= MAX_SHOWN_ERROR
     return near if near.any() else analysis.finite
 
 
 def _without(analysis: ErrorAnalysis) -> str:
     lost = int((~_kept(analysis)).sum())
-    return f", without {lost} that diverged (nADE > {RUNAWAY:g})" if lost else ""
+    return f", without {lost} that diverged (nADE > {MAX_SHOWN_ERROR:g})" if lost else ""
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return name if len(name) <= MAX_LABEL_CHARACTERS else f"{name[: MAX_LABEL_CHARACTERS - 1]}…"
 
 
 def _literal(name: str) -> str:
-    """For a legend, which reads dollars as mathematics and hides what begins with an underscore."""
+    """Escape a name for a legend, which reads dollars as mathematics and hides names with a leading underscore."""
     text = _cut(name).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text

@@ -1,4 +1,4 @@
-"""Pictures of predicted trajectories, drawn by all cores.
+"""Figures of predicted trajectories, drawn in parallel processes.
 
 Imports no torch: each drawing process starts in a second.
 
@@ -25,15 +25,16 @@ from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
 from surrogate_modeling.evaluation.thinning import thin_band, thin_curve
 
 log = logging.getLogger(__name__)
-RUNAWAY_SPANS = 20
+# The axis extends at most so many ranges of the truth beyond it; a diverged prediction would flatten the truth.
+MAX_TRUTH_RANGES = 20
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One predicted column of one case and where its picture goes.
+    """One predicted column of one case, and the path of its figure.
 
-    ``truth`` (T,) is NaN where it is not known; without the whole truth ``ade`` and ``fde`` are NaN. ``band`` holds the
-    lower and the upper edge (H,), ``level`` the probability that it promises, and ``outside`` (T,) whether the controls
+    ``truth`` (T,) is NaN where it is missing; without the whole truth ``ade`` and ``fde`` are NaN. ``band`` holds the
+    lower and the upper edge (H,), ``level`` its nominal probability, and ``outside`` (T,) whether the controls
     of a row leave the training range.
     """
 
@@ -52,16 +53,16 @@ class Curve:
 
 
 def picture_or_warning(name: str, draw: Callable[[], bytes]) -> bytes | None:
-    """What ``draw`` gives; a picture that cannot be drawn is a warning, because the run has its results."""
+    """Call ``draw``; if it fails, log a warning and return None, because the results do not depend on a figure."""
     try:
         return draw()
-    except Exception as error:  # whatever it is
+    except Exception as error:  # any error: a figure must not end a run
         log.warning("%s could not be drawn: %s", name, first_line(error))
         return None
 
 
 def draw_figures(curves: Sequence[Curve], workers: int | None) -> Iterator[None]:
-    """Draw every curve; yields once for each picture that is done.
+    """Draw every curve; yields once per finished figure.
 
     A picture that cannot be drawn is named in a warning, and the others are drawn.
 
@@ -70,21 +71,21 @@ def draw_figures(curves: Sequence[Curve], workers: int | None) -> Iterator[None]
     """
     fonts = find_fonts(text for curve in curves for text in (curve.case, curve.column, curve.unit))
     failed: list[str] = []
-    for count, messages in _drawn(curves, fonts, workers):
+    for count, messages in _draw_all(curves, fonts, workers):
         failed += messages
         yield from [None] * count
     if failed:
         log.warning("%d of %d figures could not be drawn, the first: %s", len(failed), len(curves), failed[0])
 
 
-def _drawn(curves: Sequence[Curve], fonts: list[str], workers: int | None) -> Iterator[tuple[int, list[str]]]:
-    """Draw chunk by chunk; yields the number of curves of each chunk, and what failed."""
+def _draw_all(curves: Sequence[Curve], fonts: list[str], workers: int | None) -> Iterator[tuple[int, list[str]]]:
+    """Draw chunk by chunk; yields the number of curves of each chunk, and the messages of failed ones."""
     count = min(workers or os.cpu_count() or 1, max(1, len(curves) // 8))
     if count == 1:
         for chunk in _chunks(curves, 8):
             yield len(chunk), draw_chunk(chunk, fonts)
         return
-    # Not fork: the parent holds threads of torch and of the tracking client.
+    # Not fork: the parent has threads of torch and of the tracking client.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:
         size = max(8, len(curves) // (8 * count))
@@ -98,10 +99,10 @@ def _chunks(curves: Sequence[Curve], size: int) -> list[Sequence[Curve]]:
 
 
 def draw_chunk(curves: Sequence[Curve], fonts: Sequence[str]) -> list[str]:
-    """Draw some curves in one figure that is used again and again: making axes costs more than drawing lines.
+    """Draw some curves in one reused figure: making axes takes longer than drawing lines.
 
     Returns:
-        What could not be drawn, and why.
+        A message for each figure that could not be drawn.
     """
     use_fonts(fonts)
     banded = next((curve for curve in curves if curve.band), None)
@@ -110,7 +111,7 @@ def draw_chunk(curves: Sequence[Curve], fonts: Sequence[str]) -> list[str]:
     for curve in curves:
         try:
             picture = canvas.draw(curve)
-        except Exception as error:  # whatever it is, the run has its results
+        except Exception as error:  # any error: a figure must not end a run
             failed.append(f"{curve.path}: {first_line(error)}")
             continue
         write_atomic(curve.path, picture, durable=False)
@@ -118,7 +119,7 @@ def draw_chunk(curves: Sequence[Curve], fonts: Sequence[str]) -> list[str]:
 
 
 class _Canvas:
-    """A figure with empty lines that each curve fills anew."""
+    """A reusable figure whose lines are replaced for each curve."""
 
     def __init__(self, band: str) -> None:
         import matplotlib
@@ -163,7 +164,7 @@ class _Canvas:
         return buffer.getvalue()
 
     def _mark_outside(self, curve: Curve) -> None:
-        """Shade the rows whose controls leave the training range: there the band promises nothing."""
+        """Shade the rows whose controls leave the training range, where the band is not valid."""
         marked = curve.outside is not None and bool(curve.outside.any())
         if self.outside is not None:
             self.outside.remove()
@@ -192,12 +193,12 @@ def _outline(time: np.ndarray, band: tuple[np.ndarray, np.ndarray] | None) -> np
 
 
 def _limits(curve: Curve) -> tuple[float, float, bool]:
-    """Room for truth and prediction, and whether the whole prediction fits; a runaway would flatten the truth."""
+    """Axis limits for truth and prediction, and whether the whole prediction is within them."""
     low, high = float(np.nanmin(curve.truth)), float(np.nanmax(curve.truth))
     span = (high - low) or abs(high) * 0.01 or 1.0
     finite = curve.predicted[np.isfinite(curve.predicted)]
-    # The given rows alone are no measure of how far the prediction may go.
-    room = np.inf if np.isnan(curve.truth).any() else RUNAWAY_SPANS * span
+    # The given rows alone do not bound the range of the prediction.
+    room = np.inf if np.isnan(curve.truth).any() else MAX_TRUTH_RANGES * span
     if len(finite):
         low, high = max(min(low, float(finite.min())), low - room), min(max(high, float(finite.max())), high + room)
     whole = len(finite) == len(curve.predicted) and low <= finite.min() and finite.max() <= high

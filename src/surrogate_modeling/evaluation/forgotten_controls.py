@@ -1,4 +1,4 @@
-"""Find predicted columns that are probably controls that were not named as such.
+"""Find predicted columns that are probably controls missing from the configuration.
 
 Shape letters: T rows of a case, P predicted columns.
 """
@@ -13,10 +13,10 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.evaluation.metrics import ade
 from surrogate_modeling.evaluation.scores import Scores
 
-# A regression that is no better than this share of the error of the mean has not found what moves the column.
-NO_BETTER = 0.9
-# Share of a column's rows that lie on a straight line with their neighbours, and how near [of its range].
-ON_A_LINE, NEAR = 0.5, 1e-4
+# Error of a regression over the error of the mean, from which on the column counts as not predicted.
+MIN_UNPREDICTED_RATIO = 0.9
+# Share of a column's rows on a straight line with their neighbours, and the tolerance [share of its range].
+MIN_STRAIGHT_SHARE, STRAIGHT_TOLERANCE = 0.5, 1e-4
 
 
 def forgotten_controls(cases: Sequence[Case], mean: np.ndarray, baselines: Sequence[Scores]) -> list[str]:
@@ -28,10 +28,10 @@ def forgotten_controls(cases: Sequence[Case], mean: np.ndarray, baselines: Seque
         baselines: scores of regressions on the same cases.
     """
     channels = baselines[0].channels
-    # A baseline is given the first rows of each case, which the mean is not: its best one must not be worse for it.
+    # Baselines start from the first rows of each case, which may lead them astray: the best one counts.
     least = np.min([scores.ade.mean(axis=0) for scores in baselines], axis=0)
     of_mean = np.mean([ade(np.broadcast_to(mean, case.outputs.shape), case.outputs) for case in cases], axis=0)
-    unpredicted = (of_mean > 0) & (least >= NO_BETTER * of_mean)
+    unpredicted = (of_mean > 0) & (least >= MIN_UNPREDICTED_RATIO * of_mean)
     return [
         name
         for j, name in enumerate(channels.predicted)
@@ -47,4 +47,4 @@ def _shaped_like_input(columns: Sequence[np.ndarray]) -> bool:
     if len(np.unique(np.concatenate([np.unique(column) for column in columns]))) <= 2:
         return True
     bends = np.concatenate([np.abs(np.diff(column.astype(np.float64), 2)) for column in columns])
-    return bool((bends <= NEAR * (high - low)).mean() >= ON_A_LINE)
+    return bool((bends <= STRAIGHT_TOLERANCE * (high - low)).mean() >= MIN_STRAIGHT_SHARE)

@@ -30,7 +30,7 @@ def fde(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def skill(error: float, reference: float) -> float:
-    """1 - error / reference: 1 is perfect, 0 is as good as the reference, below 0 worse (Murphy 1988, MWR 116)."""
+    """Skill score 1 - error / reference (Murphy 1988, MWR 116): 1 is perfect, 0 equals the reference, below 0 worse."""
     return 1.0 - error / reference if reference > 0 else (0.0 if error == 0 else -np.inf)
 
 

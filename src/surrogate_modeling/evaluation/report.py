@@ -30,15 +30,15 @@ from surrogate_modeling.surrogate.training_range import Position
 
 @dataclass(frozen=True)
 class ScoredCases:
-    """Cases with the truth and their prediction, all in one order.
+    """Cases with truth, prediction and scores, all in one order.
 
     Attributes:
-        cases: with the truth, NaN where it is not known.
+        cases: with the truth, NaN where it is missing.
         rows: predicted, (H, P) per case, physical units.
         scores: of the same cases.
         bands: around the prediction.
-        level: probability that the bands promise.
-        positions: how far each case is from the training cases, which figures mark; None where it is not known.
+        level: nominal probability of the bands.
+        positions: how far each case is from the training cases, which figures mark; None if unknown.
     """
 
     cases: Sequence[Case]
@@ -51,11 +51,11 @@ class ScoredCases:
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """How a report is written.
+    """Options of writing a report.
 
     Attributes:
         workers: cores; None for all.
-        num_figures: at most so many, targets of the worst cases first; None for every case and column.
+        num_figures: maximum number of figures, targets of the worst cases first; None for every case and column.
         progress_bar: show bars on a terminal.
     """
 
@@ -65,7 +65,7 @@ class ReportOptions:
 
 
 def write_report(folder: Path, predicted: ScoredCases, options: ReportOptions) -> None:
-    """Write ``csv/``, ``loss/`` and ``figure/`` into a run's folder, and ``band/`` where there is one."""
+    """Write ``csv/``, ``loss/`` and ``figure/`` into a run's folder, and ``band/`` for a surrogate with a band."""
     channels = predicted.scores.channels
     if predicted.bands:
         write_bands(folder / "band", predicted.cases, predicted.bands, channels, options)
@@ -76,7 +76,7 @@ def write_report(folder: Path, predicted: ScoredCases, options: ReportOptions) -
 
 
 def write_figures(curves: Sequence[Curve], options: ReportOptions) -> None:
-    """Draw every curve to its path."""
+    """Draw every curve and write it to its path."""
     for path in {curve.path.parent for curve in curves}:
         path.mkdir(parents=True, exist_ok=True)
     for _ in track(draw_figures(curves, options.workers), len(curves), "drawing figures", options.progress_bar):
@@ -84,7 +84,7 @@ def write_figures(curves: Sequence[Curve], options: ReportOptions) -> None:
 
 
 def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
-    """Write ``errors.png`` and ``errors.csv``: where the error comes from."""
+    """Write ``errors.png`` and ``errors.csv``, the error analysis."""
     write_atomic(folder / "errors.csv", errors_csv(analysis).encode(), durable=False)
     picture = picture_or_warning("errors.png", lambda: draw_errors(analysis))
     if picture is not None:
@@ -98,7 +98,7 @@ def write_predictions(
     units = {name: channels.units[name] for name in (*channels.controls, *channels.predicted)}
 
     def values(case: int) -> np.ndarray:
-        """(H, F)."""
+        """Controls and predicted columns of one case (H, F)."""
         rows = predicted[case]
         return np.hstack((cases[case].controls[-len(rows) :], rows))
 
@@ -112,7 +112,7 @@ def write_bands(
     units = {f"{edge} {name}": channels.units[name] for name in channels.predicted for edge in ("lower", "upper")}
 
     def values(case: int) -> np.ndarray:
-        """(H, 2 P)."""
+        """Lower and upper edges of one case (H, 2 P)."""
         band = bands[case]
         return np.stack((band.lower, band.upper), axis=-1).reshape(len(band.mean), -1)
 
@@ -121,7 +121,7 @@ def write_bands(
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """Files to write, one per case: their folder, column -> unit, and the values (H, columns) of a case by position."""
+    """Description of one file per case: folder, column -> unit, and the values (H, columns) of a case by position."""
 
     folder: Path
     units: dict[str, str]
@@ -130,13 +130,13 @@ class CaseFiles:
 
 
 def _write_cases(files: CaseFiles, description: str, options: ReportOptions) -> None:
-    """Write a file per case, on all cores, with values of its last rows."""
+    """Write one file per case in threads, with the values of its last rows."""
     cases = files.cases
     files.folder.mkdir(parents=True, exist_ok=True)
     names = file_names(case.name for case in cases)
 
     def write(i: int) -> None:
-        """The file of one case."""
+        """Write the file of one case."""
         rows = files.values(i)
         write_case(files.folder / f"{names[cases[i].name]}.csv", files.units, cases[i].time[-len(rows) :], rows)
 
@@ -157,7 +157,7 @@ def write_losses(folder: Path, scores: Scores) -> None:
 
 
 def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
-    """The figures of all cases and columns: targets before byproducts, and of each the worst cases first."""
+    """Curves of all cases and columns, targets before byproducts and the worst cases first."""
     cases, scores, bands = predicted.cases, predicted.scores, predicted.bands
     channels = scores.channels
     case_folders, files = file_names(scores.cases), file_names(channels.predicted)
@@ -191,7 +191,7 @@ def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
 
 
 def write_case_tables(folder: Path, scores: Scores) -> None:
-    """``loss.txt`` of each case: ADE and FDE of every predicted column."""
+    """Write ``loss.txt`` of each case: ADE and FDE of every predicted column."""
     channels = scores.channels
     for i, (name, safe) in enumerate(file_names(scores.cases).items()):
         lines = [

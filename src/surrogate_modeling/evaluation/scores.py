@@ -1,4 +1,4 @@
-"""Scores of all test cases, per column and as one number, against the baselines.
+"""Scores of predicted cases, per column and as aggregates.
 
 Shape letters: B cases, P predicted columns.
 """
@@ -25,7 +25,7 @@ AGGREGATES: dict[str, Callable[[np.ndarray], float]] = {
 
 @dataclass(frozen=True)
 class Scores:
-    """ADE and FDE (B, P) in the columns' units, and the training standard deviations (P,) that make them comparable."""
+    """ADE and FDE (B, P) in the columns' units, and the training standard deviations (P,) that normalise them."""
 
     cases: list[str]
     channels: Channels
@@ -35,7 +35,7 @@ class Scores:
 
     @property
     def nade(self) -> float:
-        """Mean over cases and targets of ADE / training standard deviation; infinite when a case diverged."""
+        """Mean over cases and targets of ADE / training standard deviation; infinite if a case diverged."""
         return self._normalised(self.ade)
 
     @property
@@ -55,7 +55,7 @@ class Scores:
 
     @property
     def diverged(self) -> list[str]:
-        """Cases whose prediction is not finite somewhere."""
+        """Names of the cases whose prediction is not finite in every row."""
         return [name for name, errors in zip(self.cases, self.ade, strict=True) if not np.isfinite(errors).all()]
 
     def groups(self, group_of: dict[str, str]) -> dict[str, tuple[float, float, int]]:
@@ -72,7 +72,7 @@ class Scores:
         return table
 
     def subset(self, chosen: np.ndarray) -> Scores:
-        """Of the cases that ``chosen`` (B,) is true for."""
+        """Scores of the cases where the mask ``chosen`` (B,) is true."""
         names = [name for name, keep in zip(self.cases, chosen, strict=True) if keep]
         return Scores(names, self.channels, self.ade[chosen], self.fde[chosen], self.scale)
 
@@ -82,7 +82,7 @@ class Scores:
         return self.ade[:, position], self.fde[:, position]
 
     def aggregates(self) -> dict[str, float]:
-        """What goes to the tracking server: targets only, each as mean, median, max, min and std over the cases."""
+        """Metrics for the tracking server: mean, median, max, min and std of ADE and FDE per target."""
         values = {"nADE": self.nade, "nFDE": self.nfde, "diverged_cases": float(len(self.diverged))}
         for name in self.channels.targets:
             for metric, errors in zip(("ADE", "FDE"), self.column(name), strict=True):
@@ -111,7 +111,7 @@ def score(cases: Sequence[Case], predicted: Sequence[np.ndarray], channels: Chan
 
 
 def joined(parts: Sequence[Scores]) -> Scores:
-    """Scores of the cases of all parts, which share columns and scale."""
+    """Concatenate scores of different cases with the same columns and scale."""
     return Scores(
         [name for part in parts for name in part.cases],
         parts[0].channels,

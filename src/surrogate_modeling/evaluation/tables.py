@@ -1,4 +1,4 @@
-"""The text tables that a run prints at its end."""
+"""Text tables of scores that a run logs at its end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from surrogate_modeling.evaluation.scores import Scores
 
 
 def summary_table(scores: Scores, baselines: dict[str, Scores]) -> str:
-    """The short table at the end of a run: per target ADE and FDE, and the error against each baseline's.
+    """Text table of ADE and FDE per target, of the surrogate and each baseline.
 
     Args:
         scores: of the surrogate.
@@ -37,6 +37,6 @@ def _verdict(error: float, name: str, reference: float) -> str:
 
 
 def group_table(groups: dict[str, tuple[float, float, int]]) -> str:
-    """Scores of groups of cases as lines of text."""
+    """Text table of scores per group of cases."""
     lines = [[name, str(n), f"{nade:.4f}", f"{nfde:.4f}"] for name, (nade, nfde, n) in groups.items()]
     return aligned([["group", "cases", "nADE", "nFDE"], *lines], left=1)

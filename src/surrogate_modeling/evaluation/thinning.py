@@ -1,6 +1,6 @@
-"""Fewer points for the same picture: a long curve becomes the smallest and largest value of each of many short pieces.
+"""Thin long curves for drawing: keep the smallest and the largest value of each of many short pieces.
 
-Nothing that can be seen is lost: a spike of one row stays, where every n-th row would miss it.
+A spike of one row stays visible, which keeping every n-th row would miss.
 
 Shape letters: T rows, N points kept.
 """
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 
-# Longer curves are thinned to twice as many points: more than a figure of our size has columns of pixels.
+# Long curves are thinned to twice as many points, more than the pixel columns of a figure.
 PIECES = 2000
 
 
 def piece_starts(rows: int) -> np.ndarray:
-    """First row of each of :data:`PIECES` pieces of nearly one length, (PIECES,)."""
+    """First rows (PIECES,) of :data:`PIECES` pieces of nearly equal length."""
     return np.linspace(0, rows, PIECES, endpoint=False).astype(np.int64)
 
 
@@ -24,14 +24,14 @@ def is_long(rows: int) -> bool:
 
 
 def thin_curve(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A curve through the smallest and the largest value of each piece, in the order in which they come.
+    """Thin a curve to the smallest and the largest value of each piece, in their order in time.
 
     Args:
         time: (T,).
         values: (T,); a piece without one finite value stays NaN.
 
     Returns:
-        Time and values, (N,) each; the curve itself where it is short.
+        Time and values, (N,) each; unchanged if the curve is short.
     """
     if not is_long(len(values)):
         return time, values
@@ -48,7 +48,7 @@ def thin_curve(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def thin_band(time: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The least lower and the greatest upper edge (T,) of each piece, (N,) each; the band itself where it is short."""
+    """Thin a band (T,) to the least lower and the greatest upper edge of each piece, (N,) each; unchanged if short."""
     if not is_long(len(lower)):
         return time, lower, upper
     starts = piece_starts(len(lower))
@@ -56,7 +56,7 @@ def thin_band(time: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[n
 
 
 def thin_mean(values: np.ndarray) -> np.ndarray:
-    """Mean of each piece of a curve (T,), which goes with the time of :func:`thin_band`; itself where it is short."""
+    """Thin a curve (T,) to the mean of each piece, at the times of :func:`thin_band`; unchanged if short."""
     if not is_long(len(values)):
         return values
     starts = piece_starts(len(values))

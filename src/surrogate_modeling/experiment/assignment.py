@@ -1,4 +1,4 @@
-"""What a search or a comparison wants of a run beside its configuration: objectives, tags, early end."""
+"""Options of a run that belongs to a search or a comparison: objectives, tags, early stop."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OBJECTIVES = {
     "prediction_seconds": "seconds a validation case takes in free run",
     "parameters": "trained numbers of the network",
 }
-# Only these follow from the validation curve, so only for these may a bad curve end a trial.
+# Objectives that follow the validation curve, so that a bad curve may end a trial.
 PRUNABLE = ("val_loss", "val_nADE", "nADE", "nFDE")
 
 
@@ -24,14 +24,14 @@ class Pruned(Exception):
 
 @dataclass(frozen=True)
 class Assignment:
-    """One run as part of a search or a comparison.
+    """Options of one run as part of a search or a comparison.
 
     Attributes:
         objective: which of :data:`OBJECTIVES` the run returns.
         tags: of the record, e.g. the run of the search.
         on_epoch: called with the metrics of each epoch; raises :class:`Pruned` to end the run.
         trial: number in its study; None for a plain run.
-        name: of the run in the store; None for the usual one.
+        name: of the run in the store; None for the default name.
     """
 
     objective: tuple[str, ...] = ("val_loss",)

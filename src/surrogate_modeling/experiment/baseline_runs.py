@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Prediction:
-    """Test cases predicted, (H, P) per case, and what it cost: seconds in all for fitting and for predicting."""
+    """Predictions of the test cases, (H, P) per case, and their cost: total seconds of fitting and of prediction."""
 
     rows: list[np.ndarray]
     fit_seconds: float
@@ -31,7 +31,7 @@ class Prediction:
 
 
 class FittedBaseline(NamedTuple):
-    """A baseline, and the seconds its fit took, that of what it rests on included."""
+    """A fitted baseline and the seconds of its fit, including the fit of the baseline that it extends."""
 
     baseline: Baseline
     seconds: float
@@ -42,7 +42,7 @@ def fit_baselines(surrogate: Surrogate, split: CaseSplit, progress_bar: bool) ->
 
     Args:
         surrogate: for its columns and its scaling.
-        split: training cases, and validation cases that choose.
+        split: training cases, and validation cases that select its hyperparameters.
         progress_bar: draw a bar on a terminal.
     """
     description = surrogate.description
@@ -73,7 +73,7 @@ def fit_baselines(surrogate: Surrogate, split: CaseSplit, progress_bar: bool) ->
 def predict_baselines(
     surrogate: Surrogate, split: CaseSplit, regressions: dict[str, FittedBaseline]
 ) -> Iterator[tuple[str, Prediction]]:
-    """Persistence and the fitted baselines over the test cases, one after another: all at once may not fit."""
+    """Predict the test cases with persistence and the fitted baselines, one at a time to limit the memory."""
     description = surrogate.description
     started = time.perf_counter()
     held = persistence(split.test, description.in_len)

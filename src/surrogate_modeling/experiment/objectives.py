@@ -15,12 +15,12 @@ TIMED_RUNS = 3
 
 
 class ObjectiveInputs:
-    """What objectives are computed from: the fitted surrogate, the validation cases, the validation curve.
+    """Inputs of the objectives: the fitted surrogate, the validation cases, the validation curve.
 
     Args:
         surrogate: with its best weights.
         validation: the validation cases; a search must not see the test cases.
-        least: of each metric of the validation curve.
+        least: smallest value of each metric of the validation curve.
     """
 
     def __init__(self, surrogate: Surrogate, validation: Sequence[Case], least: dict[str, float]) -> None:
@@ -28,12 +28,12 @@ class ObjectiveInputs:
 
     @cached_property
     def scores(self) -> Scores:
-        """The validation cases in free run."""
+        """Scores of the validation cases in free run."""
         rows = self.surrogate.predict(self.validation)
         return score(self.validation, rows, self.surrogate.description.channels, self.surrogate.predicted_scale)
 
     def seconds(self) -> float:
-        """Of one validation case in free run, the best of a few, since other work only adds to it."""
+        """Seconds of one validation case in free run; the fastest of a few, since other load only adds to it."""
         self.surrogate.predict(self.validation)
         taken = []
         for _ in range(TIMED_RUNS):
@@ -54,5 +54,5 @@ OBJECTIVE_FUNCTIONS: dict[str, Callable[[ObjectiveInputs], float]] = {
 
 
 def evaluate_objectives(names: Sequence[str], inputs: ObjectiveInputs) -> dict[str, float]:
-    """The value of each objective, in the order given."""
+    """Compute each objective, in the given order."""
     return {name: OBJECTIVE_FUNCTIONS[name](inputs) for name in names}

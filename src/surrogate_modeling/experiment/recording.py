@@ -1,4 +1,4 @@
-"""How a run is begun, taken up again and ended in the record, and what is noted of where it ran."""
+"""Start, resume and end a run in its record, and describe its code version and device."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from surrogate_modeling.tracking.journal import recorded_tags
 from surrogate_modeling.tracking.run import Run
 
 log = logging.getLogger(__name__)
-CHANGED = "resumed."
+CHANGED_TAG_PREFIX = "resumed."
 
 
 def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> Run:
-    """A new run, or the one whose record the folder holds.
+    """Start a new run, or resume the one whose record is in the folder.
 
     Args:
         config: checked.
         folder: of the run.
         name: of a new run.
-        tags: fixed at the start; of a run that goes on only those that begin with ``resumed.`` are added.
+        tags: of a new run; to a resumed run only those that begin with ``resumed.`` are added.
 
     Raises:
         UserError: that run was trained on other cases, or another process is at work on it.
@@ -41,14 +41,14 @@ def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> R
     if before["dataset_fingerprint"] != tags["dataset_fingerprint"]:
         raise UserError(f"{folder}: this run was trained on other cases than are in {config.dataset.path} now")
     run = Run.resume(folder)
-    # Parameters of a run are fixed; what its user changed when it went on is a tag.
-    run.set_tags({key: value for key, value in tags.items() if key.startswith(CHANGED)})
+    # Parameters of a run are fixed in MLflow; settings changed on resuming are recorded as tags.
+    run.set_tags({key: value for key, value in tags.items() if key.startswith(CHANGED_TAG_PREFIX)})
     return run
 
 
 @contextmanager
 def recorded(run: Run) -> Iterator[Run]:
-    """Let a run end FINISHED, FAILED with the error as a tag, or KILLED, with its files in any case."""
+    """Record how the block ends: FINISHED, FAILED with the error as a tag, or KILLED; files are sent in any case."""
     status, can_go_on = "FINISHED", False
     report_full_disk_once()
     make_logs_safe()
@@ -100,7 +100,7 @@ def _note_error(run: Run, error: BaseException) -> None:
 
 
 def git_commit() -> str:
-    """Commit of the project, with ``-dirty`` when files differ from it; ``unknown`` outside a repository."""
+    """Git commit of the project, with ``-dirty`` if files differ from it; ``unknown`` outside a repository."""
     command = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
@@ -109,7 +109,7 @@ def git_commit() -> str:
 
 
 def device_name(kind: str) -> str:
-    """``cpu``, or the GPU's name."""
+    """Name of the device: ``cpu``, or the GPU's name."""
     if kind == "cpu":
         return kind
     import torch

@@ -1,4 +1,4 @@
-"""Going on with a stopped run: which one, and what of its configuration may change."""
+"""Resume a stopped run: find it, and apply the settings that may change."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import reload_config, save_config
 from surrogate_modeling.config.schema import plain
-from surrogate_modeling.experiment.recording import CHANGED
+from surrogate_modeling.experiment.recording import CHANGED_TAG_PREFIX
 
 log = logging.getLogger(__name__)
 RUNS = PROJECT_ROOT / "hydra_experiment"
-CHANGEABLE = ("epochs", "max_minutes", "patience", "device", "workers", "num_figures", "progress_bar")
-# A fit that was over is not over when one of these is another.
-REOPENS_FIT = {"epochs", "max_minutes", "patience"}
-# Kept in a run's folder: the number of the Slurm job that it belongs to.
+CHANGEABLE_KEYS = ("epochs", "max_minutes", "patience", "device", "workers", "num_figures", "progress_bar")
+# Settings whose change continues a completed fit.
+REOPENING_KEYS = {"epochs", "max_minutes", "patience"}
+# File in a run's folder with the number of its Slurm job.
 SLURM_JOB_FILE = Path(".hydra") / "slurm_job"
 
 
 def reopen(config: Config, folder: Path, overrides: Sequence[str]) -> tuple[Path, Config, dict[str, str]]:
-    """Take up a stopped run; the folder that Hydra has just made for this command is removed.
+    """Resume a stopped run; the folder that Hydra has just made for this command is removed.
 
     Args:
         config: as composed for this command; ``config.resume`` says which run.
         folder: made for this command.
-        overrides: as typed; those that may change are honoured.
+        overrides: of the command line; only those of :data:`CHANGEABLE_KEYS` are allowed.
 
     Returns:
         The folder of the run, its configuration, and tags that say what changed.
@@ -43,37 +43,37 @@ def reopen(config: Config, folder: Path, overrides: Sequence[str]) -> tuple[Path
     from surrogate_modeling.tracking.journal import find_run
 
     given = [override.split("=", 1)[0].lstrip("+~") for override in overrides]
-    fixed = [key for key in given if key != "resume" and key.removeprefix("settings.") not in CHANGEABLE]
+    fixed = [key for key in given if key != "resume" and key.removeprefix("settings.") not in CHANGEABLE_KEYS]
     if fixed:
         raise UserError(
             f"resume={config.resume}: {', '.join(fixed)} cannot change in a run that goes on; these can: "
-            f"{', '.join(f'settings.{key}' for key in CHANGEABLE)}. For anything else start a new run"
+            f"{', '.join(f'settings.{key}' for key in CHANGEABLE_KEYS)}. For anything else start a new run"
         )
     found = find_run(str(config.resume), RUNS)
     if found.resolve() != folder.resolve():
         shutil.rmtree(folder, ignore_errors=True)
-    # What is logged from here on belongs to the run that goes on.
+    # From here on the log goes to the resumed run.
     handler = logging.FileHandler(found / "train.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
     logging.getLogger().addHandler(handler)
-    kept, changed = reload_config(found), {}
-    for key in CHANGEABLE:
-        before, now = getattr(kept.settings, key), getattr(config.settings, key)
+    saved, changed = reload_config(found), {}
+    for key in CHANGEABLE_KEYS:
+        before, now = getattr(saved.settings, key), getattr(config.settings, key)
         if f"settings.{key}" in given and now != before:
             changed[key] = now
             log.info("settings.%s is %s from here on; it was %s", key, plain(now), plain(before))
-    kept = replace(kept, settings=replace(kept.settings, **changed))
-    save_config(kept, found)
-    if REOPENS_FIT & set(changed):
+    saved = replace(saved, settings=replace(saved.settings, **changed))
+    save_config(saved, found)
+    if REOPENING_KEYS & set(changed):
         from surrogate_modeling.training.checkpoints import FIT_RESULT_FILE
 
         for path in (found / "checkpoints").rglob(FIT_RESULT_FILE):
             path.unlink()
-    return found, kept, {f"{CHANGED}settings.{key}": str(plain(value)) for key, value in changed.items()}
+    return found, saved, {f"{CHANGED_TAG_PREFIX}settings.{key}": str(plain(value)) for key, value in changed.items()}
 
 
 def requeued_run(folder: Path) -> Path | None:
-    """The run that a requeued Slurm job had begun before it was stopped; None where there is none.
+    """Find the run that a requeued Slurm job had begun before it was stopped; None if there is none.
 
     Args:
         folder: of this command, which a fixed ``hydra.run.dir`` makes the same again.
@@ -92,7 +92,7 @@ def requeued_run(folder: Path) -> Path | None:
 
 
 def note_slurm_job(folder: Path) -> None:
-    """Write down which Slurm job this run belongs to, for :func:`requeued_run`."""
+    """Write the number of this run's Slurm job to its folder, for :func:`requeued_run`."""
     if job := os.environ.get("SLURM_JOB_ID"):
         (folder / SLURM_JOB_FILE).parent.mkdir(exist_ok=True)
         (folder / SLURM_JOB_FILE).write_text(job)

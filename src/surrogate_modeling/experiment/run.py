@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a network or a baseline on the test cases, and what it cost; seconds of prediction are per case."""
+    """Scores of a network or a baseline on the test cases, and its cost; seconds of prediction are per case."""
 
     scores: Scores
     fit_seconds: float
@@ -53,7 +53,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """The fit of the network, the baselines, and the seconds of everything that the prediction rests on."""
+    """Fit of the network, fitted baselines, and the seconds of all fits that the prediction uses."""
 
     fit: FitResult
     regressions: dict[str, FittedBaseline]
@@ -82,13 +82,13 @@ class Experiment:
 
 
 def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment | None = None) -> RunResult:
-    """Train, test, record.
+    """Run one experiment: train, test, report, and record.
 
     Args:
         config: checked.
         case_set: as read by :func:`surrogate_modeling.cases.dataset.load_cases`.
         folder: of this run, exists.
-        assignment: what a search or a comparison wants of the run; None for a plain run.
+        assignment: options from a search or a comparison; None for a plain run.
 
     Returns:
         The objective's values (for a plain run the best validation loss), and the scores with their costs.
@@ -152,17 +152,17 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     positions = [surrogate.position(case) for case in split.test]
     scored = ScoredCases(split.test, prediction.rows, network.scores, bands, level, positions)
     _report(experiment, run, scored, result)
-    _ask_for_forgotten_controls(experiment, result)
+    _warn_of_forgotten_controls(experiment, result)
     return result
 
 
 def _train(experiment: Experiment, run: Run) -> TrainingResult:
-    """Fit the network in place, and the baselines; mix them where the settings say so."""
+    """Fit the network in place, and the baselines; with ``settings.stack`` combine them."""
     config, split, surrogate = experiment.config, experiment.split, experiment.surrogate
     settings, on_epoch = config.settings, experiment.assignment.on_epoch
 
     def log_epoch(metrics: dict[str, float], epoch: int) -> None:
-        """To the record, and to the search that the run belongs to."""
+        """Log the metrics to the record, and report them to the search."""
         run.log_metrics(metrics, epoch)
         if on_epoch:
             on_epoch(metrics, epoch)
@@ -180,8 +180,8 @@ def _train(experiment: Experiment, run: Run) -> TrainingResult:
     return TrainingResult(fitted, regressions, fitted.seconds + quadratic.seconds)
 
 
-def _ask_for_forgotten_controls(experiment: Experiment, result: RunResult) -> None:
-    """Name predicted columns that are probably controls."""
+def _warn_of_forgotten_controls(experiment: Experiment, result: RunResult) -> None:
+    """Warn of predicted columns that are probably controls."""
     surrogate, test = experiment.surrogate, experiment.split.test
     mean = surrogate.scaling.level[surrogate.description.sizes.controls :].cpu().numpy()
     regressions = [result.baselines[name].scores for name in ("linear", "quadratic")]
@@ -194,7 +194,7 @@ def _ask_for_forgotten_controls(experiment: Experiment, result: RunResult) -> No
 
 
 def _save(experiment: Experiment, run: Run) -> None:
-    """The surrogate's file and MLflow's model, which gets a version in the registry if it is given a name."""
+    """Save the surrogate and MLflow's model, and register the latter if ``settings.register_model`` is set."""
     settings, surrogate = experiment.config.settings, experiment.surrogate
     surrogate.save(run.folder / MODEL_FILE, experiment.config.flat())
     save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, experiment.split.test[0])
@@ -203,7 +203,7 @@ def _save(experiment: Experiment, run: Run) -> None:
 
 
 def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResult) -> None:
-    """Files of the run folder, and the tables of the log."""
+    """Write the files of the run folder, and log the tables of scores."""
     settings, split, surrogate = experiment.config.settings, experiment.split, experiment.surrogate
     scores = test.scores
     write_report(run.folder, test, ReportOptions(settings.workers, settings.num_figures, settings.progress_bar))
@@ -229,21 +229,21 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
 
 
 def why_stopped(settings: SettingsConfig, fitted: FitResult) -> str:
-    """Why training ended before its last epoch."""
+    """Text of the reason why training ended before its last epoch."""
     if settings.max_minutes is not None and fitted.seconds >= 60 * settings.max_minutes:
         return f"settings.max_minutes={settings.max_minutes:g} were over"
     return f"{settings.monitor.value} did not fall in {settings.patience} measurements"
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> tuple[Prediction, list[Banded] | None]:
-    """Free run over the test cases, with the band where there is one."""
+    """Predict the test cases in free run, with the uncertainty band if the surrogate has one."""
     started = time.perf_counter()
     rows, bands = surrogate.predict_with_band(split.test)
     return Prediction(rows, fit_seconds, time.perf_counter() - started, surrogate.network.parameter_count), bands
 
 
 def evaluate(surrogate: Surrogate, split: CaseSplit, prediction: Prediction) -> Evaluation:
-    """Scores of a prediction of the test cases beside what it cost."""
+    """Score a prediction of the test cases, and add its cost."""
     scores = score(split.test, prediction.rows, surrogate.description.channels, surrogate.predicted_scale)
     per_case = prediction.seconds / len(prediction.rows)
     return Evaluation(scores, prediction.fit_seconds, per_case, prediction.parameters)
@@ -266,12 +266,12 @@ def record_scores(run: Run, result: RunResult, real_time_factor: float) -> None:
 
 
 def run_name(config: Config, folder: Path, recipe: str | None = None) -> str:
-    """Network, recipe, folder of the cases, and the run's own folder, in the order in which they tell runs apart.
+    """Name of a run: network, recipe, folder of the cases, and the run's own folder.
 
     Args:
         config: of the run.
         folder: of the run.
-        recipe: file in ``hydra/settings/``; None where it is not known.
+        recipe: file in ``hydra/settings/``; None if unknown.
     """
     parts = (config.model.name, recipe, Path(config.dataset.path).name, folder.name, folder.parent.name)
     return " ".join(part for part in parts if part)
