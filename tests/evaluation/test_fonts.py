@@ -6,7 +6,7 @@ import pytest
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
-from surrogate_modeling.evaluation.fonts import LATIN, PLACEHOLDERS, find_fonts
+from surrogate_modeling.evaluation.fonts import DEFAULT_FAMILY, PLACEHOLDER_FAMILY, find_fonts
 
 
 def letters(family: str) -> set[int]:
@@ -14,15 +14,15 @@ def letters(family: str) -> set[int]:
 
 
 def test_latin_text_needs_one_font() -> None:
-    assert find_fonts(["outlet temp", "p [bar]", "°C m³ Δ"]) == [LATIN]
+    assert find_fonts(["outlet temp", "p [bar]", "°C m³ Δ"]) == [DEFAULT_FAMILY]
 
 
 def test_a_letter_that_latin_lacks_is_found_in_another_font() -> None:
-    listed = {font.name for font in font_manager.fontManager.ttflist if not font.name.startswith(PLACEHOLDERS)}
-    others = sorted({code for family in listed for code in letters(family)} - letters(LATIN))
+    listed = {font.name for font in font_manager.fontManager.ttflist if not font.name.startswith(PLACEHOLDER_FAMILY)}
+    others = sorted({code for family in listed for code in letters(family)} - letters(DEFAULT_FAMILY))
     letter = next(chr(code) for code in others if chr(code).isprintable() and not chr(code).isspace())
     families = find_fonts([f"T {letter}"])
-    assert families[0] == LATIN
+    assert families[0] == DEFAULT_FAMILY
     assert any(ord(letter) in letters(family) for family in families[1:])
 
 

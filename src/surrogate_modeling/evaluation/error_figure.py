@@ -28,7 +28,7 @@ MAX_LABEL_CHARACTERS = 28
 
 
 def draw_errors(analysis: ErrorAnalysis) -> bytes:
-    """Draw the error analysis as PNG: cases by columns, error over time, and error over distance from the training cases."""
+    """Draw the error analysis as PNG: cases by columns, error over time, and over distance from the training cases."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
