@@ -1,4 +1,4 @@
-"""One case, from its number to its numbers."""
+"""Simulate one case, given its number, duration, family and seed."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from surrogate_modeling.refrigerant.integrator import (
 )
 from surrogate_modeling.refrigerant.observation import gas_temperature, predicted_rows, soaked_start
 from surrogate_modeling.refrigerant.properties import Tables, load_tables
-from surrogate_modeling.refrigerant.schedules import WARM_UP, Schedule, make_schedule
+from surrogate_modeling.refrigerant.schedules import WARM_UP, SimulatorSchedule, make_schedule
 
-# kg. R1234yf's liquid is about a tenth lighter; the same volume of it is filled in.
+# Refrigerant charge in kg: the same liquid volume of both; R1234yf's liquid is about a tenth lighter.
 CHARGE = {"R134a": 0.48, "R1234yf": 0.435}
 
 
 @dataclass
-class Run:
-    """Everything recorded of a simulated schedule; ``failed_at`` is None where it came to its end."""
+class SimulationResult:
+    """Recorded rows and diagnostics of a simulated schedule; ``failed_at`` [s] is None for a complete one."""
 
     tables: Tables
     states: np.ndarray
@@ -51,7 +51,7 @@ class Run:
 
 
 def start_state(tables: Tables, refrigerant: str, controls: np.ndarray) -> np.ndarray:
-    """Soaked circuit, with fan and blower already at their first command."""
+    """State of the circuit at ambient temperature, with fan and blower at their first command."""
     y = np.empty(ly.N_STATES)
     x = soaked_start(tables, controls[ly.AMB_T] + ly.ZERO_CELSIUS, CHARGE[refrigerant], y)
     if not 1e-9 < x < 1.0 - 1e-9:
@@ -62,8 +62,8 @@ def start_state(tables: Tables, refrigerant: str, controls: np.ndarray) -> np.nd
 
 def run_schedule(
     refrigerant: str, drive: Drive, *, substeps: int = SUBSTEPS, stride: int = 1, start: np.ndarray | None = None
-) -> Run:
-    """Simulate a schedule, from ``start`` or from a soaked circuit; every ``stride``-th row is recorded."""
+) -> SimulationResult:
+    """Simulate a schedule from ``start`` or from ambient temperature, and record every ``stride``-th row."""
     tables, plan = load_tables(refrigerant), drive.plan
     y = start_state(tables, refrigerant, plan[0]) if start is None else start.copy()
     kept = (plan.shape[0] - 1) // stride + 1
@@ -82,7 +82,7 @@ def run_schedule(
     if row >= 0:
         kept = (row + stride - 1) // stride
         states, controls, observed = states[:kept], controls[:kept], observed[:kept]
-    return Run(
+    return SimulationResult(
         tables=tables,
         states=states,
         controls=controls,
@@ -96,14 +96,14 @@ def run_schedule(
 
 
 class CaseFailed(Exception):
-    """A case that did not come to its end even with a quarter of the step."""
+    """A case whose simulation failed even with a quarter of the step."""
 
     def __init__(self, reason: str, state: dict[str, float]) -> None:
         super().__init__(reason)
         self.reason, self.state = reason, state
 
 
-def run_case(refrigerant: str, schedule: Schedule, stride: int) -> Run:
+def run_case(refrigerant: str, schedule: SimulatorSchedule, stride: int) -> SimulationResult:
     """Simulate a schedule, again with a quarter of the step where the first attempt fails."""
     for substeps in (SUBSTEPS, 4 * SUBSTEPS):
         drive = Drive(schedule.plan, schedule.targets, FAMILIES[schedule.family])
@@ -118,8 +118,8 @@ def run_case(refrigerant: str, schedule: Schedule, stride: int) -> Run:
     )
 
 
-def describe_state(run: Run) -> dict[str, float]:
-    """The state a run ended in, for a report: pressures, enthalpy range, speed."""
+def describe_state(run: SimulationResult) -> dict[str, float]:
+    """Final state of a simulation for an error message: pressures, enthalpy range, speed."""
     y = run.final
     h = y[ly.H0 : ly.H0 + ly.N_CELLS]
     return {
@@ -150,7 +150,7 @@ def names_and_units() -> tuple[list[str], list[str]]:
 
 
 def prepare(refrigerant: str) -> dict[str, Any]:
-    """Load or build tables and compiled code; returns nothing of use but the number of rows it tried."""
+    """Load or build tables and compiled code, by simulating a few rows; returns the number of these rows."""
     schedule = make_schedule(1, 0.1, "random_steps", 0)
     run = run_schedule(refrigerant, Drive(schedule.plan[:3], schedule.targets[:3], RANDOM_STEPS))
     run.predicted()

@@ -1,4 +1,4 @@
-"""The evidence: every check of the model, with its figure and its limit."""
+"""Checks of the simulator: conservation, operating point, trends and integrators, each with value and limit."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.refrigerant.columns import PREDICTED
 
 FAMILIES = {"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2}
-# A case may end in the middle of a restart; what has accumulated shows in the mean of its last 10 s.
+# Rows averaged for the drift at the end (10 s), because a case may end in the middle of a restart.
 LAST_ROWS = 100
-NAMES = [column.name for column in PREDICTED]
+PREDICTED_NAMES = [column.name for column in PREDICTED]
 
-# Prototype of the same specification at the operating point: column, figure, relative or absolute allowance.
+# Values of another model of the same specification at the operating point: column, value, relative tolerance.
 OPERATING_POINT_FIGURES = (
     ("CondOutP", 14.85, 0.08),
     ("EvaOutP", 2.99, 0.08),
@@ -23,10 +23,10 @@ OPERATING_POINT_FIGURES = (
     ("Comp_kW", 1.54, 0.08),
     ("Eva_kW", 3.67, 0.08),
 )
-OPERATING_POINT_DISCHARGE = (88.6, 5.0)  # degC, K
+OPERATING_POINT_DISCHARGE = (88.6, 5.0)  # degC, tolerance in K
 
-# Quartiles of running rows in an independent implementation of the specification; our medians have to lie between them.
-TYPICAL = (
+# Quartiles of running rows in an independent implementation of the specification; our medians must be between them.
+QUARTILES_WHILE_RUNNING = (
     ("Eva_kW", 2.2, 4.0),
     ("Comp_kW", 0.65, 2.1),
     ("COP", 1.9, 3.6),
@@ -39,7 +39,7 @@ TYPICAL = (
 
 @dataclass(frozen=True)
 class Check:
-    """One row of the report: what, figure, limit in words, passed."""
+    """Result of one check: name, value and limit as text, and whether it passed."""
 
     name: str
     figure: str
@@ -49,13 +49,13 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All rows; prints as a table."""
+    """Results of all checks; ``str`` gives a text table."""
 
     checks: tuple[Check, ...]
 
     @property
     def passed(self) -> bool:
-        """Whether every check holds."""
+        """Whether every check passed."""
         return all(check.passed for check in self.checks)
 
     def __str__(self) -> str:
@@ -87,12 +87,12 @@ def run_checks(
     return CheckReport(tuple(rows))
 
 
-def _below(name: str, value: float, limit: float) -> Check:
+def _limit_check(name: str, value: float, limit: float) -> Check:
     return Check(name, f"{value:.1e}", f"<= {limit:.0e}", bool(value <= limit))
 
 
 def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Iterator[Check]:
-    """Conservation, region exits and typical ranges over random cases of all families."""
+    """Check conservation, failed cases and typical ranges over random cases of all families."""
     from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.case import CHARGE, CaseFailed, run_case
     from surrogate_modeling.refrigerant.columns import CONTROL_STEP
@@ -117,17 +117,17 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
         on = run.controls[first:, ly.COMP_N] > 500.0
         running.append(run.predicted()[first:][on])
     label = f"{refrigerant}, {cases} cases of {duration:.0f} s"
-    yield _below(f"charge drift in transients ({label})", drift, 2e-3)
-    yield _below("charge drift at the end (mean of the last 10 s)", drift_end, 5e-4)
-    yield _below("energy residual over compressor work", energy, 2e-3)
+    yield _limit_check(f"charge drift in transients ({label})", drift, 2e-3)
+    yield _limit_check("charge drift at the end (mean of the last 10 s)", drift_end, 5e-4)
+    yield _limit_check("energy residual over compressor work", energy, 2e-3)
     what = f"{len(failures)} failed, {fine} with a quarter step" + "".join(f"; case {f}" for f in failures[:3])
     yield Check("cases that left the property region", what, "0 failed", not failures)
     if refrigerant != "R134a" or not running:
         return
     table = np.concatenate(running)
-    cop = table[:, NAMES.index("Eva_kW")] / np.maximum(table[:, NAMES.index("Comp_kW")], 0.05)
-    for name, low, high in TYPICAL:
-        values = cop if name == "COP" else table[:, NAMES.index(name)]
+    cop = table[:, PREDICTED_NAMES.index("Eva_kW")] / np.maximum(table[:, PREDICTED_NAMES.index("Comp_kW")], 0.05)
+    for name, low, high in QUARTILES_WHILE_RUNNING:
+        values = cop if name == "COP" else table[:, PREDICTED_NAMES.index(name)]
         quarter, median, three = np.percentile(values, [25, 50, 75])
         figure = f"{median:.2f} ({quarter:.2f} to {three:.2f})"
         yield Check(
@@ -139,7 +139,7 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
 
 
 def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
-    """Columns at rest under the operating point's controls, with changes by control name."""
+    """Steady-state columns under the operating point's controls, with changes by control name."""
     from surrogate_modeling.refrigerant import circuit as ci
     from surrogate_modeling.refrigerant import layout as ly
     from surrogate_modeling.refrigerant.columns import CONTROLS
@@ -154,7 +154,7 @@ def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
     y = settled_state(refrigerant, controls, 3000.0)
     dy, o = np.empty(ly.N_STATES), np.empty((1, ly.N_OBSERVED))
     ci.evaluate(y, controls, tables, dy, o[0])
-    columns = dict(zip(NAMES, predicted_rows(tables, o, y[None, :].copy())[0].tolist(), strict=True))
+    columns = dict(zip(PREDICTED_NAMES, predicted_rows(tables, o, y[None, :].copy())[0].tolist(), strict=True))
     gain = o[0, ly.O_Q_EVA] + o[0, ly.O_POWER] + o[0, ly.O_Q_OTHER]
     columns["imbalance"] = abs(o[0, ly.O_Q_COND] - gain) / o[0, ly.O_Q_COND]
     columns["COP"] = columns["Eva_kW"] / columns["Comp_kW"]
@@ -162,10 +162,10 @@ def steady_columns(refrigerant: str, **changes: float) -> dict[str, float]:
 
 
 def check_steady_state(refrigerant: str) -> Iterator[Check]:
-    """Heat balance at rest, and the specification's operating point."""
+    """Check the steady-state heat balance and the specification's operating point."""
     point = steady_columns(refrigerant)
-    # All heat is counted, the engine bay's through shell and suction line included: nothing else may be left.
-    yield _below("steady heat balance, (Qcond - Qevap - W - Qbay) / Qcond", point["imbalance"], 1e-5)
+    # All heat is counted, including the engine bay's through shell and suction line, so the balance must close.
+    yield _limit_check("steady heat balance, (Qcond - Qevap - W - Qbay) / Qcond", point["imbalance"], 1e-5)
     for name, figure, allowance in OPERATING_POINT_FIGURES:
         deviation = point[name] / figure - 1.0
         text = f"{point[name]:.3f} ({100 * deviation:+.1f} %)"
@@ -182,7 +182,7 @@ def check_steady_state(refrigerant: str) -> Iterator[Check]:
 
 
 def check_directions() -> Iterator[Check]:
-    """Signs that published tests agree on, and R1234yf against R134a on the same hardware."""
+    """Check trends that published tests agree on, and R1234yf against R134a on the same hardware."""
     slow, fast = steady_columns("R134a", CompN=2000.0), steady_columns("R134a", CompN=5000.0)
     cool, hot = steady_columns("R134a", AmbT=28.0), steady_columns("R134a", AmbT=40.0)
     base, other = steady_columns("R134a"), steady_columns("R1234yf")
@@ -202,7 +202,7 @@ def check_directions() -> Iterator[Check]:
 
 
 def check_integrators(refrigerant: str, duration: float = 120.0) -> Iterator[Check]:
-    """Default step against a 20 times smaller one, and against SciPy's LSODA, under smooth controls."""
+    """Check the default step against a 20 times smaller one and SciPy's LSODA, under smooth controls."""
     from surrogate_modeling.refrigerant import reference as ref
     from surrogate_modeling.refrigerant.columns import CONTROL_STEP
     from surrogate_modeling.refrigerant.integrator import SUBSTEPS
@@ -219,4 +219,4 @@ def check_integrators(refrigerant: str, duration: float = 120.0) -> Iterator[Che
     }
     for name, trajectory in others.items():
         value, column = ref.worst_difference(table, ref.observe(trajectory.states, controls, tables))
-        yield _below(f"rms / std against {name}, worst column {NAMES[column]}", value, 3e-3)
+        yield _limit_check(f"rms / std against {name}, worst column {PREDICTED_NAMES[column]}", value, 3e-3)

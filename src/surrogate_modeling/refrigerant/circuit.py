@@ -203,7 +203,7 @@ def _march(
     h_receiver_out: float,
     interfaces: tuple[np.ndarray, np.ndarray],
 ) -> tuple[float, float]:
-    """Fill the interface flows of a trial dp/dt; returns the mismatch at the outlet and its slope over dp/dt."""
+    """Compute the interface flows of a trial dp/dt; returns the mismatch at the outlet and its slope over dp/dt."""
     (first, count), (flow, donor) = span, interfaces
     (m_in, h_in), (m_out, h_out) = ends
     last = first + count - 1
@@ -234,7 +234,7 @@ def _march(
 def _observe(
     y: np.ndarray, high: np.ndarray, low: np.ndarray, cells: np.ndarray, machine: np.ndarray, o: np.ndarray
 ) -> None:
-    """The observed quantities that are only read off."""
+    """Fill the observed quantities that follow directly from states, cells and compressor."""
     last, end, eva = ly.N_HIGH - 1, ly.N_COND - 1, ly.N_HIGH + ly.N_EVA - 1
     o[ly.O_M], o[ly.O_H_DIS], o[ly.O_POWER] = machine[0], machine[1], machine[2]
     o[ly.O_P_SUC], o[ly.O_P_DIS], o[ly.O_V_SUC] = machine[3], machine[4], machine[5]

@@ -1,8 +1,8 @@
-"""Compiled functions with a cache that follows every source of this package.
+"""Compile functions with numba, with a cache that depends on every source of this package.
 
-numba's ``cache=True`` alone watches only the file a function stands in, so an edited callee in another module
-would go unnoticed. Here the cache folder carries a digest of all sources, and a manifest of checksums written
-once everything is compiled lets damaged files be noticed and rebuilt.
+numba's ``cache=True`` alone watches only the file of a function, so an edited callee in another module would go
+unnoticed. Here the name of the cache folder holds a digest of all sources, and a manifest of checksums, written
+once everything is compiled, detects damaged files, which are rebuilt.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from surrogate_modeling.common.paths import cache_folder
 settings: Any = numba.core.config
 Function = TypeVar("Function", bound=Callable[..., Any])
 MANIFEST = "manifest.json"
-KEEP_DAYS = 30
+MAX_AGE_DAYS = 30
 PACKAGE = Path(__file__).resolve().parent
 
 
@@ -48,7 +48,7 @@ def source_hash() -> str:
 
 @lru_cache(maxsize=1)
 def code_folder() -> Path:
-    """Folder of the compiled code of these sources, emptied where a file does not match its checksum."""
+    """Cache folder of the code compiled from these sources, emptied if a file does not match its checksum."""
     # numba also compares modification times, so a fresh checkout of equal sources gets its own folder.
     times = [path.stat().st_mtime_ns for path in sorted(PACKAGE.glob("*.py"))]
     key = repr((source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), platform.machine()))
@@ -70,19 +70,19 @@ def compiled(function: Function) -> Function:
 
 
 def seal() -> None:
-    """Write the manifest once all code is compiled, and drop folders of sources long gone."""
+    """Write the manifest once all code is compiled, and remove cache folders that were not used for a month."""
     folder = code_folder()
     if (folder / MANIFEST).exists():
         return
     sums = {str(path.relative_to(folder)): _digest(path) for path in _files(folder)}
     write_atomic(folder / MANIFEST, json.dumps(sums, indent=1).encode())
     for other in cache_folder().glob("compiled-*"):
-        if other != folder and time.time() - other.stat().st_mtime > KEEP_DAYS * 86400:
+        if other != folder and time.time() - other.stat().st_mtime > MAX_AGE_DAYS * 86400:
             shutil.rmtree(other, ignore_errors=True)
 
 
 def _files(folder: Path) -> list[Path]:
-    """Files of compiled code. Their indices (.nbi) are rewritten when a function meets a new type."""
+    """Files of compiled code, without their indices (.nbi), which numba rewrites for each new argument type."""
     return sorted(path for path in folder.rglob("*.nbc") if path.is_file())
 
 
@@ -92,7 +92,7 @@ def _readable(index: Path) -> bool:
             pickle.load(file)  # numba's version
             stamp, _ = pickle.loads(file.read())
             return bool(stamp)
-    except Exception:  # whatever is wrong with it, it is made anew
+    except Exception:  # any damage: the file is compiled again
         return False
 
 

@@ -173,7 +173,7 @@ def refrigerant_side(side: np.ndarray, flux: float, diameter: float, x: float, b
 def compressor(
     tables: Tables, speed: float, pressures: tuple[float, float], h_in: float, t_shell: float, out: np.ndarray
 ) -> None:
-    """Fill ``out`` with m [kg/s], h discharge [J/kg], electric power [W], suction p, discharge p
+    """Compressor model: fill ``out`` with m [kg/s], h discharge [J/kg], electric power [W], suction p, discharge p
     [Pa], v suction, heat shell to gas [W], T suction [K], v discharge.
 
     Mass flow and the losses of both lines depend on each other. Density falls nearly in proportion to the

@@ -1,4 +1,4 @@
-"""Cases on disk: made in parallel, resumable, each file whole or absent."""
+"""Simulate the cases of a plan into a folder: in parallel, resumable, each file written atomically."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PLAN_FILE, FAMILIES_FILE = "plan.json", "families.csv"
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """Case numbers written now, found already there, and failed; seconds it took."""
+    """Numbers of the cases written, already present and failed, and the seconds taken."""
 
     written: list[int] = field(default_factory=list)
     present: list[int] = field(default_factory=list)
@@ -28,7 +28,7 @@ class GenerationResult:
 
 
 def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResult:
-    """Make the missing cases of a plan in a folder, over worker processes.
+    """Simulate the missing cases of a plan into a folder, in worker processes.
 
     Raises:
         PlanError: the folder holds cases of another plan, or files that are no plan's.
@@ -39,7 +39,7 @@ def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResu
     began = time.monotonic()
     folder = Path(folder)
     numbers = range(1, plan.cases + 1)
-    _claim(folder, plan)
+    _check_or_write_plan(folder, plan)
     present = [n for n in numbers if (folder / f"{case_name(n)}.csv").exists()]
     missing = [n for n in numbers if n not in set(present)]
     written: list[int] = []
@@ -55,11 +55,11 @@ def generate_cases(folder: Path, plan: CasePlan, workers: int) -> GenerationResu
     return GenerationResult(sorted(written), present, sorted(failed, key=lambda f: f.number), time.monotonic() - began)
 
 
-def _claim(folder: Path, plan: CasePlan) -> None:
-    """Compare the folder's plan with ours, or write ours; note every case's family."""
+def _check_or_write_plan(folder: Path, plan: CasePlan) -> None:
+    """Check that the folder's plan equals this one, or write it; record every case's family."""
     path = folder / PLAN_FILE
     if path.exists():
-        _compare(folder, plan)
+        _check_plan(folder, plan)
     elif any(folder.glob("case*.csv")):
         raise PlanError(
             f"{folder} holds cases but no {PLAN_FILE}, so what they were made from is not known; "
@@ -70,7 +70,7 @@ def _claim(folder: Path, plan: CasePlan) -> None:
     _record_families(folder, plan)
 
 
-def _compare(folder: Path, plan: CasePlan) -> None:
+def _check_plan(folder: Path, plan: CasePlan) -> None:
     path = folder / PLAN_FILE
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -91,7 +91,7 @@ def _compare(folder: Path, plan: CasePlan) -> None:
 
 
 def _record_families(folder: Path, plan: CasePlan) -> None:
-    """``families.csv``: the schedule family of every case, never fewer than the folder already lists."""
+    """Write ``families.csv``, the schedule family of every case, including cases that are already listed."""
     from surrogate_modeling.refrigerant.families import family_of
 
     path = folder / FAMILIES_FILE

@@ -48,7 +48,7 @@ P_DERATE, P_DERATE_END, P_TRIP, P_TRIP_LOW, T_TRIP = 22.5e5, 26.5e5, 27e5, 1.2e5
 
 
 def rkc_coefficients(stages: int) -> np.ndarray:
-    """Rows mu, nu, mu~, gamma~ for stages 2..s, and mu~1 in the first entry of row 2; damping 2/13."""
+    """RKC2 coefficients: rows mu, nu, mu~, gamma~ of stages 2..s, mu~1 in the first entry of row 2; damping 2/13."""
     w0 = 1.0 + (2.0 / 13.0) / stages**2
     t, dt, ddt = np.zeros((3, stages + 1))
     t[0], t[1], dt[1] = 1.0, w0, 1.0
@@ -80,12 +80,12 @@ def control_unit(
     unit[SENSOR] += dt / TAU_SENSOR * (o[O_T_EVA_AIR] - ZERO_CELSIUS - unit[SENSOR])
     unit[SINCE] += dt
     air, running = unit[SENSOR], unit[RUNNING] > 0.5
-    wanted, on = request, request >= SPEED_LOW
+    demand, on = request, request >= SPEED_LOW
     if family == PI_CONTROL:
         error = air - target
-        wanted = GAIN * error + unit[INTEGRAL]
+        demand = GAIN * error + unit[INTEGRAL]
         # Integrate only where it does not push further into a limit.
-        if (wanted < SPEED_HIGH or error < 0.0) and (wanted > SPEED_LOW or error > 0.0):
+        if (demand < SPEED_HIGH or error < 0.0) and (demand > SPEED_LOW or error > 0.0):
             unit[INTEGRAL] += GAIN / RESET * error * dt
         on = error > -HYSTERESIS if running else error > 0.0
     elif family >= THERMOSTAT:
@@ -107,13 +107,13 @@ def control_unit(
         unit[INTEGRAL] = 2.0 * SPEED_LOW
     goal = 0.0
     if unit[RUNNING] > 0.5:
-        goal = min(max(wanted * derate, SPEED_LOW), SPEED_HIGH)
+        goal = min(max(demand * derate, SPEED_LOW), SPEED_HIGH)
     unit[COMMAND] += min(max(goal - unit[COMMAND], -FALL * dt), RISE * dt)
     return unit[COMMAND]
 
 
 class Drive(NamedTuple):
-    """What drives a simulation: rows of controls 0.1 s apart (T, 9), air temperature targets (T,), family code."""
+    """Inputs of a simulation: rows of controls 0.1 s apart (T, 9), air temperature targets (T,), family code."""
 
     plan: np.ndarray
     targets: np.ndarray
@@ -121,14 +121,14 @@ class Drive(NamedTuple):
 
 
 class Method(NamedTuple):
-    """RKC2: its coefficients (4, stages + 1) and the steps in one control step."""
+    """Coefficients of RKC2 (4, stages + 1) and the steps in one control step."""
 
     coefficients: np.ndarray
     substeps: int
 
 
 class Recording(NamedTuple):
-    """Arrays that every ``stride``-th row is written to: states, controls and observed quantities."""
+    """Output arrays for every ``stride``-th row: states, controls and observed quantities."""
 
     states: np.ndarray
     controls: np.ndarray
@@ -140,7 +140,7 @@ class Recording(NamedTuple):
 def simulate(
     y: np.ndarray, drive: Drive, tables: Tables, method: Method, recording: Recording, unit: np.ndarray
 ) -> tuple[int, int]:
-    """March ``y`` through the rows of a plan, recording every ``stride``-th row.
+    """Integrate ``y`` over the rows of a plan, and record every ``stride``-th row.
 
     A recorded row holds state, controls and observations at the same instant, with the controls that act from
     then on. ``y`` is left at the last row, or where it failed.

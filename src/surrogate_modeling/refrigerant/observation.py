@@ -1,4 +1,4 @@
-"""From recorded states to the columns of a case, and the diagnostics that conservation is judged by."""
+"""Compute the columns of a case and the conservation diagnostics from recorded states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_PREDICTED = len(PREDICTED)
 
 @compiled
 def state_at(tables: Tables, p: float, h: float) -> tuple[float, float, float, float]:
-    """v [m3/kg], T [K], saturation temperature [K], quality at a pressure and enthalpy."""
+    """State at a pressure and enthalpy: v [m3/kg], T [K], saturation temperature [K], quality."""
     side = np.empty(N_SIDE)
     side_state(tables, p, side)
     v, _, _, t, x = cell_state(tables, side, h, False)

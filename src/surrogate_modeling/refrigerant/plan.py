@@ -1,4 +1,4 @@
-"""What cases to make, and what a case is called."""
+"""Plan of the cases to simulate, and the names of cases."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ REFRIGERANT_NAMES = ("R134a", "R1234yf")
 
 
 class PlanError(ValueError):
-    """A plan that cannot be carried out, or that does not fit the cases already in the folder."""
+    """An invalid plan, or one that differs from that of the cases already in the folder."""
 
 
 @dataclass(frozen=True)
 class CasePlan:
-    """What to make: number of cases, duration [s], output step [s], refrigerant, family shares, seed."""
+    """Parameters of the cases to simulate: number, duration [s], output step [s], refrigerant, family shares, seed."""
 
     cases: int
     duration: float
@@ -53,7 +53,7 @@ class CasePlan:
         return {name: round(self.families.get(name, 0.0) / total, 9) for name in FAMILY_NAMES}
 
     def content(self) -> dict[str, object]:
-        """What decides a case's numbers (not how many cases there are); shares as fractions of their sum."""
+        """Parameters that determine a case's content (not the number of cases); shares as fractions of their sum."""
         return {
             "duration": float(self.duration),
             "step": float(self.step),
@@ -64,13 +64,13 @@ class CasePlan:
         }
 
     def to_json(self) -> str:
-        """One line for a worker."""
+        """The plan as one line of JSON, for a worker process."""
         return json.dumps({**asdict(self), "families": self.shares()})
 
 
 @dataclass(frozen=True)
 class FailedCase:
-    """A case that did not come to its end: its number, why, and the state it was left in."""
+    """A case whose simulation failed: number, reason, and final state."""
 
     number: int
     reason: str
@@ -78,5 +78,5 @@ class FailedCase:
 
 
 def case_name(number: int) -> str:
-    """Name of a case, without suffix."""
+    """Name of a case: its file name without suffix."""
     return f"case{number:04d}"

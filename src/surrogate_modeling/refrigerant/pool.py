@@ -1,4 +1,4 @@
-"""Worker processes: started as plain Python processes, so that no script needs a main guard.
+"""Pool of worker processes, started as plain Python processes so that no script needs a main guard.
 
 A worker reads the folder and the plan, then case numbers, one per line of its standard input, and answers one
 line of JSON per case. It ends when its input ends, which also happens when the parent is killed; it is in a
@@ -20,23 +20,23 @@ from typing import Any
 
 from surrogate_modeling.refrigerant.plan import CasePlan, FailedCase
 
-# -P: whatever lies in the folder the user stands in must not be taken for a module.
+# -P: files in the current folder must not be imported as modules.
 COMMAND = [sys.executable, "-P", "-m", "surrogate_modeling.refrigerant.worker"]
-Outcome = tuple[int, FailedCase | None]
+CaseOutcome = tuple[int, FailedCase | None]
 
 
 class WorkerError(RuntimeError):
-    """No worker can run: something is wrong with the installation rather than with a case."""
+    """No worker process can run: the installation is at fault, not a case."""
 
 
-def run_workers(folder: Path, plan: CasePlan, numbers: list[int], workers: int) -> Iterator[Outcome]:
-    """Yield each case's outcome as it comes."""
+def run_workers(folder: Path, plan: CasePlan, numbers: list[int], workers: int) -> Iterator[CaseOutcome]:
+    """Simulate cases in worker processes, and yield each case's outcome as it finishes."""
     pending = deque(numbers)
-    results: queue.Queue[Outcome | Exception] = queue.Queue()
+    results: queue.Queue[CaseOutcome | Exception] = queue.Queue()
     prepared = threading.Event()
     pool = [_Worker(folder, plan, pending, results, prepared) for _ in range(min(workers, len(numbers)))]
     try:
-        # The first builds tables and compiled code; the others would only repeat it at the same time.
+        # The first worker builds tables and compiled code; the others would only repeat that.
         pool[0].start()
         prepared_seen = False
         for _ in numbers:
@@ -63,14 +63,14 @@ def run_workers(folder: Path, plan: CasePlan, numbers: list[int], workers: int) 
 
 
 class _Worker(threading.Thread):
-    """Drives one process: hands it numbers, collects answers, restarts it once it has died over a case."""
+    """Thread that drives one worker process: sends case numbers, collects answers, restarts a process that died."""
 
     def __init__(
         self,
         folder: Path,
         plan: CasePlan,
         pending: deque[int],
-        results: queue.Queue[Outcome | Exception],
+        results: queue.Queue[CaseOutcome | Exception],
         prepared: threading.Event,
     ) -> None:
         super().__init__(daemon=True)
@@ -81,7 +81,7 @@ class _Worker(threading.Thread):
         self.lock = threading.Lock()
 
     def run(self) -> None:
-        """Take cases until none are pending; a worker process that dies costs the case it was at, not the others."""
+        """Process cases until none are pending; a process that dies fails only its current case."""
         number = 0
         try:
             while self.pending and not self.stopped:
@@ -100,13 +100,13 @@ class _Worker(threading.Thread):
                 else:
                     failure = FailedCase(number, answer["reason"], answer["state"]) if answer["reason"] else None
                     self.results.put((number, failure))
-        except Exception as error:  # whatever it is, the main thread must not wait for ever
+        except Exception as error:  # any error: the main thread must not wait for ever
             self.results.put(error)
         finally:
             self._close()
 
     def stop(self) -> None:
-        """End the process now; a case it is in the middle of leaves nothing behind."""
+        """Terminate the process; its current case is not written."""
         with self.lock:
             self.stopped = True
             if self.process is not None:
@@ -120,7 +120,7 @@ class _Worker(threading.Thread):
                 return False
             root = str(Path(__file__).resolve().parents[2])
             paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-            # Every worker has one core's worth of work; libraries starting threads would only contend.
+            # A worker uses one core; further threads of libraries would only compete for the cores.
             limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
             self.process = subprocess.Popen(
                 COMMAND,
@@ -141,7 +141,7 @@ class _Worker(threading.Thread):
         return True
 
     def _ask(self, line: str) -> dict[str, Any] | None:
-        """Answer to a line, or None where the process has ended."""
+        """Send a line and return the answer; None if the process has ended."""
         process = self.process
         if process is None or process.stdin is None or process.stdout is None:
             return None

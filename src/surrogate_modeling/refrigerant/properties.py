@@ -38,7 +38,7 @@ DEPTH_ENTROPY = 500.0  # J/kg/K above saturated vapour
 
 
 class Tables(NamedTuple):
-    """Everything the compiled code needs to know of one refrigerant.
+    """Property tables of one refrigerant, for the compiled code.
 
     ``grid`` holds u0, du, and the node distances of the vapour, liquid and entropy axes, then the critical
     pressure. ``sat[i, k]`` are the four coefficients of property k in interval i, constant term first.
@@ -54,7 +54,7 @@ class Tables(NamedTuple):
 
 
 def load_tables(refrigerant: str) -> Tables:
-    """Tables of a refrigerant from the user's cache; built (2-10 s) where missing, damaged or outdated."""
+    """Load the tables of a refrigerant from the user's cache, or build them (2-10 s) if missing, damaged or old."""
     if refrigerant not in REFRIGERANTS:
         raise ValueError(f"refrigerant {refrigerant!r} is not known; choose one of {', '.join(REFRIGERANTS)}")
     import importlib.metadata
@@ -72,7 +72,7 @@ def load_tables(refrigerant: str) -> Tables:
 
 
 def _read_tables(path: Path) -> Tables | None:
-    """A damaged file reads as absent: zip checksums tell, and the caller builds it anew."""
+    """Read a table file; None if it is missing or its zip checksums show damage."""
     try:
         with np.load(path) as stored:
             return Tables(*(np.ascontiguousarray(stored[name]) for name in Tables._fields))
@@ -134,7 +134,7 @@ def _vapour_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.n
 
 
 def _liquid_row(fluid: Any, p: float, sat: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    """Liquid v and T; below a temperature no car sees, continued with constant cp and dv/dh.
+    """Liquid v and T; below the temperatures of a car, continued with constant cp and dv/dh.
 
     At low pressure 150 kJ/kg below saturation lies under the melting line, where the equation of state ends.
     The continuation only fills the rectangle: a case that gets there is reported as having left the region.
@@ -213,7 +213,7 @@ def saturated(sat: np.ndarray, i: int, s: float, k: int) -> float:
 
 @compiled
 def saturated_slope(sat: np.ndarray, i: int, s: float, k: int, du: float) -> float:
-    """Its derivative with respect to u = ln p."""
+    """Derivative of a saturation property with respect to u = ln p."""
     c = sat[i, k]
     return (c[1] + s * (2.0 * c[2] + 3.0 * s * c[3])) / du
 

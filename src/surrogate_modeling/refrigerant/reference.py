@@ -1,4 +1,4 @@
-"""An independent method on the same right-hand side: SciPy's LSODA under smooth controls."""
+"""Reference solutions of the same right-hand side with SciPy's LSODA, an independent integrator."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from surrogate_modeling.refrigerant.integrator import SUBSTEPS, Drive
 from surrogate_modeling.refrigerant.observation import predicted_rows
 from surrogate_modeling.refrigerant.properties import Tables
 
-# rpm, km/h, %, degC, degC, %, m3/h, K, degC: the operating point the specification gives figures for.
+# rpm, km/h, %, degC, degC, %, m3/h, K, degC: the operating point for which the specification gives values.
 OPERATING_POINT = np.array([3500.0, 40.0, 50.0, 35.0, 27.0, 50.0, 400.0, 5.0, 45.0])
-SWING = np.array([1500.0, 25.0, 20.0, 2.0, 3.0, 10.0, 100.0, 0.0, 4.0])
+AMPLITUDES = np.array([1500.0, 25.0, 20.0, 2.0, 3.0, 10.0, 100.0, 0.0, 4.0])
 PERIODS = np.array([47.0, 83.0, 61.0, 190.0, 130.0, 150.0, 71.0, 100.0, 170.0])  # s
 
-# Scale of each state below which an error does not matter: Pa, J/kg, K, rev/s, -, m3/h, kg, J.
-ABSOLUTE = np.concatenate([[10.0] * 2, [10.0] * 18, [1e-3] * 18, [1e-3, 1e-5, 1e-2], [1e-7] * 2, [1.0] * 2])
+# Absolute tolerance of each state at rtol = 1e-5: Pa, J/kg, K, rev/s, -, m3/h, kg, J.
+STATE_ATOL = np.concatenate([[10.0] * 2, [10.0] * 18, [1e-3] * 18, [1e-3, 1e-5, 1e-2], [1e-7] * 2, [1.0] * 2])
 
 
 def smooth_controls(time_s: np.ndarray | float) -> np.ndarray:
-    """Controls that swing round the operating point with different periods, infinitely smooth."""
+    """Smooth controls: sines around the operating point with different periods."""
     phase = 2.0 * np.pi * np.asarray(time_s)[..., None] / PERIODS
-    return OPERATING_POINT + SWING * np.sin(phase)
+    return OPERATING_POINT + AMPLITUDES * np.sin(phase)
 
 
 def observe(states: np.ndarray, controls: np.ndarray, tables: Tables) -> np.ndarray:
@@ -40,28 +40,28 @@ def observe(states: np.ndarray, controls: np.ndarray, tables: Tables) -> np.ndar
 
 
 @dataclass(frozen=True)
-class Trajectory:
-    """States at every control step and the seconds of CPU they took."""
+class StateTrajectory:
+    """States at every control step, and the CPU seconds of their integration."""
 
     states: np.ndarray
     seconds: float
 
 
-def by_rkc(start: np.ndarray, refrigerant: str, duration: float, substeps: int = SUBSTEPS) -> Trajectory:
-    """Our integrator under smooth controls; the held ones are those of the middle of each step."""
+def by_rkc(start: np.ndarray, refrigerant: str, duration: float, substeps: int = SUBSTEPS) -> StateTrajectory:
+    """Integrate with RKC2 under smooth controls, held at the value in the middle of each step."""
     rows = round(duration / CONTROL_STEP) + 1
     return by_rkc_held(start, refrigerant, smooth_controls((np.arange(rows) + 0.5) * CONTROL_STEP), substeps)
 
 
-def by_rkc_held(start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS) -> Trajectory:
-    """Our integrator under controls held over each 0.1 s."""
+def by_rkc_held(start: np.ndarray, refrigerant: str, plan: np.ndarray, substeps: int = SUBSTEPS) -> StateTrajectory:
+    """Integrate with RKC2 under controls held over each 0.1 s."""
     began = time.process_time()
     run = run_schedule(refrigerant, Drive(plan, np.zeros(len(plan)), OPEN_LOOP), substeps=substeps, start=start)
-    return Trajectory(run.states, time.process_time() - began)
+    return StateTrajectory(run.states, time.process_time() - began)
 
 
-def by_lsoda(start: np.ndarray, tables: Tables, duration: float, rtol: float) -> Trajectory:
-    """SciPy's LSODA, switching between Adams and BDF."""
+def by_lsoda(start: np.ndarray, tables: Tables, duration: float, rtol: float) -> StateTrajectory:
+    """Integrate with SciPy's LSODA, which switches between Adams and BDF, under smooth controls."""
     from scipy.integrate import solve_ivp
 
     dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
@@ -75,15 +75,17 @@ def by_lsoda(start: np.ndarray, tables: Tables, duration: float, rtol: float) ->
 
     grid = np.arange(round(duration / CONTROL_STEP) + 1) * CONTROL_STEP
     began = time.process_time()
-    solution = solve_ivp(right_hand_side, (0.0, grid[-1]), begin, "LSODA", grid, rtol=rtol, atol=ABSOLUTE * rtol * 1e5)
+    solution = solve_ivp(
+        right_hand_side, (0.0, grid[-1]), begin, "LSODA", grid, rtol=rtol, atol=STATE_ATOL * rtol * 1e5
+    )
     seconds = time.process_time() - began
     if not solution.success:
         raise RuntimeError(f"LSODA stopped at {solution.t[-1]:.1f} s: {solution.message}")
-    return Trajectory(np.ascontiguousarray(solution.y.T), seconds)
+    return StateTrajectory(np.ascontiguousarray(solution.y.T), seconds)
 
 
-def by_lsoda_held(start: np.ndarray, tables: Tables, plan: np.ndarray, rtol: float) -> Trajectory:
-    """LSODA under controls held over each 0.1 s, as a control unit in the loop demands: a restart per row."""
+def by_lsoda_held(start: np.ndarray, tables: Tables, plan: np.ndarray, rtol: float) -> StateTrajectory:
+    """Integrate with LSODA under controls held over each 0.1 s, restarted at every row."""
     from scipy.integrate import ode
 
     dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
@@ -94,7 +96,7 @@ def by_lsoda_held(start: np.ndarray, tables: Tables, plan: np.ndarray, rtol: flo
         ci.evaluate(y, c, tables, dy, o)
         return dy.copy()
 
-    solver = ode(right_hand_side).set_integrator("lsoda", rtol=rtol, atol=ABSOLUTE * rtol * 1e5, nsteps=10000)
+    solver = ode(right_hand_side).set_integrator("lsoda", rtol=rtol, atol=STATE_ATOL * rtol * 1e5, nsteps=10000)
     began = time.process_time()
     for row in range(len(plan) - 1):
         y = states[row].copy()
@@ -103,7 +105,7 @@ def by_lsoda_held(start: np.ndarray, tables: Tables, plan: np.ndarray, rtol: flo
         states[row + 1] = solver.integrate(CONTROL_STEP)
         if not solver.successful():
             raise RuntimeError(f"LSODA stopped {row * CONTROL_STEP:.1f} s after the start")
-    return Trajectory(states, time.process_time() - began)
+    return StateTrajectory(states, time.process_time() - began)
 
 
 def worst_difference(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:

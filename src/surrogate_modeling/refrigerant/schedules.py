@@ -1,4 +1,4 @@
-"""What drives a case: weather, traffic, cabin, fans, and four families of compressor control.
+"""Random schedules of the simulator's inputs: weather, traffic, cabin, fans, and four compressor control families.
 
 A schedule depends on the seed, the case number and the duration only, each channel on a random stream of its
 own, so that cases can be made in any order, by any number of workers, and a set can grow.
@@ -19,16 +19,16 @@ WARM_UP = 60.0  # s, simulated and discarded
 
 
 @dataclass(frozen=True)
-class Schedule:
-    """Rows 0.1 s apart: the nine controls (the first as requested speed), and the air temperature target."""
+class SimulatorSchedule:
+    """Inputs of a simulation, 0.1 s apart: nine controls (the first is the requested speed), air temperature target."""
 
     family: str
     plan: np.ndarray  # (rows, 9), units of the columns
     targets: np.ndarray  # (rows,), degC of the evaporator's air
 
 
-def make_schedule(number: int, duration: float, family: str, seed: int) -> Schedule:
-    """Schedule of one case, warm-up included."""
+def make_schedule(number: int, duration: float, family: str, seed: int) -> SimulatorSchedule:
+    """Make the schedule of one case, including the warm-up."""
     rows = round((WARM_UP + duration) / CONTROL_STEP) + 1
     seeds = np.random.SeedSequence([seed, number]).spawn(8)
     weather, traffic, fan, blower, cabin, valve, speed, target = (np.random.default_rng(s) for s in seeds)
@@ -49,7 +49,7 @@ def make_schedule(number: int, duration: float, family: str, seed: int) -> Sched
         request = _steps(speed, rows, (2000.0, 6000.0), (60.0, 240.0))
     targets = _steps(target, rows, (4.0, 12.0), (60.0, 300.0))
     plan = np.stack([request, vehicle, duty, ambient, air, humidity, flow, superheat, bay], axis=1)
-    return Schedule(family, np.ascontiguousarray(plan), targets)
+    return SimulatorSchedule(family, np.ascontiguousarray(plan), targets)
 
 
 def _segments(rng: np.random.Generator, rows: int, length: tuple[float, float]) -> np.ndarray:
@@ -80,7 +80,7 @@ def _lag(values: np.ndarray, tau: float) -> np.ndarray:
 
 
 def _wander(rng: np.random.Generator, rows: int, amplitude: float) -> np.ndarray:
-    """Slow sum of three sines within the amplitude."""
+    """Slow random variation: sum of three sines within the amplitude."""
     time = np.arange(rows) * CONTROL_STEP
     weights = rng.dirichlet(np.ones(3)) * amplitude
     periods, phases = rng.uniform(150.0, 900.0, 3), rng.uniform(0.0, 2.0 * np.pi, 3)

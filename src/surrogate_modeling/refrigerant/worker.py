@@ -1,4 +1,4 @@
-"""A worker process; see ``workers``. Not meant to be started by hand."""
+"""Worker process that simulates cases; started by ``pool``, not by hand."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.refrigerant.plan import CasePlan, case_name
 
-DIGITS = 7
+SIGNIFICANT_DIGITS = 7
 
 
-def round_significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
-    """Numbers rounded to significant digits, so that their shortest decimal form is short."""
+def round_significant(values: np.ndarray, digits: int = SIGNIFICANT_DIGITS) -> np.ndarray:
+    """Round to significant digits, so that the decimal form is short."""
     with np.errstate(divide="ignore"):
         exponent = np.floor(np.log10(np.abs(values)))
     exponent = np.where(np.isfinite(exponent), exponent, 0.0)
@@ -28,7 +28,7 @@ def round_significant(values: np.ndarray, digits: int = DIGITS) -> np.ndarray:
 
 
 def case_csv(table: np.ndarray) -> bytes:
-    """A case in the case format: names, units, numbers."""
+    """Format a case as CSV in the case format: names, units, numbers."""
     import pyarrow as pa
     import pyarrow.csv
 
@@ -45,7 +45,7 @@ def case_csv(table: np.ndarray) -> bytes:
 
 
 def make_case(folder: Path, plan: CasePlan, number: int) -> dict[str, Any]:
-    """Simulate and write one case; the answer names the reason where it failed."""
+    """Simulate and write one case; the answer gives the reason if it failed."""
     from surrogate_modeling.refrigerant.case import CaseFailed, case_table
     from surrogate_modeling.refrigerant.families import family_of
 
@@ -61,7 +61,7 @@ def make_case(folder: Path, plan: CasePlan, number: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Read folder and plan, then case numbers, until the input ends."""
+    """Read folder and plan, then case numbers, from standard input until it ends."""
     from surrogate_modeling.refrigerant.case import prepare
 
     answers, sys.stdout = sys.stdout, sys.stderr  # a stray print must not be taken for an answer
