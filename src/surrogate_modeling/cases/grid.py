@@ -27,7 +27,7 @@ class Grid:
     Attributes:
         step: of the grid [s]; None for the rows as they are.
         max_gap: widest gap in time that is interpolated over, in steps of the file; None for any.
-        decimation: what a row on the grid is.
+        decimation: how a row on the grid is computed.
     """
 
     step: float | None
@@ -159,7 +159,7 @@ def decimate(
         time: (T,) strictly increasing [s].
         values: (T, F).
         step: d [s].
-        decimation: what a row on the grid is.
+        decimation: how a row on the grid is computed.
 
     Returns:
         Grid (K,), computed as t0 + k d, and the values on it (K, F), both float64.

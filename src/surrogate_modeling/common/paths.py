@@ -24,7 +24,7 @@ def cache_folder() -> Path:
 
     It is the system's usual one (on Linux ``~/.cache``, moved by ``XDG_CACHE_HOME``), never in the project, which may
     be read-only or another user's. Where it cannot be written, as for a container's user without a home, a private
-    folder among the temporary files stands for it.
+    folder among the temporary files replaces it.
 
     Raises:
         UserError: neither can be written by this user alone.

@@ -21,9 +21,9 @@ def track(
     """Yield the items, and show how many of ``total`` are done and the time left.
 
     Args:
-        items: what is worked on, in any order.
+        items: to be processed, in any order.
         total: how many there will be.
-        description: what is being done, e.g. ``reading cases``.
+        description: name of the work, e.g. ``reading cases``.
         bar: draw a bar when the output is a terminal.
         done: how many of ``total`` were done before.
     """

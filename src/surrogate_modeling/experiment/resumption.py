@@ -30,7 +30,7 @@ def reopen(config: Config, folder: Path, overrides: Sequence[str]) -> tuple[Path
     """Resume a stopped run; the folder that Hydra has just made for this command is removed.
 
     Args:
-        config: as composed for this command; ``config.resume`` says which run.
+        config: as composed for this command; ``config.resume`` names the run.
         folder: made for this command.
         overrides: of the command line; only those of :data:`CHANGEABLE_KEYS` are allowed.
 
@@ -38,7 +38,7 @@ def reopen(config: Config, folder: Path, overrides: Sequence[str]) -> tuple[Path
         The folder of the run, its configuration, and tags that say what changed.
 
     Raises:
-        UserError: no such run, or an override that cannot change in a run that goes on.
+        UserError: no such run, or an override that cannot change in a resumed run.
     """
     from surrogate_modeling.tracking.journal import find_run
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# Raised whenever the model or the schedules change what a case holds; folders of another version are refused.
+# Increased when the model or the schedules change the content of a case; folders of another version are refused.
 MODEL_VERSION = 1
 CONTROL_STEP = 0.1  # s, controls are held this long
 

@@ -75,7 +75,7 @@ def rkc_coefficients(stages: int) -> np.ndarray:
 def control_unit(
     family: int, request: float, target: float, o: np.ndarray, t_discharge: float, unit: np.ndarray
 ) -> float:
-    """Compressor speed command [rpm] from the request and what the sensors showed 0.1 s ago."""
+    """Compressor speed command [rpm] from the request and the sensor values of 0.1 s before."""
     dt = CONTROL_STEP
     unit[SENSOR] += dt / TAU_SENSOR * (o[O_T_EVA_AIR] - ZERO_CELSIUS - unit[SENSOR])
     unit[SINCE] += dt
