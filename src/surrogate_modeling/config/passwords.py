@@ -37,7 +37,7 @@ def move_passwords(config: DictConfig) -> None:
     """Replace addresses with passwords by interpolations of environment variables, in the tree and in the overrides.
 
     Args:
-        config: Hydra's whole configuration, changed in place. A password that nothing can stand for, such as one in a
+        config: Hydra's whole configuration, changed in place. A password that cannot be replaced, such as one in a
             search space, ends the process with a message.
     """
     tree: Any = OmegaConf.to_container(config, resolve=False)
