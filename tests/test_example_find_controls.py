@@ -8,7 +8,7 @@ from exported import IN_LEN, make
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
-from surrogate_modeling.deployment.export_check import check_cases
+from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.networks import WindowNetwork
 
 spec = importlib.util.spec_from_file_location(
@@ -34,7 +34,7 @@ class Lag(WindowNetwork):
 def test_the_lowest_control_is_best_for_a_lag() -> None:
     surrogate = make("don")
     surrogate.network = Lag(surrogate.description.sizes)
-    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    initial, controls = (torch.from_numpy(part[0]) for part in random_cases(surrogate, 1, 60))
     found = find_controls.find_controls(
         surrogate, initial, controls, find_controls.Problem("p 1", 1e9), find_controls.Method(steps=150)
     )
@@ -50,7 +50,7 @@ def test_the_lowest_control_is_best_for_a_lag() -> None:
 def test_the_bound_holds_on_the_way() -> None:
     surrogate = make("don")
     surrogate.network = Lag(surrogate.description.sizes)
-    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    initial, controls = (torch.from_numpy(part[0]) for part in random_cases(surrogate, 1, 60))
     mean, scale = float(surrogate.scaling.mean[2]), float(surrogate.scaling.scale[2])
     initial[:, 0] = mean
     # The start drives the target far above the bound.
@@ -64,7 +64,7 @@ def test_the_bound_holds_on_the_way() -> None:
 def test_fixed_controls_keep_their_schedule_and_limits_hold() -> None:
     surrogate = make("don")
     surrogate.network = Lag(surrogate.description.sizes)
-    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    initial, controls = (torch.from_numpy(part[0]) for part in random_cases(surrogate, 1, 60))
     first, second = surrogate.description.channels.controls
     low, high = (float(part[0]) for part in (surrogate.scaling.low, surrogate.scaling.high))
     limits = (low + 0.4 * (high - low), low + 0.6 * (high - low))
@@ -86,7 +86,7 @@ def test_fixed_controls_keep_their_schedule_and_limits_hold() -> None:
 )
 def test_what_cannot_be_searched_is_refused(options: list[str], message: str) -> None:
     surrogate = make("don")
-    initial, controls = (torch.from_numpy(part[0]) for part in check_cases(surrogate, 1, 60))
+    initial, controls = (torch.from_numpy(part[0]) for part in random_cases(surrogate, 1, 60))
     first = surrogate.description.channels.controls[0]
 
     def search() -> None:

@@ -12,7 +12,7 @@ from exported import CHANNELS, IN_LEN, STEP, make
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.paths import PROJECT_ROOT
-from surrogate_modeling.deployment.export_check import check_cases
+from surrogate_modeling.deployment.export_check import random_cases
 
 EXPORT = PROJECT_ROOT / "src" / "surrogate_modeling" / "export.py"
 
@@ -27,7 +27,7 @@ def test_an_fmu_starts_from_the_first_rows_of_a_case(tmp_path: Path) -> None:
     fmpy = pytest.importorskip("fmpy")
     surrogate = make("don")
     surrogate.save(tmp_path / "lit_model.pth")
-    initial, controls = check_cases(surrogate, 1, 20)
+    initial, controls = random_cases(surrogate, 1, 20)
     values = np.hstack((controls[0], np.vstack((initial[0], surrogate.free_run(initial, controls)[0]))))
     case = Case("a", np.arange(len(values)) * STEP, values, CHANNELS)
     columns = {name: CHANNELS.units[name] for name in (*CHANNELS.controls, *CHANNELS.predicted)}

@@ -18,7 +18,7 @@ from fmpy.fmi3 import FMU3Slave  # noqa: E402
 from fmpy.model_description import read_build_description  # noqa: E402
 
 from surrogate_modeling.common.errors import UserError  # noqa: E402
-from surrogate_modeling.deployment.export_check import check_cases, measure  # noqa: E402
+from surrogate_modeling.deployment.export_check import prediction_difference, random_cases  # noqa: E402
 from surrogate_modeling.deployment.fmu import export  # noqa: E402
 from surrogate_modeling.deployment.fmu.export import export_fmu, run_fmu  # noqa: E402
 
@@ -53,19 +53,19 @@ def test_trajectory_is_the_free_run(tmp_path: Path, name: str, increment: bool, 
     assert difference is not None
     assert difference.relative < ROUNDING
     # Once more here, without the exporter's own comparison.
-    initial, controls = check_cases(surrogate, cases=1, rows=150)
+    initial, controls = random_cases(surrogate, cases=1, rows=150)
     predicted = run_fmu(surrogate, path, initial[0], controls[0])
     assert predicted.shape == (150, 3)
     reference = surrogate.free_run(initial[0], controls[0])
     assert np.ptp(reference, axis=0).min() > 0
-    assert measure(surrogate, predicted, reference).relative < ROUNDING
+    assert prediction_difference(surrogate, predicted, reference).relative < ROUNDING
     assert fmpy.validation.validate_fmu(str(path)) == []
     assert fmpy.read_model_description(str(path)).fmiVersion == f"{version}"
 
 
 def write_lstm(folder: Path, version: float) -> Path:
     surrogate = make("lstm")
-    export_fmu(surrogate, folder / "plant 1.fmu", [check_cases(surrogate, cases=1, rows=20)], version)
+    export_fmu(surrogate, folder / "plant 1.fmu", [random_cases(surrogate, cases=1, rows=20)], version)
     return folder / "plant 1.fmu"
 
 
@@ -95,7 +95,7 @@ def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) 
 
 def test_names_units_start_values_and_sources(lstm: Path) -> None:
     surrogate = make("lstm")
-    initial, controls = check_cases(surrogate, cases=1, rows=20)
+    initial, controls = random_cases(surrogate, cases=1, rows=20)
     with zipfile.ZipFile(lstm) as archive:
         root = ElementTree.fromstring(archive.read("modelDescription.xml"))
         assert {f"sources/{name}" for name in ("fmi2_slave.c", "slave.h", "model.h", "routines.h")} <= set(
@@ -193,7 +193,7 @@ class Slave:
 
 def test_start_is_the_last_given_row_and_derivatives_carry_inputs_on(lstm: Path, tmp_path: Path) -> None:
     surrogate = make("lstm")
-    initial, controls = check_cases(surrogate, cases=1, rows=20)
+    initial, controls = random_cases(surrogate, cases=1, rows=20)
     initial, controls = initial[0], controls[0]
     slave = Slave(lstm, tmp_path)
     np.testing.assert_allclose(slave.outputs(), initial[-1])
@@ -211,7 +211,7 @@ def test_start_is_the_last_given_row_and_derivatives_carry_inputs_on(lstm: Path,
 
 def test_several_steps_at_once_hold_the_input_and_others_are_refused(either: Path, tmp_path: Path) -> None:
     surrogate = make("lstm")
-    initial, controls = check_cases(surrogate, cases=1, rows=20)
+    initial, controls = random_cases(surrogate, cases=1, rows=20)
     controls[0, IN_LEN:] = controls[0, IN_LEN]
     slave = Slave(either, tmp_path)
     np.testing.assert_allclose(slave.outputs(), initial[0, -1])

@@ -14,7 +14,7 @@ from exported import CHANNELS, make  # noqa: E402
 from surrogate_modeling.common.errors import UserError  # noqa: E402
 from surrogate_modeling.config.commands import Form  # noqa: E402
 from surrogate_modeling.deployment import onnx_export  # noqa: E402
-from surrogate_modeling.deployment.export_check import check_cases, measure  # noqa: E402
+from surrogate_modeling.deployment.export_check import prediction_difference, random_cases  # noqa: E402
 from surrogate_modeling.deployment.onnx_export import export_onnx, open_onnx, run_onnx  # noqa: E402
 
 ROUNDING = 2e-5
@@ -31,10 +31,10 @@ def test_a_state_is_set_and_moved(tmp_path: Path, name: str, out_len: int) -> No
     assert difference.relative < ROUNDING
     sessions = {"start": open_onnx(paths[0]), "step": open_onnx(paths[1])}
     for batch in (1, 3):
-        initial, controls = check_cases(surrogate, batch, 40)
+        initial, controls = random_cases(surrogate, batch, 40)
         predicted = run_onnx(surrogate, sessions, initial, controls)
         assert predicted.shape == (batch, 40, 3)
-        assert measure(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
+        assert prediction_difference(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
 
 
 def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) 
     for form in (Form.step, Form.trajectory):
         paths, difference = export_onnx(surrogate, tmp_path / "a.onnx", form)
         assert difference.standardised < 1e-5
-    initial, controls = check_cases(surrogate, 1, 20)
+    initial, controls = random_cases(surrogate, 1, 20)
     (predicted,) = open_onnx(paths[0])(initial, controls)
     np.testing.assert_allclose(predicted, surrogate.free_run(initial, controls), rtol=0, atol=1e-3)
     assert np.ptp(predicted[0, :, 0]) < 1e3 < 9e11 < predicted.min(axis=(0, 1))[0]
@@ -63,10 +63,10 @@ def test_whole_trajectory_of_any_length(tmp_path: Path, name: str) -> None:
     surrogate = make(name, increment=name.startswith(("ssm", "nss")))
     (path,), _ = export_onnx(surrogate, tmp_path / "a.onnx", Form.trajectory)
     for batch, rows in ((1, 1), (3, 70)):
-        initial, controls = check_cases(surrogate, batch, rows)
+        initial, controls = random_cases(surrogate, batch, rows)
         predicted = run_onnx(surrogate, {"trajectory": open_onnx(path)}, initial, controls)
         assert predicted.shape == (batch, rows, 3)
-        assert measure(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
+        assert prediction_difference(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
 
 
 def test_metadata_say_what_the_columns_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,7 +58,7 @@ def test_of_many_rows_every_second_or_third_is_fitted(monkeypatch: pytest.Monkey
     # Rows of two cases by turns; the second ends after two.
     used = torch.tensor([[True, True], [True, True], [True, False], [True, False]])
     assert fitted_rows(used).tolist() == [0, 1, 2, 3, 4, 6]
-    monkeypatch.setattr("surrogate_modeling.networks.closed_form.FITTED_ROWS", 2)
+    monkeypatch.setattr("surrogate_modeling.networks.closed_form.MAX_FITTED_ROWS", 2)
     assert fitted_rows(used).tolist() == [0, 3]
 
 

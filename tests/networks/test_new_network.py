@@ -13,7 +13,7 @@ from surrogate_modeling.config.commands import Form
 from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
 from surrogate_modeling.config.schema import ranged
 from surrogate_modeling.config.settings import Feedback, Output, SettingsConfig
-from surrogate_modeling.deployment.export_check import check_cases
+from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.deployment.fmu.export import export_fmu
 from surrogate_modeling.deployment.onnx_export import export_onnx
 from surrogate_modeling.networks import NETWORKS, Network, Sizes, WindowNetwork
@@ -94,7 +94,7 @@ def check_saved_and_exported(surrogate: Surrogate, folder: Path) -> None:
     """Each exporter compares whole free runs itself, and refuses a difference."""
     surrogate.save(folder / "lit_model.pth")
     loaded = Surrogate.load(folder / "lit_model.pth")
-    cases = check_cases(surrogate, 2, 30)
+    cases = random_cases(surrogate, 2, 30)
     np.testing.assert_array_equal(loaded.free_run(*cases), surrogate.free_run(*cases))
     pytest.importorskip("onnxscript")
     pytest.importorskip("fmpy")
@@ -112,7 +112,7 @@ def test_a_new_network_is_trained_saved_and_exported(model: LagConfig, tmp_path:
 
 def test_a_new_network_in_an_ensemble_and_a_stack(model: LagConfig, tmp_path: Path) -> None:
     surrogate = trained(model, tmp_path, ensemble=2)
-    initial, controls = map(torch.tensor, check_cases(surrogate, 2, 30))
+    initial, controls = map(torch.tensor, random_cases(surrogate, 2, 30))
     mean, spread = surrogate.free_run_spread(initial, controls)
     torch.testing.assert_close(mean, surrogate.free_run(initial, controls))
     assert float(spread.min()) > 0

@@ -16,9 +16,9 @@ from tracking.fake_store import FakeStore
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.tracking import sender as sending
-from surrogate_modeling.tracking.answers import Answer, answer_of
 from surrogate_modeling.tracking.journal import JOURNAL, REFUSED, STATE, is_sent, recorded_tags
 from surrogate_modeling.tracking.sender import Sender, send_later
+from surrogate_modeling.tracking.store_errors import ErrorKind, error_kind
 
 START = {"op": "start", "time": 1, "experiment": "e", "name": "n", "tags": {"run_key": "k 1", "mine": "x"}}
 RECORD = [
@@ -131,23 +131,23 @@ def of_status(status: int) -> requests.HTTPError:
 @pytest.mark.parametrize(
     ("error", "answer"),
     [
-        (MlflowException("Invalid value", codes.INVALID_PARAMETER_VALUE), Answer.refused),
-        (MlflowException("(psycopg.errors.DataError) too long (https://sqlalche.me/e/20/9h9h)", codes.BAD_REQUEST), Answer.refused),
-        (MlflowException("(psycopg.InterfaceError) closed (https://sqlalche.me/e/20/rvf5)", codes.BAD_REQUEST), Answer.away),
-        (MlflowException("nobody", codes.UNAUTHENTICATED), Answer.denied),
-        (MlflowException("not yours", codes.PERMISSION_DENIED), Answer.denied),
-        (MlflowException("Detected out-of-date database schema (found version a, but expected b)."), Answer.denied),
-        (MlflowException("no run", codes.RESOURCE_DOES_NOT_EXIST), Answer.unknown),
-        (MlflowException("oops", codes.INTERNAL_ERROR), Answer.away),
-        (MlflowException("locked", codes.TEMPORARILY_UNAVAILABLE), Answer.away),
-        (of_status(413), Answer.refused),
-        (of_status(403), Answer.denied),
-        (of_status(502), Answer.away),
-        (ConnectionError("refused"), Answer.away),
+        (MlflowException("Invalid value", codes.INVALID_PARAMETER_VALUE), ErrorKind.refused),
+        (MlflowException("(psycopg.errors.DataError) too long (https://sqlalche.me/e/20/9h9h)", codes.BAD_REQUEST), ErrorKind.refused),
+        (MlflowException("(psycopg.InterfaceError) closed (https://sqlalche.me/e/20/rvf5)", codes.BAD_REQUEST), ErrorKind.away),
+        (MlflowException("nobody", codes.UNAUTHENTICATED), ErrorKind.denied),
+        (MlflowException("not yours", codes.PERMISSION_DENIED), ErrorKind.denied),
+        (MlflowException("Detected out-of-date database schema (found version a, but expected b)."), ErrorKind.denied),
+        (MlflowException("no run", codes.RESOURCE_DOES_NOT_EXIST), ErrorKind.unknown),
+        (MlflowException("oops", codes.INTERNAL_ERROR), ErrorKind.away),
+        (MlflowException("locked", codes.TEMPORARILY_UNAVAILABLE), ErrorKind.away),
+        (of_status(413), ErrorKind.refused),
+        (of_status(403), ErrorKind.denied),
+        (of_status(502), ErrorKind.away),
+        (ConnectionError("refused"), ErrorKind.away),
     ],
 )  # fmt: skip
-def test_what_an_error_means(error: Exception, answer: Answer) -> None:
-    assert answer_of(error) is answer
+def test_what_an_error_means(error: Exception, answer: ErrorKind) -> None:
+    assert error_kind(error) is answer
 
 
 @pytest.mark.parametrize(

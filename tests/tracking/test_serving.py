@@ -18,7 +18,7 @@ import pytest
 from exported import CHANNELS, STEP, make
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.deployment.export_check import check_cases
+from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.deployment.loading import load_surrogate
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import MLFLOW_MODEL
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("run-of-a-model")
     surrogate = make("don")
     surrogate.save(place / "lit_model.pth")
-    initial, controls = check_cases(surrogate, 1, 20)
+    initial, controls = random_cases(surrogate, 1, 20)
     truth = np.vstack((initial[0], surrogate.free_run(initial, controls)[0]))
     case = Case("a", np.arange(len(truth)) * STEP, np.hstack((controls[0], truth)), CHANNELS)
     save_mlflow_model(surrogate, place / "lit_model.pth", place / MLFLOW_MODEL, case)
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_mlflow_loads_and_answers(folder: Path) -> None:
     model = mlflow.pyfunc.load_model(str(folder / MLFLOW_MODEL))
     surrogate = make("don")
-    initial, controls = check_cases(surrogate, 2, 30)
+    initial, controls = random_cases(surrogate, 2, 30)
     answer = model.predict({"initial": initial.astype(float), "controls": controls.astype(float)})
     np.testing.assert_allclose(answer, surrogate.free_run(initial, controls), rtol=1e-6)
     assert model.metadata.metadata["predicted"] == list(CHANNELS.predicted)
@@ -63,7 +63,7 @@ def test_what_is_not_a_finite_number_is_refused_with_its_place(
     folder: Path, name: str, place: tuple[int, ...], value: float, said: str
 ) -> None:
     model = mlflow.pyfunc.load_model(str(folder / MLFLOW_MODEL))
-    initial, controls = check_cases(make("don"), 2, 30)
+    initial, controls = random_cases(make("don"), 2, 30)
     given = {"initial": initial.astype(float), "controls": controls.astype(float)}
     given[name][place] = value
     with pytest.raises(mlflow.exceptions.MlflowException) as caught:
@@ -74,7 +74,7 @@ def test_what_is_not_a_finite_number_is_refused_with_its_place(
 
 def test_shapes_that_do_not_fit_are_refused(folder: Path) -> None:
     model = mlflow.pyfunc.load_model(str(folder / MLFLOW_MODEL))
-    initial, controls = check_cases(make("don"), 2, 30)
+    initial, controls = random_cases(make("don"), 2, 30)
     with pytest.raises(mlflow.exceptions.MlflowException, match="initial: shape") as caught:
         model.predict({"initial": initial[:1].astype(float), "controls": controls.astype(float)})
     assert caught.value.get_http_status_code() == 400
@@ -133,7 +133,7 @@ def test_a_request_over_http(folder: Path) -> None:
         [sys.executable, "-m", "mlflow", *command], start_new_session=True, env={**os.environ, "PATH": path}
     )
     surrogate = make("don")
-    initial, controls = check_cases(surrogate, 1, 5)
+    initial, controls = random_cases(surrogate, 1, 5)
     body = json.dumps({"inputs": {"initial": initial.tolist(), "controls": controls.tolist()}}).encode()
     try:
         for _ in range(120):

@@ -213,7 +213,7 @@ def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
 def test_of_many_rows_some_are_enough(kind: Callable[..., Baseline], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every third row of a system of its own class tells all about it; the filters still run over every row."""
     training = [linear_case(f"t{i}", i) for i in range(8)]
-    monkeypatch.setattr("surrogate_modeling.training.regression_rows.FITTED_ROWS", 800)
+    monkeypatch.setattr("surrogate_modeling.training.regression_rows.MAX_FITTED_ROWS", 800)
     monkeypatch.setattr("surrogate_modeling.training.regression_rows.ROWS_AT_ONCE", 100)
     asked = []
     of = Moments.of

@@ -12,7 +12,7 @@ from exported import IN_LEN, STACKED, make, row_by_row
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.models import ModelConfig, SsmConfig
-from surrogate_modeling.deployment.export_check import check_cases
+from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
@@ -91,7 +91,7 @@ def test_stacked_is_the_mix_of_the_two_trajectories(members: int, tmp_path: Path
 def test_row_by_row_equals_the_whole_trajectory(name: str, increment: bool) -> None:
     """What ONNX and the FMU run."""
     surrogate = make(name, increment=increment)
-    initial, controls = map(torch.tensor, check_cases(surrogate, 2, 30))
+    initial, controls = map(torch.tensor, random_cases(surrogate, 2, 30))
     with torch.no_grad():
         whole = surrogate.free_run(initial, controls)
     np.testing.assert_allclose(row_by_row(surrogate, initial, controls), whole, rtol=1e-4)
@@ -99,7 +99,7 @@ def test_row_by_row_equals_the_whole_trajectory(name: str, increment: bool) -> N
 
 def test_several_rows_at_once_are_stepped_together() -> None:
     surrogate = make("don-stacked", out_len=3)
-    initial, controls = map(torch.tensor, check_cases(surrogate, 2, 30))
+    initial, controls = map(torch.tensor, random_cases(surrogate, 2, 30))
     with torch.no_grad():
         whole = surrogate.free_run(initial, controls)
     np.testing.assert_allclose(row_by_row(surrogate, initial, controls), whole, rtol=1e-4)

@@ -18,7 +18,7 @@ from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.model import Surrogate
 
 # Initial rows (B, in_len, P) and controls (B, T, C), float32, physical units.
-Trajectories = tuple[np.ndarray, np.ndarray]
+FreeRunInputs = tuple[np.ndarray, np.ndarray]
 # Not the 2 that exports are traced with: a batch size that got fixed must show.
 CASES, ROWS = 3, 60
 # Of the size of a column (see Difference). Rounding of float32 is 1e-7; a free run carries it on from row to row.
@@ -51,7 +51,7 @@ class Difference:
         )
 
 
-def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> Trajectories:
+def random_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> FreeRunInputs:
     """Random cases around the training mean, with controls that are held for some rows and then jump.
 
     Returns:
@@ -75,7 +75,10 @@ def check_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> T
 
 
 def largest_difference(
-    surrogate: Surrogate, run: Callable[[np.ndarray, np.ndarray], np.ndarray], real: Sequence[Trajectories], what: str
+    surrogate: Surrogate,
+    run: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    real: Sequence[FreeRunInputs],
+    what: str,
 ) -> Difference:
     """Run random and real cases through an exported model and the surrogate; the largest difference.
 
@@ -89,15 +92,15 @@ def largest_difference(
         UserError: the difference is more than rounding, or one of the two diverges.
     """
     found = []
-    for initial, controls in (check_cases(surrogate), *real):
-        found.append(measure(surrogate, run(initial, controls), surrogate.free_run(initial, controls)))
+    for initial, controls in (random_cases(surrogate), *real):
+        found.append(prediction_difference(surrogate, run(initial, controls), surrogate.free_run(initial, controls)))
         if not found[-1].relative <= TOLERANCE:
             raise UserError(f"{what} differs from the surrogate by {found[-1]}; it was not written")
     return max(found, key=lambda difference: difference.relative)
 
 
-def measure(surrogate: Surrogate, predicted: np.ndarray, reference: np.ndarray) -> Difference:
-    """The largest difference of two predictions (..., P); NaN where either is not finite."""
+def prediction_difference(surrogate: Surrogate, predicted: np.ndarray, reference: np.ndarray) -> Difference:
+    """Largest difference of two predictions (..., P); NaN where either is not finite."""
     channels = surrogate.description.channels
     count = len(channels.predicted)
     error = np.abs(predicted.astype(np.float64) - reference).reshape(-1, count).max(axis=0)
@@ -109,7 +112,7 @@ def measure(surrogate: Surrogate, predicted: np.ndarray, reference: np.ndarray) 
     return Difference(standardised, float(error[worst]), float((error / size)[worst]), name, channels.units[name])
 
 
-def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[Trajectories]:
+def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[FreeRunInputs]:
     """Initial rows (1, in_len, P) and controls (1, T, C) of each of the first cases given.
 
     Raises:

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Form
-from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
-from surrogate_modeling.deployment.stepping import Start, Step, Trajectory, require_single_rows
+from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, largest_difference
+from surrogate_modeling.deployment.stepping import FreeRun, Start, Step, require_single_rows
 from surrogate_modeling.surrogate.model import Surrogate
 
 Session = Callable[..., list[np.ndarray]]
@@ -46,7 +46,7 @@ class Graph:
 
 
 def export_onnx(
-    surrogate: Surrogate, path: Path, form: Form, real: Sequence[Trajectories] = ()
+    surrogate: Surrogate, path: Path, form: Form, real: Sequence[FreeRunInputs] = ()
 ) -> tuple[list[Path], Difference]:
     """Write the file or files, after comparing them with the surrogate.
 
@@ -142,7 +142,7 @@ def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
         "controls": torch.zeros(2, sizes.in_len + TRAJECTORY_ROWS, sizes.controls, dtype=surrogate.scaling.number),
     }
     free = {"initial": {0: "batch"}, "controls": {0: "batch", 1: "rows"}}
-    return {"trajectory": Graph(Trajectory(surrogate), inputs, ["predicted"], free)}
+    return {"trajectory": Graph(FreeRun(surrogate), inputs, ["predicted"], free)}
 
 
 def _batches(names: dict[str, Tensor]) -> dict[str, dict[int, str]]:

@@ -87,7 +87,7 @@ class Step(nn.Module):
         return state, rows[:, 0] if single else rows
 
 
-class Trajectory(nn.Module):
+class FreeRun(nn.Module):
     """Module of the whole free run: initial (B, in_len, P) and controls (B, T, C) -> (B, T - in_len, P).
 
     The loop over rows is an operation of the graph (``scan``), so that T is free when the graph runs. Python's loop in

@@ -77,7 +77,7 @@ def _backward(  # type: ignore[no-untyped-def]
     tl.store(grad_key_value + of_key + dim, for_value.to(keys.dtype), mask=(t < length)[:, None])
 
 
-def fits(query: Tensor, key_value: Tensor, heads: int) -> bool:
+def supports(query: Tensor, key_value: Tensor, heads: int) -> bool:
     """Whether the kernels support these sizes."""
     return key_value.shape[1] <= MAX_TOKENS and query.shape[2] // heads in HEAD_SIZES
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from surrogate_modeling.config.models import Base
 from surrogate_modeling.networks.filters import Filters
-from surrogate_modeling.networks.ridge import FITTED_ROWS, PENALTIES, Moments, ridge
+from surrogate_modeling.networks.ridge import MAX_FITTED_ROWS, PENALTIES, Moments, ridge
 
 PENALTY = 1e-3
 LEVEL_PENALTIES = PENALTIES[3:]
@@ -23,7 +23,7 @@ MIN_GAIN = 0.2
 def fitted_rows(used: Tensor) -> Tensor:
     """Positions (R,) of the rows to fit: those that ``used`` (T, B) marks, or every k-th of them."""
     positions = used.flatten().nonzero()[:, 0]
-    return positions[:: max(1, -(-len(positions) // FITTED_ROWS))]
+    return positions[:: max(1, -(-len(positions) // MAX_FITTED_ROWS))]
 
 
 def fit_base(base: Base, filters: Filters, features: Tensor, outputs: Tensor, case: Tensor) -> Tensor:

@@ -92,7 +92,7 @@ class EncoderLayer(nn.Module):
         query, key_value = self.query(read), self.key_value(tokens)
         dropout = self.dropout if self.training else 0.0
         kernels = None if dropout else triton_form("attention_triton", query)
-        if kernels is not None and kernels.fits(query, key_value, self.heads):
+        if kernels is not None and kernels.supports(query, key_value, self.heads):
             return cast(Tensor, kernels.attend(query, key_value, self.heads))
         query = self._split(query)
         key, value = key_value.chunk(2, dim=-1)

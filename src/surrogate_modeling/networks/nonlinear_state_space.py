@@ -30,7 +30,7 @@ from surrogate_modeling.networks.linear_start import linear_start
 from surrogate_modeling.networks.recurrence import Weights, next_state, run_states
 
 # Share of what a mode leaves of contraction that training may use up.
-USED_UP = 0.99
+CONTRACTION_SHARE = 0.99
 TINY = 1e-20
 
 
@@ -160,7 +160,7 @@ def contracting(a: Tensor, linear: Tensor, inner: Tensor, outer: Tensor) -> Tens
     blocks = _root(linear.view(pairs, 2, pairs, 2).square().sum(dim=(1, 3))).sum(dim=1)
     through = _root(inner.view(-1, pairs, 2).square().sum(dim=2)).sum(dim=1)
     moved = blocks + _root(outer.view(pairs, 2, -1).square().sum(dim=1)) @ through
-    allowed = USED_UP * (1.0 - kept) / moved
+    allowed = CONTRACTION_SHARE * (1.0 - kept) / moved
     return allowed.clamp(max=1.0)[:, None].expand(-1, 2).reshape(-1, 1)
 
 

@@ -60,7 +60,7 @@ def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -
         # Where 1 and 0.996 are neighbours: a slow state would forget, or never move.
         start, drive, hidden = start.float(), drive.float(), hidden.float()
     with torch.autocast(drive.device.type, enabled=False):
-        if (kernels := triton_form("recurrence_triton", drive)) is not None and kernels.fits(drive, hidden):
+        if (kernels := triton_form("recurrence_triton", drive)) is not None and kernels.supports(drive, hidden):
             return cast(Tensor, kernels.run_states(start, drive, hidden, weights, BOUND))
         if drive.device.type != "cpu":
             return run_row_by_row(start, drive, hidden, weights)

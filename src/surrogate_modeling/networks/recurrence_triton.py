@@ -75,7 +75,7 @@ def _backward(  # type: ignore[no-untyped-def]
     tl.store(grad_start + of_state, g, mask=has_state)
 
 
-def fits(drive: Tensor, hidden: Tensor) -> bool:
+def supports(drive: Tensor, hidden: Tensor) -> bool:
     """Whether the kernels take inputs of these sizes: their weights must fit the registers."""
     return drive.dtype is torch.float32 and drive.shape[2] <= MAX_STATES and hidden.shape[2] <= MAX_HIDDEN_UNITS
 

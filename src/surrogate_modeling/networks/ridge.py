@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 # Less spread than this is rounding of standardised features.
-CONSTANT = 1e-8
+MIN_STANDARD_DEVIATION = 1e-8
 # Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
-FITTED_ROWS = 100_000
+MAX_FITTED_ROWS = 100_000
 PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
 # Rows that are cast to float64 at once.
 CAST_ROWS = 10_000
@@ -189,7 +189,7 @@ class RidgeSolver:
 def _scale(variance: Tensor) -> Tensor:
     """Standard deviations; infinite for constant features."""
     spread = variance.clamp_min(0.0).sqrt()
-    return torch.where(spread > CONSTANT, spread, torch.inf)
+    return torch.where(spread > MIN_STANDARD_DEVIATION, spread, torch.inf)
 
 
 def _factorised(matrix: Tensor) -> Callable[[Tensor], Tensor]:

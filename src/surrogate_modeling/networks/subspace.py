@@ -17,12 +17,12 @@ ORDER = 8
 PENALTY = 1e-6
 # Singular values smaller than this against the first are noise.
 MIN_SINGULAR_VALUE = 1e-3
-REGRESSED_NUMBERS = 30_000_000
+MAX_REGRESSOR_VALUES = 30_000_000
 # Two poles whose logarithms differ by less than this share of them are one.
 MIN_POLE_DISTANCE = 0.1
-FASTEST = 0.05
+MIN_POLE_RADIUS = 0.05
 # Poles of k-th rows are ambiguous near half a turn.
-TURN = 0.8 * np.pi
+MAX_ANGLE = 0.8 * np.pi
 
 
 def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -45,7 +45,7 @@ def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.nda
             break
         means = control[whole, : blocks * step].reshape(whole.sum(), blocks, step, -1).mean(axis=2)
         for pole in _poles(means, output[whole, : blocks * step : step]):
-            if (step > 1 and abs(np.angle(pole)) > TURN) or abs(pole) < FASTEST:
+            if (step > 1 and abs(np.angle(pole)) > MAX_ANGLE) or abs(pole) < MIN_POLE_RADIUS:
                 continue
             pole = min(1.0, 1.0 / abs(pole)) * pole
             pole = complex(pole) ** (1.0 / step)

@@ -27,7 +27,7 @@ import torch
 
 LEVEL = 0.9
 # Least g(t), in training standard deviations: a column predicted without error has a band all the same.
-FLOOR = 1e-4
+MIN_GROWTH = 1e-4
 
 
 class Banded(NamedTuple):
@@ -108,7 +108,7 @@ def _growth(errors: Sequence[np.ndarray], scale: np.ndarray) -> tuple[np.ndarray
         middles.append((first + last - 1) / 2)
         # The median over cases: one case that goes wrong must not widen the band of all.
         means.append(np.median([e[first:last].mean(axis=0) for e in errors if len(e) > first], axis=0))
-    return np.array(middles), np.maximum(means, FLOOR * scale)
+    return np.array(middles), np.maximum(means, MIN_GROWTH * scale)
 
 
 def _interpolated(knots: np.ndarray, values: np.ndarray, rows: int) -> np.ndarray:

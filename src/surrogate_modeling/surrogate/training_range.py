@@ -25,9 +25,9 @@ from surrogate_modeling.surrogate.scaling import Standardizer
 # Time constants of the averages, in rows.
 AVERAGES = (5.0, 50.0, 500.0)
 # Training rows that are kept: those that lie farthest apart among some more.
-KEPT, CANDIDATES = 256, 4096
+KEPT_ROWS, CANDIDATE_ROWS = 256, 4096
 # Share of the training cases that lie within the unit of distance of the others.
-WITHIN = 0.9
+UNIT_SHARE = 0.9
 # Position of a row whose control was constant over the training cases and has another value.
 MOVED_CONSTANT = 10.0
 # A position that is shown as 1.01 or more: the edge itself belongs to the inside.
@@ -87,8 +87,8 @@ class TrainingRange(nn.Module):
         super().__init__()
         features = controls * (1 + len(AVERAGES))
         self.register_buffer("control_scale", torch.ones(features))
-        self.register_buffer("control_rows", torch.zeros(KEPT, features))
-        self.register_buffer("output_rows", torch.zeros(KEPT, predicted))
+        self.register_buffer("control_rows", torch.zeros(KEPT_ROWS, features))
+        self.register_buffer("output_rows", torch.zeros(KEPT_ROWS, predicted))
         # Of the controls and of the predicted columns; NaN until fitted.
         self.register_buffer("units", torch.full((2,), torch.nan))
 
@@ -100,7 +100,7 @@ class TrainingRange(nn.Module):
             scaling: fitted on them.
             given: rows that a prediction starts from.
         """
-        each = max(2, CANDIDATES // len(cases))
+        each = max(2, CANDIDATE_ROWS // len(cases))
         features, outputs, starts, owner = [], [], [], []
         for i, case in enumerate(cases):
             chosen = np.unique(np.linspace(0, len(case.time) - 1, min(each, len(case.time))).astype(int))
@@ -159,24 +159,24 @@ def _distance(rows: Tensor, kept: Tensor) -> Tensor:
 
 
 def _far_apart(rows: Tensor) -> Tensor:
-    """Positions (KEPT,) of rows far apart from each other: each the farthest from those before (Gonzalez 1985)."""
+    """Positions (KEPT_ROWS,) of rows far apart from each other: each the farthest from those before (Gonzalez 1985)."""
     chosen = [int((rows - rows.mean(dim=0)).norm(dim=1).argmax())]
     near = (rows - rows[chosen[0]]).norm(dim=1)
-    while len(chosen) < KEPT:
+    while len(chosen) < KEPT_ROWS:
         chosen.append(int(near.argmax()))
         near = torch.minimum(near, (rows - rows[chosen[-1]]).norm(dim=1))
     return torch.tensor(chosen)
 
 
 def _unit(rows: Tensor, of_case: Tensor, kept: Tensor, kept_of_case: Tensor) -> float:
-    """Distance within which the share ``WITHIN`` of the cases stays from the kept rows of the other cases."""
+    """Distance within which the share ``UNIT_SHARE`` of the cases stays from the kept rows of the other cases."""
     distances = torch.cdist(rows, kept) / rows.shape[1] ** 0.5
     if int(of_case.max()) > 0:
         distances = distances.masked_fill(of_case[:, None] == kept_of_case, torch.inf)
     near = distances.min(dim=1).values
     # All rows that are kept may be of one case.
     farthest = [part.max() for i in of_case.unique() if bool((part := near[of_case == i]).isfinite().all())]
-    unit = float(torch.stack(farthest).quantile(WITHIN)) if farthest else 0.0
+    unit = float(torch.stack(farthest).quantile(UNIT_SHARE)) if farthest else 0.0
     return unit if unit > 0 else 1.0
 
 

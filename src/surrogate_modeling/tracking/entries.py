@@ -17,12 +17,12 @@ STATUSES = ("FINISHED", "FAILED", "KILLED")
 RUN_KEY = "run_key"
 
 
-class Damaged(Exception):
+class DamagedEntry(Exception):
     """An invalid line of the journal; the text says what is wrong with it."""
 
 
 @dataclass(frozen=True)
-class Batch:
+class EntryBatch:
     """Neighbouring entries of one operation, and the offset in the journal after them.
 
     Of operation :data:`DAMAGED`, the entry has the offset and the reason.
@@ -81,21 +81,21 @@ def read_entry(line: bytes) -> dict[str, Any]:
         line: with or without its end.
 
     Raises:
-        Damaged: it is none.
+        DamagedEntry: it is none.
     """
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError):
-        raise Damaged("not readable as JSON") from None
+        raise DamagedEntry("not readable as JSON") from None
     if not isinstance(entry, dict) or not isinstance(entry.get("op"), str) or entry["op"] not in FIELDS:
-        raise Damaged("not an entry of a record")
+        raise DamagedEntry("not an entry of a record")
     wrong = [key for key, check in {"time": _is_whole, **FIELDS[entry["op"]]}.items() if not check(entry.get(key))]
     if wrong or entry["time"] < 0:
-        raise Damaged(f"{entry['op']}: no usable {', '.join(wrong) or 'time'}")
+        raise DamagedEntry(f"{entry['op']}: no usable {', '.join(wrong) or 'time'}")
     return entry
 
 
-def read_batches(journal: BinaryIO, offset: int) -> Iterator[Batch]:
+def read_batches(journal: BinaryIO, offset: int) -> Iterator[EntryBatch]:
     """Read the entries from an offset on, in batches; an unfinished last line is left for later.
 
     Args:
@@ -107,13 +107,13 @@ def read_batches(journal: BinaryIO, offset: int) -> Iterator[Batch]:
     for line, length in _lines(journal):
         entry = _entry(line, offset)
         if entries and (entry["op"] != operation or len(entries) == MAX_BATCH_ENTRIES):
-            yield Batch(operation, entries, offset)
+            yield EntryBatch(operation, entries, offset)
             entries = []
         operation = entry["op"]
         entries.append(entry)
         offset += length
     if entries:
-        yield Batch(operation, entries, offset)
+        yield EntryBatch(operation, entries, offset)
 
 
 def _entry(line: bytes | None, offset: int) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _entry(line: bytes | None, offset: int) -> dict[str, Any]:
     if line is not None:
         try:
             return read_entry(line)
-        except Damaged as damage:
+        except DamagedEntry as damage:
             reason = str(damage)
     return {"op": DAMAGED, "byte": offset, "reason": reason}
 

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from surrogate_modeling.common.atomic_file import append_atomic, write_atomic
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.tracking.entries import MAX_LINE_BYTES, Damaged, read_entry
+from surrogate_modeling.tracking.entries import MAX_LINE_BYTES, DamagedEntry, read_entry
 
 log = logging.getLogger(__name__)
 JOURNAL, STATE, LOCK, RESERVE = "tracking.jsonl", "tracking.state.json", "run.lock", "tracking.reserve"
@@ -24,7 +24,7 @@ MAX_STATE_BYTES = 64 * 1024
 BLOCK = 64 * 1024
 
 
-class State(TypedDict):
+class SendState(TypedDict):
     """Offset up to which a journal was sent [bytes], and the run's id in the store once it has one."""
 
     sent: int
@@ -68,7 +68,7 @@ def release_reserve(folder: Path) -> bool:
     return True
 
 
-def read_state(folder: Path) -> State:
+def read_state(folder: Path) -> SendState:
     """Read how far the journal was sent; from the beginning where that is lost: a repeated line does no harm."""
     path = folder / STATE
     try:
@@ -79,11 +79,11 @@ def read_state(folder: Path) -> State:
         if type(sent) is not int or not isinstance(run_id, str | None) or not _is_line_end(folder / JOURNAL, sent):
             raise ValueError("not a place in the journal")
     except FileNotFoundError:
-        return State(sent=0, run_id=None)
+        return SendState(sent=0, run_id=None)
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         log.warning("%s: damaged (%s); the record is sent from its beginning", path, error)
-        return State(sent=0, run_id=None)
-    return State(sent=sent, run_id=run_id)
+        return SendState(sent=0, run_id=None)
+    return SendState(sent=sent, run_id=run_id)
 
 
 def _is_line_end(journal: Path, offset: int) -> bool:
@@ -137,8 +137,8 @@ def recorded_tags(folder: Path) -> dict[str, str] | None:
     try:
         entry = read_entry(line)
         if entry["op"] != "start":
-            raise Damaged(f"{entry['op']} comes first")
-    except Damaged as damage:
+            raise DamagedEntry(f"{entry['op']} comes first")
+    except DamagedEntry as damage:
         raise UserError(
             f"{journal}: line 1 is not the start of a run ({damage}); the run cannot be sent or go on. "
             "Its other files are as they were"
@@ -154,7 +154,7 @@ def ended_as(folder: Path) -> str | None:
         last = file.read().rstrip(b"\n").rpartition(b"\n")[2]
     try:
         return read_entry(last).get("status")
-    except Damaged:
+    except DamagedEntry:
         return None
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from surrogate_modeling.common.atomic_file import NotWritten
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.passwords import without_passwords
-from surrogate_modeling.tracking.answers import Answer, answer_of
 from surrogate_modeling.tracking.entries import RUN_KEY
 from surrogate_modeling.tracking.journal import (
     JOURNAL,
@@ -31,6 +30,7 @@ from surrogate_modeling.tracking.journal import (
 from surrogate_modeling.tracking.names import SafeNames, storable
 from surrogate_modeling.tracking.sender import Sender, clear_folder
 from surrogate_modeling.tracking.store import check_store, reason_of, shown_uri
+from surrogate_modeling.tracking.store_errors import ErrorKind, error_kind
 
 log = logging.getLogger(__name__)
 # Characters that MLflow's databases hold.
@@ -172,7 +172,7 @@ class Run:
                     log.warning("tracking store %s: %s; the record waits in %s", shown_uri(), reason, self.folder)
                 last_reason = reason
                 # What only a person can change is not worth the wait at the end.
-                if ended and (isinstance(error, UserError) or answer_of(error) is not Answer.away):
+                if ended and (isinstance(error, UserError) or error_kind(error) is not ErrorKind.away):
                     return
                 (self._given_up if ended else self._ended).wait(pause)
                 if self._given_up.is_set():

@@ -12,16 +12,15 @@ from typing import Any
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.tracking.answers import Answer, answer_of
 from surrogate_modeling.tracking.database import artifact_root
-from surrogate_modeling.tracking.entries import DAMAGED, RUN_KEY, Batch, read_batches
+from surrogate_modeling.tracking.entries import DAMAGED, RUN_KEY, EntryBatch, read_batches
 from surrogate_modeling.tracking.journal import (
     JOURNAL,
     LOCK,
     REFUSED,
     RESERVE,
     STATE,
-    State,
+    SendState,
     ended_as,
     locked,
     read_state,
@@ -29,6 +28,7 @@ from surrogate_modeling.tracking.journal import (
     set_aside,
 )
 from surrogate_modeling.tracking.store import check_store, connect, reason_of, shown_uri, tracking_uri
+from surrogate_modeling.tracking.store_errors import ErrorKind, error_kind
 
 log = logging.getLogger(__name__)
 # Needed to send or to go on, and of no use beside the record.
@@ -53,7 +53,7 @@ class Sender:
         self._reasons: set[str] = set()
 
     @property
-    def state(self) -> State:
+    def state(self) -> SendState:
         """Offset up to which the journal was sent, and the run's id once it has one."""
         return read_state(self.folder)
 
@@ -67,26 +67,26 @@ class Sender:
         try:
             self._send_from(self.state)
         except Exception as error:
-            if answer_of(error) is not Answer.unknown or self._began_anew or self.state["run_id"] is None:
+            if error_kind(error) is not ErrorKind.unknown or self._began_anew or self.state["run_id"] is None:
                 raise
             log.warning("tracking store %s: does not have this run; it is recorded anew there", shown_uri())
             self._began_anew = True
-            self._keep(State(sent=0, run_id=None))
+            self._keep(SendState(sent=0, run_id=None))
             self._send_from(self.state)
 
-    def _send_from(self, state: State) -> None:
+    def _send_from(self, state: SendState) -> None:
         if state["run_id"] is None:
             recorded_tags(self.folder)
         with (self.folder / JOURNAL).open("rb") as journal:
             journal.seek(state["sent"])
             for batch in read_batches(journal, state["sent"]):
-                state = State(sent=batch.end, run_id=self._apply(batch, state["run_id"]))
+                state = SendState(sent=batch.end, run_id=self._apply(batch, state["run_id"]))
                 self._keep(state)
 
-    def _keep(self, state: State) -> None:
+    def _keep(self, state: SendState) -> None:
         write_atomic(self.folder / STATE, json.dumps(state).encode())
 
-    def _apply(self, batch: Batch, run_id: str | None) -> str:
+    def _apply(self, batch: EntryBatch, run_id: str | None) -> str:
         from mlflow.entities import Metric, Param, RunTag
 
         last = batch.entries[-1]
@@ -120,7 +120,7 @@ class Sender:
         try:
             request()
         except Exception as error:
-            if answer_of(error) is not Answer.refused:
+            if error_kind(error) is not ErrorKind.refused:
                 raise
             self._set_aside(entry, reason_of(error))
 
@@ -144,7 +144,7 @@ class Sender:
         try:
             self._connect().log_batch(run_id, **{kind: items})
         except Exception as error:
-            if answer_of(error) is not Answer.refused:
+            if error_kind(error) is not ErrorKind.refused:
                 raise
             if len(items) == 1:
                 self._set_aside({"op": kind, "key": items[0].key, "value": items[0].value}, reason_of(error))
@@ -198,7 +198,7 @@ class Sender:
             try:
                 client.log_artifacts(run_id, str(path), path.name)
             except Exception as error:
-                if answer_of(error) is not Answer.refused:
+                if error_kind(error) is not ErrorKind.refused:
                     raise
                 for file in sorted(inner for inner in path.rglob("*") if inner.is_file()):
                     self._send_file(run_id, file)

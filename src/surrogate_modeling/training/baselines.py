@@ -21,7 +21,7 @@ from surrogate_modeling.networks.ridge import PENALTIES, RidgeSolver
 from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.training.regression_rows import BaselineData, standardised, sum_up, validation_errors
 
-SHORTEST_RANGE = 3
+MIN_TIME_CONSTANTS = 3
 # Averages whose products the quadratic baseline tries: none, medium, spread, and all.
 MULTIPLIED: tuple[tuple[float, ...], ...] = ((), (15.0, 150.0), (5.0, 50.0, 500.0), TIME_CONSTANTS)
 
@@ -68,7 +68,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Choice:
+class FeatureSet:
     """A set of features of a regression, tried on the validation cases.
 
     Attributes:
@@ -93,7 +93,7 @@ class Choice:
 
 
 def places(constants: Sequence[float]) -> list[int]:
-    """Of some time constants among all."""
+    """Positions of some time constants among all."""
     return [TIME_CONSTANTS.index(tau) for tau in constants]
 
 
@@ -108,9 +108,9 @@ def fit_linear(data: BaselineData) -> Baseline:
     ranges = [
         TIME_CONSTANTS[i:j]
         for i in range(len(TIME_CONSTANTS))
-        for j in range(i + SHORTEST_RANGE, len(TIME_CONSTANTS) + 1)
+        for j in range(i + MIN_TIME_CONSTANTS, len(TIME_CONSTANTS) + 1)
     ]
-    return fit_best(data, [Choice(constants, (), torch.zeros(2, 0, dtype=torch.long)) for constants in ranges])
+    return fit_best(data, [FeatureSet(constants, (), torch.zeros(2, 0, dtype=torch.long)) for constants in ranges])
 
 
 def fit_quadratic(data: BaselineData, linear: Baseline) -> Baseline:
@@ -124,7 +124,7 @@ def fit_quadratic(data: BaselineData, linear: Baseline) -> Baseline:
         data: as that of ``linear``.
         linear: its range of time constants is taken.
     """
-    choices = [Choice(linear.time_constants, constants, pairs) for constants, pairs in products_of(linear.network)]
+    choices = [FeatureSet(linear.time_constants, constants, pairs) for constants, pairs in products_of(linear.network)]
     return min((fit_best(data, [choice]) for choice in choices), key=lambda fitted: fitted.error)
 
 
@@ -142,7 +142,7 @@ def products_of(network: FilterRegression) -> list[tuple[tuple[float, ...], Tens
 
 
 @torch.no_grad()
-def fit_best(data: BaselineData, choices: Sequence[Choice]) -> Baseline:
+def fit_best(data: BaselineData, choices: Sequence[FeatureSet]) -> Baseline:
     """Fit every choice of features with every penalty; keep the one of least error on the validation cases.
 
     Args:

@@ -20,9 +20,9 @@ from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
-SPREAD_WINDOWS = 256
+MAX_SPREAD_WINDOWS = 256
 # Of all cases together, the shorter ones filled up; longer cases are cut.
-WHOLE_ROWS = 200_000
+MAX_WHOLE_ROWS = 200_000
 
 
 def fit_members(
@@ -85,6 +85,6 @@ def _prefixed(on_epoch: OnEpoch, prefix: str) -> OnEpoch:
 
 def initialise(surrogate: Surrogate, windows: WindowDataset) -> None:
     """Fit the closed-form weights of the network on windows spread over all training cases."""
-    spread = np.linspace(0, len(windows) - 1, min(len(windows), SPREAD_WINDOWS)).astype(int).tolist()
+    spread = np.linspace(0, len(windows) - 1, min(len(windows), MAX_SPREAD_WINDOWS)).astype(int).tolist()
     firsts = windows.first_windows.tolist()
-    surrogate.network.initialise(windows.whole_cases(WHOLE_ROWS), windows.__getitems__(firsts + spread))
+    surrogate.network.initialise(windows.whole_cases(MAX_WHOLE_ROWS), windows.__getitems__(firsts + spread))

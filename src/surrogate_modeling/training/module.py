@@ -23,12 +23,12 @@ from surrogate_modeling.training.callbacks import TimeBudget
 from surrogate_modeling.training.windows import epoch_seed
 
 # What is left of the learning rate at the end of the cosine.
-LAST_RATE = 0.02
+FINAL_RATE_SHARE = 0.02
 
 
 # In training standard deviations. A network that is still untrained runs away over hundreds of rows: what lies farther
 # out has nothing to teach, and its square is soon infinite.
-LARGEST_FED_BACK = 1000.0
+MAX_FED_BACK = 1000.0
 
 
 CRITERIA: dict[Criterion, Callable[..., Tensor]] = {
@@ -147,7 +147,7 @@ class SurrogateTraining(LightningModule):
 
     def _loss(self, past: Tensor, control: Tensor, truth: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         network, cut = self.surrogate.network, self.settings.cut_gradients
-        predicted = network.free_run(past, control, cut_gradients=cut, bound=LARGEST_FED_BACK)
+        predicted = network.free_run(past, control, cut_gradients=cut, bound=MAX_FED_BACK)
         per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
         valid = weight.sum()
         return (per_row * weight).sum() / valid, valid
@@ -193,4 +193,4 @@ def rate_factor(step: int, steps: int, settings: SettingsConfig, spent: float = 
     if settings.lr_schedule is Schedule.constant:
         return rise
     course = min(1.0, max(step / max(1, steps), spent))
-    return rise * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * course)))
+    return rise * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * 0.5 * (1 + math.cos(math.pi * course)))

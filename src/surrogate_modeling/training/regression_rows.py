@@ -16,7 +16,7 @@ from torch import Tensor
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.networks import Sizes
 from surrogate_modeling.networks.regression import FilterRegression
-from surrogate_modeling.networks.ridge import FITTED_ROWS, Fit, Moments, OwnMoments, RidgeSolver
+from surrogate_modeling.networks.ridge import MAX_FITTED_ROWS, Fit, Moments, OwnMoments, RidgeSolver
 from surrogate_modeling.surrogate.scaling import Standardizer
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class BaselineData:
     @property
     def stride(self) -> int:
         """Row step of the fit: every stride-th row is fitted."""
-        return max(1, sum(len(case.values) for case in self.training) // FITTED_ROWS)
+        return max(1, sum(len(case.values) for case in self.training) // MAX_FITTED_ROWS)
 
     @property
     def choosing(self) -> Tensor:

@@ -22,7 +22,7 @@ from surrogate_modeling.deployment.c_code.operators import OPERATORS
 
 aten = torch.ops.aten
 # Written as routines; PyTorch would take them apart into dozens of small operations.
-KEPT_WHOLE = (
+PRESERVED_OPERATIONS = (
     aten.linear.default, aten.layer_norm.default, aten.softmax.int, aten.scaled_dot_product_attention.default,
     aten.lstm.input, aten.gru.input,
 )  # fmt: skip
@@ -69,7 +69,7 @@ def translate(name: str, module: nn.Module, inputs: Sequence[Tensor], constants:
 def export_graph(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
     """Export the module as a graph of core ATen operations and the layers that are kept whole."""
     table = torch.export.default_decompositions()
-    for operation in KEPT_WHOLE:
+    for operation in PRESERVED_OPERATIONS:
         table.pop(operation, None)
     with warnings.catch_warnings():
         # Recurrent layers rearrange their own weights while being traced; the graph does not see it.
@@ -104,7 +104,7 @@ def _evaluate(builder: Builder, node: Any, node_values: dict[Any, Any]) -> Any:
         return node.target(*arguments, **keywords)
     if node.target not in OPERATORS:
         raise CTranslationError(f"the operation {node.target} of this network has no C counterpart yet")
-    whole = node.target in KEPT_WHOLE or node.target in (aten.index.Tensor, aten.index_select.default)
+    whole = node.target in PRESERVED_OPERATIONS or node.target in (aten.index.Tensor, aten.index_select.default)
     if not whole:
         arguments = _map_tensors(arguments, builder.constants.add)
     return OPERATORS[node.target](builder, *arguments, **_drop_storage(keywords))

@@ -31,7 +31,7 @@ import numpy as np
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.deployment.export_check import Difference, Trajectories, largest_difference
+from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, largest_difference
 from surrogate_modeling.deployment.fmu.description import initial_name, write_build_description, write_description
 from surrogate_modeling.deployment.fmu.sources import main_source, write_sources
 from surrogate_modeling.deployment.stepping import require_single_rows
@@ -44,7 +44,7 @@ FLAGS = ("-O3", "-std=c99", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
 
 
 def export_fmu(
-    surrogate: Surrogate, path: Path, real: Sequence[Trajectories] = (), version: float = 2.0
+    surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs] = (), version: float = 2.0
 ) -> Difference | None:
     """Write the FMU, after comparing it with the surrogate.
 
@@ -113,7 +113,7 @@ def compile_sources(sources: dict[str, str], main: str, name: str) -> bytes:
         return output.read_bytes()
 
 
-def compare(surrogate: Surrogate, path: Path, real: Sequence[Trajectories]) -> Difference | None:
+def compare(surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs]) -> Difference | None:
     """Run the FMU over whole cases with FMPy, where it is installed.
 
     Raises:
@@ -135,7 +135,7 @@ def compare(surrogate: Surrogate, path: Path, real: Sequence[Trajectories]) -> D
     return largest_difference(surrogate, run, real, "the FMU")
 
 
-def _start_values(surrogate: Surrogate, real: Sequence[Trajectories]) -> np.ndarray:
+def _start_values(surrogate: Surrogate, real: Sequence[FreeRunInputs]) -> np.ndarray:
     """Initial rows (in_len, F) for the start values."""
     in_len = surrogate.description.in_len
     if not real:

@@ -6,8 +6,8 @@ import enum
 from typing import Any
 
 
-class Answer(enum.Enum):
-    """Answer of the store to one request that failed."""
+class ErrorKind(enum.Enum):
+    """Kind of error with which the store answers a request."""
 
     refused = "this content is never taken; anything else may be"
     unknown = "the store does not have the run"
@@ -21,10 +21,10 @@ REFUSED_STATUS = (400, 413, 414, 415, 422, 431)
 DENIED_STATUS = (401, 403, 407)
 # A database's errors pass as bad requests too; of those, these two are about the content.
 DATABASE_ERROR = "sqlalche.me"
-OF_THE_CONTENT = ("DataError", "IntegrityError")
+CONTENT_ERRORS = ("DataError", "IntegrityError")
 
 
-def answer_of(error: BaseException) -> Answer:
+def error_kind(error: BaseException) -> ErrorKind:
     """Classify an error that a request to the store raised.
 
     Args:
@@ -34,9 +34,9 @@ def answer_of(error: BaseException) -> Answer:
     status: Any = getattr(getattr(error, "response", None), "status_code", None)
     text = str(error)
     if code in DENIED or status in DENIED_STATUS or "out-of-date database schema" in text:
-        return Answer.denied
+        return ErrorKind.denied
     if code == "RESOURCE_DOES_NOT_EXIST":
-        return Answer.unknown
-    if code == "BAD_REQUEST" and DATABASE_ERROR in text and not any(kind in text for kind in OF_THE_CONTENT):
-        return Answer.away
-    return Answer.refused if code in REFUSED or status in REFUSED_STATUS else Answer.away
+        return ErrorKind.unknown
+    if code == "BAD_REQUEST" and DATABASE_ERROR in text and not any(kind in text for kind in CONTENT_ERRORS):
+        return ErrorKind.away
+    return ErrorKind.refused if code in REFUSED or status in REFUSED_STATUS else ErrorKind.away
