@@ -45,6 +45,7 @@ class Surrogate(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Device that the weights are on."""
         return self.scaling.mean.device
 
     @property

@@ -30,10 +30,12 @@ class Array:
 
     @property
     def size(self) -> int:
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def is_contiguous(self) -> bool:
+        """Whether the last dimension runs fastest, without gaps."""
         return all(
             size == 1 or stride == expected
             for size, stride, expected in zip(self.shape, self.strides, contiguous(self.shape), strict=True)

@@ -41,6 +41,7 @@ def _binary(expression: str) -> Callable[..., Array]:
 
 
 def power(b: Builder, x: Array, exponent: Operand) -> Array:
+    """x to the power of ``exponent``, element by element."""
     if exponent == 2:
         return _unary("$x * $x")(b, x)
     if exponent == 0.5:
@@ -49,12 +50,14 @@ def power(b: Builder, x: Array, exponent: Operand) -> Array:
 
 
 def gelu(b: Builder, x: Array, approximate: str = "none") -> Array:
+    """Gaussian error linear unit, exact or by its tanh approximation."""
     if approximate == "none":
         return _unary("0.5f * $x * (1.0f + erff($x * 0.707106781f))")(b, x)
     return _unary("0.5f * $x * (1.0f + tanhf(0.797884561f * ($x + 0.044715f * $x * $x * $x)))")(b, x)
 
 
 def softplus(b: Builder, x: Array, beta: float = 1, threshold: float = 20) -> Array:
+    """log(1 + exp(beta x)) / beta; x itself beyond the threshold."""
     scaled = f"($x * {literal(beta)})"
     return _unary(f"{scaled} > {literal(threshold)} ? $x : log1pf(expf({scaled})) / {literal(beta)}")(b, x)
 
@@ -66,10 +69,12 @@ def clamp(b: Builder, x: Array, low: float | None = None, high: float | None = N
 
 
 def leaky_relu(b: Builder, x: Array, slope: float = 0.01) -> Array:
+    """x where it is positive, ``slope`` x elsewhere."""
     return _unary(f"$x > 0.0f ? $x : {literal(slope)} * $x")(b, x)
 
 
 def elu(b: Builder, x: Array, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Array:
+    """Exponential linear unit, scaled (ELU, SELU, CELU)."""
     negative = f"{literal(alpha)} * expm1f({literal(input_scale)} * $x)"
     return _unary(f"{literal(scale)} * ($x > 0.0f ? $x : {negative})")(b, x)
 
@@ -118,6 +123,7 @@ def cumulate(b: Builder, x: Array, dim: int) -> Array:
 
 
 def variance(b: Builder, x: Array, dims: Any = None, *, correction: float = 1, keepdim: bool = False) -> Array:
+    """Variance over some dimensions."""
     mean = OPERATORS[aten.mean.dim](b, x, dims, True)
     departure = _binary("($x - $y)")(b, x, mean)
     squares = OPERATORS[aten.sum.dim_IntList](b, _binary("$x * $y")(b, departure, departure), dims, keepdim)
@@ -140,6 +146,7 @@ def matmul(b: Builder, x: Array, y: Array) -> Array:
 
 
 def addmm(b: Builder, bias: Array, x: Array, y: Array, *, beta: float = 1, alpha: float = 1) -> Array:
+    """bias + x y, a matrix product; factors ``beta`` and ``alpha`` other than 1 are refused."""
     if (beta, alpha) != (1, 1):
         raise CTranslationError("addmm with beta or alpha")
     return _binary("$y + $x")(b, bias, matmul(b, x, y))
@@ -176,6 +183,7 @@ def layer_norm(
 
 
 def softmax(b: Builder, x: Array, dim: int, *_: Any) -> Array:
+    """Softmax over one dimension."""
     last = views.transpose(b, x, dim, -1)
     result = b.elementwise([last], lambda element: element)
     b.emit(f"softmax({result.pointer}, {result.size // last.shape[-1]}, {last.shape[-1]});")

@@ -24,31 +24,37 @@ def view(b: Builder, x: Array, shape: Sequence[int]) -> Array:
 
 
 def permute(_: Builder, x: Array, dims: Sequence[int]) -> Array:
+    """Reorder the dimensions."""
     return Array(x.base, tuple(x.shape[d] for d in dims), tuple(x.strides[d] for d in dims), x.offset)
 
 
 def transpose(b: Builder, x: Array, first: int, second: int) -> Array:
+    """Swap two dimensions."""
     dims = list(range(len(x.shape)))
     dims[first], dims[second] = dims[second], dims[first]
     return permute(b, x, dims)
 
 
 def matrix_transpose(b: Builder, x: Array) -> Array:
+    """Transpose of a matrix; a vector stays as it is."""
     return x if len(x.shape) < 2 else transpose(b, x, 0, 1)
 
 
 def expand(_: Builder, x: Array, shape: Sequence[int]) -> Array:
+    """Repeat dimensions of size 1, and add leading dimensions, to reach ``shape``; -1 keeps a size."""
     extra = len(shape) - len(x.shape)
     sizes = (1,) * extra + x.shape
     return x.broadcast([own if size == -1 else size for size, own in zip(shape, sizes, strict=True)])
 
 
 def unsqueeze(_: Builder, x: Array, dim: int) -> Array:
+    """Insert a dimension of size 1."""
     dim %= len(x.shape) + 1
     return Array(x.base, (*x.shape[:dim], 1, *x.shape[dim:]), (*x.strides[:dim], 0, *x.strides[dim:]), x.offset)
 
 
 def squeeze(_: Builder, x: Array, dims: int | Sequence[int] | None = None) -> Array:
+    """Remove dimensions of size 1."""
     given_dims = range(len(x.shape)) if dims is None else [dims] if isinstance(dims, int) else dims
     gone = {d % len(x.shape) for d in given_dims if x.shape[d] == 1}
     kept = [d for d in range(len(x.shape)) if d not in gone]
@@ -56,12 +62,14 @@ def squeeze(_: Builder, x: Array, dims: int | Sequence[int] | None = None) -> Ar
 
 
 def select(_: Builder, x: Array, dim: int, index: int) -> Array:
+    """One index of a dimension, which is removed."""
     dim %= len(x.shape)
     offset = x.offset + (index % x.shape[dim]) * x.strides[dim]
     return Array(x.base, x.shape[:dim] + x.shape[dim + 1 :], x.strides[:dim] + x.strides[dim + 1 :], offset)
 
 
 def cut(_: Builder, x: Array, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Array:
+    """Slice of a dimension."""
     dim %= len(x.shape)
     first, last, step = slice(start, end, step).indices(x.shape[dim])
     size = len(range(first, last, step))
@@ -71,16 +79,19 @@ def cut(_: Builder, x: Array, dim: int = 0, start: int | None = None, end: int |
 
 
 def split_sizes(b: Builder, x: Array, sizes: Sequence[int], dim: int = 0) -> list[Array]:
+    """Split a dimension into parts of given sizes."""
     ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
     return [cut(b, x, dim, end - size, end) for size, end in zip(sizes, ends, strict=True)]
 
 
 def split(b: Builder, x: Array, size: int, dim: int = 0) -> list[Array]:
+    """Split a dimension into parts of one size; the last may be shorter."""
     whole = x.shape[dim]
     return split_sizes(b, x, [min(size, whole - start) for start in range(0, whole, size)], dim)
 
 
 def unbind(b: Builder, x: Array, dim: int = 0) -> list[Array]:
+    """Arrays of each index of a dimension."""
     return [select(b, x, dim, i) for i in range(x.shape[dim])]
 
 
@@ -98,10 +109,12 @@ def cat(b: Builder, parts: Sequence[Array], dim: int = 0) -> Array:
 
 
 def stack(b: Builder, parts: Sequence[Array], dim: int = 0) -> Array:
+    """Join arrays along a new dimension."""
     return cat(b, [unsqueeze(b, part, dim) for part in parts], dim)
 
 
 def repeat(b: Builder, x: Array, counts: Sequence[int]) -> Array:
+    """Copies of an array along its dimensions."""
     extra = len(counts) - len(x.shape)
     result = Array(x.base, (1,) * extra + x.shape, (0,) * extra + x.strides, x.offset)
     for dim, times in enumerate(counts):
@@ -131,6 +144,7 @@ def gather_rows(b: Builder, x: Array, dim: int, index: Any) -> Array:
 
 
 def index_tensor(b: Builder, x: Array, indices: Sequence[Any]) -> Array:
+    """Rows of one dimension by an index tensor that is known at translation."""
     given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
     if len(given) != 1:
         raise CTranslationError("indexing in several dimensions at once")
@@ -138,6 +152,7 @@ def index_tensor(b: Builder, x: Array, indices: Sequence[Any]) -> Array:
 
 
 def flip(_: Builder, x: Array, dims: Sequence[int]) -> Array:
+    """Reverse dimensions."""
     strides, offset = list(x.strides), x.offset
     for dim in dims:
         offset += (x.shape[dim] - 1) * strides[dim]
