@@ -88,9 +88,10 @@ def test_it_starts_as_the_linear_model_which_knows_oscillators_and_integrators(s
         state = state @ start.a.T + u @ start.b.T
     predicted = network(past, control)
     torch.testing.assert_close(predicted, torch.stack(rows, dim=1))
-    # Beyond the length it was fitted on; the contracting form lets an integrator forget, 1 % in 100 rows.
+    # Beyond the length it was fitted on; the contracting form lets an integrator forget, 1 % in 100 rows: 0.2 of the
+    # standard deviation of the integral after 400.
     error = (predicted - future).abs().mean(dim=(0, 1)) / future.std(dim=(0, 1))
-    assert error.max() < (0.1 if stable else 0.02)
+    assert error.max() < (0.25 if stable else 0.02)
 
 
 def test_a_state_has_unit_variance_and_a_pace() -> None:

@@ -56,9 +56,8 @@ def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -
         hidden: z (T, B, H).
         weights: of the recurrence.
     """
-    if drive.dtype is torch.bfloat16:
-        # Where 1 and 0.996 are neighbours: a slow state would forget, or never move.
-        start, drive, hidden = start.float(), drive.float(), hidden.float()
+    # In bfloat16 1 and 0.996 are neighbours: a slow state would forget, or never move.
+    start, drive, hidden = (x.float() if x.dtype is torch.bfloat16 else x for x in (start, drive, hidden))
     with torch.autocast(drive.device.type, enabled=False):
         if (kernels := triton_form("recurrence_triton", drive)) is not None and kernels.supports(drive, hidden):
             return cast(Tensor, kernels.run_states(start, drive, hidden, weights, BOUND))
