@@ -5,7 +5,7 @@ import pytest
 from numpy.random import default_rng
 from scipy.signal import lfilter
 
-from surrogate_modeling.networks.linear_fit import fit_linear
+from surrogate_modeling.networks.linear_fit import fit_linear_model
 from surrogate_modeling.networks.linear_state_space import Trajectories, mean_error
 from surrogate_modeling.networks.subspace import poles
 
@@ -45,7 +45,7 @@ def decays(plant: str) -> np.ndarray:
 def test_a_plant_is_recovered_with_its_order_and_poles(plant: str, order: int) -> None:
     fitted, held_out = windows(plant), windows(plant, seed=1)
     kept = np.arange(len(fitted)) < 18
-    model = fit_linear(fitted, kept, held_out, order)
+    model = fit_linear_model(fitted, kept, held_out, order)
     assert mean_error(model, held_out) < 0.02 * np.abs(held_out.output).mean()
     wanted = {"lag": [0.9], "integrator": [1.0], "oscillator": RADIUS * np.exp([-ANGLE * 1j, ANGLE * 1j])}[plant]
     found = np.linalg.eigvals(model.a)
@@ -71,7 +71,7 @@ def test_poles_of_unequal_windows_use_the_rows_that_are_there() -> None:
 def test_further_states_change_nothing_of_the_free_run() -> None:
     fitted, held_out = windows("oscillator"), windows("oscillator", seed=1)
     kept = np.arange(len(fitted)) < 18
-    small, large = (fit_linear(fitted, kept, held_out, states) for states in (2, 6))
+    small, large = (fit_linear_model(fitted, kept, held_out, states) for states in (2, 6))
     assert (small.order, large.order) == (2, 6)
     read = np.abs(large.c).max(axis=0) > 0
     assert not np.abs(large.a[np.ix_(read, ~read)]).any()

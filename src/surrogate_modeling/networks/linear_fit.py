@@ -64,7 +64,7 @@ class FitOptions(NamedTuple):
     initial_state_penalty: float | None
 
 
-def fit_linear(windows: Trajectories, kept: np.ndarray, held_out: Trajectories, states: int) -> LinearModel:
+def fit_linear_model(windows: Trajectories, kept: np.ndarray, held_out: Trajectories, states: int) -> LinearModel:
     """Fit the smallest model whose free run is about the best, filled up to ``states`` states.
 
     The extra states are those that would come next; no output and no other state depends on them.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.networks.base import Batch
-from surrogate_modeling.networks.linear_fit import fit_linear
+from surrogate_modeling.networks.linear_fit import fit_linear_model
 from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, in_modes
 
 # Windows of fewer rows are too short to fit a free run to.
@@ -54,7 +54,7 @@ def linear_start(whole: Batch, spread: Batch, states: int, modal: bool = False) 
     held_out = every[~kept] if len(every) > 1 else every
     if cases >= MIN_CASES:
         held_out = _trajectories(whole)[np.flatnonzero(~kept[:cases])]
-    model = fit_linear(every, kept, held_out, states)
+    model = fit_linear_model(every, kept, held_out, states)
     if modal:
         model = in_modes(model, MAX_RADIUS)
     return _scaled(model, every, states, modal)
