@@ -1,4 +1,4 @@
-"""What a state-space network's output is added to: taken from the training cases in closed form.
+"""Fit the linear base of a state-space network's output on the training cases in closed form.
 
 Shape letters: R rows, N features of :class:`~surrogate_modeling.networks.filters.Filters`, P predicted.
 """

@@ -200,7 +200,7 @@ class Surrogate(nn.Module):
         sizes = self.description.sizes
 
         def run(initial: np.ndarray, controls: np.ndarray) -> tuple[Tensor, ...]:
-            """Of one batch."""
+            """Run one batch."""
             with torch.no_grad():
                 return work(self._tensor(initial), self._tensor(controls))
 

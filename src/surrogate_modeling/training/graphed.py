@@ -99,7 +99,7 @@ class GraphedTraining(SurrogateTraining):
         self.done = 0
 
     def configure_optimizers(self) -> Optimizer:
-        """The same optimiser; on a GPU its learning rate is a tensor on it, where a graph reads it."""
+        """Make the optimiser; on a GPU its learning rate is a tensor there, where a graph reads it."""
         optimizer = super().configure_optimizers()
         self._place_rate(optimizer)
         return optimizer

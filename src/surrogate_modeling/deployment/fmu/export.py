@@ -129,7 +129,7 @@ def compare(surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs]) -> 
         raise UserError(f"format=fmu: the FMU is not valid: {'; '.join(problems)}")
 
     def run(initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
-        """Of a batch, one case after another."""
+        """Run a batch, one case after another."""
         return np.stack([run_fmu(surrogate, path, *case) for case in zip(initial, controls, strict=True)])
 
     return largest_difference(surrogate, run, real, "the FMU")
