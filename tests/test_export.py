@@ -23,6 +23,7 @@ def export(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
 
 
+@pytest.mark.slow
 def test_an_fmu_starts_from_the_first_rows_of_a_case(tmp_path: Path) -> None:
     fmpy = pytest.importorskip("fmpy")
     surrogate = make("don")

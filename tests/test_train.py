@@ -14,6 +14,8 @@ import pytest
 import torch
 from builders import TRAIN, run_command, write_plant
 
+from surrogate_modeling.training.members import member_seed
+
 # Runs the command and prints what its task returned to Hydra, and so to a search.
 RETURNING = """
 import sys
@@ -212,7 +214,8 @@ def test_members_of_an_ensemble_are_the_runs_of_their_seeds(
     ]  # fmt: skip
     done = run_train(tmp_path, *arguments, "settings.ensemble=2", "settings.mlflow_exp_name=two")
     assert done.returncode == 0, done.stderr
-    assert run_train(tmp_path, *arguments, "settings.seed=43", "settings.mlflow_exp_name=second").returncode == 0
+    second = f"settings.seed={member_seed(42, 1)}"
+    assert run_train(tmp_path, *arguments, second, "settings.mlflow_exp_name=second").returncode == 0
     run, artifacts = recorded_run(tmp_path, "two")
     two = torch.load(artifacts / "lit_model.pth", weights_only=True)
     for member, place in enumerate((recorded_run(finished[0], "e2e")[1], recorded_run(tmp_path, "second")[1])):

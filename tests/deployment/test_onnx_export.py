@@ -53,9 +53,10 @@ def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) 
     "name",
     [
         "don",
-        "nss-stable",
-        "ssm-stacked",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("nss", "ssm", "ssm-blind", "ssm-gru", "don-stacked")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("nss", "nss-stable", "ssm", "ssm-stacked", "ssm-blind", "ssm-gru", "don-stacked")
+        ),
         *SLOW,
     ],
 )

@@ -44,6 +44,7 @@ def check(device: str, sizes: list[tuple[int, int, int, int, int, str, float]]) 
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton comes with torch for Linux only")
 def test_rows_and_gradients_are_those_of_the_definition() -> None:
     check("cpu", [(2, 10, 10, 2, 16, "float32", 1e-5), (1, 1, 17, 1, 32, "float32", 1e-5)])

@@ -110,6 +110,7 @@ def test_a_new_network_is_trained_saved_and_exported(model: LagConfig, tmp_path:
     check_saved_and_exported(surrogate, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_new_network_in_an_ensemble_and_a_stack(model: LagConfig, tmp_path: Path) -> None:
     surrogate = trained(model, tmp_path, ensemble=2)
     initial, controls = map(torch.tensor, random_cases(surrogate, 2, 30))

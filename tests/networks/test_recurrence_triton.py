@@ -45,6 +45,7 @@ def check(device: str, sizes: list[tuple[int, int, int, int, float]]) -> None:
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton comes with torch for Linux only")
 def test_states_and_gradients_are_those_of_the_plain_form() -> None:
     # The last one runs into the bound.

@@ -111,6 +111,7 @@ def test_objectives_that_do_not_compare_are_refused_before_the_first_trial(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_search_is_known_by_its_cases_and_its_own_configuration_files(tmp_path: Path) -> None:
     for project, rows in (("A", 40), ("B", 50)):
         (tmp_path / project).mkdir()
