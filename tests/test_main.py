@@ -20,6 +20,13 @@ def test_help_lists_the_verbs(tmp_path: Path) -> None:
     assert [line.split()[0] for line in done.stdout.splitlines()[2:]] == list(VERBS)
 
 
+def test_a_refusal_need_not_wait_for_torch() -> None:
+    modules = ", ".join(f"surrogate_modeling.{verb}" for verb in VERBS if verb not in ("ui", "send", "dashboard"))
+    script = f"import sys, {modules}; print([name for name in ('torch', 'mlflow', 'optuna') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

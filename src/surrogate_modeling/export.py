@@ -22,7 +22,6 @@ from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import ExportConfig, Format
 from surrogate_modeling.config.composition import register_schemas, to_use
 from surrogate_modeling.config.refusals import refusals, run_command
-from surrogate_modeling.deployment.export_check import real_cases
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def main(composed: DictConfig) -> None:
         if config.cases is not None:
             case_files(config.cases)
         surrogate = load_surrogate(config.surrogate)
+        from surrogate_modeling.deployment.export_check import real_cases
+
         real = real_cases(surrogate, config)
         if config.format is Format.onnx:
             from surrogate_modeling.deployment.onnx_export import export_onnx

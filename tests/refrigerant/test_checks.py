@@ -5,6 +5,7 @@ import pytest
 from surrogate_modeling.refrigerant import checks
 
 
+@pytest.mark.slow
 def test_short_report_passes() -> None:
     rows = [*checks.check_cases("R1234yf", 3, 120.0, 0), *checks.check_integrators("R134a", 30.0)]
     assert [row for row in rows if not row.passed] == []

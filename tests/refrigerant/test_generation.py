@@ -151,7 +151,8 @@ generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
-@pytest.mark.parametrize("kind", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_is_finished_by_running_it_again(tmp_path: Path, made: Path, kind: signal.Signals) -> None:
     plan = replace(PLAN, cases=400)
     arguments = [sys.executable, "-c", SCRIPT, str(tmp_path), plan.to_json()]

@@ -46,7 +46,6 @@ def run_row_by_row(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weight
     return torch.stack(states)
 
 
-@torch.compiler.disable
 def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
     """Run the recurrence over all rows: states (T + 1, B, N), the start first.
 
@@ -56,6 +55,19 @@ def run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -
         hidden: z (T, B, H).
         weights: of the recurrence.
     """
+    return _run_states(start, drive, hidden, weights)
+
+
+def hide_from_compiler() -> None:
+    """Let torch.compile call the recurrence as it is: it cannot read compiled loops.
+
+    Not a decorator, which would import the compiler, a second of work, wherever a network is used.
+    """
+    global _run_states
+    _run_states = torch.compiler.disable(_run_states)
+
+
+def _run_states(start: Tensor, drive: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
     # In bfloat16 1 and 0.996 are neighbours: a slow state would forget, or never move.
     start, drive, hidden = (x.float() if x.dtype is torch.bfloat16 else x for x in (start, drive, hidden))
     with torch.autocast(drive.device.type, enabled=False):

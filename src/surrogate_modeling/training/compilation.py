@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.config.settings import Compile, Precision, SettingsConfig
+from surrogate_modeling.networks.recurrence import hide_from_compiler
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ def compile_network(network: nn.Module, device: torch.device) -> None:
     def smallest(x: Tensor) -> Tensor:
         return x.sin() + 1
 
+    hide_from_compiler()
     try:
         # Now, not in the first step, so that a missing compiler is reported before an epoch begins.
         torch.compile(smallest)(torch.zeros(2, device=device))
