@@ -16,6 +16,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+from surrogate_modeling.cases import folder as folder_module
 from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import RawCase
 from surrogate_modeling.cases.channels import Channels, Roles
@@ -192,3 +193,10 @@ def fill(folder: Path, leave: int = 0) -> Path:
         except OSError:
             file.truncate(max(0, file.tell() - leave))
     return ballast
+
+
+def read_in_process(folder: Path, cache: Path, start: object, results: object) -> None:
+    """Read cases in a process of its own; here because a new process cannot import a file of tests."""
+    folder_module.CACHE_FOLDER = cache
+    start.wait()  # type: ignore[attr-defined]
+    results.put([read(folder).cases[-1].values.tobytes() for _ in range(3)])  # type: ignore[attr-defined]

@@ -168,6 +168,7 @@ NAMES = st.text(
 )
 
 
+@pytest.mark.slow
 @given(NAMES.filter(lambda name: "/" not in name and name not in (".", "..") and len(name.encode()) < 200))
 @settings(max_examples=EXAMPLES // 10, deadline=None, suppress_health_check=list(HealthCheck))
 @example("a b")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import grid_case, read, smooth_values, write_cases, write_table
+from builders import grid_case, read, read_in_process, smooth_values, write_cases, write_table
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -217,12 +217,6 @@ def test_a_cache_folder_that_cannot_be_made_costs_the_cache_only(
     monkeypatch.setattr(cases, "CACHE_FOLDER", tmp_path / "file" / "cache")
     assert len(read(tmp_path / "cases").cases) == 2
     assert "could not cache" in caplog.text
-
-
-def read_in_process(folder: Path, cache: Path, start: object, results: object) -> None:
-    cases.CACHE_FOLDER = cache
-    start.wait()  # type: ignore[attr-defined]
-    results.put([read(folder).cases[-1].values.tobytes() for _ in range(3)])  # type: ignore[attr-defined]
 
 
 def test_two_processes_fill_one_cache(tmp_path: Path, cache_folder: Path) -> None:

@@ -39,6 +39,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_files_do_not_depend_on_workers_or_number_of_cases(made: Path, tmp_path: Path) -> None:
     generate_cases(tmp_path, replace(PLAN, cases=2), workers=2)
     result = generate_cases(tmp_path, PLAN, workers=2)

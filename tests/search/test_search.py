@@ -173,6 +173,7 @@ def test_refused_before_the_first_trial(app: App, arguments: list[str], said: st
     assert not (app.folder / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_only_with_its_own_problem(app: App) -> None:
     few = [*SPACE, "hydra.sweeper.n_trials=1", "hydra/sweeper/sampler=random"]
     assert app.run(*few)[0] == 0
