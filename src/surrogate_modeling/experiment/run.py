@@ -13,6 +13,7 @@ from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import shorten
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
@@ -181,7 +182,9 @@ def _train(experiment: Experiment, run: Run) -> TrainingResult:
 
 
 def _warn_of_forgotten_controls(experiment: Experiment, result: RunResult) -> None:
-    """Warn of predicted columns that are probably controls."""
+    """Warn of predicted columns that are probably controls; those of the embedded simulator are known."""
+    if isinstance(experiment.config.dataset, RefrigerantConfig):
+        return
     surrogate, test = experiment.surrogate, experiment.split.test
     mean = surrogate.scaling.level[surrogate.description.sizes.controls :].cpu().numpy()
     regressions = [result.baselines[name].scores for name in ("linear", "quadratic")]
