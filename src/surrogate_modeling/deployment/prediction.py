@@ -153,7 +153,9 @@ def _write_chunk(
     scores.ade[~has_truth] = scores.fde[~has_truth] = np.nan
     room = None if config.num_figures is None else config.num_figures - tally.figures
     level = surrogate.band.level if surrogate.band else LEVEL
-    scored = ScoredCases(cases, predicted, scores, bands, level, [surrogate.position(case) for case in cases])
+    # Only figures show the positions; of thousands of schedules most are not drawn.
+    positions = None if room == 0 else [surrogate.position(case) for case in cases]
+    scored = ScoredCases(cases, predicted, scores, bands, level, positions)
     curves = case_curves(output / "figure", scored)[:room]
     write_figures(curves, options)
     tally.figures += len(curves)
