@@ -77,7 +77,8 @@ def plain_case(name: str, time: np.ndarray, values: np.ndarray, controls: int) -
 
 def grid_case(names: Sequence[str], units: Sequence[str], values: np.ndarray) -> GridCase:
     """A case that keeps the rows of its file, one every second."""
-    raw = RawCase("time", tuple(names), tuple(units), np.arange(float(len(values))), values, np.arange(len(values)))
+    raw = RawCase("time", tuple(names), tuple(units), np.arange(float(len(values))), values, np.arange(len(values)),
+                  tuple(range(2, 2 + len(names))))  # fmt: skip
     return GridCase.of(raw, Grid(None, None), "d" * 64)
 
 
@@ -116,11 +117,12 @@ def read(
     min_rows: int = 11,
     targets: Sequence[str] | None = None,
     grid: Grid | None = None,
+    ignore: Sequence[str] = (),
     **options: object,
 ) -> CaseSet:
     """The cases of a folder on a grid of one second."""
     reading = Reading(**{"workers": 2, "progress_bar": False, **options})  # type: ignore[arg-type]
-    return read_cases(folder, Roles(controls, targets), grid or Grid(1.0, 5.0), min_rows, reading)
+    return read_cases(folder, Roles(controls, targets, ignore), grid or Grid(1.0, 5.0), min_rows, reading)
 
 
 def refused(folder: Path, **options: Any) -> str:

@@ -40,7 +40,9 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were parsed, not taken from the cache."""
     parsed: list[str] = []
     parse = cases.parse_case
-    monkeypatch.setattr(cases, "parse_case", lambda path, body: parsed.append(path.name) or parse(path, body))
+    monkeypatch.setattr(
+        cases, "parse_case", lambda path, *rest, **kept: parsed.append(path.name) or parse(path, *rest, **kept)
+    )
     return parsed
 
 
@@ -60,6 +62,13 @@ def test_another_grid_is_another_entry(tmp_path: Path, counted: list[str]) -> No
         60,
         60,
     ]
+    assert len(counted) == 3
+
+
+def test_other_ignored_columns_are_another_entry(tmp_path: Path, counted: list[str]) -> None:
+    write_cases(tmp_path, 1)
+    found = [read(tmp_path, ["load"], ignore=ignore).channels.predicted for ignore in (["p"], ["T"], [], ["p"])]
+    assert found == [("valve", "T"), ("valve", "p"), ("valve", "T", "p"), ("valve", "T")]
     assert len(counted) == 3
 
 
@@ -151,7 +160,10 @@ JSON = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
-@given(key=st.sampled_from(["names", "units", "rows", "raw_step", "digest", "more", None]), value=JSON)
+@given(
+    key=st.sampled_from(["names", "units", "rows", "raw_step", "digest", "numbers", "ignored", "more", None]),
+    value=JSON,
+)
 @example(key="rows", value=10**15)
 @example(key="rows", value=-1)
 @example(key="names", value=["a"] * 1000)
@@ -172,11 +184,14 @@ def test_no_crafted_header_ends_a_run_or_takes_memory(tmp_path: Path, key: str |
     assert found is None or found.values.shape == (5, 2)
 
 
+KEPT = ("names", "units", "digest", "numbers", "ignored")
+
+
 def test_an_entry_comes_back_as_it_was(tmp_path: Path) -> None:
     save_entry(tmp_path / "new" / "one.case", CASE)
     found = load_entry(tmp_path / "new" / "one.case")
     assert found is not None
-    assert (found.names, found.units, found.digest) == (CASE.names, CASE.units, CASE.digest)
+    assert [getattr(found, key) for key in KEPT] == [getattr(CASE, key) for key in KEPT]
     np.testing.assert_array_equal(found.time, CASE.time)
     np.testing.assert_array_equal(found.values, CASE.values)
     np.testing.assert_array_equal(found.loss.table, CASE.loss.table)

@@ -7,6 +7,17 @@ from surrogate_modeling.cases.channels import Roles, assign_roles
 from surrogate_modeling.common.errors import UserError
 
 
+def test_a_name_is_ignored_and_given_a_role() -> None:
+    for roles, key in ((Roles(["valve", "p"], None, ["p"]), "controls"), (Roles(1, ["p"], ["p"]), "targets")):
+        with pytest.raises(UserError, match=f"dataset.{key}: 'p' named in dataset.ignore too"):
+            assign_roles(NAMES[:3], UNITS[:3], roles)
+
+
+def test_a_count_of_controls_is_of_the_columns_left() -> None:
+    left = assign_roles(NAMES[1:], UNITS[1:], Roles(1, None, ["valve"]))
+    assert (left.controls, left.predicted) == (("load",), ("T", "p"))
+
+
 @pytest.mark.parametrize(
     ("controls", "targets", "said"),
     [

@@ -269,3 +269,38 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
     write_table(tmp_path / "a.csv", np.arange(12), values, names, ["-"] * 3000)
     case_set = read(tmp_path, controls=1000)
     np.testing.assert_array_equal(case_set.cases[0].values, values.astype(np.float32))
+
+
+def test_ignored_columns_are_not_read_and_may_hold_anything(tmp_path: Path) -> None:
+    """Also a control between others, a column that only one file has, and cells that are no numbers."""
+    write_cases(tmp_path, 3)
+    plain = read(tmp_path, ["load"]).cases
+    for i, path in enumerate(sorted(tmp_path.glob("*.csv"))):
+        with path.open(encoding="utf-8") as file:
+            lines = [line.rstrip("\n").split(",") for line in file]
+        notes = [["note", "-"], *(["note", "-"] if line < 2 else ['"a, b"', ""] for line in range(len(lines)))][1:]
+        notes[0], notes[1] = (["note", "only here"] if i == 1 else ["note"]), ["-"] * (1 + (i == 1))
+        kept = [[*line[:1], *note[: 1 + (i == 1)], *line[1:]] for line, note in zip(lines, notes, strict=True)]
+        path.write_text("".join(",".join(cells) + "\n" for cells in kept), encoding="utf-8")
+    for _ in range(2):  # the second time from the cache
+        case_set = read(tmp_path, 1, ignore=["note", "only here", "valve"])
+        assert case_set.channels.controls == ("load",)
+        assert case_set.channels.predicted == ("T", "p")
+        assert case_set.channels.units == {"load": "kW", "T": "degC", "p": "bar"}
+        for case, like in zip(case_set.cases, plain, strict=True):
+            np.testing.assert_array_equal(case.values, like.values[:, [0, 2, 3]])
+    assert read(tmp_path, ["load"], ignore=["note", "only here"]).channels.predicted == ("valve", "T", "p")
+
+
+def test_an_ignored_name_that_is_no_column_names_the_nearest(tmp_path: Path) -> None:
+    write_cases(tmp_path, 2)
+    assert refused(tmp_path, ignore=["lod"]) == (
+        "dataset.ignore: 'lod' not among the columns after time; the nearest to 'lod' is 'load'"
+    )
+    assert refused(tmp_path, ignore=["load", "load"]) == "dataset.ignore: load named twice"
+
+
+def test_problems_name_the_column_of_the_file_beside_ignored_ones(tmp_path: Path) -> None:
+    write_cases(tmp_path, 3)
+    (tmp_path / "case9.csv").write_bytes(with_cell(9, 5, "1e39"))
+    assert "line 9, column 5 ('p'): values beyond 3e38" in refused(tmp_path, controls=1, ignore=["valve"])

@@ -49,7 +49,7 @@ def test_a_file_a_folder_or_the_files_that_match(tmp_path: Path) -> None:
 
 
 def test_columns_are_found_by_name_and_others_left_aside(tmp_path: Path) -> None:
-    path = write(tmp_path, "time,q,note,u,p", "s,°C,-,-,bar", "0,20,9,1,5", "1,21,,2,6", "2,22,9,3,7")
+    path = write(tmp_path, "time,q,note,u,p", "s,°C,-,-,bar", "0,20,9,1,5", "1,21,,2,6", "2,22,text,3,7")
     schedule = read(path)
     assert schedule.has_truth
     assert schedule.case.name == "a"

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import zlib
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,17 @@ from surrogate_modeling.cases.sampling import SamplingLoss
 from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
 
 log = logging.getLogger(__name__)
-FORMAT = "case-cache-4"
+FORMAT = "case-cache-5"
 MAX_CHECKSUM_BYTES, MAX_HEADER_BYTES = 64, 16_000_000
 # Statistics stored per column beside its values: smallest, largest, and those of SamplingLoss.
 STATISTICS_PER_COLUMN = 2 + len(fields(SamplingLoss))
 
 
-def entry_path(folder: Path, case_file: Path, decimation: str) -> Path:
-    """Path of a file's cache entry; another content, place or decimation gives another path."""
+def entry_path(folder: Path, case_file: Path, decimation: str, ignore: Collection[str] = ()) -> Path:
+    """Path of a file's cache entry; another content, place, decimation or choice of columns gives another path."""
     status = case_file.stat()
     identity = [FORMAT, str(case_file.resolve()), status.st_size, status.st_mtime_ns, status.st_ctime_ns, decimation]
+    identity += sorted(ignore)
     return folder / f"{hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:40]}.case"
 
 
@@ -59,7 +61,8 @@ def load_entry(path: Path) -> GridCase | None:
     values = np.frombuffer(body, np.float32, rows * columns, offset=8 * rows).reshape(rows, columns)
     low, high, *lost = np.frombuffer(body, np.float64, offset=8 * rows + 4 * rows * columns).reshape(-1, columns).copy()
     names, units = tuple(header["names"]), tuple(header["units"])
-    return GridCase(names, units, time, values, low, high, header["raw_step"], SamplingLoss(*lost), header["digest"])
+    loss, numbers, ignored = SamplingLoss(*lost), tuple(header["numbers"]), tuple(header["ignored"])
+    return GridCase(names, units, time, values, low, high, header["raw_step"], loss, header["digest"], numbers, ignored)
 
 
 def _checked_header(head: bytes) -> dict[str, Any]:
@@ -69,13 +72,21 @@ def _checked_header(head: bytes) -> dict[str, Any]:
         ValueError: it is not one that :func:`save_entry` writes.
     """
     header = json.loads(head)
-    if not isinstance(header, dict) or set(header) != {"names", "units", "rows", "raw_step", "digest"}:
+    keys = {"names", "units", "rows", "raw_step", "digest", "numbers", "ignored"}
+    if not isinstance(header, dict) or set(header) != keys:
         raise ValueError("the header has other keys")
     names, units, rows = header["names"], header["units"], header["rows"]
-    texts = [names, units, [header["digest"]]]
+    numbers, texts = header["numbers"], [names, units, header["ignored"], [header["digest"]]]
     if not all(isinstance(part, list) and all(isinstance(text, str) for text in part) for part in texts):
         raise ValueError("names, units and digest must be texts")
-    if len(names) != len(units) or not isinstance(rows, int) or rows < 1 or not isinstance(header["raw_step"], float):
+    if not isinstance(numbers, list) or not all(isinstance(number, int) for number in numbers):
+        raise ValueError("the numbers of its columns must be integers")
+    if (
+        not len(names) == len(units) == len(numbers)
+        or not isinstance(rows, int)
+        or rows < 1
+        or not isinstance(header["raw_step"], float)
+    ):
         raise ValueError("the numbers in its header are impossible")
     return header
 
@@ -93,6 +104,8 @@ def save_entry(path: Path, case: GridCase) -> None:
         "rows": len(case.time),
         "raw_step": case.raw_step,
         "digest": case.digest,
+        "numbers": case.numbers,
+        "ignored": case.ignored,
     }
     parts = case.time.astype(np.float64), np.ascontiguousarray(case.values, np.float32), statistics
     content = json.dumps(header).encode() + b"\n" + b"".join(part.tobytes() for part in parts)

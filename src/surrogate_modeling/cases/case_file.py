@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,10 @@ csv.field_size_limit(2**31 - 1)
 class RawCase:
     """The content of a case file: names and units of the columns after time, time (T,) [s], values (T, F), all float64.
 
-    ``lines`` (T,) is the line number of each row in the file.
+    Attributes:
+        lines: (T,) line number of each row in the file.
+        numbers: number of each column in the file, time being 1; for messages.
+        ignored: names of the columns that were not read.
     """
 
     time_name: str
@@ -44,6 +47,8 @@ class RawCase:
     time: np.ndarray
     values: np.ndarray
     lines: np.ndarray
+    numbers: tuple[int, ...]
+    ignored: tuple[str, ...] = ()
 
 
 class CaseFileError(Exception):
@@ -61,7 +66,12 @@ class CaseFileError(Exception):
         self.readable = readable
 
 
-def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = None) -> RawCase:
+def parse_case(
+    path: Path,
+    body: bytes,
+    full_columns: Collection[str] | None = None,
+    ignored: Callable[[str], bool] | None = None,
+) -> RawCase:
     """Parse the bytes of one case file.
 
     Args:
@@ -69,6 +79,7 @@ def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = N
         body: of the file.
         full_columns: columns after time that must have a number in every row; elsewhere an empty cell, NaN, or cells
             left out at the end of a line read as NaN. None: every column.
+        ignored: whether a column after time of this name is left out; it may hold anything. None: no column is.
 
     Raises:
         CaseFileError: with every problem found in names, units, cells and time.
@@ -93,14 +104,22 @@ def parse_case(path: Path, body: bytes, full_columns: Collection[str] | None = N
     data = memoryview(body)[first:end]
     line_ends = body.count(b"\n", first, end) + body.count(b"\r", first, end) - body.count(b"\r\n", first, end)
     cell_problems: list[Problem] = []
+    used = [i for i, name in enumerate(names) if i == 0 or ignored is None or not ignored(name)]
     may_lack = [full_columns is not None and i > 0 and name not in full_columns for i, name in enumerate(names)]
-    table = _read_fast(data, line_ends + 1, may_lack)
+    table = _read_fast(data, line_ends + 1, may_lack, used)
     if table is None:
-        table, line_numbers, cell_problems = _read_cells(path, bytes(data), names, may_lack)
+        table, line_numbers, cell_problems = _read_cells(path, bytes(data), names, may_lack, used)
     else:
         line_numbers = np.arange(FIRST_DATA_LINE, FIRST_DATA_LINE + len(table))
     case = RawCase(
-        names[0], tuple(names[1:]), tuple(units[1:]), np.ascontiguousarray(table[:, 0]), table[:, 1:], line_numbers
+        names[0],
+        tuple(names[i] for i in used[1:]),
+        tuple(units[i] for i in used[1:] if i < len(units)),
+        np.ascontiguousarray(table[:, 0]),
+        table[:, 1:],
+        line_numbers,
+        tuple(i + 1 for i in used[1:]),
+        tuple(name for i, name in enumerate(names) if i not in used),
     )
     problems = [*header_problems, *cell_problems, *_time_problems(path, case)]
     if problems:
@@ -148,23 +167,27 @@ def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Pro
     return problems
 
 
-def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray | None:
-    """Read all cells with Arrow as float64 (T, columns); None if a cell is not finite or a row is not one line.
+def _read_fast(data: memoryview, rows: int, may_lack: list[bool], used: list[int]) -> np.ndarray | None:
+    """Read the used columns with Arrow as float64 (T, U); None if a cell is not finite or a row is not one line.
 
     Args:
         data: the lines of numbers.
         rows: how many lines these are.
         may_lack: whether a column may hold empty cells or NaN.
+        used: positions of the columns to read.
     """
-    keys = [str(i) for i in range(len(may_lack))]
-    nulls = MISSING if any(may_lack) else []
-    values, filled = np.empty((rows, len(may_lack))), 0
+    every = [str(i) for i in range(len(may_lack))]
+    keys, holes = [every[i] for i in used], np.array([may_lack[i] for i in used])
+    nulls = MISSING if holes.any() else []
+    values, filled = np.empty((rows, len(used))), 0
     try:
         blocks = pa_csv.open_csv(
             pa.BufferReader(pa.py_buffer(data)),
-            read_options=pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=BLOCK_BYTES),
+            read_options=pa_csv.ReadOptions(column_names=every, use_threads=False, block_size=BLOCK_BYTES),
             parse_options=pa_csv.ParseOptions(ignore_empty_lines=False),
-            convert_options=pa_csv.ConvertOptions(column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(keys, pa.float64()), null_values=nulls, include_columns=keys
+            ),
         )
         for block in blocks:
             part = values[filled : filled + block.num_rows]
@@ -173,7 +196,7 @@ def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray 
                 return None
             for i, column in enumerate(block.columns):
                 part[:, i] = column.to_numpy(zero_copy_only=False)
-            if not (np.isfinite(part) | (np.isnan(part) & np.array(may_lack))).all():
+            if not (np.isfinite(part) | (np.isnan(part) & holes)).all():
                 return None
     except pa.ArrowInvalid:
         return None
@@ -181,13 +204,14 @@ def _read_fast(data: memoryview, rows: int, may_lack: list[bool]) -> np.ndarray 
 
 
 def _read_cells(
-    path: Path, data: bytes, names: list[str], may_lack: list[bool]
+    path: Path, data: bytes, names: list[str], may_lack: list[bool], used: list[int]
 ) -> tuple[np.ndarray, np.ndarray, list[Problem]]:
     """Read cell by cell, and collect the problems per column and kind with their lines.
 
     Returns:
-        Cells (T, columns), NaN where there is no number; the line of each row (T,); the problems.
+        Cells of the used columns (T, U), NaN where there is no number; the line of each row (T,); the problems.
     """
+    read = set(used)
     found: dict[tuple[int, str], list[int]] = {}
     texts: dict[tuple[int, str], dict[str, None]] = {}
     rows: list[list[float]] = []
@@ -204,7 +228,7 @@ def _read_cells(
             found.setdefault((-1, kind), []).append(line)
         else:
             for position, cell in enumerate(map(str.strip, cells)):
-                if may_lack[position] and cell.lower() in MISSING:
+                if position not in read or (may_lack[position] and cell.lower() in MISSING):
                     continue
                 problem = _cell_problem(cell)
                 if problem:
@@ -221,7 +245,7 @@ def _read_cells(
         seen = list(texts.get((position, kind), ()))
         what = kind.format(repr(seen[0]) + (f" (and {len(seen) - 1} more)" if len(seen) > 1 else "")) if seen else kind
         problems.append(Problem(path, f"{line_ranges(at)}{where}: {what}"))
-    return np.array(rows), np.array(lines), problems
+    return np.array(rows)[:, used], np.array(lines), problems
 
 
 def _cell_problem(cell: str) -> str | None:

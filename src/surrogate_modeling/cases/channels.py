@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,17 +68,19 @@ class Roles:
     Attributes:
         controls: how many columns after time are controls, or their names.
         targets: predicted columns that the aggregate scores cover; None for all.
+        ignore: columns that are neither controls nor predicted, and not read.
     """
 
     controls: int | Sequence[str]
     targets: Sequence[str] | None = None
+    ignore: Sequence[str] = ()
 
 
 def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Channels:
     """Sort the columns into controls and predicted columns, and mark the targets among the latter.
 
     Args:
-        names: of the columns after time.
+        names: of the columns after time that are not ignored.
         units: of the same.
         roles: as configured.
 
@@ -85,10 +88,14 @@ def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Ch
         UserError: a name is not among the columns, a target is a control, or nothing is left to predict.
     """
     controls, targets = roles.controls, roles.targets
+    for key, named in (("controls", [] if isinstance(controls, int) else controls), ("targets", targets or [])):
+        if both := [name for name in named if name in roles.ignore]:
+            raise UserError(f"dataset.{key}: {', '.join(map(repr, both))} named in dataset.ignore too")
     if isinstance(controls, int):
         if controls >= len(names):
+            ignored = " that dataset.ignore leaves" if roles.ignore else ""
             raise UserError(
-                f"dataset.controls={controls}: the files have {len(names)} columns after time; "
+                f"dataset.controls={controls}: the files have {len(names)} columns after time{ignored}; "
                 "at least one must be left to predict"
             )
         control_names = list(names[:controls])
@@ -105,11 +112,36 @@ def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Ch
     )
 
 
+def require_ignored(ignore: Sequence[str], found: Collection[str], used: Sequence[str]) -> None:
+    """Check that each name of ``dataset.ignore`` is a column.
+
+    Args:
+        ignore: as configured.
+        found: those of them that some file has.
+        used: names of the columns that are left.
+
+    Raises:
+        UserError: a name is no column or is named twice.
+    """
+    unknown = [name for name in ignore if name not in found]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], used, 1, 0.0) or list(used[:1])
+        raise UserError(
+            f"dataset.ignore: {', '.join(map(repr, unknown))} not among the columns after time"
+            + (f"; the nearest to {unknown[0]!r} is {near[0]!r}" if near else "")
+        )
+    _refuse_repeated("ignore", ignore)
+
+
 def _require_columns(key: str, requested: Sequence[str], available: Sequence[str]) -> None:
     unknown = [name for name in requested if name not in available]
     if unknown:
         what = "columns" if key == "controls" else "predicted columns"
         raise UserError(f"dataset.{key}: {', '.join(map(repr, unknown))} not among the {what}: {', '.join(available)}")
+    _refuse_repeated(key, requested)
+
+
+def _refuse_repeated(key: str, requested: Sequence[str]) -> None:
     if len(set(requested)) < len(requested):
         raise UserError(
             f"dataset.{key}: {', '.join(sorted(name for name, n in Counter(requested).items() if n > 1))} named twice"

@@ -40,7 +40,7 @@ def load_cases(config: Config) -> CaseSet:
         simulate(dataset if limit is None else replace(dataset, cases=limit))
     case_set = read_cases(
         Path(dataset.path),
-        Roles(dataset.controls, dataset.targets),
+        Roles(dataset.controls, dataset.targets, dataset.ignore or ()),
         Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap, settings.decimate),
         settings.in_len + settings.out_len,
         Reading(dataset.pattern, limit, settings.workers, settings.progress_bar),

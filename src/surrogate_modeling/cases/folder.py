@@ -16,13 +16,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
 from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
 from surrogate_modeling.cases.case import Case, CaseSet
-from surrogate_modeling.cases.case_file import CaseFileError, parse_case
-from surrogate_modeling.cases.channels import Channels, Roles, assign_roles
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase, parse_case
+from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, require_ignored
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
 from surrogate_modeling.cases.problems import Problem, file_refusal
@@ -74,16 +75,18 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     read: list[tuple[Path, GridCase]] = []
     headers: list[Header] = []
     rows = Rows(len(files))
-    results = _read_in_order(files, grid, reading.workers or os.cpu_count() or 1)
+    results = _read_in_order(files, grid, frozenset(roles.ignore), reading.workers or os.cpu_count() or 1)
     for file, result in zip(files, track(results, len(files), "reading cases", reading.progress_bar), strict=True):
         if isinstance(result, GridCase):
             rows.add(result.values)
             # The values are stored only in the array of all rows.
             read.append((file, replace(result, values=result.values[:0].copy())))
-            headers.append(Header(file, result.names, result.units))
+            headers.append(Header.of(file, result))
         else:
             problems += result.problems
             headers += [result.header] if result.header else []
+    if headers:
+        require_ignored(roles.ignore, {name for head in headers for name in head.ignored}, headers[0].names)
     step, uneven = (grid.step, []) if grid.step is not None or not read else common_step(read)
     problems += [*_disagreements(headers), *_too_short(read, min_rows), *uneven]
     if problems or step is None:
@@ -125,12 +128,14 @@ def _warn_of_sampling(read: Sequence[tuple[Path, GridCase]], step: float) -> Non
         log.warning("%s", message)
 
 
-def _read_in_order(files: Sequence[Path], grid: Grid, workers: int) -> Iterator[GridCase | Refusal]:
+def _read_in_order(
+    files: Sequence[Path], grid: Grid, ignore: frozenset[str], workers: int
+) -> Iterator[GridCase | Refusal]:
     """Read the files in threads and yield the results in order; few files ahead, to limit the memory."""
     ahead: deque[Future[GridCase | Refusal]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for file in files:
-            ahead.append(pool.submit(_read_case, file, grid))
+            ahead.append(pool.submit(_read_case, file, grid, ignore))
             if len(ahead) > FILES_AHEAD_PER_THREAD * workers:
                 yield ahead.popleft().result()
         while ahead:
@@ -170,11 +175,18 @@ def natural_order(name: str) -> tuple[list[tuple[int, int | str]], str]:
 
 @dataclass(frozen=True)
 class Header:
-    """Names and units of the columns after time of one file."""
+    """Names, units and numbers of the columns after time of one file, and the names of those that are ignored."""
 
     file: Path
     names: tuple[str, ...]
     units: tuple[str, ...]
+    numbers: tuple[int, ...]
+    ignored: tuple[str, ...]
+
+    @classmethod
+    def of(cls, file: Path, case: RawCase | GridCase) -> Self:
+        """The header of a file that was read."""
+        return cls(file, case.names, case.units, case.numbers, case.ignored)
 
 
 @dataclass(frozen=True)
@@ -185,28 +197,28 @@ class Refusal:
     header: Header | None = None
 
 
-def _read_case(file: Path, grid: Grid) -> GridCase | Refusal:
+def _read_case(file: Path, grid: Grid, ignore: frozenset[str]) -> GridCase | Refusal:
     try:
         mode = file.stat().st_mode
         if not stat.S_ISREG(mode):
             what = "a folder, not a file" if stat.S_ISDIR(mode) else "not a regular file"
             return Refusal([Problem(file, what)])
-        entry = entry_path(CACHE_FOLDER, file, grid.key)
+        entry = entry_path(CACHE_FOLDER, file, grid.key, ignore)
         cached = load_entry(entry)
         if cached is not None:
             return cached
         body = file.read_bytes()
-        raw = parse_case(file, body)
+        raw = parse_case(file, body, ignored=ignore.__contains__)
     except CaseFileError as error:
         if error.readable is None:
             return Refusal(error.problems)
-        header = Header(file, error.readable.names, error.readable.units)
-        return Refusal([*error.problems, *grid_problems(file, error.readable, grid)], header)
+        problems = [*error.problems, *grid_problems(file, error.readable, grid)]
+        return Refusal(problems, Header.of(file, error.readable))
     except OSError as error:
         return Refusal([Problem(file, f"cannot be read: {error.strerror}")])
     problems = grid_problems(file, raw, grid)
     if problems:
-        return Refusal(problems, Header(file, raw.names, raw.units))
+        return Refusal(problems, Header.of(file, raw))
     case = GridCase.of(raw, grid, hashlib.sha256(body).hexdigest())
     save_entry(entry, case)
     return case
@@ -240,21 +252,23 @@ def _disagreements(headers: list[Header]) -> list[Problem]:
                 Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which {like} and others have")
             )
         if extra:
-            at = ", ".join(f"{name!r} (column {header.names.index(name) + 2})" for name in extra)
+            at = ", ".join(f"{name!r} (column {header.numbers[header.names.index(name)]})" for name in extra)
             problems.append(Problem(file, f"line 1: columns {at} are not in {like} and others"))
         if not missing and not extra and header.names != names:
             first = next(i for i, pair in enumerate(zip(header.names, names, strict=True)) if pair[0] != pair[1])
             problems.append(
                 Problem(
                     file,
-                    f"line 1, column {first + 2}: '{header.names[first]}' stands where {like} and others have "
-                    f"'{names[first]}' (another order)",
+                    f"line 1, column {header.numbers[first]}: '{header.names[first]}' stands where {like} and others "
+                    f"have '{names[first]}' (another order)",
                 )
             )
         elif header.names == names and header.units != units:
             problems += [
                 Problem(
-                    file, f"line 2, column {i + 2} ({names[i]!r}): unit '{unit}', {like} and others have '{units[i]}'"
+                    file,
+                    f"line 2, column {header.numbers[i]} ({names[i]!r}): unit '{unit}', {like} and others "
+                    f"have '{units[i]}'",
                 )
                 for i, unit in enumerate(header.units)
                 if unit != units[i]

@@ -54,6 +54,8 @@ class GridCase:
         raw_step: usual step of the file [s].
         loss: information lost on the grid.
         digest: of the file it came from.
+        numbers: number of each column in the file, time being 1.
+        ignored: names of the columns that were not read.
     """
 
     names: tuple[str, ...]
@@ -65,6 +67,8 @@ class GridCase:
     raw_step: float
     loss: SamplingLoss
     digest: str
+    numbers: tuple[int, ...]
+    ignored: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, raw: RawCase, grid: Grid, digest: str) -> Self:
@@ -76,7 +80,8 @@ class GridCase:
         low, high = values.min(axis=0), values.max(axis=0)
         offsets = case_offsets(low, high)
         held = (values - offsets if offsets.any() else values).astype(np.float32)
-        return cls(raw.names, raw.units, time, held, low, high, usual_step(raw.time), loss, digest)
+        step = usual_step(raw.time)
+        return cls(raw.names, raw.units, time, held, low, high, step, loss, digest, raw.numbers, raw.ignored)
 
     @property
     def offsets(self) -> np.ndarray:
@@ -99,7 +104,7 @@ def grid_problems(file: Path, raw: RawCase, grid: Grid, gap_key: str = "dataset.
     problems = [
         Problem(
             file,
-            f"{line_ranges(raw.lines[np.abs(raw.values[:, i]) > largest].tolist())}, column {i + 2} "
+            f"{line_ranges(raw.lines[np.abs(raw.values[:, i]) > largest].tolist())}, column {raw.numbers[i]} "
             f"('{raw.names[i]}'): values beyond 3e38 do not fit float32; use another unit",
         )
         for i in np.flatnonzero(np.fmax(*extremes) > largest)

@@ -1,7 +1,7 @@
 """Read control schedules for a trained surrogate: CSVs in the case format with fewer required values.
 
 A schedule needs its controls in every row, and the predicted columns in the first rows only. Columns are found by
-name, in any order; columns that the surrogate does not have are ignored.
+name, in any order; columns that the surrogate does not have are ignored and may hold anything.
 
 Imports no torch.
 
@@ -105,7 +105,7 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
     """Read one file and resample it to the surrogate's step, or return all its problems."""
     channels = demands.channels
     try:
-        raw = parse_case(file, file.read_bytes(), channels.controls)
+        raw = parse_case(file, file.read_bytes(), channels.controls, lambda name: name not in channels.units)
     except CaseFileError as error:
         return error.problems
     except OSError as error:
@@ -146,8 +146,8 @@ def _column_problems(file: Path, raw: RawCase, channels: Channels) -> list[Probl
         problems.append(
             Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs")
         )
-    for position, (name, unit) in enumerate(zip(raw.names, raw.units, strict=True), start=2):
-        if name in channels.units and unit != channels.units[name]:
+    for position, name, unit in zip(raw.numbers, raw.names, raw.units, strict=True):
+        if unit != channels.units[name]:
             problems.append(
                 Problem(
                     file,

@@ -33,6 +33,7 @@ class DatasetConfig(Checked):
     groups: str | None = None
     controls: Any = MISSING
     targets: list[str] | None = None
+    ignore: list[str] | None = None
     split: Split = Split.random
     validation: int | float = ranged(0.15, low=0)
     test: int | float = ranged(0.15, low=0)
