@@ -38,7 +38,9 @@ def test_groups(tmp_path: Path) -> None:
     write_cases(tmp_path / "cases", 3)
     table = tmp_path / "groups.csv"
     table.write_text("case,group\ncase0,a\ncase1,b\ncase2,a\nother,c\n\n", encoding="utf-8-sig")
-    assert load(tmp_path / "cases", f"dataset.groups={table}").groups == {"case0": "a", "case1": "b", "case2": "a"}
+    cases = load(tmp_path / "cases", f"dataset.groups={table}").cases
+    assert [case.unit for case in cases] == ["a", "b", "a"]
+    assert [case.unit for case in load(tmp_path / "cases").cases] == [None] * 3
     table.write_text("case,group\ncase0,a\n", encoding="utf-8")
     with pytest.raises(UserError, match="no line for case1, case2"):
         load(tmp_path / "cases", f"dataset.groups={table}")

@@ -5,8 +5,8 @@ Shape letters: N all rows, T rows of a case, F feature (C controls, then P predi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -24,12 +24,14 @@ class Case:
         values: (T, F) float32, controls first, less ``channels.offsets``: the training data. Other code uses the
             properties below, which are in the columns' units.
         channels: the columns.
+        unit: name of the unit (vehicle, cell, machine) or other group that it belongs to; None if unknown.
     """
 
     name: str
     time: np.ndarray
     values: np.ndarray
     channels: Channels
+    unit: str | None = None
 
     @property
     def controls(self) -> np.ndarray:
@@ -64,6 +66,16 @@ class RowTable:
         rows.flags.writeable = False
         return rows
 
+    def including(self, cases: Iterable[Case]) -> Self:
+        """The same array with the first rows of more cases, which are views of it; nothing is copied.
+
+        Args:
+            cases: whose values lie in this array, such as stretches of its cases.
+        """
+        start, row_bytes = self.values.__array_interface__["data"][0], self.values.strides[0]
+        places = {case.name: (case.values.__array_interface__["data"][0] - start) // row_bytes for case in cases}
+        return replace(self, first={**self.first, **places})
+
     @classmethod
     def of(cls, cases: Sequence[Case]) -> Self:
         """Copy the rows of cases that do not share an array."""
@@ -82,7 +94,6 @@ class CaseSet:
         step: between rows [s].
         fingerprint: digest of the files' content.
         table: the array that the cases are views of; None if every case has its own.
-        groups: group of each case, for scores per group; empty without groups.
     """
 
     cases: list[Case]
@@ -90,4 +101,3 @@ class CaseSet:
     step: float
     fingerprint: str
     table: RowTable | None = None
-    groups: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,6 @@ Imports no torch: problems of the cases are reported before the heavy imports.
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 from dataclasses import replace
@@ -15,10 +14,11 @@ from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.channels import Roles
 from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
+from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.config.commands import Config
-from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig
+from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import case_limit, row_limit
 from surrogate_modeling.refrigerant.generation import GenerationResult, generate_cases
 from surrogate_modeling.refrigerant.plan import CasePlan, PlanError
@@ -47,7 +47,9 @@ def load_cases(config: Config) -> CaseSet:
     )
     # The memory that reading hundreds of raw files took is not needed for training.
     give_back_freed_memory()
-    case_set = replace(case_set, groups=read_groups(dataset, case_set))
+    if dataset.groups is not None:
+        units = read_groups(dataset.groups, [case.name for case in case_set.cases], "dataset.groups")
+        case_set = replace(case_set, cases=[replace(case, unit=units[case.name]) for case in case_set.cases])
     if (rows := row_limit(settings)) is None:
         return case_set
     log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), rows)
@@ -96,23 +98,3 @@ def simulate(dataset: RefrigerantConfig) -> GenerationResult:
         numbers = ", ".join(str(failure.number) for failure in result.failed)
         raise UserError(f"dataset: cases {numbers} failed, the others are there; choose another dataset.seed")
     return result
-
-
-def read_groups(dataset: DatasetConfig, case_set: CaseSet) -> dict[str, str]:
-    """Read the group of each case from the CSV ``dataset.groups`` (columns case, group), for scores per group.
-
-    Raises:
-        UserError: the file cannot be read, or a case is not in it.
-    """
-    if dataset.groups is None:
-        return {}
-    path = Path(dataset.groups)
-    try:
-        with path.expanduser().open(newline="", encoding="utf-8-sig") as file:
-            groups = dict(row[:2] for row in list(csv.reader(file))[1:] if row)
-    except (OSError, RuntimeError, ValueError, csv.Error) as error:
-        raise UserError(f"dataset.groups={path}: {error}; a CSV with the columns case and group is expected") from None
-    missing = [case.name for case in case_set.cases if case.name not in groups]
-    if missing:
-        raise UserError(f"dataset.groups={path}: no line for {', '.join(missing)}")
-    return {case.name: groups[case.name] for case in case_set.cases}

@@ -1,4 +1,4 @@
-"""Split whole cases into training, validation and test."""
+"""Split cases into training, validation and test: whole cases, or stretches of them in time order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from surrogate_modeling.cases.case import Case, CaseSet, RowTable
+from surrogate_modeling.cases.stretches import Cut, cut_records
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 
@@ -22,18 +23,22 @@ class CaseSplit:
     table: RowTable | None = None
 
 
-def split_cases(case_set: CaseSet, config: DatasetConfig, seed: int) -> CaseSplit:
+def split_cases(case_set: CaseSet, config: DatasetConfig, seed: int, *, given: int = 1, least: int = 2) -> CaseSplit:
     """Split the cases as configured.
 
     Args:
         case_set: cases in natural name order.
         config: ``split``, sizes, and names for ``split=named``.
         seed: of the random split.
+        given: rows that a prediction starts from, which ``split=time`` leaves out between two stretches.
+        least: rows that a stretch of ``split=time`` needs.
 
     Raises:
-        UserError: a named case is not there or named twice, or nothing is left to train on.
+        UserError: a named case is not there or named twice, nothing is left to train on, or a record is too short.
     """
     cases = case_set.cases
+    if config.split is Split.time:
+        return _time_split(case_set, config, given, least)
     if config.split is Split.named:
         split = _named_split(cases, config.validation_cases or [], config.test_cases or [])
         return replace(split, table=case_set.table)
@@ -50,6 +55,16 @@ def split_cases(case_set: CaseSet, config: DatasetConfig, seed: int) -> CaseSpli
     parts = order[:count], order[count : count + sizes["validation"]], order[count + sizes["validation"] :]
     training, validation, test = ([cases[i] for i in sorted(part)] for part in parts)
     return CaseSplit(training, validation, test, case_set.table)
+
+
+def _time_split(case_set: CaseSet, config: DatasetConfig, given: int, least: int) -> CaseSplit:
+    """Cut every record in time order; those named as test cases are the test, whole."""
+    whole = config.test_cases or []
+    parts = _named_split(case_set.cases, [], whole)
+    cut = Cut(config.validation, 0.0 if whole else config.test, given, least)
+    training, validation, test = cut_records(parts.training, cut)
+    table = case_set.table and case_set.table.including((*training, *validation, *test))
+    return CaseSplit(training, validation, [*test, *parts.test], table)
 
 
 def _count(size: int | float, cases: int) -> int:

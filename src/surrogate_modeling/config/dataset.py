@@ -9,11 +9,12 @@ from surrogate_modeling.config.schema import MISSING, Checked, Choice, ranged
 
 
 class Split(Choice):
-    """How cases are split into training, validation and test."""
+    """How cases are split into training, validation and test; ``time`` cuts each record in time order."""
 
     random = "random"
     last = "last"
     named = "named"
+    time = "time"
 
 
 class Refrigerant(Choice):
@@ -54,12 +55,22 @@ class DatasetConfig(Checked):
             self.reject("targets", "must name at least one column; null for all")
         if self.split is Split.named and not (self.validation_cases and self.test_cases):
             self.reject("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
-        if self.split is not Split.named and (self.validation_cases or self.test_cases):
+        if self.split is Split.time:
+            self._check_shares()
+        elif self.split is not Split.named and (self.validation_cases or self.test_cases):
             self.reject("split", "must be named when dataset.validation_cases or dataset.test_cases are given")
         if isinstance(self.controls, bool) or not isinstance(self.controls, int | list):
             self.reject("controls", "must be the number of leading control columns or a list of column names")
         if self.controls == [] or (isinstance(self.controls, int) and self.controls < 1):
             self.reject("controls", "must be at least 1: a surrogate is driven by its controls")
+
+    def _check_shares(self) -> None:
+        """Check the keys of ``split=time``, whose sizes are shares of each record."""
+        if self.validation_cases:
+            self.reject("split", "cuts the validation out of each record; dataset.validation_cases are for named")
+        for key in ("validation", "test"):
+            if isinstance(getattr(self, key), int) and getattr(self, key) != 0:
+                self.reject(key, "with dataset.split=time, must be a fraction of each record's rows between 0 and 1")
 
 
 @dataclass

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from surrogate_modeling.config.commands import Config
-from surrogate_modeling.config.dataset import RefrigerantConfig, Split
+from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.settings import SettingsConfig
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,13 @@ def shorten(config: Config) -> Config:
 
 
 def case_limit(config: Config) -> int | None:
-    """Maximum number of cases to read; None for all. A named split reads all its cases."""
+    """Maximum number of cases to read; None for all. All cases are read where some are named."""
     simulated = config.dataset.cases if isinstance(config.dataset, RefrigerantConfig) else None
     if not config.settings.is_debug:
         return simulated
     if simulated is not None:
         return min(MAX_CASES, simulated)
-    return None if config.dataset.split is Split.named else MAX_CASES
+    return None if config.dataset.test_cases else MAX_CASES
 
 
 def row_limit(settings: SettingsConfig) -> int | None:

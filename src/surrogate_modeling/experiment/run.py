@@ -73,11 +73,10 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The inputs of one run: configuration, split cases, the group of each case, the surrogate, and the assignment."""
+    """The inputs of one run: configuration, split cases, the surrogate, and the assignment."""
 
     config: Config
     split: CaseSplit
-    groups: dict[str, str]
     surrogate: Surrogate
     assignment: Assignment
 
@@ -104,12 +103,13 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: 
 def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment) -> RunResult:
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
-    split = split_cases(case_set, config.dataset, config.settings.seed)
+    given, rows = config.settings.in_len, config.settings.in_len + config.settings.out_len
+    split = split_cases(case_set, config.dataset, config.settings.seed, given=given, least=rows)
     log.info(
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
-    experiment = Experiment(config, split, case_set.groups, make_surrogate(config, case_set, split), assignment)
+    experiment = Experiment(config, split, make_surrogate(config, case_set, split), assignment)
     tags = {
         "git_commit": git_commit(),
         "dataset_fingerprint": case_set.fingerprint,
@@ -226,7 +226,7 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
                 "the band of %s is %.0f times as wide as its error: the worst of %d validation cases sets it; look at "
                 "that case, or give more of them (dataset.validation)", name, ratio, len(split.validation),
             )  # fmt: skip
-    if groups := scores.groups(experiment.groups):
+    if groups := scores.groups({case.name: case.unit for case in split.test if case.unit is not None}):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
 

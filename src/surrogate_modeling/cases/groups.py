@@ -1,0 +1,32 @@
+"""Read the group of each case: the unit it was measured on, or another kind of it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from surrogate_modeling.common.errors import UserError
+
+
+def read_groups(file: str, cases: Sequence[str], key: str) -> dict[str, str]:
+    """Read the group of each case from a CSV with the columns case and group.
+
+    Args:
+        file: path of the CSV.
+        cases: names of the cases, which must all be in it.
+        key: of the configuration that gave the file, for the messages.
+
+    Raises:
+        UserError: the file cannot be read, or a case is not in it.
+    """
+    path = Path(file)
+    try:
+        with path.expanduser().open(newline="", encoding="utf-8-sig") as opened:
+            groups = dict(row[:2] for row in list(csv.reader(opened))[1:] if row)
+    except (OSError, RuntimeError, ValueError, csv.Error) as error:
+        raise UserError(f"{key}={path}: {error}; a CSV with the columns case and group is expected") from None
+    missing = [case for case in cases if case not in groups]
+    if missing:
+        raise UserError(f"{key}={path}: no line for {', '.join(missing)}")
+    return {case: groups[case] for case in cases}
