@@ -98,6 +98,14 @@ def test_few_cases_have_a_finite_unit(count: int) -> None:
     assert np.isfinite(known.position(make(100), scaling, GIVEN).rows).all()
 
 
+def test_one_long_record_is_measured_by_its_pieces() -> None:
+    """Cases of its kind are as far from it as its pieces are from each other; by its own rows they were far away."""
+    joined = np.concatenate([case.values for case in CASES])
+    known, scaling = fitted([plain_case("long", np.arange(float(len(joined))), joined, 3)])
+    reach = [known.position(make(seed), scaling, GIVEN).rows.max() for seed in range(100, 110)]
+    assert 0.5 < np.median(reach) < 1.5
+
+
 def test_it_travels_in_the_state_whatever_the_number_of_cases() -> None:
     known, scaling = fitted(CASES[:2])
     other = TrainingRange(3, 1)

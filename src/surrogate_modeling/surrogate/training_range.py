@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.stretches import blocks
 from surrogate_modeling.networks.scan import leaky_scan
 from surrogate_modeling.surrogate.scaling import Standardizer
 
@@ -28,6 +29,8 @@ AVERAGES = (5.0, 50.0, 500.0)
 KEPT_ROWS, CANDIDATE_ROWS = 256, 4096
 # Share of the training cases that lie within the unit of distance of the others.
 UNIT_SHARE = 0.9
+# Into which a single training case is cut: its rows are all near to each other.
+PIECES = 10
 # Position of a row whose control was constant over the training cases and has another value.
 MOVED_CONSTANT = 10.0
 # A position that is shown as 1.01 or more: the edge itself belongs to the inside.
@@ -96,10 +99,12 @@ class TrainingRange(nn.Module):
         """Keep training rows and measure the distance between cases.
 
         Args:
-            cases: for training.
+            cases: for training; a single one is cut into pieces, whose distance from each other is measured.
             scaling: fitted on them.
             given: rows that a prediction starts from.
         """
+        if len(cases) == 1 and len(cases[0].time) >= PIECES * given:
+            cases = blocks(cases[0], PIECES, gap=0, least=given)
         each = max(2, CANDIDATE_ROWS // len(cases))
         features, outputs, starts, owner = [], [], [], []
         for i, case in enumerate(cases):
