@@ -14,7 +14,7 @@ from importlib import import_module
 VERBS = {
     "train": "train a surrogate on cases, one run or with -m a search",
     "compare": "train several networks and recipes, one table",
-    "simulate": "make cases with the embedded simulator",
+    "generate": "make cases with the embedded simulator, an FMU or a program",
     "predict": "run control schedules through a surrogate",
     "export": "write a surrogate as ONNX or FMU",
     "ui": "open MLflow on the runs",

@@ -36,8 +36,8 @@ def main(composed: DictConfig) -> None:
         typed = [str(override) for override in HydraConfig.get().overrides.task]
         pairs = compose_pairs(config, passed_on(typed))
         document, output = find_document(config), choose_output(config)
-        from surrogate_modeling.cases.dataset import load_cases_once
         from surrogate_modeling.common.console import logged
+        from surrogate_modeling.experiment.dataset import load_cases_once
 
         with logged(output / "compare.log"):
             load_cases_once(pairs[0].config)

@@ -53,7 +53,7 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         assignment = replace(assignment, tags={**assignment.tags, **changes})
         if assignment.trial is not None:
             config = prepare_trial(config)
-        from surrogate_modeling.cases.dataset import load_cases, load_cases_once
+        from surrogate_modeling.experiment.dataset import load_cases, load_cases_once
 
         case_set = load_cases(config) if assignment.trial is None else load_cases_once(config)
         from surrogate_modeling.experiment.run import run_experiment, run_name

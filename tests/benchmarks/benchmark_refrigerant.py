@@ -18,14 +18,15 @@ import numpy as np
 def main(duration: float) -> None:
     """Measure and print."""
     began = time.perf_counter()
+    from surrogate_modeling.cases.writer import case_csv
+    from surrogate_modeling.generation.circuit import DIGITS
     from surrogate_modeling.refrigerant import reference as ref
-    from surrogate_modeling.refrigerant.case import case_table, prepare, run_schedule
+    from surrogate_modeling.refrigerant.case import case_table, names_and_units, prepare, run_schedule
     from surrogate_modeling.refrigerant.columns import CONTROL_STEP
     from surrogate_modeling.refrigerant.families import RANDOM_STEPS
     from surrogate_modeling.refrigerant.integrator import SUBSTEPS, Drive
     from surrogate_modeling.refrigerant.properties import load_tables
     from surrogate_modeling.refrigerant.schedules import WARM_UP, make_schedule
-    from surrogate_modeling.refrigerant.worker import case_csv
 
     prepare("R134a")
     print(f"start, code and tables from the cache or made: {time.perf_counter() - began:.2f} s")
@@ -65,7 +66,8 @@ def main(duration: float) -> None:
     began = time.process_time()
     table = case_table(1, 600.0, 0.1, "R134a", "random_steps", 0)
     simulated = time.process_time() - began
-    size = len(case_csv(table))
+    columns = dict(list(zip(*names_and_units(), strict=True))[1:])
+    size = len(case_csv(columns, table[:, 0], table[:, 1:], DIGITS))
     total = time.process_time() - began
     print(f"one case of 600 s: {simulated:.2f} s to simulate, {total - simulated:.2f} s for {size / 1e6:.1f} MB")
 

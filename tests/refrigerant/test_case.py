@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from surrogate_modeling.refrigerant import case as case_module
-from surrogate_modeling.refrigerant.case import CaseFailed, case_table, names_and_units, run_case
+from surrogate_modeling.refrigerant.case import LeftRegion, case_table, names_and_units, run_case
 from surrogate_modeling.refrigerant.columns import CONTROLS, MODEL_VERSION, PREDICTED, TARGETS
 from surrogate_modeling.refrigerant.schedules import make_schedule
 
@@ -30,7 +30,7 @@ def test_columns_are_the_specified_ones() -> None:
 
 def test_importing_columns_or_generation_is_light() -> None:
     code = (
-        "import sys, surrogate_modeling.refrigerant.columns, surrogate_modeling.refrigerant.generation;"
+        "import sys, surrogate_modeling.refrigerant.columns, surrogate_modeling.generation.dataset;"
         "print([m for m in ('numba', 'CoolProp', 'scipy', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -117,7 +117,7 @@ def test_a_case_that_leaves_the_region_says_where_and_in_what_state(monkeypatch)
     # 150 degC of outside air cannot be condensed against.
     schedule.plan[300:, 3] = 150.0
     monkeypatch.setattr(case_module, "FAMILIES", {"random_steps": -1})
-    with pytest.raises(CaseFailed) as failed:
+    with pytest.raises(LeftRegion) as failed:
         run_case("R134a", schedule, 1)
     assert "left the property region" in failed.value.reason
     assert failed.value.state["high_side_bar"] > 30.0

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from surrogate_modeling.generation.circuit import FAMILY_NAMES
 from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant.families import FAMILIES, family_of
-from surrogate_modeling.refrigerant.plan import FAMILY_NAMES
 from surrogate_modeling.refrigerant.schedules import make_schedule
 
 SHARES = {"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2}

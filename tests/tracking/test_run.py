@@ -8,8 +8,8 @@ import pytest
 import torch
 from builders import composed, write_cases
 
-from surrogate_modeling.cases.dataset import load_cases
 from surrogate_modeling.config.composition import to_config
+from surrogate_modeling.experiment.dataset import load_cases
 from surrogate_modeling.experiment.run import run_experiment
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.tracking import run as recorder

@@ -27,17 +27,46 @@ def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values:
         time: (T,) [s].
         values: (T, F) float32.
     """
+    # Time rounded to a nanosecond, or a billionth of a step: t0 + k d should read 12.3, not 12.299999999999999.
+    step = float(time[1] - time[0]) if len(time) > 1 else 1.0
+    decimals = 9 + max(0, math.ceil(-math.log10(step)))
+    write_atomic(path, _as_csv(columns, np.round(time, decimals), values), durable=False)
+
+
+def case_csv(columns: Mapping[str, str], time: np.ndarray, values: np.ndarray, digits: int) -> memoryview:
+    """Format a case as CSV in the case format, each number rounded to significant digits.
+
+    Args:
+        columns: name -> unit, in the order of ``values``.
+        time: (T,) [s].
+        values: (T, F) float64.
+        digits: how many.
+    """
+    # Adding zero leaves no negative zeros.
+    return _as_csv(columns, round_significant(time, digits) + 0.0, round_significant(values, digits) + 0.0)
+
+
+def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
+    """Round to significant digits, so that the decimal form is short."""
+    with np.errstate(divide="ignore"):
+        exponent = np.floor(np.log10(np.abs(values)))
+    exponent = np.where(np.isfinite(exponent), exponent, 0.0)
+    places = np.clip(digits - 1 - exponent, -22, 22)
+    up, down = 10.0 ** np.maximum(places, 0.0), 10.0 ** np.maximum(-places, 0.0)
+    # Dividing by an exact power of ten gives the double nearest to the decimal; its inverse would not.
+    return np.asarray(np.round(values * up / down) * down / up)
+
+
+def _as_csv(columns: Mapping[str, str], time: np.ndarray, values: np.ndarray) -> memoryview:
+    """Names, units, and numbers with the shortest digits that restore them."""
     time_name = "time"
     while time_name in columns:
         time_name += "_"
     head = io.StringIO()
     csv.writer(head, lineterminator="\n").writerows([(time_name, *columns), ("s", *columns.values())])
-    # Time rounded to a nanosecond, or a billionth of a step: t0 + k d should read 12.3, not 12.299999999999999.
-    step = float(time[1] - time[0]) if len(time) > 1 else 1.0
-    decimals = 9 + max(0, math.ceil(-math.log10(step)))
-    arrays = [pa.array(np.round(time, decimals)), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
+    arrays = [pa.array(time), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
     table = pa.table(arrays, names=[str(i) for i in range(len(arrays))])
     content = io.BytesIO()
     content.write(head.getvalue().encode())
     pa_csv.write_csv(table, content, pa_csv.WriteOptions(include_header=False))
-    write_atomic(path, content.getbuffer(), durable=False)
+    return content.getbuffer()

@@ -10,7 +10,10 @@ from typing import ClassVar
 
 LOG_FORMAT = "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
 # Loggers whose every line is shown: the comparison, and the making and reading of cases before the first training.
-TERMINAL_LOGGERS = ("surrogate_modeling.comparison", "surrogate_modeling.cases", "surrogate_modeling.refrigerant")
+TERMINAL_LOGGERS = (
+    "surrogate_modeling.comparison", "surrogate_modeling.cases", "surrogate_modeling.generation",
+    "surrogate_modeling.experiment.dataset",
+)  # fmt: skip
 
 
 @contextmanager

@@ -14,7 +14,6 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.dataset import load_cases_once
 from surrogate_modeling.common.console import logged, quiet_console
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.comparison.pairs import Pair
@@ -22,6 +21,7 @@ from surrogate_modeling.comparison.report import Report
 from surrogate_modeling.comparison.results import Numbers, Result, Status, read_result, write_result
 from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.experiment.assignment import Assignment
+from surrogate_modeling.experiment.dataset import load_cases_once
 from surrogate_modeling.experiment.recording import device_name, git_commit
 from surrogate_modeling.experiment.run import Evaluation, RunResult, run_experiment
 from surrogate_modeling.surrogate.device import choose_device

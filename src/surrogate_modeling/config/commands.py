@@ -1,4 +1,4 @@
-"""The configuration of each command: ``train``, ``simulate``, ``compare``, ``predict`` and ``export``."""
+"""The configuration of each command: ``train``, ``generate``, ``compare``, ``predict`` and ``export``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from surrogate_modeling.config.schema import MISSING, Checked, plain, ranged
 from surrogate_modeling.config.settings import Device
 
 if TYPE_CHECKING:
-    from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig
+    from surrogate_modeling.config.dataset import DatasetConfig, GeneratedConfig
     from surrogate_modeling.config.models import ModelConfig
     from surrogate_modeling.config.settings import SettingsConfig
 else:
     # OmegaConf 2.3 fails on the unions (int | float) of a dataclass within a typed field. It sees Any here; the
     # class of each group is checked when it is composed.
-    DatasetConfig = RefrigerantConfig = ModelConfig = SettingsConfig = Any
+    DatasetConfig = GeneratedConfig = ModelConfig = SettingsConfig = Any
 
 
 class Format(Enum):
@@ -104,10 +104,10 @@ class Config:
 
 
 @dataclass
-class SimulateConfig:
-    """Configuration of ``simulate``: the simulated dataset, and whether to check the simulator instead."""
+class GenerateConfig:
+    """Configuration of ``generate``: the simulated dataset, and whether to check the embedded simulator instead."""
 
-    dataset: RefrigerantConfig = MISSING
+    dataset: GeneratedConfig = MISSING
     check: bool = False
 
 

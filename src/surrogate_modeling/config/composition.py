@@ -17,11 +17,11 @@ from surrogate_modeling.config.commands import (
     CompareConfig,
     Config,
     ExportConfig,
+    GenerateConfig,
     PredictConfig,
-    SimulateConfig,
     UseConfig,
 )
-from surrogate_modeling.config.dataset import DatasetConfig, RefrigerantConfig
+from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, GeneratedConfig
 from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
@@ -31,15 +31,14 @@ def register_schemas() -> None:
     """Register the dataclasses with Hydra as ``<group>/<name>_schema``, and the resolvers with OmegaConf."""
     store = ConfigStore.instance()
     store.store(name="config_schema", node=Config)
-    store.store(name="simulate_schema", node=SimulateConfig)
+    store.store(name="generate_schema", node=GenerateConfig)
     store.store(name="compare_schema", node=CompareConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
-    store.store(group="dataset", name="csv_schema", node=DatasetConfig)
-    store.store(group="dataset", name="refrigerant_schema", node=RefrigerantConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
-    for name, schema in MODEL_SCHEMAS.items():
-        store.store(group="model", name=f"{name}_schema", node=schema)
+    for group, schemas in (("dataset", DATASET_SCHEMAS), ("model", MODEL_SCHEMAS)):
+        for name, schema in schemas.items():
+            store.store(group=group, name=f"{name}_schema", node=schema)
     OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT_ROOT), replace=True)
     # Two runs started in one second, on any number of machines, must not share a folder.
     OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
@@ -71,7 +70,7 @@ def reload_config(folder: Path) -> Config:
         raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
     assert isinstance(saved, DictConfig)
     schemas = {
-        "dataset": RefrigerantConfig if saved.dataset.name == "refrigerant" else DatasetConfig,
+        "dataset": DATASET_SCHEMAS[saved.dataset.name],
         "model": MODEL_SCHEMAS[saved.model.name],
         "settings": SettingsConfig,
     }
@@ -100,14 +99,13 @@ def _absolute(path: str) -> str:
     return str(Path(path).expanduser().absolute())
 
 
-def to_simulation(composed: DictConfig) -> SimulateConfig:
-    """Turn the composed tree of ``simulate.py`` into a checked dataclass."""
+def to_generation(composed: DictConfig) -> GenerateConfig:
+    """Turn the composed tree of ``generate.py`` into a checked dataclass."""
     config = _to_object(composed)
-    assert isinstance(config, SimulateConfig)
-    if not isinstance(config.dataset, RefrigerantConfig):
-        raise UserError(
-            f"dataset={composed.dataset.name}: nothing to simulate; use dataset=refrigerant or one made from it"
-        )
+    assert isinstance(config, GenerateConfig)
+    if not isinstance(config.dataset, GeneratedConfig):
+        makers = [f"dataset={name}" for name, schema in DATASET_SCHEMAS.items() if issubclass(schema, GeneratedConfig)]
+        raise UserError(f"dataset={composed.dataset.name}: nothing to simulate; use {' or '.join(makers)}")
     return config
 
 

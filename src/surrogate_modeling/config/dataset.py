@@ -74,13 +74,23 @@ class DatasetConfig(Checked):
 
 
 @dataclass
-class RefrigerantConfig(DatasetConfig):
-    """Cases of the embedded refrigerant-circuit simulator; missing ones are simulated. Times in seconds."""
+class GeneratedConfig(DatasetConfig):
+    """Cases that a simulator makes; missing ones are simulated. Times in seconds."""
 
     cases: int = ranged(100, low=3)
-    duration: float = ranged(600.0, low=1.0)
-    output_step: float = ranged(0.1, low=0.1)
-    refrigerant: Refrigerant = Refrigerant.R134a
-    families: dict[str, float] = field(default_factory=dict)
+    duration: float = ranged(600.0, low=1e-6)
+    output_step: float = ranged(0.1, low=1e-6)
     seed: int = ranged(0, low=0)
     workers: int | None = ranged(None, low=1)
+
+
+@dataclass
+class RefrigerantConfig(GeneratedConfig):
+    """Cases of the embedded refrigerant-circuit simulator."""
+
+    refrigerant: Refrigerant = Refrigerant.R134a
+    families: dict[str, float] = field(default_factory=dict)
+
+
+# Dataset name -> class that its YAML is checked against.
+DATASET_SCHEMAS: dict[str, type[DatasetConfig]] = {"csv": DatasetConfig, "refrigerant": RefrigerantConfig}

@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from surrogate_modeling.config.commands import Config
-from surrogate_modeling.config.dataset import RefrigerantConfig
+from surrogate_modeling.config.dataset import GeneratedConfig
 from surrogate_modeling.config.settings import SettingsConfig
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ def shorten(config: Config) -> Config:
 
 def case_limit(config: Config) -> int | None:
     """Maximum number of cases to read; None for all. All cases are read where some are named."""
-    simulated = config.dataset.cases if isinstance(config.dataset, RefrigerantConfig) else None
+    simulated = config.dataset.cases if isinstance(config.dataset, GeneratedConfig) else None
     if not config.settings.is_debug:
         return simulated
     if simulated is not None:

@@ -86,7 +86,7 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: 
 
     Args:
         config: checked.
-        case_set: as read by :func:`surrogate_modeling.cases.dataset.load_cases`.
+        case_set: as read by :func:`surrogate_modeling.experiment.dataset.load_cases`.
         folder: of this run, exists.
         assignment: options from a search or a comparison; None for a plain run.
 

@@ -95,8 +95,8 @@ def run_schedule(
     )
 
 
-class CaseFailed(Exception):
-    """A case whose simulation failed even with a quarter of the step."""
+class LeftRegion(Exception):
+    """A simulation that left the region of its equations, even with a quarter of the step."""
 
     def __init__(self, reason: str, state: dict[str, float]) -> None:
         super().__init__(reason)
@@ -111,8 +111,8 @@ def run_case(refrigerant: str, schedule: SimulatorSchedule, stride: int) -> Simu
         if run.failed_at is None and run.unsolved == 0:
             return run
     if run.failed_at is None:
-        raise CaseFailed(f"interface flows not solved {run.unsolved} times", describe_state(run))
-    raise CaseFailed(
+        raise LeftRegion(f"interface flows not solved {run.unsolved} times", describe_state(run))
+    raise LeftRegion(
         f"left the property region {run.failed_at - WARM_UP:.1f} s after the start of the case",
         describe_state(run),
     )

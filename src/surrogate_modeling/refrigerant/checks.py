@@ -94,7 +94,7 @@ def _limit_check(name: str, value: float, limit: float) -> Check:
 def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Iterator[Check]:
     """Check conservation, failed cases and typical ranges over random cases of all families."""
     from surrogate_modeling.refrigerant import layout as ly
-    from surrogate_modeling.refrigerant.case import CHARGE, CaseFailed, run_case
+    from surrogate_modeling.refrigerant.case import CHARGE, LeftRegion, run_case
     from surrogate_modeling.refrigerant.columns import CONTROL_STEP
     from surrogate_modeling.refrigerant.families import family_of
     from surrogate_modeling.refrigerant.schedules import WARM_UP, make_schedule
@@ -105,7 +105,7 @@ def check_cases(refrigerant: str, cases: int, duration: float, seed: int) -> Ite
         schedule = make_schedule(number, duration, family_of(number, FAMILIES, seed), seed)
         try:
             run = run_case(refrigerant, schedule, 1)
-        except CaseFailed as failure:
+        except LeftRegion as failure:
             failures.append(f"{number} {failure.reason}")
             continue
         fine += run.substeps > 2

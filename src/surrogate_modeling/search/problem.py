@@ -135,7 +135,7 @@ class SampledConfigs:
         Raises:
             UserError: no configuration is valid, or the cases cannot be read.
         """
-        from surrogate_modeling.cases.dataset import load_cases_once
+        from surrogate_modeling.experiment.dataset import load_cases_once
 
         valid, refusals = {}, []
         for where, composed in self.composed.items():

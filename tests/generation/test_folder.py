@@ -6,23 +6,28 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from surrogate_modeling.refrigerant import pool as workers
-from surrogate_modeling.refrigerant.generation import generate_cases
-from surrogate_modeling.refrigerant.plan import FAMILY_NAMES, CasePlan, PlanError
+from surrogate_modeling.generation import pool
+from surrogate_modeling.generation.circuit import FAMILY_NAMES, Circuit
+from surrogate_modeling.generation.folder import GenerationResult, generate_cases, missing_cases
+from surrogate_modeling.generation.pool import Running
+from surrogate_modeling.generation.simulator import PlanError, Simulator
 
-PLAN = CasePlan(
-    cases=3,
+PLAN = Circuit(
     duration=4.0,
     step=0.1,
     refrigerant="R134a",
     families={"random_steps": 0.3, "pi_control": 0.3, "thermostat": 0.2, "engine": 0.2},
     seed=0,
 )
+
+
+def generate(folder: Path, plan: Simulator = PLAN, count: int = 3, workers: int = 1) -> GenerationResult:
+    return generate_cases(folder, plan, count, Running(workers))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -32,7 +37,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cases") / "new"
-    result = generate_cases(folder, PLAN, workers=1)
+    result = generate(folder)
     assert result.written == [1, 2, 3]
     assert result.present == []
     assert result.failed == []
@@ -41,20 +46,20 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 def test_files_do_not_depend_on_workers_or_number_of_cases(made: Path, tmp_path: Path) -> None:
-    generate_cases(tmp_path, replace(PLAN, cases=2), workers=2)
-    result = generate_cases(tmp_path, PLAN, workers=2)
+    generate(tmp_path, count=2, workers=2)
+    result = generate(tmp_path, workers=2)
     assert result.written == [3]
     assert result.present == [1, 2]
     assert contents(tmp_path) == contents(made)
 
 
 def test_nothing_is_made_twice_and_no_worker_started(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "COMMAND", ["false"])
+    monkeypatch.setattr(pool, "COMMAND", ["false"])
     before = contents(made)
-    result = generate_cases(made, PLAN, workers=2)
+    result = generate(made, workers=2)
     assert result.present == [1, 2, 3]
     assert result.written == []
-    generate_cases(made, replace(PLAN, cases=1), workers=2)
+    generate(made, count=1, workers=2)
     assert contents(made) == before
 
 
@@ -78,29 +83,28 @@ def test_families_are_recorded(made: Path) -> None:
 def test_cases_of_another_plan_are_refused(made: Path, change: dict, text: str) -> None:
     before = contents(made)
     with pytest.raises(PlanError, match=text):
-        generate_cases(made, replace(PLAN, **change), workers=1)
+        generate(made, replace(PLAN, **change))
     assert contents(made) == before
 
 
 def test_another_model_version_is_refused(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("surrogate_modeling.refrigerant.plan.MODEL_VERSION", 999)
+    monkeypatch.setattr("surrogate_modeling.generation.circuit.MODEL_VERSION", 999)
     with pytest.raises(PlanError, match="model_version is"):
-        generate_cases(made, PLAN, workers=1)
+        generate(made)
 
 
 def test_cases_of_unknown_origin_are_refused(tmp_path: Path) -> None:
     (tmp_path / "case0001.csv").write_text("time\ns\n0\n")
     with pytest.raises(PlanError, match="not known"):
-        generate_cases(tmp_path, PLAN, workers=1)
+        generate(tmp_path)
     (tmp_path / "plan.json").write_text("{")
     with pytest.raises(PlanError, match="cannot be read"):
-        generate_cases(tmp_path, PLAN, workers=1)
+        generate(tmp_path)
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"cases": 0}, "cases = 0"),
         ({"seed": -1}, "seed = -1"),
         ({"step": 0.15}, "multiple of 0.1"),
         ({"duration": 0.05}, "positive multiple of the step"),
@@ -115,29 +119,71 @@ def test_impossible_plans_are_refused(change: dict, text: str) -> None:
         replace(PLAN, **change)
 
 
-def test_a_worker_that_dies_costs_its_case_only(tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+STUB = """
+import sys, time
+from pathlib import Path
+print('{"reason": ""}', flush=True)
+sys.stdin.readline()
+tried = Path(__file__).with_name("tried")
+for line in sys.stdin:
+    number = int(line)
+    before = tried.read_text().split() if tried.exists() else []
+    tried.write_text(" ".join([*before, str(number)]))
+    if number == 2:
+        print("out of memory", file=sys.stderr, flush=True)
+        sys.exit(1)
+    if number == 4:
+        time.sleep(60)
+    reason = "hot" if number == 3 or (number == 5 and before.count("5") == 0) else ""
+    print('{"reason": "%s"}' % reason, flush=True)
+"""
+
+
+def test_a_case_that_fails_dies_or_hangs_costs_that_case_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub = tmp_path / "stub.py"
-    stub.write_text(
-        "import sys\n"
-        'print(\'{"reason": "", "state": {}}\', flush=True); sys.stdin.readline()\n'
-        "for line in sys.stdin:\n"
-        "    if line.strip() == '2': sys.exit(1)\n"
-        "    reason = 'hot' if line.strip() == '3' else ''\n"
-        '    print(\'{"reason": "%s", "state": {"bar": 40.0}}\' % reason, flush=True)\n'
-    )
-    monkeypatch.setattr(workers, "COMMAND", [sys.executable, str(stub)])
-    result = generate_cases(tmp_path / "cases", PLAN, workers=1)
-    assert result.written == [1]
-    assert [(f.number, f.reason, f.state) for f in result.failed] == [
-        (2, "the worker process died over this case", {}),
-        (3, "hot", {"bar": 40.0}),
+    stub.write_text(STUB)
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
+    result = generate_cases(tmp_path / "cases", PLAN, 6, Running(1, timeout=1.0, attempts=2))
+    assert result.written == [1, 5, 6]
+    assert [(f.number, f.reason) for f in result.failed] == [
+        (2, "the process died over this case (exit code 1): out of memory"),
+        (3, "hot"),
+        (4, "not done after 1 s"),
     ]
+    # Twice but for the one that ran out of time; the fifth succeeds the second time.
+    assert sorted((tmp_path / "tried").read_text().split()) == ["1", "2", "2", "3", "3", "4", "5", "5", "6"]
+    assert (tmp_path / "cases" / "failed.csv").read_text().splitlines() == [
+        "case,reason", "case0002,the process died over this case (exit code 1): out of memory", "case0003,hot",
+        "case0004,not done after 1 s",
+    ]  # fmt: skip
+    for number in (1, 5, 6):
+        (tmp_path / "cases" / f"case{number:04d}.csv").touch()
+    assert missing_cases(tmp_path / "cases", 7, again=False) == [7]
+    assert missing_cases(tmp_path / "cases", 7) == [2, 3, 4, 7]
+    left_out = generate_cases(tmp_path / "cases", PLAN, 6, Running(1), again=False)
+    assert (left_out.present, left_out.written) == ([1, 5, 6], [])
+    assert [failure.number for failure in left_out.failed] == [2, 3, 4]
+
+
+def test_nothing_but_failures_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub = tmp_path / "stub.py"
+    stub.write_text(STUB.replace("number == 3", "True").replace("number == 2", "False").replace("number == 4", "False"))
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
+    with pytest.raises(PlanError, match="the first 10 cases all failed, the last of them: hot"):
+        generate(tmp_path / "cases", count=1000)
+    assert len((tmp_path / "cases" / "failed.csv").read_text().splitlines()) == 11
+
+
+@pytest.mark.parametrize(("count", "workers", "text"), [(0, 1, "cases = 0"), (3, 0, "workers = 0")])
+def test_nothing_to_do_or_nobody_to_do_it(tmp_path: Path, count: int, workers: int, text: str) -> None:
+    with pytest.raises(PlanError, match=text):
+        generate(tmp_path, count=count, workers=workers)
 
 
 def test_workers_that_cannot_start_are_an_error_not_a_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "COMMAND", [sys.executable, "-c", "raise SystemExit(3)"])
-    with pytest.raises(workers.WorkerError, match="while starting"):
-        generate_cases(tmp_path, PLAN, workers=2)
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, "-c", "raise SystemExit('no disk')"])
+    with pytest.raises(pool.WorkerError, match="while starting: no disk"):
+        generate(tmp_path, workers=2)
 
 
 # Ctrl-C is ignored by what a shell starts in the background, these tests perhaps among it.
@@ -145,9 +191,10 @@ SCRIPT = """
 import json, signal, sys
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from surrogate_modeling.refrigerant.generation import generate_cases
-from surrogate_modeling.refrigerant.plan import CasePlan
-generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2)
+from surrogate_modeling.generation.circuit import Circuit
+from surrogate_modeling.generation.folder import generate_cases
+from surrogate_modeling.generation.pool import Running
+generate_cases(Path(sys.argv[1]), Circuit(**json.loads(sys.argv[2])), 400, Running(2))
 """
 
 
@@ -155,8 +202,7 @@ generate_cases(Path(sys.argv[1]), CasePlan(**json.loads(sys.argv[2])), workers=2
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_is_finished_by_running_it_again(tmp_path: Path, made: Path, kind: signal.Signals) -> None:
-    plan = replace(PLAN, cases=400)
-    arguments = [sys.executable, "-c", SCRIPT, str(tmp_path), plan.to_json()]
+    arguments = [sys.executable, "-c", SCRIPT, str(tmp_path), json.dumps(asdict(PLAN))]
     process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60.0
     while len(list(tmp_path.glob("case*.csv"))) < 3 and time.monotonic() < deadline:
@@ -168,7 +214,7 @@ def test_an_interrupted_run_is_finished_by_running_it_again(tmp_path: Path, made
     assert 3 <= count < 400
     time.sleep(0.5)
     assert len(list(tmp_path.glob("case*.csv"))) == count
-    result = generate_cases(tmp_path, replace(plan, cases=count + 1), workers=1)
+    result = generate(tmp_path, count=count + 1)
     assert not result.failed
     files = contents(tmp_path)
     assert not [name for name in files if name.endswith(".tmp")]

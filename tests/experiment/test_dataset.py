@@ -6,10 +6,10 @@ import pytest
 from builders import composed, write_cases
 
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.dataset import load_cases
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config import debug
 from surrogate_modeling.config.composition import to_config
+from surrogate_modeling.experiment.dataset import load_cases
 
 
 def load(path: Path | str, *overrides: str) -> CaseSet:

@@ -6,7 +6,6 @@ Imports no torch: problems of the cases are reported before the heavy imports.
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +17,10 @@ from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.config.commands import Config
-from surrogate_modeling.config.dataset import RefrigerantConfig
+from surrogate_modeling.config.dataset import GeneratedConfig
 from surrogate_modeling.config.debug import case_limit, row_limit
-from surrogate_modeling.refrigerant.generation import GenerationResult, generate_cases
-from surrogate_modeling.refrigerant.plan import CasePlan, PlanError
+from surrogate_modeling.generation.dataset import make_missing
+from surrogate_modeling.generation.folder import FAILED_FILE
 
 log = logging.getLogger(__name__)
 # Holds one set only: cases may take a large part of the memory.
@@ -36,8 +35,11 @@ def load_cases(config: Config) -> CaseSet:
     """
     dataset, settings = config.dataset, config.settings
     limit = case_limit(config)
-    if isinstance(dataset, RefrigerantConfig):
-        simulate(dataset if limit is None else replace(dataset, cases=limit))
+    if isinstance(dataset, GeneratedConfig):
+        made = make_missing(dataset, limit)
+        limit = len(made.present) + len(made.written)
+        if made.failed:
+            log.warning("%d cases failed and are left out: see %s", len(made.failed), Path(dataset.path) / FAILED_FILE)
     case_set = read_cases(
         Path(dataset.path),
         Roles(dataset.controls, dataset.targets, dataset.ignore or ()),
@@ -69,32 +71,3 @@ def load_cases_once(config: Config) -> CaseSet:
         _CACHED.clear()
         _CACHED[key] = cached
     return cached
-
-
-def simulate(dataset: RefrigerantConfig) -> GenerationResult:
-    """Simulate the cases that are missing in the dataset's folder.
-
-    Raises:
-        UserError: the plan is impossible, the folder holds other cases, or a case failed.
-    """
-    try:
-        plan = CasePlan(
-            dataset.cases,
-            dataset.duration,
-            dataset.output_step,
-            dataset.refrigerant.value,
-            dict(dataset.families),
-            dataset.seed,
-        )
-        result = generate_cases(Path(dataset.path).expanduser(), plan, dataset.workers or os.cpu_count() or 1)
-    except PlanError as error:
-        raise UserError(f"dataset: {error}") from None
-    # A home folder that does not exist ('~nobody') raises RuntimeError.
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"dataset.path={dataset.path}: {getattr(error, 'strerror', None) or error}") from None
-    for failure in result.failed:
-        log.warning("case %d failed: %s; state %s", failure.number, failure.reason, failure.state)
-    if result.failed:
-        numbers = ", ".join(str(failure.number) for failure in result.failed)
-        raise UserError(f"dataset: cases {numbers} failed, the others are there; choose another dataset.seed")
-    return result

@@ -1,0 +1,76 @@
+"""Make cases with a simulator without training, or check the embedded one.
+
+pdm run python generate.py dataset.cases=60 dataset.duration=3300
+pdm run python generate.py check=true
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.composition import register_schemas, to_generation
+from surrogate_modeling.config.dataset import GeneratedConfig, Refrigerant, RefrigerantConfig
+from surrogate_modeling.config.refusals import refusals, run_command
+from surrogate_modeling.generation.dataset import make_missing
+from surrogate_modeling.generation.folder import FAILED_FILE
+from surrogate_modeling.generation.simulator import case_name
+
+log = logging.getLogger(__name__)
+# Failed cases that the message names; the rest is counted.
+SHOWN = 5
+register_schemas()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="generate")
+def main(composed: DictConfig) -> None:
+    """Make the missing cases, or check the simulator with ``check=true``."""
+    with refusals():
+        config = to_generation(composed)
+        dataset = config.dataset
+        if config.check:
+            check(dataset)
+            return
+        result = make_missing(dataset, again=True)
+        log.info(
+            "%d cases made, %d were there, in %.0f s: %s",
+            len(result.written), len(result.present), result.seconds, dataset.path,
+        )  # fmt: skip
+        if result.failed:
+            named = "; ".join(f"{case_name(failure.number)}: {failure.reason}" for failure in result.failed[:SHOWN])
+            more = f"; and {len(result.failed) - SHOWN} more" if len(result.failed) > SHOWN else ""
+            raise UserError(
+                f"{len(result.failed)} cases failed, the others are there: {named}{more}. "
+                f"{FAILED_FILE} lists them; training goes on without them"
+            )
+
+
+def check(dataset: GeneratedConfig) -> None:
+    """Print every check of the simulator, over the number and duration of cases of the dataset.
+
+    Raises:
+        UserError: a check does not hold, or these are not the embedded simulator's cases.
+    """
+    if not isinstance(dataset, RefrigerantConfig):
+        raise UserError(f"check=true: for dataset=refrigerant only, not for dataset={dataset.name}")
+    from surrogate_modeling.refrigerant.checks import run_checks
+
+    both = sorted(Refrigerant, key=lambda fluid: fluid is not dataset.refrigerant)
+    report = run_checks(dataset.cases, dataset.duration, dataset.seed, tuple(fluid.value for fluid in both))
+    print(report)
+    if not report.passed:
+        raise UserError("some checks do not hold; see the table")
+
+
+def cli() -> None:
+    """Entry point of ``pdm run generate``."""
+    sys.exit(run_command(main))
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,163 @@
+"""Make the cases of a plan in a folder: in parallel, resumable, each file written atomically."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.progress import track
+from surrogate_modeling.generation.pool import Running, run_workers
+from surrogate_modeling.generation.simulator import FailedCase, PlanError, Simulator, case_name
+
+log = logging.getLogger(__name__)
+PLAN_FILE, FAILED_FILE = "plan.json", "failed.csv"
+# So many cases that fail without one that succeeds are the simulator's fault, or the plan's.
+FAILURES_TO_STOP = 10
+
+
+@dataclass(frozen=True)
+class GenerationResult:
+    """Numbers of the cases written, already present and failed, and the seconds taken."""
+
+    written: list[int] = field(default_factory=list)
+    present: list[int] = field(default_factory=list)
+    failed: list[FailedCase] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+def missing_cases(folder: Path, count: int, again: bool = True) -> list[int]:
+    """Numbers of the cases that are not in a folder.
+
+    Args:
+        folder: of the cases.
+        count: how many there shall be.
+        again: name those that failed before as well.
+    """
+    left_out = set() if again else set(_read_failures(folder))
+    numbers = range(1, count + 1)
+    return [n for n in numbers if n not in left_out and not (folder / f"{case_name(n)}.csv").exists()]
+
+
+def generate_cases(
+    folder: Path, simulator: Simulator, count: int, running: Running, again: bool = True
+) -> GenerationResult:
+    """Make the missing cases of a plan in a folder, in worker processes.
+
+    Args:
+        folder: of the cases; made where there is none.
+        simulator: that makes them.
+        count: how many there shall be.
+        running: processes, time limit and attempts.
+        again: try those that failed before, too.
+
+    Raises:
+        PlanError: the folder holds cases of another plan, or files that are no plan's; or nothing but failures.
+        KeyboardInterrupt: passed on after the workers are stopped; finished cases stay.
+    """
+    if running.workers < 1:
+        raise PlanError(f"workers = {running.workers}: use at least 1")
+    if count < 1:
+        raise PlanError(f"cases = {count}: make at least 1 case")
+    began = time.monotonic()
+    _check_or_write_plan(folder, simulator)
+    _write_case_list(folder, simulator, count)
+    missing = missing_cases(folder, count, again)
+    before = {} if again else _read_failures(folder)
+    failed = {number: FailedCase(number, reason) for number, reason in before.items() if number <= count}
+    present = [n for n in range(1, count + 1) if n not in {*missing, *failed}]
+    written: list[int] = []
+    if missing:
+        log.info("%d of %d cases to simulate", len(missing), count)
+        finished = run_workers(folder, simulator, missing, running)
+        try:
+            for number, failure in track(finished, count, "simulating cases", done=count - len(missing)):
+                if failure is None:
+                    written.append(number)
+                else:
+                    failed[number] = failure
+                    log.warning("%s failed: %s", case_name(number), failure.reason)
+                    if len(failed) >= FAILURES_TO_STOP and not (written or present):
+                        raise PlanError(f"the first {len(failed)} cases all failed, the last of them: {failure.reason}")
+        finally:
+            finished.close()
+            _write_failures(folder, failed)
+    failures = sorted(failed.values(), key=lambda failure: failure.number)
+    return GenerationResult(sorted(written), present, failures, time.monotonic() - began)
+
+
+def _check_or_write_plan(folder: Path, simulator: Simulator) -> None:
+    """Check that the folder's plan equals this one, or write it."""
+    path = folder / PLAN_FILE
+    if path.exists():
+        _check_plan(folder, simulator)
+    elif any(folder.glob("case*.csv")):
+        raise PlanError(
+            f"{folder} holds cases but no {PLAN_FILE}, so what they were made from is not known; "
+            "choose another folder, or move these cases away"
+        )
+    else:
+        write_atomic(path, json.dumps(simulator.content(), indent=2, ensure_ascii=False).encode() + b"\n")
+
+
+def _check_plan(folder: Path, simulator: Simulator) -> None:
+    path = folder / PLAN_FILE
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored.keys()
+    except (ValueError, AttributeError):
+        raise PlanError(f"{path} cannot be read as a plan; choose another folder, or remove this one") from None
+    # As it reads in a file: tuples are lists there.
+    ours = json.loads(json.dumps(simulator.content()))
+    differing = [
+        f"{name} is {stored.get(name)} there and {ours.get(name)} here"
+        for name in sorted(ours.keys() | stored.keys())
+        if stored.get(name) != ours.get(name)
+    ]
+    if differing:
+        raise PlanError(
+            f"{folder} holds cases of another plan: {'; '.join(differing)}. "
+            "Choose another folder, restore these parameters, or remove the folder to make the cases anew"
+        )
+
+
+def _write_case_list(folder: Path, simulator: Simulator, count: int) -> None:
+    """Write what the simulator says about every case, including further cases that are already listed."""
+    name, lines = simulator.case_list(count)
+    if not lines:
+        return
+    path = folder / name
+    listed = max(len(path.read_text(encoding="utf-8").splitlines()) - 1, 0) if path.exists() else 0
+    write_atomic(path, _as_csv(simulator.case_list(listed)[1] if listed > count else lines))
+
+
+def _read_failures(folder: Path) -> dict[int, str]:
+    """Reason of each case that failed when it was last tried, by number."""
+    path = folder / FAILED_FILE
+    if not path.exists():
+        return {}
+    rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))[1:]
+    return {int(row[0].removeprefix("case")): row[1] for row in rows if len(row) == 2 and row[0][4:].isdigit()}
+
+
+def _write_failures(folder: Path, failed: dict[int, FailedCase]) -> None:
+    """Write the failed cases, and those of before that were not tried now, or remove the list where it is empty."""
+    reasons = {**_read_failures(folder), **{number: failure.reason for number, failure in failed.items()}}
+    reasons = {n: reason for n, reason in reasons.items() if not (folder / f"{case_name(n)}.csv").exists()}
+    path = folder / FAILED_FILE
+    if reasons:
+        rows = [[case_name(number), reason] for number, reason in sorted(reasons.items())]
+        write_atomic(path, _as_csv([["case", "reason"], *rows]))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _as_csv(rows: list[list[str]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

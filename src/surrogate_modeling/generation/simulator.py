@@ -1,0 +1,64 @@
+"""What a simulator is to the generation of cases: one protocol for the embedded circuit, FMUs and other programs.
+
+Shape letters: T rows, F columns (controls first, then predicted columns).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class PlanError(ValueError):
+    """An invalid plan, or one that differs from that of the cases already in the folder."""
+
+
+class CaseFailed(Exception):
+    """A case that the simulator could not finish; the text is the reason."""
+
+
+@dataclass(frozen=True)
+class FailedCase:
+    """A case that failed: number and reason."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class CaseTable:
+    """Content of a case: unit of each column by name, time (T,) [s], values (T, F), significant digits in the file."""
+
+    units: dict[str, str]
+    time: np.ndarray
+    values: np.ndarray
+    digits: int
+
+
+class Simulator(Protocol):
+    """Makes the case of a number, which depends on nothing else; pickled for the worker processes."""
+
+    def content(self) -> dict[str, object]:
+        """Everything that determines the content of a case, as it reads in ``plan.json``; not the number of cases."""
+        ...
+
+    def case_list(self, count: int) -> tuple[str, list[list[str]]]:
+        """Name and lines of a CSV about the first ``count`` cases, the case's name first; no lines: no file."""
+        ...
+
+    def start(self, scratch: Path) -> Callable[[int], CaseTable]:
+        """Prepare a worker process, with a folder of its own; returns the function that makes cases.
+
+        The function raises :class:`CaseFailed` with the reason where a case cannot be finished.
+        """
+        ...
+
+
+def case_name(number: int) -> str:
+    """Name of a case: its file name without suffix."""
+    return f"case{number:04d}"
