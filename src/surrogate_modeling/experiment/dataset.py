@@ -14,7 +14,6 @@ from surrogate_modeling.cases.channels import Roles
 from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.groups import read_groups
-from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import GeneratedConfig
