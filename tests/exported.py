@@ -18,7 +18,7 @@ from surrogate_modeling.config.models import (
     NssConfig,
     SsmConfig,
 )
-from surrogate_modeling.config.settings import Feedback, Output
+from surrogate_modeling.config.settings import Feedback, Output, StartMode
 from surrogate_modeling.deployment.stepping import Start, Step
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
@@ -49,21 +49,29 @@ STACKED = ("don-stacked", "ssm-stacked")
 IN_LEN, STEP = 4, 0.5
 
 
-def make(name: str, out_len: int = 1, increment: bool = False, level: float = 0.0) -> Surrogate:
+def make(
+    name: str, out_len: int = 1, increment: bool = False, level: float = 0.0, start: StartMode = StartMode.rows
+) -> Surrogate:
     """With random weights; ``increment`` also feeds back the targets only; ``<name>-stacked`` is half a regression.
 
-    The second control and the first predicted column stand on a level, that is held apart.
+    With ``level`` the second control and the first predicted column stand on a level, that is held apart; ``start``
+    other than rows gives one row, and regresses it with random weights where it is ``rest``.
     """
     torch.manual_seed(1)
     name, stacked = name.removesuffix("-stacked"), name.endswith("-stacked")
     recipe = (Output.increment, Feedback.targets) if increment else (Output.absolute, Feedback.all)
     channels = replace(CHANNELS, offsets=(0.0, level, level, 0.0, 0.0)) if level else CHANNELS
-    surrogate = Surrogate(Description(SMALL[name], channels, IN_LEN, out_len, STEP, *recipe)).eval()
+    in_len = IN_LEN if start is StartMode.rows else 1
+    description = Description(SMALL[name], channels, in_len, out_len, STEP, *recipe, start=start)
+    surrogate = Surrogate(description).eval()
     surrogate.scaling.fit([np.random.default_rng(0).normal(MEAN, SPREAD, (50, 5)).astype(np.float32)])
     for weight in surrogate.network.parameters():
         # What a network adds to its start in closed form begins at zero.
         if weight.ndim > 1 and not weight.any():
             torch.nn.init.normal_(weight, std=0.2)
+    if surrogate.first_row is not None:
+        surrogate.first_row.weight.normal_(std=0.3)
+        surrogate.first_row.offset.normal_(std=0.3)
     if stacked:
         regression = FilterRegression(surrogate.description.sizes, TIME_CONSTANTS, products=2)
         regression.weight.normal_(std=0.1)
@@ -74,9 +82,10 @@ def make(name: str, out_len: int = 1, increment: bool = False, level: float = 0.
 
 def row_by_row(surrogate: Surrogate, initial: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
     """What ONNX and the FMU run: a state set by the first rows and moved by the controls of each step, (B, H, P)."""
-    in_len, count = initial.shape[1], surrogate.network.rows_per_step
+    in_len, count = surrogate.description.in_len, surrogate.network.rows_per_step
     with torch.no_grad():
-        state = Start(surrogate)(torch.cat((controls[:, :in_len], initial), dim=-1))
+        past = controls[:, :in_len]
+        state = Start(surrogate)(torch.cat((past, initial), dim=-1) if surrogate.description.given_rows else past)
         step, rows = Step(surrogate), []
         for t in range(in_len, controls.shape[1], count):
             state, row = step(state, controls[:, t] if count == 1 else controls[:, t : t + count])

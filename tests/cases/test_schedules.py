@@ -13,7 +13,7 @@ from surrogate_modeling.cases.schedules import Demands, Schedule, read_chunks, r
 from surrogate_modeling.common.errors import UserError
 
 CHANNELS = Channels(("u",), ("p", "q"), ("p",), {"u": "-", "p": "bar", "q": "°C"})
-DEMANDS = Demands(CHANNELS, 2, Grid(1.0, 5.0))
+DEMANDS = Demands(CHANNELS, 2, 2, Grid(1.0, 5.0))
 
 
 def write(folder: Path, *lines: str, name: str = "a.csv") -> Path:
@@ -77,8 +77,23 @@ def test_finer_steps_are_decimated_as_far_as_each_column_is_given(tmp_path: Path
 
 def test_one_given_row_is_enough_for_a_surrogate_that_asks_for_one(tmp_path: Path) -> None:
     path = write(tmp_path, "time,u,p,q", "s,-,bar,°C", "0,1,5,20", "1,2,,", "2,3,,")
-    schedule = read(path, Demands(CHANNELS, 1, Grid(1.0, 5.0)))
+    schedule = read(path, Demands(CHANNELS, 1, 1, Grid(1.0, 5.0)))
     np.testing.assert_array_equal(schedule.case.values[:, 1], [5, np.nan, np.nan])
+
+
+def test_a_surrogate_that_starts_from_controls_asks_for_no_other_column(tmp_path: Path) -> None:
+    demands = Demands(CHANNELS, 1, 0, Grid(1.0, 5.0))
+    schedule = read(write(tmp_path, "time,u", "s,-", "0,1", "1,2"), demands)
+    assert not schedule.has_truth
+    np.testing.assert_array_equal(schedule.case.values, [[1, np.nan, np.nan], [2, np.nan, np.nan]])
+    schedule = read(write(tmp_path, "time,u,q,p", "s,-,°C,bar", "0,1,20,5", "1,2,21,6"), demands)
+    assert schedule.has_truth
+    np.testing.assert_array_equal(schedule.case.values, [[1, 5, 20], [2, 6, 21]])
+    # One column of two, or one that begins late, is no truth to compare with, and no obstacle.
+    schedule = read(write(tmp_path, "time,u,q", "s,-,°C", "0,1,", "1,2,21"), demands)
+    assert not schedule.has_truth
+    assert "unit 'K'" in problems(write(tmp_path, "time,u,q", "s,-,K", "0,1,20", "1,2,21"), demands)
+    assert "missing columns 'u'" in problems(write(tmp_path, "time,v", "s,-", "0,1", "1,2"), demands)
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

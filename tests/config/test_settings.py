@@ -7,7 +7,7 @@ import pytest
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 from surrogate_modeling.config.models import BtConfig, DotConfig
-from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.config.settings import SettingsConfig, StartMode
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,11 @@ from surrogate_modeling.config.settings import SettingsConfig
     [
         ({"in_len": 0}, "settings.in_len=0: must be at least 1"),
         ({"out_len": 11}, "settings.out_len=11: must be at most settings.in_len=10"),
+        (
+            {"in_len": 5, "start": StartMode.rest},
+            "settings.in_len=5: must be 1 with settings.start=rest, which starts from one row",
+        ),
+        ({"out_len": 2, "start": StartMode.row}, "settings.out_len=2: must be at most settings.in_len=1"),
         ({"seed": -1}, "settings.seed=-1: must be at least 0 and at most 4294967295"),
         ({"seed": 2**32}, "settings.seed=4294967296"),
         ({"lr": 0.0}, "settings.lr=0.0: must be above 0"),
@@ -76,6 +81,12 @@ def test_limits_themselves_are_allowed() -> None:
     assert least.loss_rows == 1
     DatasetConfig(path="x", controls=["a"], validation=1, test=0.5, max_gap=1.0)
     DatasetConfig(path="x", controls=1, max_gap=None)
+
+
+def test_a_start_without_a_history_has_one_past_row() -> None:
+    for start, rows in ((StartMode.rows, 10), (StartMode.row, 1), (StartMode.rest, 1)):
+        assert SettingsConfig(start=start).in_len == rows
+    assert SettingsConfig(start=StartMode.rest, in_len=1).in_len == 1
 
 
 def test_heads_must_divide_the_width() -> None:

@@ -30,7 +30,7 @@ def test_which_column_when_and_by_how_much() -> None:
     values = np.array([[0, 2, 3], [10, -3, 3], [12.5, 99, 99], [11, 99, 99], [-1, 99, 99]], np.float32)
     case = Case("a", np.array([5.0, 6, 7, 8, 9]), values, CHANNELS)
     predicted = np.array([[0, 3], [4, 3], [np.nan, 3.5]], np.float32)
-    found = find_excursions(case, predicted, training_range())
+    found = find_excursions(case, predicted, training_range(), 2)
     assert [(e.column, e.what, e.side, e.rows, e.first_time, e.last_time, e.worst_time) for e in found] == [
         ("u", "control", "below", 1, 9.0, 9.0, 9.0),
         ("u", "control", "above", 2, 7.0, 8.0, 7.0),
@@ -50,7 +50,7 @@ def test_which_column_when_and_by_how_much() -> None:
 
 def test_far_beyond_is_said_in_widths_of_the_range_and_never_as_infinite(tmp_path: Path) -> None:
     case = Case("a", np.arange(2.0), np.array([[25, 0, 4], [0, 0, 3]], np.float32), CHANNELS)
-    found = find_excursions(case, np.zeros((1, 2), np.float32) + 3, training_range())
+    found = find_excursions(case, np.zeros((1, 2), np.float32) + 3, training_range(), 1)
     assert str(found[0]).endswith("by up to 15 K (1.5 times the width of the range)")
     with ExcursionTable(tmp_path / "range.csv") as table:
         for excursion in found:
@@ -61,13 +61,13 @@ def test_far_beyond_is_said_in_widths_of_the_range_and_never_as_infinite(tmp_pat
 
 def test_inside_is_silent_up_to_the_bounds() -> None:
     case = Case("a", np.arange(3.0), np.array([[0, -2, 3], [10, 2, 3], [5, 0, 0]], np.float32), CHANNELS)
-    assert find_excursions(case, np.array([[2, 3]], np.float32), training_range()) == []
+    assert find_excursions(case, np.array([[2, 3]], np.float32), training_range(), 2) == []
 
 
 def test_the_table_has_a_line_each_and_a_header_always(tmp_path: Path) -> None:
     case = Case("a", np.arange(2.0), np.array([[20, 0, 3], [0, 0, 3]], np.float32), CHANNELS)
     with ExcursionTable(tmp_path / "range.csv") as table:
-        for excursion in find_excursions(case, np.zeros((1, 2), np.float32) + 3, training_range()):
+        for excursion in find_excursions(case, np.zeros((1, 2), np.float32) + 3, training_range(), 1):
             table.add(excursion)
     rows = list(csv.DictReader((tmp_path / "range.csv").open()))
     assert table.count == len(rows) == 2

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import torch
 
 fmpy = pytest.importorskip("fmpy")
 from exported import CHANNELS, IN_LEN, SMALL, STACKED, STEP, make  # noqa: E402
@@ -18,6 +19,7 @@ from fmpy.fmi3 import FMU3Slave  # noqa: E402
 from fmpy.model_description import read_build_description  # noqa: E402
 
 from surrogate_modeling.common.errors import UserError  # noqa: E402
+from surrogate_modeling.config.settings import StartMode  # noqa: E402
 from surrogate_modeling.deployment.export_check import prediction_difference, random_cases  # noqa: E402
 from surrogate_modeling.deployment.fmu import export  # noqa: E402
 from surrogate_modeling.deployment.fmu.export import export_fmu, run_fmu  # noqa: E402
@@ -61,6 +63,34 @@ def test_trajectory_is_the_free_run(tmp_path: Path, name: str, increment: bool, 
     assert prediction_difference(surrogate, predicted, reference).relative < ROUNDING
     assert fmpy.validation.validate_fmu(str(path)) == []
     assert fmpy.read_model_description(str(path)).fmiVersion == f"{version}"
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("don", 2.0), ("ssm", 3.0), *(pytest.param(n, 2.0, marks=pytest.mark.slow) for n in ("nss", "ssm-stacked"))],
+)
+def test_a_start_at_rest_needs_controls_alone(tmp_path: Path, name: str, version: float) -> None:
+    surrogate = make(name, start=StartMode.rest)
+    none, controls = random_cases(surrogate, cases=1, rows=30)
+    difference = export_fmu(surrogate, tmp_path / "a.fmu", [(none, controls)], version)
+    assert difference is not None
+    assert difference.relative < ROUNDING
+    known = fmpy.read_model_description(str(tmp_path / "a.fmu"))
+    given = [variable.name for variable in known.modelVariables if variable.causality == "parameter"]
+    assert given == [f"initial[1].{column}" for column in CHANNELS.controls]
+    # Before the first step the outputs are those that follow from the controls.
+    scaling, first_row = surrogate.scaling, surrogate.first_row
+    assert first_row is not None
+    standardised = scaling.standardise(torch.from_numpy(controls[0, 0]), slice(0, 2))
+    row = scaling.restore(first_row(standardised), slice(2, 5)).numpy()
+    step = surrogate.description.step
+    for started in (False, True):
+        # A run of no step, and one of a step, whose first output is that before it.
+        result = fmpy.simulate_fmu(
+            str(tmp_path / "a.fmu"), stop_time=step * started, step_size=step, output_interval=step
+        )
+        first = [result[name][0] for name in CHANNELS.predicted]
+        np.testing.assert_allclose(first, row, rtol=1e-5)
 
 
 def write_lstm(folder: Path, version: float) -> Path:

@@ -13,6 +13,7 @@ from exported import CHANNELS, make  # noqa: E402
 
 from surrogate_modeling.common.errors import UserError  # noqa: E402
 from surrogate_modeling.config.commands import Form  # noqa: E402
+from surrogate_modeling.config.settings import StartMode  # noqa: E402
 from surrogate_modeling.deployment import onnx_export  # noqa: E402
 from surrogate_modeling.deployment.export_check import prediction_difference, random_cases  # noqa: E402
 from surrogate_modeling.deployment.onnx_export import export_onnx, open_onnx, run_onnx  # noqa: E402
@@ -68,6 +69,25 @@ def test_whole_trajectory_of_any_length(tmp_path: Path, name: str) -> None:
         predicted = run_onnx(surrogate, {"trajectory": open_onnx(path)}, initial, controls)
         assert predicted.shape == (batch, rows, 3)
         assert prediction_difference(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
+
+
+@pytest.mark.parametrize("name", ["don", pytest.param("ssm-stacked", marks=pytest.mark.slow)])
+def test_controls_are_all_that_is_given(tmp_path: Path, name: str) -> None:
+    """The past of a start at rest is a row of controls, and a whole trajectory has no other input than controls."""
+    surrogate = make(name, start=StartMode.rest, level=1e6 if name == "don" else 0.0)
+    none, controls = random_cases(surrogate, 3, 25)
+    assert none.shape == (3, 0, 3)
+    reference = surrogate.free_run(none, controls)
+    steps, _ = export_onnx(surrogate, tmp_path / "a.onnx", Form.step)
+    (whole,), _ = export_onnx(surrogate, tmp_path / "t.onnx", Form.trajectory)
+    sessions = {"start": open_onnx(steps[0]), "step": open_onnx(steps[1])}
+    (from_controls,) = open_onnx(whole)(controls)
+    for predicted in (from_controls, run_onnx(surrogate, sessions, none, controls)):
+        assert predicted.shape == (3, 25, 3)
+        assert prediction_difference(surrogate, predicted, reference).relative < ROUNDING
+    assert sessions["start"](controls[:, :1])[0].shape == (3, surrogate.network.state_size)
+    known = {entry.key: entry.value for entry in onnx.load(whole).metadata_props}
+    assert (known["start"], known["past_columns"]) == ("rest", "controls, in the order of these lists")
 
 
 def test_metadata_say_what_the_columns_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Read control schedules for a trained surrogate: CSVs in the case format with fewer required values.
 
-A schedule needs its controls in every row, and the predicted columns in the first rows only. Columns are found by
-name, in any order; columns that the surrogate does not have are ignored and may hold anything.
+A schedule needs its controls in every row, and the predicted columns in the first rows only, or not at all. Columns are
+found by name, in any order; columns that the surrogate does not have are ignored and may hold anything.
 
 Imports no torch.
 
@@ -35,12 +35,14 @@ class Demands:
 
     Attributes:
         channels: its columns and their units.
-        in_len: rows of every predicted column that are given.
+        in_len: rows before the first predicted one.
+        given: those of them in which every predicted column is given; 0 where the columns need not be there.
         grid: the time grid it steps on, with the widest gap that is interpolated over.
     """
 
     channels: Channels
     in_len: int
+    given: int
     grid: Grid
 
     @property
@@ -110,37 +112,47 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
         return error.problems
     except OSError as error:
         return [Problem(file, f"cannot be read: {error.strerror}")]
-    problems = _column_problems(file, raw, channels) or _step_problems(file, raw, demands)
+    problems = _column_problems(file, raw, demands) or _step_problems(file, raw, demands)
     if problems:
         return problems
-    columns = [raw.names.index(name) for name in (*channels.controls, *channels.predicted)]
-    time, values, valid_rows = _on_grid(raw.time, raw.values[:, columns], len(channels.controls), demands)
+    time, values, valid_rows = _on_grid(raw.time, _columns(raw, channels), len(channels.controls), demands)
     values = channels.held(values)
     given = valid_rows[len(channels.controls) :]
     if len(time) <= demands.in_len:
         return [
             Problem(
                 file,
-                f"{len(time)} rows on the surrogate's step of {demands.step:g} s; it is given {demands.in_len} and "
-                "predicts from the next on, so at least one more is needed",
+                f"{len(time)} rows on the surrogate's step of {demands.step:g} s; it starts from {demands.in_len} "
+                "and predicts from the next on, so at least one more is needed",
             )
         ]
     lacking = [
-        f"{name!r} ({rows} rows)" for name, rows in zip(channels.predicted, given, strict=True) if rows < demands.in_len
+        f"{name!r} ({rows} rows)" for name, rows in zip(channels.predicted, given, strict=True) if rows < demands.given
     ]
     if lacking:
         return [
             Problem(
                 file,
-                f"the prediction starts from {demands.in_len} rows of every predicted column on a step of "
+                f"the prediction starts from {demands.given} rows of every predicted column on a step of "
                 f"{demands.step:g} s; too few are given of {', '.join(lacking)}",
             )
         ]
     return Schedule(Case(file.stem, time, values, channels), min(given) == len(time))
 
 
-def _column_problems(file: Path, raw: RawCase, channels: Channels) -> list[Problem]:
-    missing = [name for name in (*channels.controls, *channels.predicted) if name not in raw.names]
+def _columns(raw: RawCase, channels: Channels) -> np.ndarray:
+    """Columns of the surrogate (T, F), NaN where the file has none."""
+    values = np.full((len(raw.time), len(channels.controls) + len(channels.predicted)), np.nan)
+    for i, name in enumerate((*channels.controls, *channels.predicted)):
+        if name in raw.names:
+            values[:, i] = raw.values[:, raw.names.index(name)]
+    return values
+
+
+def _column_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem]:
+    channels = demands.channels
+    required = (*channels.controls, *(channels.predicted if demands.given else ()))
+    missing = [name for name in required if name not in raw.names]
     problems = []
     if missing:
         problems.append(

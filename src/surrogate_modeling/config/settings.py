@@ -71,6 +71,14 @@ class Output(Choice):
     increment = "increment"
 
 
+class StartMode(Choice):
+    """Rows of the predicted columns that a free run is given: the first ``in_len``, one, or none."""
+
+    rows = "rows"
+    row = "row"
+    rest = "rest"
+
+
 class Feedback(Choice):
     """Which predicted columns the past window holds beside the controls."""
 
@@ -78,6 +86,7 @@ class Feedback(Choice):
     targets = "targets"
 
 
+DEFAULT_IN_LEN = 10
 # Limit of MLflow's databases for the name of an experiment or a registered model.
 MAX_NAME_CHARACTERS = 256
 
@@ -97,8 +106,9 @@ class SettingsConfig(Checked):
     use_decimate: bool = True
     decimate_range: float = 1.0
     decimate: Decimation = Decimation.point
-    in_len: int = ranged(10, low=1)
+    in_len: int = ranged(DEFAULT_IN_LEN, low=1)
     out_len: int = ranged(1, low=1)
+    start: StartMode = StartMode.rows
     seed: int = ranged(42, low=0, high=2**32 - 1)
     ensemble: int = ranged(1, low=1)
     epochs: int = ranged(500, low=1)
@@ -145,11 +155,15 @@ class SettingsConfig(Checked):
             if value is not None and not 0 < value < float("inf"):
                 self.reject(key, "must be above 0")
         self._check_names()
+        if self.start is not StartMode.rows:
+            # A value that was typed cannot be told from the default.
+            if self.in_len not in (1, DEFAULT_IN_LEN):
+                self.reject("in_len", f"must be 1 with settings.start={self.start}, which starts from one row")
+            self.in_len = 1
         if self.out_len > self.in_len:
             self.reject(
                 "out_len", f"must be at most settings.in_len={self.in_len}: each output row is read from one past row"
             )
-
         if self.horizon is not None and self.horizon < self.out_len:
             self.reject("horizon", f"must be at least settings.out_len={self.out_len}")
         if self.monitor is Monitor.val_nADE and self.free_run_every is None:

@@ -66,19 +66,20 @@ class Excursion:
         return f"{place} the training range {self.low:g} to {self.high:g} {self.unit} {rows} ({relative} of the range)"
 
 
-def find_excursions(case: Case, predicted: np.ndarray, training: Range) -> list[Excursion]:
+def find_excursions(case: Case, predicted: np.ndarray, training: Range, given: int) -> list[Excursion]:
     """Find all parts of one case, as the network reads and predicts it, that lie beyond the training range.
 
     Args:
         case: values (T, F); of the predicted columns only the given rows are looked at.
         predicted: (H, P), the last H rows.
         training: the training range.
+        given: rows of the predicted columns that the prediction starts from.
     """
-    controls, given = len(training.channels.controls), len(case.time) - len(predicted)
+    controls, ahead = len(training.channels.controls), len(case.time) - len(predicted)
     stretches = [("control", i, case.time, column) for i, column in enumerate(case.controls.T)]
     for j, column in enumerate(case.outputs[:given].T):
         stretches.append(("initial", controls + j, case.time[:given], column))
-        stretches.append(("predicted", controls + j, case.time[given:], predicted[:, j]))
+        stretches.append(("predicted", controls + j, case.time[ahead:], predicted[:, j]))
     found = []
     for what, column, time, values in stretches:
         low, high = float(training.low[column]), float(training.high[column])

@@ -17,7 +17,7 @@ from surrogate_modeling.config.commands import ExportConfig
 from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.model import Surrogate
 
-# Initial rows (B, in_len, P) and controls (B, T, C), float32, physical units.
+# Initial rows (B, G, P), G of them given, and controls (B, T, C), float32, physical units.
 FreeRunInputs = tuple[np.ndarray, np.ndarray]
 # Not the 2 that exports are traced with: a batch size that got fixed must show.
 CASES, ROWS = 3, 60
@@ -55,7 +55,7 @@ def random_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> 
     """Random cases around the training mean, with controls that are held for some rows and then jump.
 
     Returns:
-        Initial (B, in_len, P) and controls (B, T, C), float32, physical units.
+        Initial (B, G, P) and controls (B, T, C), float32, physical units.
     """
     rng = np.random.default_rng(0)
     sizes = surrogate.description.sizes
@@ -68,10 +68,17 @@ def random_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> 
     initial = rng.normal(size=(cases, 1, sizes.predicted)) + 0.1 * rng.normal(
         size=(cases, sizes.in_len, sizes.predicted)
     )
+    initial = initial[:, : surrogate.description.given_rows]
     return (
         (initial * scale[sizes.controls :] + level[sizes.controls :]).astype(number),
         (controls * scale[: sizes.controls] + level[: sizes.controls]).astype(number),
     )
+
+
+def given_rows(surrogate: Surrogate, initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    """Rows that a free run starts from: (B, in_len, F), or (B, in_len, C) where controls are all that is given."""
+    past = controls[:, : surrogate.description.in_len]
+    return np.concatenate((past, initial), axis=-1) if surrogate.description.given_rows else past
 
 
 def largest_difference(
@@ -84,7 +91,7 @@ def largest_difference(
 
     Args:
         surrogate: the reference.
-        run: initial (B, in_len, P) and controls (B, T, C) -> (B, H, P) by the exported model.
+        run: initial (B, G, P) and controls (B, T, C) -> (B, H, P) by the exported model.
         real: cases beside the random ones, each batch of a length of its own.
         what: was exported, for the message.
 
@@ -113,7 +120,7 @@ def prediction_difference(surrogate: Surrogate, predicted: np.ndarray, reference
 
 
 def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[FreeRunInputs]:
-    """Initial rows (1, in_len, P) and controls (1, T, C) of each of the first cases given.
+    """Initial rows (1, G, P) and controls (1, T, C) of each of the first cases given.
 
     Raises:
         UserError: the cases do not fit the surrogate.
@@ -126,4 +133,4 @@ def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[FreeRunInputs
     if problems := [problem for result in results if isinstance(result, list) for problem in result]:
         raise file_refusal(config.cases, problems, most=SHOWN_PROBLEMS)
     cases = [result.case for result in results if isinstance(result, Schedule)]
-    return [(case.outputs[None, : description.in_len], case.controls[None]) for case in cases]
+    return [(case.outputs[None, : description.given_rows], case.controls[None]) for case in cases]

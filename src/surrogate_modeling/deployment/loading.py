@@ -56,7 +56,8 @@ def load_surrogate(reference: str, device: Device = Device.cpu) -> Surrogate:
 
 def demands_of(description: Description, max_gap: float | None) -> Demands:
     """Requirements of a surrogate on control schedules; ``max_gap``: the widest time gap to interpolate, in steps."""
-    return Demands(description.channels, description.in_len, Grid(description.step, max_gap, description.decimation))
+    grid = Grid(description.step, max_gap, description.decimation)
+    return Demands(description.channels, description.in_len, description.given_rows, grid)
 
 
 def _local_file(reference: str) -> Path | None:

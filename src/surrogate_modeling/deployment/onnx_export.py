@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Form
-from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, largest_difference
-from surrogate_modeling.deployment.stepping import FreeRun, Start, Step, require_single_rows
+from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, given_rows, largest_difference
+from surrogate_modeling.deployment.stepping import FreeRun, FreeRunFromControls, Start, Step, require_single_rows
 from surrogate_modeling.surrogate.model import Surrogate
 
 Session = Callable[..., list[np.ndarray]]
@@ -81,16 +81,16 @@ def run_onnx(
     Args:
         surrogate: that was exported, for its sizes.
         sessions: ``trajectory``; or ``start`` and ``step``.
-        initial: (B, in_len, P).
+        initial: (B, G, P), the G given rows.
         controls: (B, T, C).
 
     Returns:
         (B, T - in_len, P).
     """
-    in_len = initial.shape[1]
+    in_len, given = surrogate.description.in_len, surrogate.description.given_rows
     if "trajectory" in sessions:
-        return sessions["trajectory"](initial, controls)[0]
-    (state,) = sessions["start"](np.concatenate((controls[:, :in_len], initial), axis=-1))
+        return sessions["trajectory"](*([initial] if given else []), controls)[0]
+    (state,) = sessions["start"](given_rows(surrogate, initial, controls))
     rows, predicted = surrogate.network.rows_per_step, []
     for t in range(in_len, controls.shape[1] - rows + 1, rows):
         state, row = sessions["step"](state, controls[:, t] if rows == 1 else controls[:, t : t + rows])
@@ -125,7 +125,8 @@ def _require_packages() -> None:
 def _steps(surrogate: Surrogate) -> dict[str, Graph]:
     sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_step
     number = surrogate.scaling.number
-    given = {"past": torch.zeros(2, sizes.in_len, sizes.controls + sizes.predicted, dtype=number)}
+    columns = sizes.controls + (sizes.predicted if surrogate.description.given_rows else 0)
+    given = {"past": torch.zeros(2, sizes.in_len, columns, dtype=number)}
     control = torch.zeros(2, *([] if rows == 1 else [rows]), sizes.controls, dtype=number)
     moved = {"state": torch.zeros(2, surrogate.network.state_size), "control": control}
     return {
@@ -142,7 +143,10 @@ def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
         "controls": torch.zeros(2, sizes.in_len + TRAJECTORY_ROWS, sizes.controls, dtype=surrogate.scaling.number),
     }
     free = {"initial": {0: "batch"}, "controls": {0: "batch", 1: "rows"}}
-    return {"trajectory": Graph(FreeRun(surrogate), inputs, ["predicted"], free)}
+    if surrogate.description.given_rows:
+        return {"trajectory": Graph(FreeRun(surrogate), inputs, ["predicted"], free)}
+    del inputs["initial"], free["initial"]
+    return {"trajectory": Graph(FreeRunFromControls(surrogate), inputs, ["predicted"], free)}
 
 
 def _batches(names: dict[str, Tensor]) -> dict[str, dict[int, str]]:
@@ -186,7 +190,8 @@ def metadata(surrogate: Surrogate) -> dict[str, str]:
         "step_seconds": repr(description.step),
         "in_len": str(description.in_len),
         "out_len": str(description.out_len),
-        "past_columns": "controls, then predicted, in the order of these lists",
+        "past_columns": f"controls{', then predicted' * bool(description.given_rows)}, in the order of these lists",
+        "start": description.start.value,
         "model": description.model.name,
     }
 

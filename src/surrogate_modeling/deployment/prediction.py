@@ -123,7 +123,7 @@ def _log_excursions(
     """Write every excursion to the table, and the first few to the log; returns how many were logged so far."""
     training = Range.of(surrogate.description.channels, surrogate.scaling)
     for case, rows in zip(cases, predicted, strict=True):
-        for excursion in find_excursions(case, rows, training):
+        for excursion in find_excursions(case, rows, training, surrogate.description.given_rows):
             table.add(excursion)
             # What is predicted beyond the range is in the table; most often it follows from inputs that are.
             if excursion.what != "predicted" and shown < SHOWN_EXCURSIONS:

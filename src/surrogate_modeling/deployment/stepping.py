@@ -1,6 +1,7 @@
 """Modules that step a surrogate: one encodes the past window to a state, the other advances the state by rows.
 
-Shape letters: B batch, F feature (C control, then P predicted), R rows of a step, S state.
+Shape letters: B batch, F feature (C control, then P predicted), G columns of a given row (F, or C with
+``settings.start=rest``), R rows of a step, S state.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from torch._higher_order_ops.scan import scan
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.networks import Network
+from surrogate_modeling.surrogate.first_row import start_window
 from surrogate_modeling.surrogate.model import Surrogate
 
 
@@ -56,15 +58,15 @@ class Advance(nn.Module):
 
 
 class Start(nn.Module):
-    """Module: past window (B, in_len, F) in physical units -> state (B, S)."""
+    """Module: given rows (B, in_len, G) in physical units -> state (B, S)."""
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
-        self.network, self.scaling = surrogate.network, surrogate.scaling
+        self.network, self.scaling, self.first_row = surrogate.network, surrogate.scaling, surrogate.first_row
 
     def forward(self, past: Tensor) -> Tensor:
-        """Past window (B, in_len, F) in physical units -> state (B, S)."""
-        return self.network.encode(self.scaling.standardise(past))
+        """Given rows (B, in_len, G) in physical units -> state (B, S)."""
+        return self.network.encode(start_window(past, self.scaling, self.first_row))
 
 
 class Step(nn.Module):
@@ -96,18 +98,28 @@ class FreeRun(nn.Module):
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
-        self.network, self.scaling = surrogate.network, surrogate.scaling
+        self.start, self.network, self.scaling = Start(surrogate), surrogate.network, surrogate.scaling
         self.sizes = surrogate.description.sizes
 
     def forward(self, initial: Tensor, controls: Tensor) -> Tensor:
         """Initial rows (B, in_len, P) and controls (B, T, C) in physical units -> rows (B, T - in_len, P)."""
+        return self.run(torch.cat((controls[:, : self.sizes.in_len], initial), dim=-1), controls)
+
+    def run(self, past: Tensor, controls: Tensor) -> Tensor:
+        """Given rows (B, in_len, G) and controls (B, T, C) in physical units -> rows (B, T - in_len, P)."""
         sizes = self.sizes
-        control = self.scaling.standardise(controls, slice(0, sizes.controls))
-        given = self.scaling.standardise(initial, slice(sizes.controls, None))
-        past = torch.cat((control[:, : sizes.in_len], given), dim=-1)
-        _, predicted = scan(self._advance, self.network.encode(past), control[:, sizes.in_len :].transpose(0, 1))
+        control = self.scaling.standardise(controls[:, sizes.in_len :], slice(0, sizes.controls))
+        _, predicted = scan(self._advance, self.start(past), control.transpose(0, 1))
         return self.scaling.restore(predicted.transpose(0, 1), slice(sizes.controls, None))
 
     def _advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         state, rows = self.network.advance(state, control[:, None])
         return state, rows[:, 0]
+
+
+class FreeRunFromControls(FreeRun):
+    """Module of the whole free run of a surrogate with ``settings.start=rest``: controls (B, T, C) -> (B, T - 1, P)."""
+
+    def forward(self, controls: Tensor) -> Tensor:  # type: ignore[override]
+        """Controls (B, T, C) in physical units -> rows (B, T - 1, P)."""
+        return self.run(controls[:, : self.sizes.in_len], controls)

@@ -67,7 +67,7 @@ def find_controls(
 
     Args:
         surrogate: loaded.
-        initial: (in_len, P) predicted columns of the first rows.
+        initial: (G, P) predicted columns of the rows in which they are given.
         controls: (T, C) where the search starts; the first in_len rows stay.
         problem: target, bound, limits.
         method: of the search.
@@ -158,7 +158,8 @@ def main(model: str, case: str, target: str, bound: str, *options: str) -> None:
     read = read_schedule(Path(case), demands_of(description, 5.0))
     if not isinstance(read, Schedule):
         raise UserError("\n".join(map(str, read)))
-    initial, controls = torch.from_numpy(read.case.outputs[: description.in_len]), torch.from_numpy(read.case.controls)
+    initial = torch.from_numpy(read.case.outputs[: description.given_rows])
+    controls = torch.from_numpy(read.case.controls)
     found = find_controls(surrogate, initial, controls, problem)
     unit = description.channels.units[target]
     print(f"last {target}: {found.before:.4g} {unit} before, {float(found.target[-1]):.4g} {unit} after the search")

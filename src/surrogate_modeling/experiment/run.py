@@ -36,7 +36,7 @@ from surrogate_modeling.training.calibration import add_band
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import seed_run
 from surrogate_modeling.training.members import fit_members
-from surrogate_modeling.training.setup import make_surrogate, make_windows
+from surrogate_modeling.training.setup import make_surrogate, make_windows, with_given_starts
 from surrogate_modeling.training.stacking import stack
 
 log = logging.getLogger(__name__)
@@ -73,10 +73,19 @@ class RunResult:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The inputs of one run: configuration, split cases, the surrogate, and the assignment."""
+    """The inputs of one run.
+
+    Attributes:
+        config: checked.
+        split: the cases.
+        given: the same as the surrogate may see them, from which it and the baselines start.
+        surrogate: to train.
+        assignment: options from a search or a comparison.
+    """
 
     config: Config
     split: CaseSplit
+    given: CaseSplit
     surrogate: Surrogate
     assignment: Assignment
 
@@ -109,7 +118,9 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
-    experiment = Experiment(config, split, make_surrogate(config, case_set, split), assignment)
+    surrogate = make_surrogate(config, case_set, split)
+    given = with_given_starts(surrogate, split)
+    experiment = Experiment(config, split, given, surrogate, assignment)
     tags = {
         "git_commit": git_commit(),
         "dataset_fingerprint": case_set.fingerprint,
@@ -134,7 +145,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     network = evaluate(surrogate, split, prediction)
     baselines = {
         name: evaluate(surrogate, split, reference)
-        for name, reference in predict_baselines(surrogate, split, trained.regressions)
+        for name, reference in predict_baselines(surrogate, experiment.given, trained.regressions)
     }
     give_back_freed_memory()
     result = RunResult(objective, network, baselines, trained.fit.epochs)
@@ -159,7 +170,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
 
 def _train(experiment: Experiment, run: Run) -> TrainingResult:
     """Fit the network in place, and the baselines; with ``settings.stack`` combine them."""
-    config, split, surrogate = experiment.config, experiment.split, experiment.surrogate
+    config, given, surrogate = experiment.config, experiment.given, experiment.surrogate
     settings, on_epoch = config.settings, experiment.assignment.on_epoch
 
     def log_epoch(metrics: dict[str, float], epoch: int) -> None:
@@ -168,15 +179,15 @@ def _train(experiment: Experiment, run: Run) -> TrainingResult:
         if on_epoch:
             on_epoch(metrics, epoch)
 
-    windows = make_windows(config, surrogate, split)
-    fitted = fit_members(surrogate, windows, split.validation, settings, run.folder / "checkpoints", log_epoch)
+    windows = make_windows(config, surrogate, given)
+    fitted = fit_members(surrogate, windows, given.validation, settings, run.folder / "checkpoints", log_epoch)
     if fitted.epochs < settings.epochs:
         log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
-    regressions = fit_baselines(surrogate, split, settings.progress_bar)
+    regressions = fit_baselines(surrogate, given, settings.progress_bar)
     if not settings.stack:
         return TrainingResult(fitted, regressions, fitted.seconds)
     quadratic = regressions["quadratic"]
-    shares = stack(surrogate, quadratic.baseline, split.validation)
+    shares = stack(surrogate, quadratic.baseline, given.validation)
     run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
     return TrainingResult(fitted, regressions, fitted.seconds + quadratic.seconds)
 

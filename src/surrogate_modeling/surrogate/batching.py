@@ -43,15 +43,17 @@ def held(rows: Sequence[np.ndarray], length: int) -> np.ndarray:
 def run_batches(
     cases: Sequence[Case],
     in_len: int,
+    given: int,
     run: Callable[[np.ndarray, np.ndarray], tuple[Tensor, ...]],
     max_rows: int = 0,
 ) -> list[tuple[np.ndarray, ...]]:
     """Run cases of any lengths freely, many at once.
 
     Args:
-        cases: values (T, C + P) with all controls and at least the first in_len rows of the predicted columns.
-        in_len: given rows.
-        run: initial (B, in_len, P) and controls (B, T, C) -> tensors (B, H, P).
+        cases: values (T, C + P) with all controls and at least the first given rows of the predicted columns.
+        in_len: rows before the first predicted one.
+        given: those of them in which the predicted columns are given, G.
+        run: initial (B, G, P) and controls (B, T, C) -> tensors (B, H, P).
         max_rows: of all cases of a batch together, where there is memory for more than ``ROWS_PER_BATCH``.
 
     Returns:
@@ -61,7 +63,7 @@ def run_batches(
     done: dict[int, tuple[np.ndarray, ...]] = {}
     for batch in batches(order, [len(case.values) for case in cases], max(max_rows, ROWS_PER_BATCH)):
         driven = held([cases[i].controls for i in batch], len(cases[batch[-1]].values))
-        initial = np.stack([cases[i].outputs[:in_len] for i in batch])
+        initial = np.stack([cases[i].outputs[:given] for i in batch])
         results = [fetched(rows) for rows in run(initial, driven)]
         for place, i in enumerate(batch):
             done[i] = tuple(rows[place, : len(cases[i].values) - in_len] for rows in results)

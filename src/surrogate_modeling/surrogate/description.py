@@ -7,7 +7,7 @@ from typing import Any
 
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.models import ModelConfig, model_from_dict, model_to_dict
-from surrogate_modeling.config.settings import Decimation, Feedback, Output
+from surrogate_modeling.config.settings import Decimation, Feedback, Output, StartMode
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
@@ -30,6 +30,12 @@ class Description:
     # Of a network stacked with a regression: the products of two signals in that; None: not stacked.
     products: int | None = None
     decimation: Decimation = Decimation.point
+    start: StartMode = StartMode.rows
+
+    @property
+    def given_rows(self) -> int:
+        """Rows of the predicted columns that a free run is given."""
+        return 0 if self.start is StartMode.rest else self.in_len
 
     @property
     def fed_back(self) -> list[int]:
@@ -59,6 +65,7 @@ class Description:
             "members": self.members,
             "products": self.products,
             "decimation": self.decimation.value,
+            "start": self.start.value,
         }
 
     @classmethod
@@ -75,6 +82,7 @@ class Description:
             saved["members"],
             saved["products"],
             Decimation(saved["decimation"]),
+            StartMode(saved["start"]),
         )
 
 

@@ -3,7 +3,8 @@
 Everything outside speaks physical units. Free run exists here and nowhere else: testing, prediction, export checks
 and benchmarks call it.
 
-Shape letters: B case, T all rows of a case, H = T - in_len predicted rows, F feature (C control, then P predicted).
+Shape letters: B case, T all rows of a case, G given rows of the predicted columns (in_len, or 0 with
+``settings.start=rest``), H = T - in_len predicted rows, F feature (C control, then P predicted).
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from torch import Tensor, nn
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.stack import StackedNetwork
 from surrogate_modeling.surrogate.band import Band, Banded
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
+from surrogate_modeling.surrogate.first_row import FirstRow, start_window
 from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
 from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.surrogate.training_range import Position, TrainingRange
@@ -38,9 +41,10 @@ class Surrogate(nn.Module):
         super().__init__()
         self.description = description
         self.network = make_network(description)
-        columns = description.sizes.controls + description.sizes.predicted
-        self.scaling = Standardizer(columns, description.channels.offsets)
-        self.training_range = TrainingRange(description.sizes.controls, description.sizes.predicted)
+        sizes = description.sizes.controls, description.sizes.predicted
+        self.scaling = Standardizer(sum(sizes), description.channels.offsets)
+        self.first_row = FirstRow(*sizes) if description.start is StartMode.rest else None
+        self.training_range = TrainingRange(*sizes)
         self.band: Band | None = None
 
     @property
@@ -61,7 +65,7 @@ class Surrogate(nn.Module):
         """Predict a batch of cases of one length, or one case, from their first rows to their last.
 
         Args:
-            initial: (B, in_len, P) or (in_len, P), predicted columns of the first in_len rows.
+            initial: (B, G, P) or (G, P), predicted columns of the first rows.
             controls: (B, T, C) or (T, C), controls of all rows, T > in_len.
 
         Returns:
@@ -82,7 +86,7 @@ class Surrogate(nn.Module):
         """Mean and standard deviation of the members' trajectories; deviation 0 for a single network.
 
         Args:
-            initial: (B, in_len, P).
+            initial: (B, G, P).
             controls: (B, T, C).
 
         Returns:
@@ -134,25 +138,27 @@ class Surrogate(nn.Module):
         Raises:
             ValueError: shapes that do not fit this surrogate.
         """
-        sizes = self.description.sizes
+        sizes, given = self.description.sizes, self.description.given_rows
         if controls.ndim != 3 or controls.shape[2] != sizes.controls or controls.shape[1] <= sizes.in_len:
             raise ValueError(
                 f"controls: shape {tuple(controls.shape)}, expected "
                 f"(cases, more than {sizes.in_len} rows, {sizes.controls})"
             )
-        if initial.shape != (len(controls), sizes.in_len, sizes.predicted):
+        if initial.shape != (len(controls), given, sizes.predicted):
             raise ValueError(
-                f"initial: shape {tuple(initial.shape)}, expected {(len(controls), sizes.in_len, sizes.predicted)}"
+                f"initial: shape {tuple(initial.shape)}, expected {(len(controls), given, sizes.predicted)}"
             )
-        control = self.scaling.standardise(controls, slice(0, sizes.controls))
-        given = self.scaling.standardise(initial, self._predicted_columns)
-        return torch.cat((control[:, : sizes.in_len], given), dim=-1), control[:, sizes.in_len :]
+        past, ahead = controls.tensor_split((sizes.in_len,), dim=1)
+        if given:
+            past = torch.cat((past, initial), dim=-1)
+        ahead = self.scaling.standardise(ahead, slice(0, sizes.controls))
+        return start_window(past, self.scaling, self.first_row), ahead
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
         """Free run of cases of any lengths, many at once.
 
         Args:
-            cases: values (T, F) with all controls and at least the first in_len rows of the predicted columns.
+            cases: values (T, F) with all controls and at least the first G rows of the predicted columns.
 
         Returns:
             Per case (T - in_len, P) float32, in the order given.
@@ -180,7 +186,7 @@ class Surrogate(nn.Module):
 
     def position(self, case: Case) -> Position:
         """Distance of a case from the training cases."""
-        return self.training_range.position(case, self.scaling, self.description.in_len)
+        return self.training_range.position(case, self.scaling, self.description.given_rows)
 
     def stack(self, regression: FilterRegression, share: np.ndarray) -> None:
         """Replace the network by a stack of the network and a regression, mixed by ``share``.
@@ -197,15 +203,15 @@ class Surrogate(nn.Module):
     def _batched(
         self, cases: Sequence[Case], work: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
     ) -> list[tuple[np.ndarray, ...]]:
-        sizes = self.description.sizes
+        description = self.description
 
         def run(initial: np.ndarray, controls: np.ndarray) -> tuple[Tensor, ...]:
             """Run one batch."""
             with torch.no_grad():
                 return work(self._tensor(initial), self._tensor(controls))
 
-        max_rows = rows_at_once(self.device, sizes.controls + sizes.predicted)
-        return run_batches(cases, sizes.in_len, run, max_rows)
+        max_rows = rows_at_once(self.device, description.sizes.controls + description.sizes.predicted)
+        return run_batches(cases, description.in_len, description.given_rows, run, max_rows)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=self.scaling.number, device=self.device)

@@ -19,7 +19,7 @@ from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description, make_network
 
-FORMAT = "surrogate-6"
+FORMAT = "surrogate-7"
 NETWORK_PREFIX = "network."
 # Rows of a window, far beyond any use: the limit for sizes of a file that do not follow from its weights.
 MAX_WINDOW_ROWS = 10**6

@@ -130,13 +130,15 @@ class TrainingRange(nn.Module):
         Args:
             case: with all its controls and the first ``given`` rows of the predicted columns.
             scaling: fitted on the training cases.
-            given: rows that the prediction starts from.
+            given: rows of the predicted columns that the prediction starts from; with 0, ``start`` is 0.
         """
         controls = len(case.channels.controls)
         features = _features(case, scaling) / self.control_scale.cpu()
         near = torch.cat([_distance(part, self.control_rows.cpu()) for part in features.split(ROWS_AT_ONCE)])
-        start = _scaled(case, scaling)[:given, controls:].mean(dim=0, keepdim=True)
-        near_start = float(_distance(start, self.output_rows.cpu()) / self.units[1].cpu())
+        near_start = 0.0
+        if given:
+            start = _scaled(case, scaling)[:given, controls:].mean(dim=0, keepdim=True)
+            near_start = float(_distance(start, self.output_rows.cpu()) / self.units[1].cpu())
         low, high = (edge.cpu().numpy() for edge in (scaling.low, scaling.high))
         rows = np.maximum((near / self.units[0].cpu()).numpy(), _beyond(case.controls, low[:controls], high[:controls]))
         beyond = _beyond(case.outputs[:given], low[controls:], high[controls:])

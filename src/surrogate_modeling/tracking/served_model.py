@@ -1,7 +1,8 @@
 """MLflow model code that loads and serves a saved surrogate; it is copied into the model, so nothing is pickled.
 
-Input: ``initial`` (B, in_len, P), the predicted columns of the first rows, and ``controls`` (B, T, C), the controls of
-all rows. Output: (B, T - in_len, P). Physical units; the order of the columns is in the model's metadata.
+Input: ``initial`` (B, in_len, P), the predicted columns of the first rows (of a surrogate that starts from controls
+alone there is no such input), and ``controls`` (B, T, C), the controls of all rows. Output: (B, T - in_len, P).
+Physical units; the order of the columns is in the model's metadata.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class ServedSurrogate(PythonModel):
 
         Args:
             context: unused.
-            model_input: ``initial`` (B, in_len, P) and ``controls`` (B, T, C).
+            model_input: ``initial`` (B, in_len, P), if any, and ``controls`` (B, T, C).
             params: unused.
 
         Returns:
@@ -41,7 +42,10 @@ class ServedSurrogate(PythonModel):
             MlflowException: an input does not fit or is not a finite number, with its place; served, status 400.
         """
         channels = self.surrogate.description.channels
-        initial, controls = (np.asarray(model_input[key], np.float64) for key in ("initial", "controls"))
+        controls = np.asarray(model_input["controls"], np.float64)
+        initial = np.zeros((len(controls), 0, len(channels.predicted)))
+        if self.surrogate.description.given_rows:
+            initial = np.asarray(model_input["initial"], np.float64)
         _check_finite("initial", initial, channels.predicted)
         _check_finite("controls", controls, channels.controls)
         try:

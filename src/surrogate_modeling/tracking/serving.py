@@ -38,12 +38,13 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
     description = surrogate.description
     sizes, channels = description.sizes, description.channels
     number = np.dtype(np.float64)
+    initial = [TensorSpec(number, (-1, sizes.in_len, sizes.predicted), "initial")]
+    example = {"controls": case.controls[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64)}
+    if description.given_rows:
+        example = {"initial": case.outputs[None, : sizes.in_len].astype(np.float64), **example}
     signature = ModelSignature(
         Schema(
-            [
-                TensorSpec(number, (-1, sizes.in_len, sizes.predicted), "initial"),
-                TensorSpec(number, (-1, -1, sizes.controls), "controls"),
-            ]
+            [*(initial if description.given_rows else []), TensorSpec(number, (-1, -1, sizes.controls), "controls")]
         ),
         Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
     )
@@ -58,10 +59,7 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
             python_model=str(SERVED_CODE),
             artifacts={"surrogate": str(file)},
             signature=signature,
-            input_example={
-                "initial": case.outputs[None, : sizes.in_len].astype(np.float64),
-                "controls": case.controls[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64),
-            },
+            input_example=example,
             pip_requirements=REQUIREMENTS,
             metadata={
                 "controls": list(channels.controls),
@@ -69,5 +67,6 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
                 "units": dict(channels.units),
                 "step_seconds": description.step,
                 "in_len": description.in_len,
+                "start": description.start.value,
             },
         )

@@ -59,6 +59,8 @@ def fit_members(
         seed_run(own.seed)
         member = Surrogate(replace(surrogate.description, members=1))
         member.scaling.load_state_dict(surrogate.scaling.state_dict())
+        if member.first_row is not None and surrogate.first_row is not None:
+            member.first_row.load_state_dict(surrogate.first_row.state_dict())
         initialise(member, windows.training)
         data = WindowData(windows.training, windows.validation, own)
         report = _prefixed(on_epoch, f"member{k}/") if k else on_epoch

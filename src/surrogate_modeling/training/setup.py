@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.case import Case, CaseSet, RowTable
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import CONSTANT_SPREAD
@@ -36,6 +41,7 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
         settings.feedback,
         settings.ensemble,
         decimation=settings.decimate,
+        start=settings.start,
     )
     try:
         surrogate = Surrogate(description)
@@ -49,7 +55,64 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
     for message in fit_scaling(surrogate, split):
         log.warning("%s", message)
     surrogate.training_range.fit(split.training, surrogate.scaling, settings.in_len)
+    _fit_start(surrogate, split)
     return surrogate
+
+
+def _fit_start(surrogate: Surrogate, split: CaseSplit) -> None:
+    """Fit the first row of a surrogate that starts from controls alone, and say what a run is given."""
+    description, first_row = surrogate.description, surrogate.first_row
+    if description.start is StartMode.row:
+        log.info("settings.start=row: one row is given (settings.in_len is 1)")
+    if first_row is None:
+        return
+    errors = first_row.fit(_standardised_firsts(split.training, surrogate))
+    if len(split.training) == 1:
+        log.warning("settings.start=rest: with one training case every run starts from its first row")
+        return
+    worst = int(errors.argmax())
+    log.info(
+        "settings.start=rest: only controls are given; the first row follows from its controls with a mean error of "
+        "%.2g training standard deviations over training cases left out (%s: %.2g)",
+        float(errors.mean()), description.channels.predicted[worst], float(errors[worst]),
+    )  # fmt: skip
+
+
+def with_given_starts(surrogate: Surrogate, split: CaseSplit) -> CaseSplit:
+    """The split as a surrogate may see it: one that starts from controls alone gets its own first row of each case.
+
+    That row is nowhere predicted, only started from, so that windows and baselines of these cases start as the
+    surrogate does. The rows are copied: other runs of a search share the cases.
+
+    Args:
+        surrogate: with a fitted first row, or without any.
+        split: as read.
+    """
+    if surrogate.first_row is None:
+        return split
+    table = RowTable.of([*split.training, *split.validation, *split.test])
+    parts = split.training, split.validation, split.test
+    training, validation, test = (_with_first_rows(surrogate, part, table) for part in parts)
+    return CaseSplit(training, validation, test, table)
+
+
+def _with_first_rows(surrogate: Surrogate, cases: Sequence[Case], table: RowTable) -> list[Case]:
+    """Cases that are views of the table, after their first rows are replaced there."""
+    if not cases or surrogate.first_row is None:
+        return list(cases)
+    controls, scaling = surrogate.description.sizes.controls, surrogate.scaling
+    with torch.no_grad():
+        rows = surrogate.first_row(_standardised_firsts(cases, surrogate)[:, :controls])
+    table.values[[table.first[case.name] for case in cases], controls:] = (
+        rows * scaling.scale[controls:] + scaling.mean[controls:]
+    ).numpy()
+    return [replace(case, values=table.rows_of(case.name, len(case.values))) for case in cases]
+
+
+def _standardised_firsts(cases: Sequence[Case], surrogate: Surrogate) -> Tensor:
+    """First rows (K, F) of cases, standardised."""
+    firsts = torch.from_numpy(np.stack([case.values[0] for case in cases]))
+    return (firsts - surrogate.scaling.mean) / surrogate.scaling.divisor
 
 
 def fit_scaling(surrogate: Surrogate, split: CaseSplit) -> list[str]:

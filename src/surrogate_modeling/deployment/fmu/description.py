@@ -32,7 +32,7 @@ def list_variables(description: Description, start: np.ndarray) -> list[Variable
 
     Args:
         description: of the surrogate.
-        start: (in_len, F) start values of the given rows.
+        start: (in_len, G) start values of the given rows: of all columns, or of the controls alone.
     """
     channels = description.channels
     columns = (*channels.controls, *channels.predicted)
@@ -47,7 +47,7 @@ def list_variables(description: Description, start: np.ndarray) -> list[Variable
         about = f"given row {row} of {len(start)}; the last is the start of the simulation"
         variables += [
             Variable(initial_name(row, name), channels.units[name], float(value), {**given, "description": about})
-            for name, value in zip(columns, values, strict=True)
+            for name, value in zip(columns[: len(values)], values, strict=True)
         ]
     return variables
 
@@ -59,7 +59,7 @@ def write_description(
 
     Args:
         description: of the surrogate.
-        start: (in_len, F) start values of the given rows.
+        start: (in_len, G) start values of the given rows.
         token: also known to the binary; FMI 2.0 calls it the GUID, FMI 3.0 the instantiation token.
         name: of the model and its binary, a C identifier.
         source: the file to compile.

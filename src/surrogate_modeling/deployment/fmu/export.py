@@ -31,7 +31,7 @@ import numpy as np
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, largest_difference
+from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, given_rows, largest_difference
 from surrogate_modeling.deployment.fmu.description import initial_name, write_build_description, write_description
 from surrogate_modeling.deployment.fmu.sources import main_source, write_sources
 from surrogate_modeling.deployment.stepping import require_single_rows
@@ -136,24 +136,25 @@ def compare(surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs]) -> 
 
 
 def _start_values(surrogate: Surrogate, real: Sequence[FreeRunInputs]) -> np.ndarray:
-    """Initial rows (in_len, F) for the start values."""
-    in_len = surrogate.description.in_len
-    if not real:
-        return np.tile(surrogate.scaling.level.numpy(), (in_len, 1))
-    initial, controls = real[0]
-    return np.hstack((controls[0, :in_len], initial[0]))
+    """Start values (in_len, G) of the given rows: of all columns, or of the controls alone."""
+    if real:
+        return np.asarray(given_rows(surrogate, *real[0])[0])
+    level = surrogate.scaling.level.numpy()
+    if not surrogate.description.given_rows:
+        level = level[: surrogate.description.sizes.controls]
+    return np.tile(level, (surrogate.description.in_len, 1))
 
 
 def run_fmu(surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
-    """One case in FMPy: initial (in_len, P) and controls (T, C) -> (T - in_len, P)."""
+    """One case in FMPy: initial (G, P) and controls (T, C) -> (T - in_len, P)."""
     import fmpy
 
-    description, in_len = surrogate.description, len(initial)
+    description = surrogate.description
     channels = description.channels
-    given = np.hstack((controls[:in_len], initial))
-    columns = (*channels.controls, *channels.predicted)
+    given = given_rows(surrogate, initial[None], controls[None])[0]
+    columns = (*channels.controls, *channels.predicted)[: given.shape[1]]
     start = {initial_name(i + 1, c): float(v) for i, row in enumerate(given) for c, v in zip(columns, row, strict=True)}
-    driven = controls[in_len:]
+    driven = controls[description.in_len :]
     signals = np.zeros(len(driven), dtype=[("time", float), *((name, float) for name in channels.controls)])
     signals["time"] = np.arange(len(driven)) * description.step
     for i, name in enumerate(channels.controls):

@@ -3,8 +3,9 @@
 
    model.h (generated) holds sizes, scaling, start values, weights, and the network as C functions.
 
-   Time starts at the last given row. The rows up to there are the parameters "initial[i].<column>"; every step of
-   STEP seconds gives the next row. The control of that row is the input set before the step, carried on by its first
+   Time starts at the last given row. The rows up to there are the parameters "initial[i].<column>", of the controls
+   alone where FROM_CONTROLS says that the outputs of that row follow from them (network_first_row). Every step of STEP
+   seconds gives the next row. The control of that row is the input set before the step, carried on by its first
    derivative where the environment gives one.
 
    Functions that can fail return an error message, or NULL. */
@@ -23,10 +24,15 @@
 #endif
 
 #define COLUMNS (CONTROLS + PREDICTED)
+#if FROM_CONTROLS
+#define GIVEN CONTROLS
+#else
+#define GIVEN COLUMNS
+#endif
 /* Value references: inputs, outputs, initial rows, time. */
 #define FIRST_OUTPUT CONTROLS
 #define FIRST_INITIAL COLUMNS
-#define TIME_REFERENCE (COLUMNS + IN_LEN * COLUMNS)
+#define TIME_REFERENCE (COLUMNS + IN_LEN * GIVEN)
 #define STEP_TOLERANCE 1e-6
 #define MAX_STEPS 1e9
 
@@ -36,7 +42,7 @@ typedef enum { INSTANTIATED, INITIALIZING, STEPPING, TERMINATED } Phase;
 typedef struct {
     Phase phase;
     double time;
-    double controls[CONTROLS], derivatives[CONTROLS], predicted[PREDICTED], initial[IN_LEN * COLUMNS];
+    double controls[CONTROLS], derivatives[CONTROLS], predicted[PREDICTED], initial[IN_LEN * GIVEN];
     float network[STATE_SIZE]; /* the state of the network */
 } State;
 
@@ -48,10 +54,10 @@ typedef struct {
 static void set_start_values(State *s)
 {
     memset(s, 0, sizeof *s);
-    for (int i = 0; i < IN_LEN * COLUMNS; i++)
+    for (int i = 0; i < IN_LEN * GIVEN; i++)
         s->initial[i] = start_values[i];
     for (int i = 0; i < CONTROLS; i++)
-        s->controls[i] = start_values[(IN_LEN - 1) * COLUMNS + i];
+        s->controls[i] = start_values[(IN_LEN - 1) * GIVEN + i];
 }
 
 static float standardised(double value, int column)
@@ -59,11 +65,31 @@ static float standardised(double value, int column)
     return ((float)(value - offset[column]) - mean[column]) / divisor[column];
 }
 
-/* Standardised output of the network -> the outputs of the slave. */
-static void restore(State *s, const float *row)
+/* Standardised output of the network -> the output of the slave. */
+static double restored(const float *row, int j)
 {
+    return (double)(row[j] * scale[CONTROLS + j] + mean[CONTROLS + j]) + offset[CONTROLS + j];
+}
+
+/* The given rows, standardised, and the outputs of the last of them. */
+static void given_rows(const State *s, float *past, double *predicted)
+{
+#if FROM_CONTROLS
+    float work[FIRST_ROW_WORKSPACE];
+    for (int t = 0; t < IN_LEN; t++) {
+        float *row = past + t * COLUMNS;
+        for (int i = 0; i < CONTROLS; i++)
+            row[i] = standardised(s->initial[t * CONTROLS + i], i);
+        network_first_row(row, row + CONTROLS, work);
+    }
     for (int j = 0; j < PREDICTED; j++)
-        s->predicted[j] = (double)(row[j] * scale[CONTROLS + j] + mean[CONTROLS + j]) + offset[CONTROLS + j];
+        predicted[j] = restored(past + (IN_LEN - 1) * COLUMNS + CONTROLS, j);
+#else
+    for (int i = 0; i < IN_LEN * COLUMNS; i++)
+        past[i] = standardised(s->initial[i], i % COLUMNS);
+    for (int j = 0; j < PREDICTED; j++)
+        predicted[j] = s->initial[(IN_LEN - 1) * COLUMNS + CONTROLS + j];
+#endif
 }
 
 static const char *end_initialization(Slave *m)
@@ -72,11 +98,8 @@ static const char *end_initialization(Slave *m)
     float past[IN_LEN * COLUMNS];
     if (s->phase != INITIALIZING)
         return "the end of an initialization that was not begun";
-    for (int i = 0; i < IN_LEN * COLUMNS; i++)
-        past[i] = standardised(s->initial[i], i % COLUMNS);
+    given_rows(s, past, s->predicted);
     network_encode(past, s->network, m->work);
-    for (int j = 0; j < PREDICTED; j++)
-        s->predicted[j] = s->initial[(IN_LEN - 1) * COLUMNS + CONTROLS + j];
     s->phase = STEPPING;
     return NULL;
 }
@@ -89,7 +112,8 @@ static void advance(Slave *m, const double *controls)
         control[i] = standardised(controls[i], i);
     network_advance(s->network, control, next, row, m->work);
     memcpy(s->network, next, sizeof next);
-    restore(s, row);
+    for (int j = 0; j < PREDICTED; j++)
+        s->predicted[j] = restored(row, j);
 }
 
 static const char *do_step(Slave *m, double time, double step)
@@ -118,11 +142,14 @@ static const char *get_value(const State *s, unsigned reference, double *value)
 {
     if (reference < FIRST_OUTPUT)
         *value = s->controls[reference];
-    else if (reference < FIRST_INITIAL)
+    else if (reference < FIRST_INITIAL) {
+        float past[IN_LEN * COLUMNS];
+        double predicted[PREDICTED];
         /* Before the first step the outputs are the last given row. */
-        *value = s->phase < STEPPING ? s->initial[(IN_LEN - 1) * COLUMNS + reference]
-                                     : s->predicted[reference - FIRST_OUTPUT];
-    else if (reference < TIME_REFERENCE)
+        if (s->phase < STEPPING)
+            given_rows(s, past, predicted);
+        *value = s->phase < STEPPING ? predicted[reference - FIRST_OUTPUT] : s->predicted[reference - FIRST_OUTPUT];
+    } else if (reference < TIME_REFERENCE)
         *value = s->initial[reference - FIRST_INITIAL];
     else if (reference == TIME_REFERENCE)
         *value = s->time;

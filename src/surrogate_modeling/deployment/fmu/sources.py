@@ -51,12 +51,16 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
         translate("network_encode", Encode(surrogate.network), (past,), constants),
         translate("network_advance", Advance(surrogate.network), (state, control), constants),
     ]
+    if surrogate.first_row is not None:
+        functions.append(translate("network_first_row", surrogate.first_row, (control[0],), constants))
     numbers = {
         "CONTROLS": sizes.controls,
         "PREDICTED": sizes.predicted,
         "IN_LEN": sizes.in_len,
         "STATE_SIZE": surrogate.network.state_size,
-        "WORKSPACE": max(1, *(function.workspace for function in functions)),
+        "WORKSPACE": max(1, *(function.workspace for function in functions[:2])),
+        "FROM_CONTROLS": int(surrogate.first_row is not None),
+        "FIRST_ROW_WORKSPACE": max(1, functions[-1].workspace),
     }
     return "\n\n".join(
         [
