@@ -43,8 +43,10 @@ def test_text_is_drawn_as_text(tmp_path: Path, text: str) -> None:
         (np.full(50, 101325.0), np.full(40, 101325.0)),
         (WAVE, np.full(40, np.nan)),
         (WAVE, WAVE[-1:]),
+        (np.full(50, np.nan), WAVE[1:]),
+        (np.full(50, np.nan), np.full(49, np.nan)),
     ],
-    ids=["largest", "zero", "tiny", "constant", "nan", "one row"],
+    ids=["largest", "zero", "tiny", "constant", "nan", "one row", "no truth", "nothing"],
 )
 def test_any_numbers_are_drawn(tmp_path: Path, truth: np.ndarray, predicted: np.ndarray) -> None:
     list(draw_figures([curve(tmp_path / "a.png", truth.astype(np.float32), predicted.astype(np.float32))], 1))

@@ -194,9 +194,11 @@ def _outline(time: np.ndarray, band: tuple[np.ndarray, np.ndarray] | None) -> np
 
 def _limits(curve: Curve) -> tuple[float, float, bool]:
     """Axis limits for truth and prediction, and whether the whole prediction is within them."""
-    low, high = float(np.nanmin(curve.truth)), float(np.nanmax(curve.truth))
+    finite, known = curve.predicted[np.isfinite(curve.predicted)], curve.truth[np.isfinite(curve.truth)]
+    # A schedule may hold no row of a column.
+    shown = known if len(known) else finite if len(finite) else np.zeros(1)
+    low, high = float(shown.min()), float(shown.max())
     span = (high - low) or abs(high) * 0.01 or 1.0
-    finite = curve.predicted[np.isfinite(curve.predicted)]
     # The given rows alone do not bound the range of the prediction.
     room = np.inf if np.isnan(curve.truth).any() else MAX_TRUTH_RANGES * span
     if len(finite):
