@@ -119,8 +119,8 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
     surrogate = make_surrogate(config, case_set, split)
-    given = with_given_starts(surrogate, split)
-    experiment = Experiment(config, split, given, surrogate, assignment)
+    as_given = with_given_starts(surrogate, split)
+    experiment = Experiment(config, split, as_given, surrogate, assignment)
     tags = {
         "git_commit": git_commit(),
         "dataset_fingerprint": case_set.fingerprint,
