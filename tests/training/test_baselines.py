@@ -241,7 +241,7 @@ def test_of_many_columns_each_sees_its_own_level(
     """Least squares with a column's own features beside those of all, one column after another; and row by row."""
     training = [make_case(f"t{i}", 60 + i, i) for i in range(5)]
     validation, test = [make_case("v", 70, 20)], make_case("a", 55, 30)
-    monkeypatch.setattr("surrogate_modeling.networks.regression.MAX_LEVEL_COLUMNS", 1)
+    monkeypatch.setattr("surrogate_modeling.networks.filter_network.MAX_LEVEL_COLUMNS", 1)
     baseline = kind(training, validation)
     network, kept = baseline.network, [TIME_CONSTANTS.index(tau) for tau in baseline.time_constants]
     used = [*network.filters.positions(kept).tolist(), *range(network.filters.linear, network.filters.features)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.progress import track
-from surrogate_modeling.networks.regression import MAX_LEVEL_COLUMNS
+from surrogate_modeling.networks.filter_network import MAX_LEVEL_COLUMNS
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import MULTIPLIED, Baseline, fit_linear, fit_quadratic, persistence
 from surrogate_modeling.training.regression_rows import MAX_SELECTION_TARGETS, BaselineData

@@ -6,19 +6,15 @@ Shape letters: B batch, T time, F feature (C control, then P predicted), N featu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from surrogate_modeling.networks.base import Sizes, State, StateNetwork
-from surrogate_modeling.networks.filters import Filters
-
-# With more predicted columns each sees its own level only: all levels in all columns are P^2 weights, and P^3 work.
-MAX_LEVEL_COLUMNS = 100
+from surrogate_modeling.networks.base import Sizes, State
+from surrogate_modeling.networks.filter_network import FilterNetwork
 
 
-class FilterRegression(StateNetwork):
+class FilterRegression(FilterNetwork):
     """Weighted sum of filtered controls, their products, and decaying or constant values of the past window.
 
     Of the past window every column sees the mean of all predicted columns; with more than ``MAX_LEVEL_COLUMNS`` of
@@ -34,19 +30,11 @@ class FilterRegression(StateNetwork):
     own: Tensor | None
 
     def __init__(self, sizes: Sizes, time_constants: Sequence[float], products: int) -> None:
-        super().__init__()
-        few = sizes.predicted <= MAX_LEVEL_COLUMNS
-        whole = sizes.with_all_fed_back()
-        multiplied = torch.zeros(2, products, dtype=torch.long)
-        self.filters = Filters(whole if few else replace(whole, fed_back=0), list(time_constants), multiplied)
-        self.sizes, self.products = sizes, products
+        super().__init__(sizes, time_constants, products)
+        self.products = products
         self.register_buffer("weight", torch.zeros(self.filters.features, sizes.predicted))
-        self.register_buffer("own", None if few else torch.zeros(1 + len(time_constants), sizes.predicted))
-
-    @property
-    def state_sizes(self) -> list[int]:
-        """Sizes of the parts of the state."""
-        return [*self.filters.state_sizes, *([] if self.own is None else [self.sizes.predicted])]
+        own = None if self.has_level_features else torch.zeros(1 + len(time_constants), sizes.predicted)
+        self.register_buffer("own", own)
 
     @property
     def parameter_count(self) -> int:
@@ -60,12 +48,3 @@ class FilterRegression(StateNetwork):
         if self.own is not None:
             rows = rows + (features[..., self.filters.fading] @ self.own) * state[3]
         return rows.transpose(0, 1), [*after, *state[3:]]
-
-    def start(self, past: Tensor) -> State:
-        """State after a past window (B, in_len, F); before its first row the plant is taken to be at rest."""
-        filters = self.filters
-        control, outputs = past[..., : filters.controls], past[..., filters.controls :]
-        seen = past if self.own is None else control
-        _, (averages, _, _) = filters.signals(control.transpose(0, 1), filters.start(seen[:, :1]))
-        own = [] if self.own is None else [outputs.mean(dim=1)]
-        return [averages, *filters.start(seen)[1:], *own]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.networks import Sizes
+from surrogate_modeling.networks.filter_network import FilterNetwork
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.ridge import MAX_FITTED_ROWS, Fit, Moments, OwnMoments, RidgeSolver
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -74,7 +75,7 @@ def standardised(case: Case, scaling: Standardizer) -> Tensor:
     return (values - scaling.mean.cpu().double()) / scaling.divisor.cpu().double()
 
 
-def features_of(network: FilterRegression, values: Tensor, stride: int) -> Iterator[tuple[Tensor, Tensor]]:
+def features_of(network: FilterNetwork, values: Tensor, stride: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Features (R, N) and outputs (R, P) of every ``stride``-th predicted row, some rows at a time.
 
     Args:
@@ -91,7 +92,7 @@ def features_of(network: FilterRegression, values: Tensor, stride: int) -> Itera
         yield filters.with_products(linear[chosen, 0]), block[chosen, filters.controls :]
 
 
-def level_of(network: FilterRegression, values: Tensor) -> Tensor:
+def level_of(network: FilterNetwork, values: Tensor) -> Tensor:
     """Mean of the past window (P,) of a case (T, F)."""
     return values[: network.sizes.in_len, network.filters.controls :].mean(dim=0)
 
