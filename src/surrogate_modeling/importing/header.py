@@ -1,0 +1,47 @@
+"""Names and units of columns: from a line of units, or from brackets behind the names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from surrogate_modeling.cases.units import known_unit
+
+OPEN, CLOSE = "[({（［【", "])}）］】"
+BRACKETED = re.compile(rf"(?P<name>.*\S)\s*[{re.escape(OPEN)}](?P<unit>[^{re.escape(OPEN + CLOSE)}]*)[{re.escape(CLOSE)}]")
+# A unit may hold round brackets of its own: p [J/(kg.K)].
+SQUARE = re.compile(r"(?P<name>.*\S)\s*[\[［【](?P<unit>[^\[\]］】]*)[\]］】]")
+SLASHED = re.compile(r"(?P<name>.*\S)\s+(?:/|in)\s+(?P<unit>\S+)")
+# Subscripts of Modelica and C: T[1], A[2,3].
+SUBSCRIPT = re.compile(r"\s*\d+(\s*[,:]\s*\d+)*\s*")
+
+
+def bare_unit(cell: str) -> str:
+    """The unit of a cell, without the brackets around it."""
+    text = cell.strip()
+    if len(text) >= 2 and text[0] in OPEN and OPEN.index(text[0]) == CLOSE.find(text[-1]):
+        return text[1:-1].strip()
+    return text
+
+
+def split_name(header: str) -> tuple[str, str | None]:
+    """Split ``p [bar]``, ``T (degC)`` or ``Q / kW`` into name and unit; the unit is None where there is none.
+
+    Square brackets hold a unit unless they are a subscript; what stands in other brackets or behind a slash counts
+    only if it is a known unit: ``f(x)`` is a name.
+    """
+    text = header.strip()
+    if (found := SQUARE.fullmatch(text)) and not SUBSCRIPT.fullmatch(found["unit"]):
+        return found["name"], found["unit"].strip()
+    for pattern in (BRACKETED, SLASHED):
+        found = pattern.fullmatch(text)
+        if found and not SUBSCRIPT.fullmatch(found["unit"]) and known_unit(found["unit"].strip()):
+            return found["name"], found["unit"].strip()
+    return text, None
+
+
+def is_unit_row(cells: Sequence[str]) -> bool:
+    """Whether the cells of a line are units, some of them known, and none anything else."""
+    units = [cell for cell in cells if cell.strip()]
+    known = [bare_unit(cell) != cell.strip() or known_unit(cell.strip()) for cell in units]
+    return bool(units) and all(known)
