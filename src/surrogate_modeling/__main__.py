@@ -13,6 +13,7 @@ from importlib import import_module
 
 VERBS = {
     "train": "train a surrogate on cases, one run or with -m a search",
+    "import": "make clean cases of the files of any tool",
     "compare": "train several networks and recipes, one table",
     "generate": "make cases with the embedded simulator, an FMU or a program",
     "predict": "run control schedules through a surrogate",
@@ -21,6 +22,8 @@ VERBS = {
     "send": "send runs to the tracking store that could not be reached",
     "dashboard": "open Optuna's dashboard on the searches",
 }
+# Verbs whose module has another name: `import` is a word of Python.
+MODULES = {"dashboard": "search.dashboard", "import": "import_cases"}
 # Verbs of one module, which takes the verb as its first argument.
 TRACKING_VERBS = ("ui", "send")
 
@@ -37,8 +40,7 @@ def main() -> None:
     if verb in TRACKING_VERBS:
         sys.exit(import_module("surrogate_modeling.tracking.__main__").main(sys.argv[1:]))
     del sys.argv[1]
-    module = "search.dashboard" if verb == "dashboard" else verb
-    import_module(f"surrogate_modeling.{module}").cli()
+    import_module(f"surrogate_modeling.{MODULES.get(verb, verb)}").cli()
 
 
 if __name__ == "__main__":

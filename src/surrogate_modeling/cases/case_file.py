@@ -98,9 +98,9 @@ def parse_case(
             ]
         )
     names, units = (_fields(line) for line in lines)
-    header_problems = _header_problems(path, names, units)
+    problems = header_problems(path, names, units)
     if len(names) < 2:
-        raise CaseFileError(header_problems)
+        raise CaseFileError(problems)
     data = memoryview(body)[first:end]
     line_ends = body.count(b"\n", first, end) + body.count(b"\r", first, end) - body.count(b"\r\n", first, end)
     cell_problems: list[Problem] = []
@@ -121,9 +121,10 @@ def parse_case(
         tuple(i + 1 for i in used[1:]),
         tuple(name for i, name in enumerate(names) if i not in used),
     )
-    problems = [*header_problems, *cell_problems, *_time_problems(path, case)]
+    readable = None if problems else case
+    problems += [*cell_problems, *time_problems(path, case)]
     if problems:
-        raise CaseFileError(problems, None if header_problems else case)
+        raise CaseFileError(problems, readable)
     return case
 
 
@@ -131,7 +132,8 @@ def _fields(line: bytes) -> list[str]:
     return [cell.strip() for cell in next(csv.reader([line.decode("utf-8")]), [])]
 
 
-def _header_problems(path: Path, names: list[str], units: list[str]) -> list[Problem]:
+def header_problems(path: Path, names: list[str], units: list[str]) -> list[Problem]:
+    """What is wrong with the names and units of a case file's columns."""
     problems = []
     if len(names) < 2:
         found = next((repr(mark) for mark in ("\t", ";") if names and mark in names[0]), None)
@@ -259,7 +261,8 @@ def _cell_problem(cell: str) -> str | None:
     return "text {} where a number is expected"
 
 
-def _time_problems(path: Path, case: RawCase) -> list[Problem]:
+def time_problems(path: Path, case: RawCase) -> list[Problem]:
+    """What is wrong with the time of a case: fewer than two rows, or rows where it does not increase."""
     if len(case.time) < 2:
         return [Problem(path, "one row of numbers only; a case needs at least two")]
     readable = np.isfinite(case.time)

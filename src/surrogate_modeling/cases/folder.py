@@ -22,10 +22,11 @@ import numpy as np
 
 from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
 from surrogate_modeling.cases.case import Case, CaseSet
-from surrogate_modeling.cases.case_file import CaseFileError, RawCase, parse_case
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase
 from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, require_ignored
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
+from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import Problem, file_refusal
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.cases.sampling import Sampled, sampling_warnings
@@ -35,6 +36,8 @@ from surrogate_modeling.common.progress import track
 
 log = logging.getLogger(__name__)
 CACHE_FOLDER = cache_folder() / "cases"
+# Written by an import beside the cases: how to repeat it, and the table of the cases.
+IMPORT_FILE, CASES_FILE = "import.yaml", "cases.csv"
 # Files read ahead per thread, waiting for an earlier one.
 FILES_AHEAD_PER_THREAD = 2
 
@@ -162,6 +165,9 @@ def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.pa
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{key}={folder}: {reason}; give the folder that holds the case CSVs") from None
     files = [path for path in found if path.suffix.lower() == ".csv" or not path.is_dir()]
+    # The table of the cases that an import writes beside them.
+    if (folder.expanduser() / IMPORT_FILE).exists():
+        files = [path for path in files if path.name != CASES_FILE]
     if not files:
         raise UserError(f"{key}={folder}: no file {pattern} in this folder")
     return sorted(files, key=lambda path: natural_order(path.stem))
@@ -208,7 +214,7 @@ def _read_case(file: Path, grid: Grid, ignore: frozenset[str]) -> GridCase | Ref
         if cached is not None:
             return cached
         body = file.read_bytes()
-        raw = parse_case(file, body, ignored=ignore.__contains__)
+        raw = parse_file(file, body, ignored=ignore.__contains__)
     except CaseFileError as error:
         if error.readable is None:
             return Refusal(error.problems)

@@ -19,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.cases.case_file import CaseFileError, RawCase, parse_case
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_problems
+from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import Problem
 
 # Largest chunk of files read at a time, so that memory does not grow with their number.
@@ -107,7 +108,7 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
     """Read one file and resample it to the surrogate's step, or return all its problems."""
     channels = demands.channels
     try:
-        raw = parse_case(file, file.read_bytes(), channels.controls, lambda name: name not in channels.units)
+        raw = parse_file(file, file.read_bytes(), channels.controls, lambda name: name not in channels.units)
     except CaseFileError as error:
         return error.problems
     except OSError as error:

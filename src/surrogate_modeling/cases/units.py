@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ ALIASES = {
     "時間": "hour", "％": "%", "sec": "s", "kW.h": "kWh", "hr": "hour", "Nm3/h": "", "lpm": "L/min", "VA": "V*A",
 }  # fmt: skip
 # Known without a look at Pint, whose import takes half a second.
-COMMON = frozenset(
-    "s ms us µs min h d K degC °C ℃ degF Pa hPa kPa MPa bar mbar psi atm W kW MW J kJ MJ Wh kWh V mV kV A mA kA Ah Hz "
-    "kHz MHz N kN Nm rpm 1/min rad deg ° rad/s deg/s 1/s m mm cm km µm um nm m/s km/h m/s2 m/s^2 kg g t mg kg/s g/s "
-    "kg/h L l L/min l/min m3 m^3 m³ m3/s m3/h m³/h kg/m3 J/kg kJ/kg J/(kg.K) W/K W/m2 % - 1 Ohm Ω ohm mol ppm".split()
-)
+_COMMON = """
+s ms us µs min h d K degC °C ℃ degF Pa hPa kPa MPa bar mbar psi atm W kW MW J kJ MJ Wh kWh V mV kV A mA kA
+Ah Hz kHz MHz N kN Nm rpm 1/min rad deg ° rad/s deg/s 1/s m mm cm km µm um nm m/s km/h m/s2 m/s^2 kg g t mg
+kg/s g/s kg/h L l L/min l/min m3 m^3 m³ m3/s m3/h m³/h kg/m3 J/kg kJ/kg J/(kg.K) W/K W/m2 % - 1 Ohm Ω ohm
+mol ppm
+"""
+COMMON = frozenset(_COMMON.split())
 DIMENSIONLESS = ("-", "--", "1", "none", "[-]")
 POWER = re.compile(r"(?<=[A-Za-z])\^?(-?\d)(?![\d])")
 # What Pint takes for a product: the gauge pressure bar(g), and words.
@@ -39,6 +42,10 @@ def _registry() -> pint.UnitRegistry[float]:
     import pint
 
     return pint.UnitRegistry(autoconvert_offset_to_baseunit=True)
+
+
+# Files are read in threads, and Pint does not say that it allows several.
+_LOCK = threading.RLock()
 
 
 @lru_cache(maxsize=4096)
@@ -62,7 +69,10 @@ def _parsed(unit: str) -> pint.Unit | None:
 
 def known_unit(unit: str) -> bool:
     """Whether a text is a unit."""
-    return unit in COMMON or unit in ALIASES or _parsed(unit) is not None
+    if unit in COMMON or unit in ALIASES:
+        return True
+    with _LOCK:
+        return _parsed(unit) is not None
 
 
 def conversion(given: str, wanted: str) -> tuple[float, float]:
@@ -77,6 +87,11 @@ def conversion(given: str, wanted: str) -> tuple[float, float]:
     """
     if given.strip() == wanted.strip():
         return 1.0, 0.0
+    with _LOCK:
+        return _conversion(given, wanted)
+
+
+def _conversion(given: str, wanted: str) -> tuple[float, float]:
     import pint
 
     units = []
@@ -112,6 +127,6 @@ def _factor(given: pint.Unit, wanted: pint.Unit) -> float | None:
 
     try:
         base = [_registry().get_base_units(unit, check_nonmult=False)[0] for unit in (given, wanted)]
-        return float(base[0]) / float(base[1])
+        return float(str(base[0])) / float(str(base[1]))
     except (pint.errors.PintError, TypeError, ValueError, ZeroDivisionError):
         return None

@@ -18,19 +18,22 @@ import pyarrow.csv as pa_csv
 from surrogate_modeling.common.atomic_file import write_atomic
 
 
-def write_case(path: Path, columns: Mapping[str, str], time: np.ndarray, values: np.ndarray) -> None:
-    """Write one file in the case format, each float32 with the shortest digits that restore it.
+def write_case(
+    path: Path, columns: Mapping[str, str], time: np.ndarray, values: np.ndarray, time_name: str = "time"
+) -> None:
+    """Write one file in the case format, each number with the shortest digits that restore it.
 
     Args:
         path: of the file.
         columns: name -> unit, in the order of ``values``.
         time: (T,) [s].
-        values: (T, F) float32.
+        values: (T, F) float32 or float64.
+        time_name: of the first column.
     """
     # Time rounded to a nanosecond, or a billionth of a step: t0 + k d should read 12.3, not 12.299999999999999.
     step = float(time[1] - time[0]) if len(time) > 1 else 1.0
     decimals = 9 + max(0, math.ceil(-math.log10(step)))
-    write_atomic(path, _as_csv(columns, np.round(time, decimals), values), durable=False)
+    write_atomic(path, _as_csv(columns, np.round(time, decimals), values, time_name), durable=False)
 
 
 def case_csv(columns: Mapping[str, str], time: np.ndarray, values: np.ndarray, digits: int) -> memoryview:
@@ -57,9 +60,10 @@ def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
     return np.asarray(np.round(values * up / down) * down / up)
 
 
-def _as_csv(columns: Mapping[str, str], time: np.ndarray, values: np.ndarray) -> memoryview:
+def _as_csv(
+    columns: Mapping[str, str], time: np.ndarray, values: np.ndarray, time_name: str = "time"
+) -> memoryview:
     """Names, units, and numbers with the shortest digits that restore them."""
-    time_name = "time"
     while time_name in columns:
         time_name += "_"
     head = io.StringIO()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
@@ -22,6 +25,7 @@ from surrogate_modeling.config.commands import (
     UseConfig,
 )
 from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, GeneratedConfig
+from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
@@ -33,6 +37,7 @@ def register_schemas() -> None:
     store.store(name="config_schema", node=Config)
     store.store(name="generate_schema", node=GenerateConfig)
     store.store(name="compare_schema", node=CompareConfig)
+    store.store(name="import_schema", node=ImportConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
@@ -115,6 +120,47 @@ def to_comparison(composed: DictConfig) -> CompareConfig:
     assert isinstance(config, CompareConfig)
     _require_schema("dataset", config.dataset, DatasetConfig)
     return config
+
+
+def to_import(composed: DictConfig, given: Sequence[str]) -> ImportConfig:
+    """Turn the composed tree of ``import_cases.py`` into a checked dataclass; ``repeat`` gives what is not given.
+
+    Args:
+        composed: by Hydra.
+        given: arguments of the command line.
+
+    Raises:
+        UserError: ``source`` or ``output`` is missing, or the file of ``repeat`` is not that of an import.
+    """
+    if composed.repeat is not None:
+        path = Path(composed.repeat).expanduser()
+        saved = _saved_keys(path)
+        named = {argument.lstrip("+~").partition("=")[0].partition(".")[0] for argument in given}
+        given_keys = {key: composed[key] for key in named if key in composed}
+        try:
+            merged = OmegaConf.merge(composed, saved, given_keys)
+            assert isinstance(merged, DictConfig)
+            composed = merged
+        except OmegaConfBaseException as error:
+            raise UserError(f"repeat={path}: {str(error).splitlines()[0]}") from None
+    config = _to_object(composed)
+    assert isinstance(config, ImportConfig)
+    for key in ("source", "output"):
+        if getattr(config, key) is None and not (key == "output" and config.dry_run):
+            raise UserError(f"{key}: no value given; add {key}=... to the command")
+    return config
+
+
+def _saved_keys(path: Path) -> dict[str, Any]:
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+    except (OSError, ValueError, YAMLError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise UserError(f"repeat={path}: {reason}; give the import.yaml of an import") from None
+    keys = content.get("keys") if isinstance(content, dict) else None
+    if not isinstance(keys, dict):
+        raise UserError(f"repeat={path}: holds no keys of an import; give its import.yaml")
+    return {str(key): value for key, value in keys.items()}
 
 
 def to_use(composed: DictConfig) -> Any:

@@ -12,8 +12,9 @@ MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Encodings tried where the bytes are not UTF-8.
-CANDIDATES = ["cp932", "euc_jp", "cp1252", "latin_1", "gb18030", "big5", "cp949", "cp1251"]
+# Encodings of other scripts that are recognized only in a text of some length.
+OTHERS = ["cp1251", "gb18030", "big5", "cp949"]
+LEAST_BYTES = 60
 # Share of NUL bytes at even or odd places that only UTF-16 without a mark has.
 NUL_SHARE = 0.3
 # Characters of Japanese text; half-width ones are also what the degree sign of Latin-1 reads as.
@@ -46,18 +47,17 @@ def _legacy(sample: bytes) -> str:
     """The likeliest encoding of bytes that are not UTF-8."""
     # Only lines with other than ASCII tell; numbers would drown them.
     lines = b"\n".join(line for line in sample.splitlines() if not line.isascii())
-    try:
-        decoded = lines.decode("cp932")
-    except UnicodeDecodeError:
-        decoded = ""
-    if any(ord(letter) in KANA for letter in decoded) or _mostly(decoded, IDEOGRAPHS):
-        return "cp932"
-    from charset_normalizer import from_bytes
+    for name in ("cp932", "euc_jp"):
+        text = _decoded(lines, name)
+        if any(ord(letter) in KANA for letter in text) or _mostly(text, IDEOGRAPHS):
+            return name
+    if sum(byte > 127 for byte in lines) >= LEAST_BYTES:
+        from charset_normalizer import from_bytes
 
-    best = from_bytes(lines, cp_isolation=CANDIDATES).best()
-    name = best.encoding if best else "cp1252"
-    # The degree sign and the like: what the detector calls anything else of Western Europe reads the same.
-    return name if name in CANDIDATES and _decodes(lines, name) else "latin_1"
+        best = from_bytes(lines, cp_isolation=[*OTHERS, "cp1252", "latin_1"]).best()
+        if best and best.encoding in OTHERS:
+            return best.encoding
+    return "cp1252" if _decoded(lines, "cp1252") else "latin_1"
 
 
 def _mostly(text: str, letters: range) -> bool:
@@ -67,9 +67,9 @@ def _mostly(text: str, letters: range) -> bool:
     return bool(special) and pairs >= 2 and sum(letter in letters for letter in special) > len(special) / 2
 
 
-def _decodes(text: bytes, encoding: str) -> bool:
+def _decoded(text: bytes, encoding: str) -> str:
+    """The text; empty where the bytes are not of this encoding."""
     try:
-        text.decode(encoding)
+        return text.decode(encoding)
     except UnicodeDecodeError:
-        return False
-    return True
+        return ""

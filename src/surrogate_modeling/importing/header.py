@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from surrogate_modeling.cases.units import known_unit
 
 OPEN, CLOSE = "[({（［【", "])}）］】"
-BRACKETED = re.compile(rf"(?P<name>.*\S)\s*[{re.escape(OPEN)}](?P<unit>[^{re.escape(OPEN + CLOSE)}]*)[{re.escape(CLOSE)}]")
+BRACKETED = re.compile(
+    rf"(?P<name>.*\S)\s*[{re.escape(OPEN)}](?P<unit>[^{re.escape(OPEN + CLOSE)}]*)[{re.escape(CLOSE)}]"
+)
 # A unit may hold round brackets of its own: p [J/(kg.K)].
 SQUARE = re.compile(r"(?P<name>.*\S)\s*[\[［【](?P<unit>[^\[\]］】]*)[\]］】]")
 SLASHED = re.compile(r"(?P<name>.*\S)\s+(?:/|in)\s+(?P<unit>\S+)")

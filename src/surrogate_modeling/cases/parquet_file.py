@@ -1,0 +1,115 @@
+"""Case files in Parquet: the columns of the CSV, each with its unit in the metadata of its field.
+
+They hold the same numbers as a CSV, take a third of its size, and are read ten times faster.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase, header_problems, time_problems
+from surrogate_modeling.cases.problems import Problem, line_ranges
+from surrogate_modeling.common.atomic_file import write_atomic
+
+UNIT = b"unit"
+
+
+def write_parquet(
+    path: Path, columns: Mapping[str, str], time: np.ndarray, values: np.ndarray, time_name: str = "time"
+) -> None:
+    """Write one case as Parquet.
+
+    Args:
+        path: of the file.
+        columns: name -> unit, in the order of ``values``.
+        time: (T,) [s].
+        values: (T, F).
+        time_name: of the first column.
+    """
+    units = {time_name: "s", **columns}
+    arrays = [pa.array(time), *(pa.array(np.ascontiguousarray(column)) for column in values.T)]
+    fields = [
+        pa.field(name, array.type, metadata={UNIT: unit.encode()})
+        for (name, unit), array in zip(units.items(), arrays, strict=True)
+    ]
+    content = io.BytesIO()
+    pq.write_table(pa.table(arrays, schema=pa.schema(fields)), content, compression="zstd")
+    write_atomic(path, content.getbuffer(), durable=False)
+
+
+def parse_parquet(
+    path: Path,
+    body: bytes,
+    full_columns: Collection[str] | None = None,
+    ignored: Callable[[str], bool] | None = None,
+) -> RawCase:
+    """Parse the bytes of one Parquet case file; the lines of the case are the rows, from 1.
+
+    Args:
+        path: for the messages.
+        body: of the file.
+        full_columns: columns after time that must have a number in every row; elsewhere a missing value reads as NaN.
+            None: every column.
+        ignored: whether a column after time of this name is left out; it may hold anything. None: no column is.
+
+    Raises:
+        CaseFileError: with every problem found in names, units, cells and time.
+    """
+    try:
+        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(body)))
+        schema = file.schema_arrow
+        names, units = list(schema.names), [_unit(field) for field in schema]
+        used = [i for i, name in enumerate(names) if i == 0 or ignored is None or not ignored(name)]
+        problems = header_problems(path, names, units)
+        problems += [
+            Problem(path, f"column {i + 1} ({names[i]!r}): {schema.field(i).type}, not numbers; import makes these")
+            for i in used
+            if not _is_numeric(schema.field(i).type)
+        ]
+        if problems:
+            raise CaseFileError([Problem(path, problem.text.replace("line 1, ", "")) for problem in problems])
+        table = file.read(columns=[names[i] for i in used], use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise CaseFileError([Problem(path, f"not a Parquet file ({str(error).splitlines()[0]})")]) from None
+    cells = np.empty((table.num_rows, len(used)))
+    for place, column in enumerate(table.columns):
+        cells[:, place] = column.to_numpy()
+    rows = np.arange(1, len(cells) + 1)
+    case = RawCase(
+        names[0],
+        tuple(names[i] for i in used[1:]),
+        tuple(units[i] for i in used[1:]),
+        np.ascontiguousarray(cells[:, 0]),
+        cells[:, 1:],
+        rows,
+        tuple(i + 1 for i in used[1:]),
+        tuple(name for i, name in enumerate(names) if i not in used),
+    )
+    problems = []
+    for place, number in enumerate(used):
+        must = place == 0 or full_columns is None or names[number] in full_columns
+        bad = ~np.isfinite(cells[:, place]) if must else np.isinf(cells[:, place])
+        if bad.any():
+            problems.append(Problem(path, f"{_rows(rows[bad])}, column {number + 1} ({names[number]!r}): no number"))
+    problems += [Problem(path, problem.text.replace("line", "row", 1)) for problem in time_problems(path, case)]
+    if problems:
+        raise CaseFileError(problems, case)
+    return case
+
+
+def _unit(field: pa.Field) -> str:
+    return (field.metadata or {}).get(UNIT, b"").decode("utf-8", "replace")
+
+
+def _rows(numbers: np.ndarray) -> str:
+    return line_ranges(numbers.tolist()).replace("line", "row", 1)
+
+
+def _is_numeric(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))

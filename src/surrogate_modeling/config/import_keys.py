@@ -1,0 +1,111 @@
+"""The configuration of ``import``: where the files are, and each guess that a key can replace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from surrogate_modeling.config.schema import Checked, Choice, ranged
+
+
+class CaseFormat(Choice):
+    """Formats of case files."""
+
+    csv = "csv"
+    parquet = "parquet"
+
+
+class Duplicates(Choice):
+    """What becomes of rows that follow each other with one time."""
+
+    last = "last"
+    first = "first"
+    mean = "mean"
+    error = "error"
+
+
+class Missing(Choice):
+    """What becomes of cells without a number."""
+
+    error = "error"
+    interpolate = "interpolate"
+    drop_rows = "drop_rows"
+
+
+class Group(Choice):
+    """Which cases belong together."""
+
+    none = "none"
+    folder = "folder"
+    file = "file"
+
+
+@dataclass
+class ImportConfig(Checked):
+    """Configuration of ``import``; ``hydra/import.yaml`` explains each key."""
+
+    source: Any = None
+    output: str | None = None
+    repeat: str | None = None
+    dry_run: bool = False
+    skip_bad: bool = False
+    overwrite: bool = False
+    format: CaseFormat = CaseFormat.csv
+
+    separator: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    header_row: int | None = ranged(None, low=0)
+    unit_row: int | None = ranged(None, low=0)
+    parts: list[str] = field(default_factory=list)
+    step: float | None = ranged(None, low=0)
+
+    time: Any = None
+    time_unit: str | None = None
+    date_format: str | None = None
+    duplicates: Duplicates = Duplicates.last
+    missing: Missing = Missing.error
+    max_missing: float | None = ranged(5.0, low=1.0)
+
+    controls: Any = None
+    targets: list[str] | None = None
+    ignore: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
+    to_units: dict[str, str] = field(default_factory=dict)
+    text: dict[str, Any] = field(default_factory=dict)
+
+    cases_by: str | None = None
+    max_gap: float = ranged(5.0, low=1.0)
+    parameters: str | None = None
+    file_parameters: Any = "varying"
+    groups: Group = Group.none
+
+    workers: int | None = ranged(None, low=1)
+    progress_bar: bool = True
+
+    def group(self) -> str:
+        return ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.decimal not in (None, ".", ","):
+            self.reject("decimal", "must be . or ,")
+        if self.controls is not None and (isinstance(self.controls, bool) or not isinstance(self.controls, int | list)):
+            self.reject("controls", "must be the number of leading control columns or a list of column names")
+        if self.controls == [] or (isinstance(self.controls, int) and self.controls < 1):
+            self.reject("controls", "must be at least 1")
+        if not isinstance(self.time, str | list | None):
+            self.reject("time", "must be the name of the time column, or a list of those of date and time of day")
+        if not isinstance(self.source, str | list | None):
+            self.reject("source", "must be a file, a folder, a pattern such as 'runs/**/*.csv', or a list of these")
+        if not isinstance(self.file_parameters, list) and self.file_parameters not in ("varying", "all", "none"):
+            self.reject("file_parameters", "must be varying, all, none, or a list of names")
+        for column, codes in self.text.items():
+            if isinstance(codes, list) and codes:
+                continue
+            if not isinstance(codes, dict) or not all(isinstance(code, int | float) for code in codes.values()):
+                self.reject(
+                    "text",
+                    f"{column} needs a number for each text, 'text={{{column}:{{cool:0,heat:1}}}}', or a list of modes "
+                    f"that get a column each, 'text={{{column}:[cool,heat,off]}}'",
+                )

@@ -1,0 +1,119 @@
+"""Bring a table to the plan: time in seconds, columns in order, units converted, text as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from surrogate_modeling.importing.plan import (
+    Column,
+    Plan,
+    Planned,
+    columns_of,
+    find_column,
+    numbers_of,
+    unit_change,
+)
+from surrogate_modeling.importing.raw_table import BadFile, RawTable
+from surrogate_modeling.importing.rows import Rows
+from surrogate_modeling.importing.text_columns import to_columns
+from surrogate_modeling.importing.time_axis import Clock
+
+MOST_LISTED = 6
+
+
+@dataclass
+class Conformer:
+    """Brings the tables of one file, block by block, to the plan.
+
+    Attributes:
+        plan: of the import.
+        units: given by the key ``units``.
+        date_format: given by key.
+        remarks: conversions that were made, one sentence each.
+        start: date of the first row; empty where time is a number of the run.
+    """
+
+    plan: Plan
+    units: dict[str, str]
+    date_format: str | None
+    remarks: dict[str, None] = field(default_factory=dict)
+    _clock: Clock | None = None
+
+    @property
+    def start(self) -> str:
+        """Date and time of the file's first row; empty where time is a number of the run."""
+        return self._clock.start if self._clock else ""
+
+    def rows(self, table: RawTable, first_row: int = 0) -> tuple[Rows, np.ndarray | None]:
+        """The rows of a table, and the cells (T,) of the column whose changes begin a case.
+
+        Args:
+            table: the file, or a block of it.
+            first_row: rows of the file before it.
+
+        Raises:
+            BadFile: a column is missing or not in the plan, a cell is no number, or units do not agree.
+        """
+        word = "line" if table.lines else "row"
+        begin = table.lines or first_row + 1
+        lines = np.arange(begin, begin + len(table.frame))
+        columns = columns_of(table, self.units)
+        self._require_same(columns, table)
+        time = self._seconds(columns, table, lines, word)
+        parts = [self._values(planned, columns, table, lines) for planned in self.plan.columns]
+        values = np.concatenate(parts, axis=1) if parts else np.empty((len(time), 0))
+        cut = None
+        if self.plan.cut_by is not None and (column := find_column(columns, self.plan.cut_by)):
+            cut = table.frame[column.key].to_numpy()
+        self.remarks |= dict.fromkeys(table.remarks)
+        return Rows(time, values, lines, word), cut
+
+    def _seconds(self, columns: Sequence[Column], table: RawTable, lines: np.ndarray, word: str) -> np.ndarray:
+        found = [column for name in self.plan.time if (column := find_column(columns, name))]
+        if self._clock is None:
+            # A file may say its own unit of time.
+            unit = found[0].unit or self.plan.time_unit
+            if self.plan.time[0] in self.units or not found[0].unit:
+                unit = self.plan.time_unit
+            elif unit != self.plan.time_unit:
+                self.remarks[f"time is converted from {unit} to s, where other files have {self.plan.time_unit}"] = None
+            self._clock = Clock(tuple(column.key for column in found), unit, self.date_format, table.source)
+        seconds = self._clock.seconds(table.frame, lines, word)
+        self.remarks |= dict.fromkeys(self._clock.remarks)
+        return seconds
+
+    def _values(self, planned: Planned, columns: Sequence[Column], table: RawTable, lines: np.ndarray) -> np.ndarray:
+        column = find_column(columns, planned.name)
+        assert column is not None
+        cells = table.frame[column.key]
+        if planned.text is not None:
+            return to_columns(cells.to_numpy(dtype=object), planned.text, lines, table.source)
+        values = numbers_of(cells, column, lines, table.source)[:, None]
+        factor, offset = unit_change(column, planned, table.source)
+        if (factor, offset) != (1.0, 0.0):
+            self.remarks[f"{planned.name!r} is converted from {column.unit} to {planned.unit}"] = None
+            return values * factor + offset
+        return values
+
+    def _require_same(self, columns: Sequence[Column], table: RawTable) -> None:
+        names = {column.name for column in columns}
+        plan = self.plan
+        wanted = [*plan.time, *(planned.name for planned in plan.columns), *([plan.cut_by] if plan.cut_by else [])]
+        if missing := [name for name in wanted if name not in names]:
+            listed = ", ".join(map(repr, missing[:MOST_LISTED]))
+            raise BadFile(
+                table.source,
+                f"missing columns {listed}, which the first file has; leave them out of all files with "
+                f"'ignore=[{','.join(missing[:MOST_LISTED])}]'",
+            )
+        known = {*wanted, *plan.ignored}
+        if extra := [column.name for column in columns if column.name not in known]:
+            listed = ", ".join(map(repr, extra[:MOST_LISTED]))
+            raise BadFile(
+                table.source,
+                f"columns {listed} are not in the first file; leave them out with 'ignore=[...]' or import the file "
+                "apart",
+            )

@@ -1,0 +1,88 @@
+"""The folder of an import: made whole beside its place, then moved there."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from surrogate_modeling.cases.folder import CASES_FILE, IMPORT_FILE
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.importing.records import FileRecord, Record, read_record
+
+
+def earlier_import(folder: Path, *, overwrite: bool) -> Record | None:
+    """The import that a folder holds; None where there is none.
+
+    Raises:
+        UserError: the folder holds files that no import made, which a new one would remove.
+    """
+    if not folder.exists():
+        return None
+    if not folder.is_dir():
+        raise UserError(f"output={folder}: not a folder")
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    if not there:
+        return None
+    if IMPORT_FILE not in there:
+        raise UserError(f"output={folder}: holds files that no import made; give another folder")
+    try:
+        record = read_record(folder / IMPORT_FILE)
+    except UserError:
+        if overwrite:
+            return None
+        raise
+    made = {path for file in record.files for path in case_files(file, record)}
+    if other := sorted(there - made - {IMPORT_FILE, CASES_FILE}):
+        raise UserError(f"output={folder}: {other[0]} was not made by the import; move it away or give another folder")
+    return record
+
+
+def case_files(file: FileRecord, record: Record) -> list[str]:
+    """Names of the case files that a file became."""
+    return [f"{case.case}.{record.keys['format']}" for case in file.cases]
+
+
+def kept(file: FileRecord, record: Record, old: Path, new: Path) -> bool:
+    """Take over the cases of a file that has not changed; False where one of them is gone."""
+    names = case_files(file, record)
+    if not all((old / name).is_file() for name in names):
+        return False
+    for name in names:
+        try:
+            os.link(old / name, new / name)
+        except OSError:  # another file system, or one without links
+            shutil.copy2(old / name, new / name)
+    return True
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """A temporary folder that replaces ``folder`` when all went well, and is removed otherwise.
+
+    Raises:
+        UserError: the folder cannot be made.
+    """
+    folder = folder.absolute()
+    mark = f".{folder.name}.{secrets.token_hex(4)}"
+    part, old = folder.with_name(f"{mark}.part"), folder.with_name(f"{mark}.old")
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(f"output={folder}: {error.strerror}; give a folder that can be written") from None
+    try:
+        yield part
+        if folder.exists():
+            folder.rename(old)
+        try:
+            part.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

@@ -1,0 +1,302 @@
+"""The plan of an import: columns, units, roles and maps of text that every file is brought to.
+
+It is made from the first file, and from all files where their text or their parameters decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.cases.units import UnitError, conversion
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.import_keys import ImportConfig
+from surrogate_modeling.importing.cells import is_missing, is_number
+from surrogate_modeling.importing.head import INDEX
+from surrogate_modeling.importing.header import split_name
+from surrogate_modeling.importing.raw_table import BadFile, RawTable
+from surrogate_modeling.importing.text_columns import TextMap, text_map, texts_of
+from surrogate_modeling.importing.time_axis import find_time, time_unit_of
+
+# Share of numbers from which a column with some text is one of numbers with wrong cells.
+NUMBER_SHARE = 0.5
+MOST_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its name in the frame, its name without unit, and its unit; None where none is said."""
+
+    key: str
+    name: str
+    unit: str | None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One column of the cases.
+
+    Attributes:
+        name: of the column in the files, without its unit.
+        unit: of the cases; None: not known.
+        role: ``control``, ``parameter``, ``predicted``, or empty where the roles are not given.
+        text: how its text becomes numbers; None for numbers.
+    """
+
+    name: str
+    unit: str | None
+    role: str = ""
+    text: TextMap | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of the cases that it becomes: several for modes."""
+        return self.text.names if self.text else (self.name,)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every file is brought to.
+
+    Attributes:
+        time: name of the time column, or of a date and a time of day.
+        time_unit: of numbers.
+        columns: of the cases after time, in their order; parameters are not among them.
+        parameters: name -> unit of the constants that become columns.
+        ignored: columns that are left out.
+        cut_by: column whose changes begin a case; None where there is none.
+        remarks: what the user should know about the guesses.
+    """
+
+    time: tuple[str, ...]
+    time_unit: str
+    columns: tuple[Planned, ...]
+    parameters: dict[str, str]
+    ignored: tuple[str, ...]
+    cut_by: str | None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> dict[str, str]:
+        """Name -> unit of the columns of the cases after time: controls, parameters, then the others."""
+        first = [column for column in self.columns if column.role == "control"]
+        rest = [column for column in self.columns if column.role != "control"]
+        units: dict[str, str] = {}
+        units |= {name: column.unit or "" for column in first for name in column.names}
+        units |= self.parameters
+        return units | {name: column.unit or "" for column in rest for name in column.names}
+
+
+def columns_of(table: RawTable, units: Mapping[str, str]) -> list[Column]:
+    """Names and units of a table's columns.
+
+    Args:
+        table: as read.
+        units: given by the key ``units``, by name with or without the unit in brackets.
+
+    Raises:
+        UserError: two units of one column.
+    """
+    keys = [str(key) for key in table.frame.columns]
+    split = {key: (key, table.units[key]) if table.units.get(key) else split_name(key) for key in keys}
+    names = [name for name, _ in split.values()]
+    found = []
+    for key in keys:
+        name, unit = split[key]
+        # Two columns that only their unit tells apart keep their whole names.
+        name = key if names.count(name) > 1 else name
+        given = units.get(name, units.get(key))
+        found.append(Column(key, name, given if given is not None else unit))
+    return found
+
+
+def find_column(columns: Sequence[Column], name: str) -> Column | None:
+    """The column of a name, with or without its unit."""
+    return next((column for column in columns if name in (column.name, column.key)), None)
+
+
+def make_plan(table: RawTable, config: ImportConfig, texts: Mapping[str, Sequence[str]] | None = None) -> Plan:
+    """Make the plan from the first table.
+
+    Args:
+        table: of the first file.
+        config: keys.
+        texts: texts of columns over all files; None: those of the table.
+
+    Raises:
+        UserError: a key names no column, or no time is found.
+    """
+    columns = columns_of(table, config.units)
+    _require_keys(columns, table, config)
+    time = time_columns(columns, table, config)
+    remarks = []
+    unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit)
+    if guessed and table.frame[_of(columns, time[0]).key].dtype.kind in "iuf":
+        remarks.append(f"time {time[0]!r} has no unit and is taken for {unit}; time_unit=... says otherwise")
+    cut_by = config.cases_by if config.cases_by and find_column(columns, config.cases_by) else None
+    index = _index_column(columns, table, time)
+    ignored = [*(_of(columns, name).name for name in config.ignore), *index]
+    remarks += [f"column {name!r} numbers the rows and is left out" for name in index]
+    left_out = {*time, *ignored, *([cut_by] if cut_by else [])}
+    kept = [column for column in columns if column.name not in left_out]
+    if not kept:
+        raise BadFile(table.source, "no column is left beside time")
+    roles = _roles([column.name for column in kept], config)
+    planned = []
+    for column in kept:
+        cells = table.frame[column.key]
+        text = None
+        if column.name in config.text or (is_text(cells) and not wrong_cells(cells).any()):
+            found = (texts or {}).get(column.name) or texts_of(cells)
+            text = text_map(column.name, found, config.text.get(column.name), table.source)
+        unit_of = config.to_units.get(column.name, config.to_units.get(column.key, column.unit))
+        planned.append(Planned(column.name, "-" if text and not unit_of else unit_of, roles[column.name], text))
+    order = {"control": 0, "": 1, "predicted": 1}
+    planned.sort(key=lambda column: order[column.role])
+    return Plan(time, unit, tuple(planned), {}, tuple(ignored), cut_by, tuple(remarks))
+
+
+def time_columns(columns: Sequence[Column], table: RawTable, config: ImportConfig) -> tuple[str, ...]:
+    """Names of the time column, or of date and time of day: given by key, by the format, or found.
+
+    Raises:
+        UserError: the key names no column, or none looks like time.
+    """
+    if config.time is not None:
+        given = [config.time] if isinstance(config.time, str) else [str(name) for name in config.time]
+        found = [find_column(columns, name) for name in given]
+        if lacking := [name for name, column in zip(given, found, strict=True) if column is None]:
+            raise BadFile(table.source, f"time={lacking[0]}: no such column; there are {_listed(columns)}")
+        return tuple(column.name for column in found if column)
+    if table.time is not None:
+        return (_of(columns, table.time).name,)
+    times = find_time(table.frame, [column.name for column in columns])
+    if times is None:
+        raise BadFile(table.source, f"no column looks like time; give time=<column> of {_listed(columns)}")
+    return times
+
+
+def _of(columns: Sequence[Column], name: str) -> Column:
+    found = find_column(columns, name)
+    assert found is not None
+    return found
+
+
+def _listed(columns: Sequence[Column]) -> str:
+    names = [repr(column.name) for column in columns]
+    return ", ".join(names[:MOST_LISTED]) + (f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED))
+
+
+def _require_keys(columns: Sequence[Column], table: RawTable, config: ImportConfig) -> None:
+    given = {
+        "ignore": config.ignore,
+        "units": [*config.units],
+        "to_units": [*config.to_units],
+        "text": [*config.text],
+    }
+    for key, names in given.items():
+        if unknown := [name for name in names if find_column(columns, name) is None]:
+            raise UserError(f"{key}: {unknown[0]!r} is no column of {table.source}; there are {_listed(columns)}")
+
+
+def _index_column(columns: Sequence[Column], table: RawTable, time: Sequence[str]) -> list[str]:
+    """The name of a first column that counts the rows, in a list; empty where there is none."""
+    first = columns[0]
+    nameless = first.name.strip().lower() in (INDEX, "unnamed: 0", "", "no", "no.", "nr", "#", "row", "番号", "idx")
+    if not nameless or first.name in time:
+        return []
+    values = table.frame[first.key]
+    if is_text(values) or len(values) < 2:
+        return []
+    return [first.name] if (np.diff(values.to_numpy(dtype=float)) == 1).all() else []
+
+
+def _roles(names: Sequence[str], config: ImportConfig) -> dict[str, str]:
+    controls = config.controls
+    if controls is None:
+        return dict.fromkeys(names, "")
+    if isinstance(controls, int):
+        if controls >= len(names):
+            raise UserError(
+                f"controls={controls}: there are {len(names)} columns; at least one must be left to predict"
+            )
+        controls = names[:controls]
+    named = [split_name(str(name))[0] if name not in names else str(name) for name in controls]
+    # A control may also be a parameter, which is no column of the file.
+    unknown = [name for name in named if name not in names]
+    if len(unknown) == len(named) or (unknown and config.parameters is None and config.file_parameters == "none"):
+        raise UserError(f"controls: {unknown[0]!r} is no column; there are {', '.join(map(repr, names[:MOST_LISTED]))}")
+    roles = {name: "control" if name in named else "predicted" for name in names}
+    if targets := [name for name in config.targets or [] if roles.get(name) != "predicted"]:
+        raise UserError(f"targets: {targets[0]!r} is no predicted column")
+    return roles
+
+
+def is_text(cells: pd.Series) -> bool:
+    """Whether a column holds anything but numbers; true and false count as text."""
+    return cells.dtype.kind not in "iuf"
+
+
+def wrong_cells(cells: pd.Series) -> np.ndarray:
+    """Cells (T,) of text in a column of which most are numbers; none in a column of text."""
+    if not is_text(cells) or cells.dtype.kind == "b":
+        return np.zeros(len(cells), bool)
+    unique = {cell: str(cell).strip() for cell in dict.fromkeys(cells.tolist()) if cell is not None and cell == cell}
+    kinds = {cell: is_missing(text) or is_number(text) for cell, text in unique.items()}
+    valued = [cell for cell in cells.tolist() if cell in unique and not is_missing(unique[cell])]
+    numbers = sum(kinds[cell] for cell in valued)
+    if numbers <= NUMBER_SHARE * len(valued) or numbers == len(valued):
+        return np.zeros(len(cells), bool)
+    return np.array([not kinds.get(cell, True) for cell in cells.tolist()])
+
+
+def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str) -> np.ndarray:
+    """A column (T,) as float64, NaN where a cell is missing.
+
+    Raises:
+        BadFile: a cell is text; with its lines.
+    """
+    if not is_text(cells):
+        return cells.to_numpy(dtype=float)
+    texts = cells.tolist()
+    values = {cell: _number(cell) for cell in dict.fromkeys(texts)}
+    wrong = np.array([values[cell] is None for cell in texts])
+    if wrong.any():
+        cell = str(cells[wrong].iloc[0])[:40]
+        raise BadFile(
+            source,
+            f"{line_ranges(lines[wrong].tolist())}, column {column.name!r}: text {cell!r} where a number is expected; "
+            f"mend it, leave the column out with 'ignore=[{column.name}]', or give its numbers with text={{...}}",
+        )
+    return np.array([values[cell] for cell in texts], dtype=float)
+
+
+def _number(cell: object) -> float | None:
+    if cell is None or cell != cell or is_missing(str(cell)):
+        return np.nan
+    try:
+        return float(str(cell))
+    except ValueError:
+        return None
+
+
+def unit_change(column: Column, planned: Planned, source: str) -> tuple[float, float]:
+    """Factor and offset from a file's unit to that of the cases.
+
+    Raises:
+        BadFile: they cannot be converted.
+    """
+    if column.unit == planned.unit or planned.unit is None:
+        return 1.0, 0.0
+    try:
+        return conversion(column.unit or "", planned.unit)
+    except UnitError as error:
+        raise BadFile(
+            source,
+            f"column {column.name!r}: {error}, the cases have '{planned.unit}'; give 'units={{{column.name}: <unit>}}' "
+            "for the files, or import them apart",
+        ) from None

@@ -1,0 +1,138 @@
+"""What an import guessed and made, as tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
+from surrogate_modeling.importing.plan import Plan, columns_of, find_column
+from surrogate_modeling.importing.raw_table import RawTable
+from surrogate_modeling.importing.records import FileRecord
+
+MOST_CASES = 12
+MOST_COLUMNS = 100
+FIRST_ROWS = 3
+MOST_REMARKS = 20
+
+
+def plan_report(plan: Plan, table: RawTable, config: ImportConfig) -> str:
+    """The table of guesses, from the first file: columns, units, roles, first rows."""
+    columns = columns_of(table, config.units)
+    head = ["column", "unit", "role", "becomes", *(f"row {i + 1}" for i in range(min(FIRST_ROWS, len(table.frame))))]
+    rows = [head]
+    for name in plan.time:
+        column = find_column(columns, name)
+        assert column is not None
+        cells = table.frame[column.key]
+        unit = plan.time_unit if cells.dtype.kind in "iuf" else "date"
+        rows.append([name, unit, "time", "seconds" if unit != "s" else "", *_first(cells)])
+    for planned in plan.columns[:MOST_COLUMNS]:
+        column = find_column(columns, planned.name)
+        assert column is not None
+        given = column.unit if column.unit is not None else "-" if planned.text else "?"
+        becomes = planned.unit if planned.unit is not None and planned.unit != column.unit else ""
+        if planned.text is not None:
+            codes = ", ".join(f"{text}={code:g}" for text, code in planned.text.codes.items())
+            becomes = codes or ", ".join(planned.text.names)
+        cells = table.frame[column.key]
+        rows.append([planned.name, given, planned.role or "?", becomes or "", *_first(cells)])
+    if len(plan.columns) > MOST_COLUMNS:
+        rows.append([f"and {len(plan.columns) - MOST_COLUMNS} more", *([""] * (len(head) - 1))])
+    blank = [""] * (len(head) - 4)
+    rows += [[name, unit or "?", "parameter", "constant", *blank] for name, unit in plan.parameters.items()]
+    rows += [[name, "", "left out", "", *blank] for name in plan.ignored]
+    if plan.cut_by:
+        rows.append([plan.cut_by, "", "cuts cases", "", *blank])
+    lines = [f"guessed from {table.source}:", aligned(rows), *_hints(plan, rows)]
+    return "\n".join(lines)
+
+
+def _first(cells: pd.Series) -> list[str]:
+    return [f"{cell:.6g}" if isinstance(cell, float) else str(cell)[:24] for cell in cells.iloc[:FIRST_ROWS]]
+
+
+def _hints(plan: Plan, rows: Sequence[Sequence[str]]) -> list[str]:
+    hints = [*plan.remarks]
+    if any(row[1] == "?" for row in rows):
+        hints.append("a unit of ? is not in the file; 'units={<column>: <unit>}' gives it")
+    if any(row[2] == "?" for row in rows):
+        hints.append("a role of ? is open; 'controls=[<column>,...]' puts the columns that drive the plant first")
+    return [f"- {hint}" for hint in hints]
+
+
+def result_report(
+    records: Sequence[FileRecord], problems: Sequence[str], config: ImportConfig, *, rows: int = 0, train: str = ""
+) -> str:
+    """The table of the cases, what was done to the files, the files that failed, and the command that comes next.
+
+    Args:
+        records: of the imported files.
+        problems: lines about the others.
+        config: keys.
+        rows: of each file that a dry run looked at; 0: all were read.
+        train: command that trains on the cases.
+    """
+    cases = [(case, record) for record in records for case in record.cases]
+    head = ["case", "rows", "step [s]", "start", "one time", "filled", "dropped", "source"]
+    table = [head]
+    for case, record in cases[:MOST_CASES]:
+        counts = [str(count or "") for count in (case.duplicates, case.filled, case.dropped)]
+        table.append([case.case, str(case.rows), f"{case.step:.6g}", case.start, *counts, record.source])
+    lines = [aligned(table)] if cases else []
+    if len(cases) > MOST_CASES:
+        lines.append(f"and {len(cases) - MOST_CASES} more cases")
+    lines += [f"- {remark}" for remark in _remarks(records)]
+    if problems:
+        lines += [f"{'would be refused' if rows else 'left out'}:", *problems]
+    total = sum(case.rows for case, _ in cases)
+    mended = sum(case.duplicates for case, _ in cases)
+    what = f"{len(cases)} cases of {total:,} rows from {len(records)} files" + (
+        f", {mended} rows of one time" * bool(mended)
+    )
+    if rows:
+        lines.append(f"dry run: {what}, from the first {rows} rows of each file; nothing is written")
+    else:
+        lines += [f"{what}: {config.output}", f"train on them: {train}"]
+    return "\n".join(lines)
+
+
+def _remarks(records: Sequence[FileRecord]) -> list[str]:
+    """What was done to the files; what is said of several is said once."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        for remark in record.remarks:
+            found.setdefault(remark, []).append(record.source)
+    lines = [
+        f"{sources[0]}: {remark}" if len(sources) == 1 else f"{len(sources)} files ({sources[0]} ...): {remark}"
+        for remark, sources in found.items()
+    ]
+    more = len(lines) - MOST_REMARKS
+    return lines[:MOST_REMARKS] + ([f"and {more} more remarks, in import.yaml"] if more > 0 else [])
+
+
+def train_command(config: ImportConfig, plan: Plan, folder: Path) -> str:
+    """The command that trains on the cases."""
+    parts = ["pdm run train dataset=csv", _quoted(f"dataset.path={folder}")]
+    if config.format is CaseFormat.parquet:
+        parts.append("'dataset.pattern=*.parquet'")
+    controls = [name for column in plan.columns if column.role == "control" for name in column.names]
+    controls += plan.parameters
+    open_roles = not any(column.role for column in plan.columns)
+    parts.append("dataset.controls=<columns>" if open_roles else _quoted(f"dataset.controls={_list(controls)}"))
+    if config.targets:
+        parts.append(_quoted(f"dataset.targets={_list(config.targets)}"))
+    return " ".join(parts)
+
+
+def _list(names: Sequence[str]) -> str:
+    return "[" + ",".join(f'"{name}"' if any(mark in name for mark in "=,[]{}()\"':") else name for name in names) + "]"
+
+
+def _quoted(argument: str) -> str:
+    """An argument in the quotes of the shell where it needs them."""
+    plain = all(letter.isalnum() or letter in "._/=-" for letter in argument)
+    return argument if plain else "'" + argument.replace("'", "'\\''") + "'"

@@ -1,0 +1,184 @@
+"""Rows of a case made whole: rows of one time, missing cells, time that goes back.
+
+Shape letters: T rows, F columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.importing.raw_table import BadFile
+
+# Columns with missing cells that a message lists.
+MOST_LISTED = 6
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one file or case on their way to a clean one.
+
+    Attributes:
+        time: (T,) [s].
+        values: (T, F).
+        lines: place of each row in the file (T,).
+        word: what a place is called, line or row.
+    """
+
+    time: np.ndarray
+    values: np.ndarray
+    lines: np.ndarray
+    word: str = "line"
+
+    def take(self, which: np.ndarray | slice) -> Rows:
+        """Some of the rows, by index, mask or slice."""
+        return Rows(self.time[which], self.values[which], self.lines[which], self.word)
+
+    def place(self, which: np.ndarray) -> str:
+        """The place of some rows for a message, e.g. ``lines 5, 9-12``."""
+        return line_ranges(self.lines[which].tolist()).replace("line", self.word, 1)
+
+
+def one_row_per_time(rows: Rows, how: str, source: str) -> tuple[Rows, int]:
+    """Keep one row of those that follow each other with one time (events), and count the others.
+
+    Args:
+        rows: to be cleaned.
+        how: ``last``, ``first``, ``mean``, or ``error``.
+        source: of the file, for messages.
+
+    Raises:
+        BadFile: there are such rows, and ``how`` is ``error``.
+    """
+    same = np.diff(rows.time) == 0
+    count = int(same.sum())
+    if not count:
+        return rows, 0
+    if how == "error":
+        at = rows.place(np.flatnonzero(same) + 1)
+        raise BadFile(source, f"{at}: the time is that of the row before; duplicates=last, first or mean keeps one row")
+    if how == "last":
+        return rows.take(np.append(~same, True)), count
+    starts = np.flatnonzero(np.append(True, ~same))
+    kept = rows.take(starts)
+    if how == "first":
+        return kept, count
+    # The mean of the rows that have a number.
+    held = np.isfinite(rows.values)
+    numbers = np.add.reduceat(held.astype(int), starts, axis=0)
+    sums = np.add.reduceat(np.where(held, rows.values, 0.0), starts, axis=0)
+    means = np.divide(sums, numbers, out=np.full(sums.shape, np.nan), where=numbers > 0)
+    return Rows(kept.time, means, kept.lines, kept.word), count
+
+
+def require_increasing(rows: Rows, name: str, source: str) -> None:
+    """Refuse time that goes back.
+
+    Raises:
+        BadFile: with the lines.
+    """
+    back = np.flatnonzero(np.diff(rows.time) <= 0) + 1
+    if len(back):
+        first = back[0]
+        raise BadFile(
+            source,
+            f"{rows.place(back)}, column {name!r}: time goes back (first from {rows.time[first - 1]:g} to "
+            f"{rows.time[first]:g} s); several runs in one file are cut with cases_by=gaps, another column is time "
+            "with time=<column>",
+        )
+
+
+def without_missing_time(rows: Rows, how: str, name: str, source: str) -> tuple[Rows, int]:
+    """Leave out rows without a time where ``how`` is ``drop_rows``.
+
+    Raises:
+        BadFile: there are such rows otherwise.
+    """
+    missing = ~np.isfinite(rows.time)
+    if not missing.any():
+        return rows, 0
+    if how != "drop_rows":
+        raise BadFile(
+            source,
+            f"{rows.place(np.flatnonzero(missing))}, column {name!r}: no time; missing=drop_rows leaves them out",
+        )
+    return rows.take(~missing), int(missing.sum())
+
+
+def fill_missing(
+    rows: Rows, names: Sequence[str], how: str, max_missing: float | None, source: str
+) -> tuple[Rows, int, int]:
+    """Fill, drop or refuse missing cells.
+
+    Args:
+        rows: with strictly increasing time.
+        names: of the columns (F,).
+        how: ``error``, ``interpolate`` (linear in time), or ``drop_rows``.
+        max_missing: widest gap that may be left or filled, in usual steps; None: any.
+        source: of the file, for messages.
+
+    Returns:
+        The rows, the number of filled cells, and that of dropped rows.
+
+    Raises:
+        BadFile: cells are missing with ``error``, or a gap is too wide.
+    """
+    missing = ~np.isfinite(rows.values)
+    if not missing.any():
+        return rows, 0, 0
+    if empty := [names[i] for i in np.flatnonzero(missing.all(axis=0)).tolist()]:
+        listed = ", ".join(map(repr, empty[:MOST_LISTED]))
+        ignored = ",".join(empty[:MOST_LISTED])
+        raise BadFile(source, f"column {listed}: no number in any row; leave it out with 'ignore=[{ignored}]'")
+    if how == "error":
+        raise BadFile(source, _missing_message(rows, names, missing))
+    limit = np.inf if max_missing is None else max_missing * float(np.median(np.diff(rows.time)))
+    if how == "drop_rows":
+        keep = ~missing.any(axis=1)
+        kept = rows.take(keep)
+        _refuse_gap(
+            kept, ", ".join(repr(names[i]) for i in np.flatnonzero(missing.any(axis=0)).tolist()), limit, source
+        )
+        return kept, 0, int((~keep).sum())
+    values = rows.values.copy()
+    for column in np.flatnonzero(missing.any(axis=0)).tolist():
+        held = ~missing[:, column]
+        first, last = np.flatnonzero(held)[[0, -1]]
+        ends = np.flatnonzero(~held & ((np.arange(len(held)) < first) | (np.arange(len(held)) > last)))
+        if len(ends):
+            raise BadFile(
+                source,
+                f"{rows.place(ends)}, column {names[column]!r}: missing at the beginning or end, where nothing can be "
+                "interpolated; missing=drop_rows leaves the rows out",
+            )
+        # Only gaps that are filled count, not those of the file's time.
+        kept = rows.take(np.flatnonzero(held))
+        beside = np.diff(np.flatnonzero(held)) > 1
+        _refuse_gap(kept, repr(names[column]), limit, source, beside)
+        values[~held, column] = np.interp(rows.time[~held], kept.time, values[held, column])
+    return Rows(rows.time, values, rows.lines, rows.word), int(missing.sum()), 0
+
+
+def _refuse_gap(kept: Rows, columns: str, limit: float, source: str, beside: np.ndarray | None = None) -> None:
+    steps = np.diff(kept.time)
+    wide = np.flatnonzero((steps > limit * (1 + 1e-9)) & (True if beside is None else beside))
+    if len(wide):
+        at = kept.place(wide[:1] + 1)
+        raise BadFile(
+            source,
+            f"up to {at}, column {columns}: no number for {steps[wide[0]]:g} s, at most {limit:g} s are allowed; give "
+            "max_missing=<steps>, or cut the file there with cases_by=gaps",
+        )
+
+
+def _missing_message(rows: Rows, names: Sequence[str], missing: np.ndarray) -> str:
+    columns = np.flatnonzero(missing.any(axis=0)).tolist()
+    parts = [f"{rows.place(np.flatnonzero(missing[:, i]))}, column {names[i]!r}" for i in columns[:MOST_LISTED]]
+    more = f" and {len(columns) - MOST_LISTED} more columns" if len(columns) > MOST_LISTED else ""
+    return (
+        f"{'; '.join(parts)}{more}: no number in {int(missing.sum())} cells; missing=interpolate or "
+        "missing=drop_rows goes on, ignore=[...] leaves a column out"
+    )

@@ -1,0 +1,283 @@
+"""A whole import: list the files, make the plan, import every file, write what was made."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from surrogate_modeling.cases.problems import SHOWN_PROBLEMS
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.progress import track
+from surrogate_modeling.config.import_keys import Group, ImportConfig
+from surrogate_modeling.config.schema import plain
+from surrogate_modeling.importing import output
+from surrogate_modeling.importing.file_import import FileImport, blocks, folder_sink, read_options, sample
+from surrogate_modeling.importing.memory import require_room, workers_for
+from surrogate_modeling.importing.parameters import Parameters, chosen, read_parameters
+from surrogate_modeling.importing.plan import Plan, columns_of, make_plan
+from surrogate_modeling.importing.raw_table import BadFile, RawTable
+from surrogate_modeling.importing.records import FORMAT, FileRecord, Record
+from surrogate_modeling.importing.report import plan_report, result_report, train_command
+from surrogate_modeling.importing.segmentation import Cutting, cutting_of
+from surrogate_modeling.importing.sources import SourceFile, case_names, list_sources, unpacked
+from surrogate_modeling.importing.text_columns import texts_of
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+# Rows of each file that a dry run looks at.
+DRY_ROWS = 1000
+# Keys that do not change what a file becomes.
+OUTER_KEYS = ("source", "output", "repeat", "dry_run", "skip_bad", "overwrite", "workers", "progress_bar", "groups")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that cannot be imported, and why."""
+
+    file: SourceFile
+    reason: str
+
+
+def import_files(config: ImportConfig) -> list[Problem]:
+    """Import files as clean cases; with ``dry_run`` only say what would be done.
+
+    Returns:
+        The files that were skipped with ``skip_bad``.
+
+    Raises:
+        UserError: no files, a key that fits none of them, or files that cannot be imported without ``skip_bad``.
+    """
+    folder = Path(config.output or "").expanduser()
+    earlier = None if config.dry_run else output.earlier_import(folder, overwrite=config.overwrite)
+    files = list_sources(config.source)
+    if earlier and not config.overwrite:
+        _require_same_source(earlier, files, folder)
+    names = case_names(files)
+    table, problems = _first_table(files, config)
+    plan, parameters = _plan(files, table, config)
+    log.info("%s", plan_report(plan, table, config))
+    cutting = _cutting(config, plan)
+    if config.dry_run:
+        importer = FileImport(config, plan, cutting, parameters, lambda *_: None)
+        records, bad = _each(files, lambda file: _record(importer, file, names[file], DRY_ROWS), config)
+        problems = _merged(problems, bad)
+        log.info("%s", result_report(records, _lines(problems), config, rows=DRY_ROWS))
+        return problems
+    record = Record(_keys(config, plan), _digest(config, plan, parameters), *_described(plan), (), "")
+    with output.whole(folder) as part:
+        importer = FileImport(config, plan, cutting, parameters, folder_sink(part, plan, config))
+        made, bad = _each(files, _job(importer, names, record, earlier, (folder, part)), config)
+        problems = _merged(problems, bad)
+        if problems and (not config.skip_bad or not made):
+            raise UserError(
+                "\n".join((f"{len(problems)} of {len(files)} files cannot be imported:", *_lines(problems)))
+            )
+        record = replace(record, files=tuple(made), train=train_command(config, plan, folder))
+        record.write(part)
+    log.info("%s", result_report(made, _lines(problems), config, train=record.train))
+    return problems
+
+
+def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[RawTable, list[Problem]]:
+    """The first table, which the plan is made from, and the files before it that cannot be read."""
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            return sample(file, config)[0], problems
+        except BadFile as error:
+            problems.append(Problem(file, error.reason))
+            if not config.skip_bad and not config.dry_run and len(problems) >= SHOWN_PROBLEMS:
+                break
+    lines = "\n".join(_lines(problems))
+    raise UserError(f"{len(problems)} of {len(files)} files cannot be imported:\n{lines}")
+
+
+def _plan(files: Sequence[SourceFile], table: RawTable, config: ImportConfig) -> tuple[Plan, Parameters]:
+    """The plan, after a look at all files where their text or their constants decide."""
+    plan = make_plan(table, config)
+    open_texts = [column.name for column in plan.columns if column.text and column.name not in config.text]
+    wants_constants = table.parameters and config.file_parameters != "none"
+    constants: list[Mapping[str, float]] = [table.parameters]
+    if open_texts or (wants_constants and len(files) > 1):
+        texts, constants = _survey(files, open_texts, config)
+        plan = make_plan(table, config, texts)
+    from_files = chosen(config.file_parameters, constants) if table.parameters else []
+    units, values = read_parameters(config.parameters) if config.parameters else ({}, {})
+    if both := [name for name in from_files if name in units]:
+        raise UserError(f"parameters: {both[0]!r} is also in the files; give file_parameters without it")
+    all_units = {**{name: table.parameter_units.get(name, "") for name in from_files}, **units}
+    columns = {name for column in plan.columns for name in column.names}
+    if same := [name for name in all_units if name in columns]:
+        raise UserError(f"parameters: {same[0]!r} is also a column of the files")
+    plan = replace(plan, parameters=all_units)
+    return plan, Parameters(all_units, values, config.parameters or "", tuple(from_files))
+
+
+def _survey(
+    files: Sequence[SourceFile], names: Sequence[str], config: ImportConfig
+) -> tuple[dict[str, list[str]], list[Mapping[str, float]]]:
+    """Texts of some columns over all files, and the constants of each table; unreadable files are passed over."""
+
+    def look(file: SourceFile) -> tuple[dict[str, dict[str, None]], list[Mapping[str, float]]]:
+        texts: dict[str, dict[str, None]] = {name: {} for name in names}
+        constants: dict[int, Mapping[str, float]] = {}
+        with unpacked(file) as path:
+            for tables in blocks(path, file, read_options(config, file, DRY_ROWS if config.dry_run else None)):
+                for number, table in enumerate(tables):
+                    constants.setdefault(number, table.parameters)
+                    for column in columns_of(table, {}):
+                        if column.name in texts:
+                            texts[column.name] |= dict.fromkeys(texts_of(_cells(table.frame[column.key])))
+        return texts, [*constants.values()]
+
+    found, _ = _each(files, look, config, "looking at texts and parameters")
+    merged = {name: list(dict.fromkeys(text for texts, _ in found for text in texts[name])) for name in names}
+    return merged, [table for _, tables in found for table in tables]
+
+
+def _cells(column: pd.Series) -> list[object]:
+    return column.unique().tolist()
+
+
+def _each(
+    files: Sequence[SourceFile],
+    job: Callable[[SourceFile], T],
+    config: ImportConfig,
+    description: str = "importing",
+) -> tuple[list[T], list[Problem]]:
+    """Do a job for every file in threads, and collect results and problems in the order of the files."""
+
+    def guarded(file: SourceFile) -> T | Problem:
+        try:
+            return job(file)
+        except BadFile as error:
+            return Problem(file, _reason(error, file))
+        except MemoryError:
+            return Problem(file, "does not fit into memory; cases_by=<seconds> cuts it while it is read")
+
+    done: list[T] = []
+    problems: list[Problem] = []
+    with ThreadPoolExecutor(workers_for(files, config.workers or os.cpu_count() or 1)) as pool:
+        results: Iterator[T | Problem] = pool.map(guarded, files)
+        for result in track(results, len(files), description, config.progress_bar):
+            if isinstance(result, Problem):
+                problems.append(result)
+            else:
+                done.append(result)
+    return done, problems
+
+
+def _reason(error: BadFile, file: SourceFile) -> str:
+    """Part of the file and reason; the file itself is named beside it."""
+    return str(error).removeprefix(str(file)).removeprefix(": ").strip()
+
+
+def _job(
+    importer: FileImport,
+    names: Mapping[SourceFile, str],
+    record: Record,
+    earlier: Record | None,
+    folders: tuple[Path, Path],
+) -> Callable[[SourceFile], FileRecord]:
+    """Import a file, or take over its cases where it has not changed since an earlier import of the same plan."""
+    known = {file.source: file for file in earlier.files} if earlier and earlier.digest == record.digest else {}
+
+    def job(file: SourceFile) -> FileRecord:
+        digest = _content_digest(file)
+        group = _group(file, names[file], importer.config)
+        before = known.get(str(file))
+        same = before is not None and (before.digest, before.name) == (digest, names[file])
+        if before is not None and same and earlier is not None and output.kept(before, earlier, *folders):
+            return replace(before, group=group)
+        require_room(file, importer.cutting)
+        return replace(_record(importer, file, names[file]), digest=digest, group=group)
+
+    return job
+
+
+def _record(importer: FileImport, file: SourceFile, name: str, rows: int | None = None) -> FileRecord:
+    cases, remarks = importer.run(file, name, rows)
+    return FileRecord(str(file), name, "", tuple(cases), _group(file, name, importer.config), tuple(remarks))
+
+
+def _group(file: SourceFile, name: str, config: ImportConfig) -> str:
+    if config.groups is Group.folder:
+        return file.folders[-1] if file.folders else ""
+    return name if config.groups is Group.file else ""
+
+
+def _content_digest(file: SourceFile) -> str:
+    with file.path.open("rb") as content:
+        return f"{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}{file.member}"
+
+
+def _cutting(config: ImportConfig, plan: Plan) -> Cutting:
+    try:
+        return cutting_of(config.cases_by, plan.cut_by, config.max_gap)
+    except ValueError:
+        raise UserError(
+            f"cases_by={config.cases_by}: a column of the files, gaps, or a length in seconds is expected"
+        ) from None
+
+
+def _keys(config: ImportConfig, plan: Plan) -> dict[str, Any]:
+    """Keys of the configuration with the guesses that another import must share filled in."""
+    keys = {key: plain(value) for key, value in asdict(config).items() if key not in ("repeat", "dry_run", "overwrite")}
+    source = [config.source] if isinstance(config.source, str) else config.source
+    keys["source"] = [str(Path(entry).expanduser().absolute()) for entry in source]
+    keys["output"] = str(Path(config.output or "").expanduser().absolute())
+    if config.parameters:
+        keys["parameters"] = str(Path(config.parameters).expanduser().absolute())
+    keys["time"] = plan.time[0] if len(plan.time) == 1 else list(plan.time)
+    keys["ignore"] = list(dict.fromkeys([*config.ignore, *plan.ignored]))
+    keys["to_units"] = {**{column.name: column.unit for column in plan.columns if column.unit and not column.text}}
+    keys["text"] = {column.name: column.text.codes or list(column.text.modes) for column in plan.columns if column.text}
+    return keys
+
+
+def _described(plan: Plan) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
+    roles = {name: column.role for column in plan.columns for name in column.names}
+    columns = {
+        name: {"unit": unit, "role": "parameter" if name in plan.parameters else roles[name]}
+        for name, unit in plan.written.items()
+    }
+    return columns, {
+        column.name: column.text.codes or list(column.text.modes) for column in plan.columns if column.text
+    }
+
+
+def _digest(config: ImportConfig, plan: Plan, parameters: Parameters) -> str:
+    keys = {key: plain(value) for key, value in asdict(config).items() if key not in OUTER_KEYS}
+    # What the keys become counts, not whether they were guessed or given.
+    keys |= {"to_units": None, "text": None, "time": None, "ignore": None, "parameters": None, "file_parameters": None}
+    content = repr((FORMAT, sorted(keys.items()), replace(plan, remarks=()), parameters))
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+def _require_same_source(earlier: Record, files: Sequence[SourceFile], folder: Path) -> None:
+    now, before = {_absolute(str(file)) for file in files}, {_absolute(file.source) for file in earlier.files}
+    if before and not now & before:
+        raise UserError(
+            f"output={folder}: holds the import of other files; give another folder, or overwrite=True to replace it"
+        )
+
+
+def _absolute(source: str) -> str:
+    return str(Path(source).absolute())
+
+
+def _merged(first: Sequence[Problem], other: Sequence[Problem]) -> list[Problem]:
+    return [*{problem.file: problem for problem in (*first, *other)}.values()]
+
+
+def _lines(problems: Sequence[Problem]) -> list[str]:
+    lines = [f"  {problem.file}: {problem.reason}" for problem in problems[:SHOWN_PROBLEMS]]
+    return lines + ([f"  and {len(problems) - SHOWN_PROBLEMS} more"] if len(problems) > SHOWN_PROBLEMS else [])

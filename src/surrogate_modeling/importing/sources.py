@@ -1,0 +1,170 @@
+"""Files to import: from files, folders, patterns and archives; and the names of their cases."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+from surrogate_modeling.cases.folder import natural_order
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.importing.formats import reader_of
+from surrogate_modeling.importing.raw_table import BadFile
+
+# Between an archive and its member, in messages.
+MEMBER = "!"
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file to import.
+
+    Attributes:
+        path: on the disk; of an archive that of the archive.
+        member: name within an archive; empty otherwise.
+    """
+
+    path: Path
+    member: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}{MEMBER}{self.member}" if self.member else str(self.path)
+
+    @property
+    def inner(self) -> str:
+        """Name of the file without the archive around it, whose suffix is that of its format."""
+        if self.member:
+            return self.member.rsplit("/", 1)[-1]
+        return self.path.name[:-3] if self.path.suffix.lower() == ".gz" else self.path.name
+
+    @property
+    def stem(self) -> str:
+        """Name of the file without archive and suffix."""
+        return Path(self.inner).stem
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Names of the folders that hold the file; an archive is one."""
+        around = self.path.resolve().parent.parts[1:]
+        return (*around, self.path.stem, *self.member.split("/")[:-1]) if self.member else around
+
+
+def list_sources(source: str | Sequence[str]) -> list[SourceFile]:
+    """List the files of the key ``source``, in natural name order per entry.
+
+    Raises:
+        UserError: nothing is there.
+    """
+    given = [source] if isinstance(source, str) else [str(entry) for entry in source]
+    found: dict[SourceFile, None] = {}
+    for entry in given:
+        paths = _paths(entry)
+        found |= dict.fromkeys(file for path in paths for file in _members(path))
+    if not found:
+        raise UserError(f"source={', '.join(given)}: no file of a known format there")
+    return list(found)
+
+
+def _paths(entry: str) -> list[Path]:
+    path = Path(entry).expanduser()
+    try:
+        if path.is_file():
+            return [path]
+        if path.is_dir():
+            files = [item for item in path.iterdir() if item.is_file() and not item.name.startswith(".")]
+            files = [item for item in files if reader_of(item, item.name)]
+            what = f"no file of a known format in this folder; '{entry}/**/*.csv' looks in its subfolders too"
+        else:
+            files = [item for item in _matching(path) if item.is_file()]
+            what = "no file matches" if any(mark in entry for mark in "*?[") else "no such file or folder"
+    # RuntimeError: no such home folder ('~nobody').
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UserError(f"source={entry}: {getattr(error, 'strerror', None) or error}") from None
+    if not files:
+        raise UserError(f"source={entry}: {what}")
+    return sorted(files, key=lambda item: [natural_order(part) for part in item.parts])
+
+
+def _matching(pattern: Path) -> Iterator[Path]:
+    """Files that match a path of which some parts hold ``*``, ``?`` or ``[``."""
+    parts = pattern.parts
+    first = next((i for i, part in enumerate(parts) if any(mark in part for mark in "*?[")), len(parts))
+    if first < len(parts):
+        yield from Path(*parts[:first]).glob("/".join(parts[first:]))
+
+
+def _members(path: Path) -> list[SourceFile]:
+    if path.suffix.lower() != ".zip":
+        return [SourceFile(path)]
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: no zip archive ({error})") from None
+    kept = [name for name in names if not name.startswith("__MACOSX/") and reader_of(None, name.rsplit("/", 1)[-1])]
+    if not kept:
+        raise UserError(f"{path}: holds no file of a known format")
+    return [SourceFile(path, name) for name in sorted(kept, key=natural_order)]
+
+
+@contextmanager
+def unpacked(file: SourceFile) -> Iterator[Path]:
+    """The path of a file, unpacked into a temporary folder where it is in an archive.
+
+    Raises:
+        BadFile: the archive is damaged.
+    """
+    packed = bool(file.member) or file.path.suffix.lower() == ".gz"
+    if not packed:
+        yield file.path
+        return
+    with tempfile.TemporaryDirectory(prefix="import-") as folder:
+        target = Path(folder) / file.inner.replace("\\", "_")
+        try:
+            if file.member:
+                with zipfile.ZipFile(file.path) as archive, archive.open(file.member) as content:
+                    _copy(content, target)
+            else:
+                with gzip.open(file.path) as content:
+                    _copy(cast(IO[bytes], content), target)
+        except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+            raise BadFile(str(file), f"the archive is damaged ({error}); pack it again") from None
+        except RuntimeError:
+            raise BadFile(str(file), "the archive has a password; unpack it first") from None
+        yield target
+
+
+def _copy(content: IO[bytes], target: Path) -> None:
+    with target.open("wb") as out:
+        shutil.copyfileobj(content, out, 1 << 20)
+
+
+def case_names(files: Sequence[SourceFile]) -> dict[SourceFile, str]:
+    """The name of each file's case: its own, with those of its folders before it where two files have one name.
+
+    Raises:
+        UserError: two files cannot be told apart.
+    """
+    names = {file: file.stem for file in files}
+    for level in (1, 2, 3):
+        for file in _doubled(names):
+            names[file] = "_".join((*file.folders[-level:], file.stem))
+    for file in _doubled(names):
+        # Files that only their suffix tells apart.
+        names[file] = f"{names[file]}_{Path(file.inner).suffix.removeprefix('.')}"
+    if doubled := _doubled(names):
+        raise UserError(f"source: {doubled[0]} and {doubled[1]} give the case '{names[doubled[0]]}'; rename one")
+    return names
+
+
+def _doubled(names: dict[SourceFile, str]) -> list[SourceFile]:
+    counts = Counter(name.casefold() for name in names.values())
+    return [file for file, name in names.items() if counts[name.casefold()] > 1]

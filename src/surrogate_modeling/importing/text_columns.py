@@ -1,0 +1,117 @@
+"""Columns of text as numbers: switches as 0 and 1, modes as one column each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.importing.cells import is_missing
+from surrogate_modeling.importing.raw_table import BadFile
+
+# Words for 0 and for 1, in lower case.
+SWITCHES = (
+    ("false", "true"), ("off", "on"), ("no", "yes"), ("closed", "open"), ("close", "open"), ("aus", "ein"),
+    ("nein", "ja"), ("zu", "auf"), ("inactive", "active"), ("disabled", "enabled"), ("low", "high"), ("f", "t"),
+    ("n", "y"), ("stop", "run"), ("stopped", "running"), ("オフ", "オン"), ("切", "入"), ("閉", "開"), ("無", "有"),
+    ("いいえ", "はい"), ("停止", "運転"), ("偽", "真"), ("non", "oui"), ("faux", "vrai"), ("falsch", "wahr"),
+)  # fmt: skip
+# More modes than this are hardly modes: identifiers, comments, dates.
+MOST_MODES = 20
+
+
+@dataclass(frozen=True)
+class TextMap:
+    """How the text of one column becomes numbers.
+
+    Attributes:
+        column: its name.
+        codes: the number of each text, where the column stays one.
+        modes: the texts that get a column each, 1 in the rows that hold them.
+    """
+
+    column: str
+    codes: dict[str, float]
+    modes: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns that it becomes."""
+        return tuple(f"{self.column}={mode}" for mode in self.modes) or (self.column,)
+
+
+def texts_of(cells: Iterable[object]) -> list[str]:
+    """The different texts of a column, in the order of their first row; missing cells are left out."""
+    # Unique before the loop in Python: a column holds few texts and many rows.
+    found = dict.fromkeys(cells)
+    return [text for text in dict.fromkeys(str(cell).strip() for cell in found if cell == cell) if not is_missing(text)]
+
+
+def text_map(
+    column: str, texts: Sequence[str], given: Mapping[object, float] | Sequence[object] | None, source: str
+) -> TextMap:
+    """The map of a column's texts to numbers.
+
+    Args:
+        column: its name.
+        texts: that occur in it, in all files.
+        given: numbers of the texts, or texts that get a column each, by the key ``text``; None: to be guessed.
+        source: of the file, for messages.
+
+    Raises:
+        BadFile: there are too many texts to be modes.
+    """
+    if isinstance(given, Mapping):
+        return TextMap(column, {str(text): float(code) for text, code in given.items()})
+    if given is not None:
+        return TextMap(column, {}, tuple(map(str, given)))
+    lowered = {text.lower() for text in texts}
+    for zero, one in SWITCHES:
+        if lowered <= {zero, one}:
+            return TextMap(column, {zero: 0.0, one: 1.0})
+    if len(texts) <= 2:
+        return TextMap(column, {text: float(number) for number, text in enumerate(texts)})
+    if len(texts) > MOST_MODES:
+        raise BadFile(
+            source,
+            f"column {column!r}: {len(texts)} different texts (such as {texts[0][:30]!r}, {texts[1][:30]!r}) are no "
+            f"modes; leave it out with 'ignore=[{column}]', or give text={{...}}",
+        )
+    return TextMap(column, {}, tuple(texts))
+
+
+def to_columns(cells: np.ndarray, plan: TextMap, lines: np.ndarray, source: str) -> np.ndarray:
+    """Numbers (T, columns) of a column of text (T,); NaN where a cell is missing.
+
+    Raises:
+        BadFile: a text is not in the map; with its lines.
+    """
+    known = plan.modes or tuple(plan.codes)
+    places = {text.lower(): place for place, text in enumerate(known)}
+    unique = {cell: _code(cell, places) for cell in dict.fromkeys(cells.tolist())}
+    codes = np.array([unique[cell] for cell in cells.tolist()])
+    if (unknown := codes == -2).any():
+        text = str(cells[unknown][0])[:40]
+        raise BadFile(
+            source,
+            f"{line_ranges(lines[unknown].tolist())}, column {plan.column!r}: {text!r} is none of the texts "
+            f"{', '.join(map(repr, known))}; give its number with text={{...}}",
+        )
+    missing = codes == -1
+    if plan.modes:
+        values = (codes[:, None] == np.arange(len(plan.modes))).astype(float)
+    else:
+        values = np.array(list(plan.codes.values()))[codes][:, None].astype(float)
+    values[missing] = np.nan
+    return values
+
+
+def _code(cell: object, places: dict[str, int]) -> int:
+    """Place of a cell's text among the known ones; -1 for a missing cell, -2 for an unknown text."""
+    if cell is None or cell != cell or is_missing(str(cell)):
+        return -1
+    text = str(cell).strip().lower()
+    # A number in a column of text may be written 1 or 1.0.
+    return places.get(text, places.get(text.removesuffix(".0"), -2))

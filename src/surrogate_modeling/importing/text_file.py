@@ -1,0 +1,236 @@
+"""Read text files of any dialect as tables, whole or in blocks of rows.
+
+Arrow parses the rows; columns of numbers in a usual notation become numbers at once, all others pass through
+:func:`surrogate_modeling.importing.cells.to_numbers`.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.importing.cells import MISSING, to_numbers
+from surrogate_modeling.importing.encoding import detect
+from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
+from surrogate_modeling.importing.sniffing import COMMENT, Dialect, sniff
+
+SAMPLE_BYTES = 300_000
+BLOCK_BYTES = 8_000_000
+# Cells that Arrow reads as missing, in the cases that occur.
+NULLS = sorted({form for cell in MISSING for form in (cell, cell.upper(), cell.capitalize(), "NaN", "N/A")})
+
+
+def read(path: Path, options: ReadOptions) -> list[RawTable]:
+    """Read a text file as one table.
+
+    Raises:
+        BadFile: no table, or a line that is no row.
+    """
+    blocks = list(read_blocks(path, options))
+    frame = blocks[0].frame if len(blocks) == 1 else pd.concat([block.frame for block in blocks], ignore_index=True)
+    remarks = dict.fromkeys(remark for block in blocks for remark in block.remarks)
+    return [replace(blocks[0], frame=frame, remarks=tuple(remarks))]
+
+
+def dialect_of(path: Path, options: ReadOptions) -> Dialect:
+    """Find how a text file is written.
+
+    Raises:
+        BadFile: it is empty, no text, or no separator gives a table.
+    """
+    source = options.source(path)
+    try:
+        with path.open("rb") as file:
+            sample = file.read(SAMPLE_BYTES)
+            complete = not file.read(1)
+    except OSError as error:
+        raise BadFile(source, f"cannot be read: {error.strerror}") from None
+    if not sample.strip():
+        raise BadFile(source, "the file is empty")
+    encoding, guessed = (options.encoding, False) if options.encoding else detect(sample, complete)
+    try:
+        text = sample.decode(encoding, "strict" if complete else "ignore")
+    except LookupError:
+        raise BadFile(source, f"encoding={encoding}: no such encoding; e.g. utf-8, cp932, latin-1") from None
+    except UnicodeDecodeError as error:
+        line = sample[: error.start].count(b"\n") + 1
+        raise BadFile(source, f"line {line}: not {encoding}; give encoding=..., e.g. cp932 or latin-1") from None
+    if "\x00" in text:
+        raise BadFile(source, "not text: NUL bytes; its ending does not say which format it has")
+    lines = re.split(r"\r\n|\n|\r", text)
+    if not complete:
+        lines.pop()
+    found = sniff([*lines[:-1], *filter(None, lines[-1:])], encoding, options, source)
+    if guessed:
+        found = replace(found, remarks=(*found.remarks, f"encoding {encoding} is a guess; encoding=... says otherwise"))
+    return found
+
+
+def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES) -> Iterator[RawTable]:
+    """Read a text file in blocks of rows; ``lines`` is the place of the first row of each.
+
+    Raises:
+        BadFile: no table, or a line that is no row.
+    """
+    dialect = dialect_of(path, options)
+    source = options.source(path)
+    taken = 0
+    units = {name: unit for name, unit in zip(dialect.names, dialect.units, strict=False) if unit}
+    for frame, remarks in _frames(path, dialect, source, block_bytes):
+        shown = (*dialect.remarks, *remarks)
+        lines = dialect.first_row + taken
+        yield RawTable(source, frame, units, lines=lines, remarks=shown)
+        taken += len(frame)
+        if options.rows is not None and taken >= options.rows:
+            return
+    if not taken:
+        raise BadFile(source, f"line {dialect.first_row}: no rows of numbers under the head")
+
+
+def _frames(path: Path, dialect: Dialect, source: str, block_bytes: int) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+    """Blocks as frames, read as numbers as far as possible, from the first cell of another notation on as text."""
+    fast = not dialect.thousands
+    done = 0
+    try:
+        if fast:
+            for frame, remarks in _arrow_blocks(path, dialect, source, block_bytes, fast=True):
+                done += len(frame)
+                yield frame, remarks
+            return
+    except pa.ArrowInvalid as error:
+        if "conversion error" not in str(error):
+            raise BadFile(source, _arrow_reason(error, dialect)) from None
+    try:
+        for frame, remarks in _arrow_blocks(path, dialect, source, block_bytes, fast=False):
+            if done >= len(frame):
+                done -= len(frame)
+                continue
+            yield (frame.iloc[done:].reset_index(drop=True) if done else frame), remarks
+            done = 0
+    except pa.ArrowInvalid as error:
+        raise BadFile(source, _arrow_reason(error, dialect)) from None
+
+
+def _arrow_blocks(
+    path: Path, dialect: Dialect, source: str, block_bytes: int, *, fast: bool
+) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+    names = [*dialect.names, *([""] if dialect.trailing else [])]
+    keys = [str(i) for i in range(len(names))]
+    numeric = [*dialect.numeric, *([False] if dialect.trailing else [])]
+    types = {key: pa.float64() if fast and number else pa.string() for key, number in zip(keys, numeric, strict=True)}
+    bad: list[tuple[int, str]] = []
+    separator = "\t" if dialect.separator == " " else dialect.separator
+    with io.BufferedReader(_Rows(path, dialect), block_bytes) as file:
+        try:
+            blocks = pa_csv.open_csv(
+                file,
+                pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=block_bytes),
+                pa_csv.ParseOptions(
+                    delimiter=separator, invalid_row_handler=partial(_note, bad), ignore_empty_lines=True
+                ),
+                pa_csv.ConvertOptions(
+                    column_types=types,
+                    null_values=NULLS,
+                    strings_can_be_null=False,
+                    decimal_point=dialect.decimal,
+                    include_columns=keys[: len(dialect.names)],
+                ),
+            )
+            total = 0
+            for block in blocks:
+                frame = _frame(block, dialect, fast=fast)
+                total += len(frame)
+                yield frame, []
+        except UnicodeDecodeError as error:
+            raise BadFile(
+                source, f"a byte that is not {dialect.encoding} ({error.reason}); give encoding=..., e.g. cp932"
+            ) from None
+    if remark := _cut_line(bad, total, dialect, source):
+        yield frame.iloc[:0], [remark]
+
+
+def _note(bad: list[tuple[int, str]], row: pa_csv.InvalidRow) -> str:
+    """Collect a line with another number of cells; lines of comments are skipped."""
+    if not COMMENT.match(row.text or ""):
+        bad.append((row.actual_columns, row.text or ""))
+        if row.number is not None:
+            bad[-1] = (row.number, row.text or "")
+    return "skip"
+
+
+def _cut_line(bad: list[tuple[int, str]], total: int, dialect: Dialect, source: str) -> str:
+    """The remark about a last line that is cut.
+
+    Raises:
+        BadFile: another line than the last has more or fewer cells.
+    """
+    if not bad:
+        return ""
+    width = len(dialect.names) + dialect.trailing
+    numbers = [dialect.first_row + number - 1 for number, _ in bad]
+    last = dialect.first_row + total + len(bad) - 1
+    if len(bad) == 1 and numbers[0] >= last - 1:
+        return f"line {numbers[0]}, the last, is cut ({bad[0][1][:40]!r}) and is left out"
+    raise BadFile(
+        source,
+        f"{line_ranges(numbers)}: not {width} cells as in the other rows (the first is {bad[0][1][:60]!r}); mend or "
+        "remove them",
+    )
+
+
+def _arrow_reason(error: pa.ArrowInvalid, dialect: Dialect) -> str:
+    text = str(error).splitlines()[0].removeprefix("CSV parse error: ")
+    return f"from line {dialect.first_row} on: {text}"
+
+
+def _frame(block: pa.RecordBatch, dialect: Dialect, *, fast: bool) -> pd.DataFrame:
+    columns: dict[str, np.ndarray] = {}
+    for name, column, numeric in zip(dialect.names, block.columns, dialect.numeric, strict=False):
+        if fast and numeric:
+            columns[name] = column.to_numpy(zero_copy_only=False)
+            continue
+        values, is_text = to_numbers(column, dialect.decimal, dialect.thousands)
+        columns[name] = column.to_numpy(zero_copy_only=False) if is_text.any() else values
+    return pd.DataFrame(columns, copy=False)
+
+
+class _Rows(io.RawIOBase):
+    """The rows of a file as a stream of UTF-8: head skipped, runs of white space as tabs."""
+
+    def __init__(self, path: Path, dialect: Dialect) -> None:
+        self.text = path.open(encoding=dialect.encoding, newline=None)
+        self.squeezed = dialect.separator == " "
+        self.left = memoryview(b"")
+        for _ in range(dialect.first_row - 1):
+            self.text.readline()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill the buffer with the next bytes, and return how many these are."""
+        if not self.left:
+            self.left = memoryview(self._part(len(buffer)))
+        count = min(len(buffer), len(self.left))
+        buffer[:count] = self.left[:count]
+        self.left = self.left[count:]
+        return count
+
+    def close(self) -> None:
+        self.text.close()
+        super().close()
+
+    def _part(self, size: int) -> bytes:
+        if self.squeezed:
+            return "".join("\t".join(line.split()) + "\n" for line in self.text.readlines(size)).encode()
+        return self.text.read(size).encode()

@@ -1,0 +1,245 @@
+"""Find the time column of a table and turn it into seconds.
+
+Time may be a number in any unit, a date with a time of day (in one column or two), or a time of day alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.cases.units import UnitError, conversion
+from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing
+from surrogate_modeling.importing.raw_table import BadFile
+
+_TIME_NAMES = """
+time t zeit temps tiempo tempo timestamp time_stamp datetime date_time date/time date timestamps
+seconds sec elapsed elapsed_time elapsedtime simtime sim_time t_s time_s time_ms zeitstempel 時間
+時刻 日時 タイムスタンプ 经过时间 时间
+"""
+TIME_NAMES = frozenset(_TIME_NAMES.split())
+DATE_NAMES = frozenset(("date", "datum", "day", "日付", "年月日", "日期", "fecha"))
+CLOCK_NAMES = frozenset(("time", "zeit", "uhrzeit", "clock", "時刻", "時間", "时间", "hora", "time of day"))
+DATES = (
+    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y",
+    "%Y年%m月%d日", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%Y%m%d",
+)  # fmt: skip
+CLOCKS = (" %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", "")
+# Seconds that are not those of a run but counted from 1970.
+EPOCH_SECONDS = 1e8
+DAY = 86400.0
+# Rows that decide which format of dates it is.
+SAMPLE_ROWS = 2000
+
+
+def find_time(frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...] | None:
+    """Names of the time column, or of a date and a time of day; None where no column looks like time.
+
+    Args:
+        frame: the table.
+        names: of its columns without units.
+    """
+    lowered = [name.strip().lower() for name in names]
+    kinds = [_kind(frame.iloc[:, place]) for place in range(len(names))]
+    dates = [n for n, low, kind in zip(names, lowered, kinds, strict=True) if kind == "date" and low in DATE_NAMES]
+    clocks = [n for n, low, kind in zip(names, lowered, kinds, strict=True) if kind == "clock" and low in CLOCK_NAMES]
+    if dates and clocks:
+        return dates[0], clocks[0]
+    for wanted in (("time", "number", "date", "clock"), ("date", "date", ""), ("clock", "clock", "")):
+        found = [
+            name
+            for name, low, kind in zip(names, lowered, kinds, strict=True)
+            if kind in wanted[1:] and (wanted[0] != "time" or low in TIME_NAMES)
+        ]
+        if found:
+            return (found[0],)
+    for place, name in enumerate(names):
+        if kinds[place] == "number" and _rises(frame.iloc[:, place].to_numpy(dtype=float)):
+            return (name,)
+    return None
+
+
+def _kind(column: pd.Series) -> str:
+    if column.dtype.kind in "Mm":
+        return "date"
+    if column.dtype.kind in "iufb":
+        return "number"
+    cells = [cell for cell in column.iloc[:50] if not is_missing(str(cell))]
+    if cells and all(hasattr(cell, "isoformat") for cell in cells):
+        return "clock" if all(hasattr(cell, "hour") and not hasattr(cell, "year") for cell in cells) else "date"
+    if cells and all(CLOCK.fullmatch(str(cell).strip()) for cell in cells):
+        return "clock"
+    return "date" if cells and all(is_date(str(cell)) for cell in cells) else "text"
+
+
+def _rises(values: np.ndarray) -> bool:
+    steps = np.diff(values)
+    return bool(len(steps) and np.isfinite(values).all() and (steps >= 0).all() and values[-1] > values[0])
+
+
+@dataclass
+class Clock:
+    """Turns the time cells of one file, block by block, into seconds.
+
+    Attributes:
+        names: of the time column, or of date and time of day, as in the frame.
+        unit: of numbers.
+        date_format: of dates; found in the first block where there is none.
+        source: of the file, for messages.
+        start: date and time of the first row; empty where time is a number of the run.
+        remarks: what the user should know.
+    """
+
+    names: tuple[str, ...]
+    unit: str
+    date_format: str | None
+    source: str
+    start: str = ""
+    remarks: list[str] = field(default_factory=list)
+    _origin: pd.Timestamp | float | None = None
+    _days: float = 0.0
+    _last: float = 0.0
+
+    def seconds(self, frame: pd.DataFrame, lines: np.ndarray, word: str) -> np.ndarray:
+        """Seconds (T,) of a block, NaN where the cell is missing; dates count from the first row of the file.
+
+        Args:
+            frame: the block.
+            lines: place of each row (T,).
+            word: what a place is called, line or row.
+
+        Raises:
+            BadFile: a cell is no time, or dates can be read in two ways.
+        """
+        columns = [frame[name] for name in self.names]
+        kinds = [_kind(column) for column in columns]
+        if len(columns) == 1 and kinds[0] == "number":
+            return self._numbers(columns[0].to_numpy(dtype=float))
+        place = (lines, word)
+        if len(columns) == 1 and kinds[0] == "clock":
+            return self._time_of_day(columns[0], place)
+        if len(columns) == 1:
+            dates = self._dates(columns[0], place)
+        elif columns[0].dtype.kind == "M" or kinds[0] == "date":
+            joined = _text(columns[0]).str.replace(r" 00:00:00$", "", regex=True) + " " + _text(columns[1])
+            dates = self._dates(joined, place)
+        else:
+            raise BadFile(self.source, f"columns {', '.join(map(repr, self.names))}: not a date and a time of day")
+        if dates.isna().all():
+            return np.full(len(frame), np.nan)
+        if self._origin is None:
+            first: pd.Timestamp = dates.dropna().iloc[0]
+            self._origin, self.start = first, first.isoformat()
+        return ((dates - self._origin) / pd.Timedelta(1, "ns")).to_numpy(dtype=float) * 1e-9
+
+    def _numbers(self, values: np.ndarray) -> np.ndarray:
+        try:
+            factor, _ = conversion(self.unit, "s")
+        except UnitError as error:
+            raise BadFile(
+                self.source, f"column {self.names[0]!r}: {error}; give time_unit=s, ms, us, min, h or d"
+            ) from None
+        # A division by 1000 is exact to the last digit where a product with 0.001 is not.
+        inverse = round(1 / factor) if factor < 1 else 0
+        seconds = values / inverse if inverse and abs(inverse * factor - 1) < 1e-12 else values * factor
+        finite = seconds[np.isfinite(seconds)]
+        if self._origin is None and len(finite):
+            epoch = finite[0] > EPOCH_SECONDS
+            self._origin = float(finite[0]) if epoch else 0.0
+            self.start = pd.Timestamp(finite[0], unit="s").isoformat() if epoch else ""
+        return seconds - self._origin if self._origin else seconds
+
+    def _time_of_day(self, column: pd.Series, place: tuple[np.ndarray, str]) -> np.ndarray:
+        """Seconds from the first row of times of day; each step back is a midnight."""
+        text = _text(column).str.strip().str.replace(",", ".")
+        parsed = pd.to_timedelta(text.str.replace(r"^(\d+:\d+)$", r"\1:00", regex=True), errors="coerce")
+        self._refuse_unread(parsed.isna().to_numpy() & column.notna().to_numpy(), column, place)
+        seconds = (parsed / pd.Timedelta(1, "ns")).to_numpy(dtype=float) * 1e-9
+        for row in np.flatnonzero(np.isfinite(seconds)):
+            if seconds[row] + self._days < self._last - DAY / 2:
+                self._days += DAY
+            seconds[row] += self._days
+            self._last = seconds[row]
+        if self._origin is None and len(found := seconds[np.isfinite(seconds)]):
+            self._origin = float(found[0])
+            self.start = str(text[np.flatnonzero(np.isfinite(seconds))[0]])
+        return seconds - (self._origin or 0.0)
+
+    def _dates(self, column: pd.Series, place: tuple[np.ndarray, str]) -> pd.Series:
+        if column.dtype.kind == "M":
+            return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
+        text = _text(column).str.strip().str.replace(r"(?<=\d),(?=\d)", ".", regex=True)
+        text = text.mask(text.map(lambda cell: is_missing(str(cell))))
+        text = text.str.replace(r"(?<=\d)T(?=\d)", " ", regex=True)
+        text = text.str.replace(r"\s+", " ", regex=True)
+        # Tools leave out a fraction that is zero.
+        clocked = text.str.contains(r":\d{1,2}\.\d+", na=False)
+        if clocked.any():
+            text = text.where(
+                clocked | text.isna(), text.str.replace(r"(:\d{2}:\d{2})(?=$|[ +Z-])", r"\1.0", regex=True)
+            )
+        if self.date_format is None:
+            self.date_format = self._guessed_format(text.dropna().iloc[:SAMPLE_ROWS])
+        utc = self.date_format == "ISO8601"
+        dates = pd.to_datetime(text, format=self.date_format, errors="coerce", utc=utc)
+        dates = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
+        self._refuse_unread(dates.isna().to_numpy() & text.notna().to_numpy(), column, place)
+        return dates
+
+    def _guessed_format(self, sample: pd.Series) -> str:
+        """The format of dates.
+
+        Raises:
+            BadFile: none fits, or two that give different times.
+        """
+        found: dict[str, pd.Series] = {}
+        for form in ("ISO8601", *("".join(parts) for parts in itertools.product(DATES, CLOCKS))):
+            try:
+                found[form] = pd.to_datetime(sample, format=form, utc=form == "ISO8601")
+            except (ValueError, OverflowError):
+                continue
+            if form == "ISO8601":
+                return form
+        if not found:
+            example = sample.iloc[0] if len(sample) else ""
+            raise BadFile(
+                self.source,
+                f"column {self.names[0]!r}: {example!r} is no date of a known form; give date_format=..., e.g. "
+                "'%d.%m.%Y %H:%M:%S'",
+            )
+        first, *others = found
+        steps = found[first] - found[first].iloc[0]
+        if different := [form for form in others if not (found[form] - found[form].iloc[0]).equals(steps)]:
+            raise BadFile(
+                self.source,
+                f"column {self.names[0]!r}: {sample.iloc[0]!r} can be read as {first} or {different[0]}; give "
+                "date_format=...",
+            )
+        if others:
+            self.remarks.append(f"dates such as {sample.iloc[0]!r} are read as {first}; date_format=... says otherwise")
+        return first
+
+    def _refuse_unread(self, unread: np.ndarray, column: pd.Series, place: tuple[np.ndarray, str]) -> None:
+        if unread.any():
+            lines, word = place
+            at = line_ranges(lines[unread].tolist()).replace("line", word, 1)
+            cell = str(column[unread].iloc[0])[:40]
+            raise BadFile(self.source, f"{at}, column {self.names[0]!r}: {cell!r} is no time as in the other rows")
+
+
+def _text(column: pd.Series) -> pd.Series:
+    return column.map(lambda cell: None if cell is None or cell != cell else str(cell)).astype("string")
+
+
+def time_unit_of(name: str, unit: str | None) -> tuple[str, bool]:
+    """Unit of a numeric time column, and whether it is a guess: that given, that in its name (``time_ms``), or s."""
+    if unit:
+        return unit, False
+    found = re.fullmatch(r".*[_ ](s|ms|us|min|h)", name.strip().lower())
+    return (found[1], True) if found else ("s", True)
