@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from surrogate_modeling.__main__ import VERBS
+from surrogate_modeling.__main__ import MODULES, VERBS
 
 
 def surrogate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -21,7 +21,9 @@ def test_help_lists_the_verbs(tmp_path: Path) -> None:
 
 
 def test_a_refusal_need_not_wait_for_torch() -> None:
-    modules = ", ".join(f"surrogate_modeling.{verb}" for verb in VERBS if verb not in ("ui", "send", "dashboard"))
+    modules = ", ".join(
+        f"surrogate_modeling.{MODULES.get(verb, verb)}" for verb in VERBS if verb not in ("ui", "send", "dashboard")
+    )
     script = f"import sys, {modules}; print([name for name in ('torch', 'mlflow', 'optuna') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -30,7 +32,7 @@ def test_a_refusal_need_not_wait_for_torch() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "surrogate trian: no such verb; known: train, compare"),
+        (["trian"], "surrogate trian: no such verb; known: train, import"),
         (
             ["train", "dataset=csv", "dataset.path=データ/夏 1", "dataset.controls=2"],
             "dataset.path=データ/夏 1: No such file",

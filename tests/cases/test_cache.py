@@ -39,9 +39,9 @@ def assert_equal(one: CaseSet, other: CaseSet) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the files that were parsed, not taken from the cache."""
     parsed: list[str] = []
-    parse = cases.parse_case
+    parse = cases.parse_file
     monkeypatch.setattr(
-        cases, "parse_case", lambda path, *rest, **kept: parsed.append(path.name) or parse(path, *rest, **kept)
+        cases, "parse_file", lambda path, *rest, **kept: parsed.append(path.name) or parse(path, *rest, **kept)
     )
     return parsed
 

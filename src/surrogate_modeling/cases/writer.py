@@ -60,9 +60,7 @@ def round_significant(values: np.ndarray, digits: int) -> np.ndarray:
     return np.asarray(np.round(values * up / down) * down / up)
 
 
-def _as_csv(
-    columns: Mapping[str, str], time: np.ndarray, values: np.ndarray, time_name: str = "time"
-) -> memoryview:
+def _as_csv(columns: Mapping[str, str], time: np.ndarray, values: np.ndarray, time_name: str = "time") -> memoryview:
     """Names, units, and numbers with the shortest digits that restore them."""
     while time_name in columns:
         time_name += "_"
