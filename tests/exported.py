@@ -16,13 +16,14 @@ from surrogate_modeling.config.models import (
     LstmConfig,
     ModelConfig,
     NssConfig,
+    RegressionConfig,
     SsmConfig,
 )
 from surrogate_modeling.config.settings import Feedback, Output, StartMode
 from surrogate_modeling.deployment.stepping import Start, Step
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
-from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.description import Description, Member
 from surrogate_modeling.surrogate.model import Surrogate
 
 CHANNELS = Channels(
@@ -76,8 +77,16 @@ def make(
         regression = FilterRegression(surrogate.description.sizes, TIME_CONSTANTS, products=2)
         regression.weight.normal_(std=0.1)
         regression.filters.right += 1
-        surrogate.stack(regression, np.array([0.3, 1.0, 0.0]))
+        mix_with_regression(surrogate, regression, np.array([0.3, 1.0, 0.0]))
     return surrogate
+
+
+def mix_with_regression(surrogate: Surrogate, regression: FilterRegression, share: np.ndarray) -> None:
+    """Mix the network, by its share of each predicted column, and a regression."""
+    description = surrogate.description
+    network = Member("network", description.model, description.members)
+    other = Member("regression", RegressionConfig(products=regression.products))
+    surrogate.mix([(network, surrogate.network), (other, regression)], np.stack((share, 1.0 - share)))
 
 
 def row_by_row(surrogate: Surrogate, initial: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:

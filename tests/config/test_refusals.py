@@ -50,7 +50,7 @@ def test_unknown_keys_and_wrong_types_name_the_key_and_what_is_allowed() -> None
     assert all(word in wrong for word in ("settings.criterion", "mae", "mse", "l1", "smoothl1"))
     assert (
         message("model=resnet")
-        == "model=resnet: no such file in hydra/model/; known: bt, dol, don, dot, lstm, nss, ssm"
+        == "model=resnet: no such file in hydra/model/; known: auto, bt, dol, don, dot, lstm, nss, ssm"
     )
 
 

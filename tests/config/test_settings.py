@@ -60,7 +60,7 @@ def test_settings(options: dict[str, Any], said: str) -> None:
         ({"controls": None}, "dataset.controls=None: must be the number"),
         ({"controls": {"a": 1}}, "dataset.controls={'a': 1}: must be the number"),
         ({"targets": []}, "dataset.targets=[]: must name at least one column; null for all"),
-        ({"validation": 0}, "dataset.validation=0: must be a number of cases"),
+        ({"test": 0}, "dataset.test=0: must be a number of cases"),
         ({"test": 1.0}, "dataset.test=1.0: must be a number of cases"),
         ({"test": -0.1}, "dataset.test=-0.1: must be at least 0"),
         ({"test": float("nan")}, "dataset.test=nan"),

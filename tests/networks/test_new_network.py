@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from builders import make_case, make_channels
+from exported import mix_with_regression
 from torch import Tensor, nn
 
 from surrogate_modeling.config.commands import Form
@@ -118,5 +119,5 @@ def test_a_new_network_in_an_ensemble_and_a_stack(model: LagConfig, tmp_path: Pa
     torch.testing.assert_close(mean, surrogate.free_run(initial, controls))
     assert float(spread.min()) > 0
     baseline = fit_linear(BaselineData(CASES[:3], CASES[3:4], [1], surrogate.scaling, IN_LEN))
-    surrogate.stack(baseline.network, np.array([0.5, 1.0]))
+    mix_with_regression(surrogate, baseline.network, np.array([0.5, 1.0]))
     check_saved_and_exported(surrogate, tmp_path)

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from builders import make_case
-from exported import IN_LEN, STACKED, make, row_by_row
+from exported import IN_LEN, STACKED, make, mix_with_regression, row_by_row
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.models import ModelConfig, SsmConfig
 from surrogate_modeling.deployment.export_check import random_cases
-from surrogate_modeling.networks.stack import StackedNetwork
+from surrogate_modeling.networks.mixture import MixtureNetwork
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
@@ -59,7 +59,7 @@ def test_a_small_gain_is_taken_for_chance() -> None:
 def test_the_regression_as_a_network_is_the_baseline(quadratic: bool) -> None:
     surrogate, cases = fresh()
     baseline = fitted(surrogate, cases, quadratic)
-    surrogate.stack(baseline.network, np.zeros(2))
+    mix_with_regression(surrogate, baseline.network, np.zeros(2))
     for rows, wanted in zip(surrogate.predict(cases), baseline.predict(cases), strict=True):
         np.testing.assert_allclose(rows, wanted, rtol=1e-3, atol=1e-3)
 
@@ -70,7 +70,7 @@ def test_stacked_is_the_mix_of_the_two_trajectories(members: int, tmp_path: Path
     baseline = fitted(surrogate, cases)
     alone, before = surrogate.predict_spread(cases[4:])[0], surrogate.network.parameter_count
     share = np.array([0.25, 1.0])
-    surrogate.stack(baseline.network, share)
+    mix_with_regression(surrogate, baseline.network, share)
     mean, spread = surrogate.predict_spread(cases[4:])[0]
     np.testing.assert_allclose(
         mean, share * alone[0] + (1 - share) * baseline.predict(cases[4:])[0], rtol=1e-3, atol=1e-3
@@ -113,8 +113,8 @@ def test_stacking_helps_an_untrained_network_and_says_so(caplog: pytest.LogCaptu
     assert set(shares) == {"b"}
     assert shares["b"] < 1.0
     assert f"share of the network: b {shares['b']:.1f}" in caplog.text
-    assert isinstance(surrogate.network, StackedNetwork)
-    assert surrogate.network.share[1].item() == pytest.approx(shares["b"])
+    assert isinstance(surrogate.network, MixtureNetwork)
+    assert surrogate.network.weight[0, 1].item() == pytest.approx(shares["b"])
 
 
 @pytest.mark.parametrize(("broken", "said"), [(False, "no validation cases"), (True, "diverged")])
@@ -126,4 +126,4 @@ def test_without_grounds_the_network_stays_alone(broken: bool, said: str, caplog
             surrogate.network.head.bias.fill_(torch.nan)  # type: ignore[union-attr]
     assert stack(surrogate, baseline, cases[3:4] if broken else []) == {"b": 1.0}
     assert said in caplog.text
-    assert not isinstance(surrogate.network, StackedNetwork)
+    assert not isinstance(surrogate.network, MixtureNetwork)

@@ -68,7 +68,7 @@ def _time_split(case_set: CaseSet, config: DatasetConfig, given: int, least: int
 
 
 def _count(size: int | float, cases: int) -> int:
-    return size if isinstance(size, int) else max(1, round(size * cases))
+    return int(size) if isinstance(size, int) or size == 0 else max(1, round(size * cases))
 
 
 def _named_split(cases: Sequence[Case], validation: list[str], test: list[str]) -> CaseSplit:

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from surrogate_modeling.common.atomic_file import write_atomic
-from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import (
     CompareConfig,
@@ -26,7 +26,7 @@ from surrogate_modeling.config.commands import (
 )
 from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, GeneratedConfig
 from surrogate_modeling.config.import_keys import ImportConfig
-from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
+from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, ModelConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
 
@@ -59,7 +59,25 @@ def to_config(composed: DictConfig) -> Config:
     assert isinstance(config, Config)
     for group, schema in (("dataset", DatasetConfig), ("model", ModelConfig), ("settings", SettingsConfig)):
         _require_schema(group, getattr(config, group), schema)
+    if isinstance(config.model, AutoConfig):
+        for name in config.model.recipes:
+            member_settings(config, name)
     return config
+
+
+def member_settings(config: Config, name: str) -> SettingsConfig:
+    """Settings of one network of a portfolio: those of the run, with what ``model.recipes`` changes.
+
+    Raises:
+        UserError: a key, type or range that does not exist there.
+    """
+    changed = config.model.recipes.get(name, {}) if isinstance(config.model, AutoConfig) else {}
+    try:
+        settings = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(config.settings), changed))
+    except OmegaConfBaseException as error:
+        raise UserError(f"model.recipes.{name}: {first_line(error)}") from None
+    assert isinstance(settings, SettingsConfig)
+    return settings
 
 
 def reload_config(folder: Path) -> Config:

@@ -49,12 +49,16 @@ class DatasetConfig(Checked):
         super().__post_init__()
         for key in ("validation", "test"):
             size = getattr(self, key)
-            if size == 0 or (isinstance(size, float) and size >= 1):
+            if (size == 0 and key == "test") or (isinstance(size, float) and size >= 1):
                 self.reject(key, "must be a number of cases (an integer from 1) or a fraction between 0 and 1")
         if self.targets == []:
             self.reject("targets", "must name at least one column; null for all")
-        if self.split is Split.named and not (self.validation_cases and self.test_cases):
-            self.reject("split", "needs dataset.validation_cases and dataset.test_cases, lists of case names")
+        if self.split is Split.named and not ((self.validation_cases or self.validation == 0) and self.test_cases):
+            self.reject(
+                "split",
+                "needs dataset.validation_cases and dataset.test_cases, lists of case names (without the former "
+                "dataset.validation=0)",
+            )
         if self.split is Split.time:
             self._check_shares()
         elif self.split is not Split.named and (self.validation_cases or self.test_cases):

@@ -10,9 +10,15 @@ from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ra
 
 @dataclass
 class ModelConfig(Checked):
-    """Configuration that every network has: the name it is registered under."""
+    """Configuration that every network has: the name it is registered under.
+
+    Attributes:
+        closed_form: whether the network is fitted without training; such a one reads every predicted column and gives
+            values, whatever ``settings.feedback`` and ``settings.output`` say of trained networks.
+    """
 
     name: str = MISSING
+    closed_form = False
 
     def group(self) -> str:
         return "model"
@@ -142,6 +148,56 @@ class NssConfig(ModelConfig):
             self.reject("states", "must be even with model.stable=True")
 
 
+@dataclass
+class PersistenceConfig(ModelConfig):
+    """The last given row, held."""
+
+    name: str = "persistence"
+    closed_form = True
+
+
+@dataclass
+class RegressionConfig(ModelConfig):
+    """Ridge regression on filtered controls; ``products`` of two signals are among its features."""
+
+    name: str = "regression"
+    products: int = ranged(0, low=0)
+    closed_form = True
+
+
+class Candidate(Choice):
+    """Members of a portfolio that need no recipe of their own."""
+
+    persistence = "persistence"
+    linear = "linear"
+    quadratic = "quadratic"
+    lss = "lss"
+    trees = "trees"
+
+
+@dataclass
+class AutoConfig(ModelConfig):
+    """Portfolio: several models, weighted column by column by what cases left out say.
+
+    Attributes:
+        members: names in :class:`Candidate`, or of networks, which are trained.
+        folds: parts of the cases that are left out in turn.
+        recipes: settings of a network that differ from those of the run.
+    """
+
+    members: list[str] = field(default_factory=lambda: [*(choice.value for choice in Candidate), "nss", "ssm"])
+    folds: int = ranged(5, low=2)
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = [choice.value for choice in Candidate] + [name for name in MODEL_SCHEMAS if name not in UNTRAINED]
+        if unknown := [name for name in self.members if name not in known]:
+            self.reject("members", f"{', '.join(unknown)}: no such member; known: {', '.join(known)}")
+        if not self.members or len(set(self.members)) < len(self.members):
+            self.reject("members", "must name at least one member, and none twice")
+
+
 MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "dot": DotConfig,
     "dol": DolConfig,
@@ -150,7 +206,12 @@ MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "lstm": LstmConfig,
     "ssm": SsmConfig,
     "nss": NssConfig,
+    "auto": AutoConfig,
+    "persistence": PersistenceConfig,
+    "regression": RegressionConfig,
 }
+# Networks that no training can be asked for by name; they are members of a portfolio.
+UNTRAINED = ("auto", "persistence", "regression", "trees")
 
 
 def model_to_dict(config: ModelConfig) -> dict[str, Any]:

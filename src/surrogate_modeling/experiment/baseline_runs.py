@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.networks.filter_network import MAX_LEVEL_COLUMNS
@@ -37,13 +38,16 @@ class FittedBaseline(NamedTuple):
     seconds: float
 
 
-def fit_baselines(surrogate: Surrogate, split: CaseSplit, progress_bar: bool) -> dict[str, FittedBaseline]:
+def fit_baselines(
+    surrogate: Surrogate, split: CaseSplit, progress_bar: bool, folds: Sequence[Sequence[Case]] = ()
+) -> dict[str, FittedBaseline]:
     """Fit the linear and the quadratic baseline on the same split.
 
     Args:
         surrogate: for its columns and its scaling.
         split: training cases, and validation cases that select its hyperparameters.
         progress_bar: draw a bar on a terminal.
+        folds: parts of the training cases that select them where there are no validation cases.
     """
     description = surrogate.description
     columns, targets = len(description.channels.predicted), description.channels.target_indices
@@ -58,7 +62,7 @@ def fit_baselines(surrogate: Surrogate, split: CaseSplit, progress_bar: bool) ->
     steps = cases * (1 + len(MULTIPLIED))
     ticks = track(range(steps), steps, "fitting the baselines", progress_bar)
     given = split.training, split.validation, targets
-    data = BaselineData(*given, surrogate.scaling, description.in_len, lambda: next(ticks, None))
+    data = BaselineData(*given, surrogate.scaling, description.in_len, folds, lambda: next(ticks, None))
     started = time.perf_counter()
     linear = fit_linear(data)
     seconds = time.perf_counter() - started

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
+import numpy as np
+
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.surrogate.model import Surrogate
@@ -21,15 +23,22 @@ class ObjectiveInputs:
         surrogate: with its best weights.
         validation: the validation cases; a search must not see the test cases.
         least: smallest value of each metric of the validation curve.
+        rows: free runs over the validation cases, where these were left out by some of its networks only.
     """
 
-    def __init__(self, surrogate: Surrogate, validation: Sequence[Case], least: dict[str, float]) -> None:
-        self.surrogate, self.validation, self.least = surrogate, validation, least
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        validation: Sequence[Case],
+        least: dict[str, float],
+        rows: Sequence[np.ndarray] = (),
+    ) -> None:
+        self.surrogate, self.validation, self.least, self.rows = surrogate, validation, least, rows
 
     @cached_property
     def scores(self) -> Scores:
         """Scores of the validation cases in free run."""
-        rows = self.surrogate.predict(self.validation)
+        rows = self.rows or self.surrogate.predict(self.validation)
         return score(self.validation, rows, self.surrogate.description.channels, self.surrogate.predicted_scale)
 
     def seconds(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surrogate_modeling.cases.case import CaseSet
@@ -15,7 +15,6 @@ from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import shorten
-from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
 from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
 from surrogate_modeling.evaluation.forgotten_controls import forgotten_controls
@@ -23,8 +22,10 @@ from surrogate_modeling.evaluation.report import ReportOptions, ScoredCases, wri
 from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.evaluation.tables import group_table, summary_table
 from surrogate_modeling.experiment.assignment import Assignment
-from surrogate_modeling.experiment.baseline_runs import FittedBaseline, Prediction, fit_baselines, predict_baselines
+from surrogate_modeling.experiment.baseline_runs import Prediction, predict_baselines
+from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
+from surrogate_modeling.experiment.planning import dataset_of
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.surrogate.band import LEVEL, Banded
 from surrogate_modeling.surrogate.device import choose_device
@@ -33,11 +34,9 @@ from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import MLFLOW_MODEL
 from surrogate_modeling.tracking.serving import save_mlflow_model
 from surrogate_modeling.training.calibration import add_band
-from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import seed_run
-from surrogate_modeling.training.members import fit_members
-from surrogate_modeling.training.setup import make_surrogate, make_windows, with_given_starts
-from surrogate_modeling.training.stacking import stack
+from surrogate_modeling.training.portfolio import LeftOut
+from surrogate_modeling.training.setup import make_surrogate, with_given_starts
 
 log = logging.getLogger(__name__)
 
@@ -53,15 +52,6 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class TrainingResult:
-    """Fit of the network, fitted baselines, and the seconds of all fits that the prediction uses."""
-
-    fit: FitResult
-    regressions: dict[str, FittedBaseline]
-    seconds: float
-
-
-@dataclass(frozen=True)
 class RunResult:
     """The objective's values by name, the evaluations of network and baselines, and the number of epochs trained."""
 
@@ -69,25 +59,6 @@ class RunResult:
     network: Evaluation
     baselines: dict[str, Evaluation]
     epochs: int
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """The inputs of one run.
-
-    Attributes:
-        config: checked.
-        split: the cases.
-        given: the same as the surrogate may see them, from which it and the baselines start.
-        surrogate: to train.
-        assignment: options from a search or a comparison.
-    """
-
-    config: Config
-    split: CaseSplit
-    given: CaseSplit
-    surrogate: Surrogate
-    assignment: Assignment
 
 
 def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment | None = None) -> RunResult:
@@ -113,6 +84,7 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
     given, rows = config.settings.in_len, config.settings.in_len + config.settings.out_len
+    config = replace(config, dataset=dataset_of(config, case_set))
     split = split_cases(case_set, config.dataset, config.settings.seed, given=given, least=rows)
     log.info(
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
@@ -137,10 +109,11 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
 
 def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     settings, split, surrogate = experiment.config.settings, experiment.split, experiment.surrogate
-    trained = _train(experiment, run)
-    inputs = ObjectiveInputs(surrogate, split.validation, trained.fit.least)
+    trained = train(experiment, run)
+    judged = trained.left_out or LeftOut(split.validation, [])
+    inputs = ObjectiveInputs(surrogate, judged.cases, trained.fit.least, judged.rows)
     objective = evaluate_objectives(experiment.assignment.objective, inputs)
-    add_band(surrogate, split)
+    add_band(surrogate, split, trained.left_out)
     prediction, bands = predict_test(surrogate, split, trained.seconds)
     network = evaluate(surrogate, split, prediction)
     baselines = {
@@ -166,30 +139,6 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     _report(experiment, run, scored, result)
     _warn_of_forgotten_controls(experiment, result)
     return result
-
-
-def _train(experiment: Experiment, run: Run) -> TrainingResult:
-    """Fit the network in place, and the baselines; with ``settings.stack`` combine them."""
-    config, given, surrogate = experiment.config, experiment.given, experiment.surrogate
-    settings, on_epoch = config.settings, experiment.assignment.on_epoch
-
-    def log_epoch(metrics: dict[str, float], epoch: int) -> None:
-        """Log the metrics to the record, and report them to the search."""
-        run.log_metrics(metrics, epoch)
-        if on_epoch:
-            on_epoch(metrics, epoch)
-
-    windows = make_windows(config, surrogate, given)
-    fitted = fit_members(surrogate, windows, given.validation, settings, run.folder / "checkpoints", log_epoch)
-    if fitted.epochs < settings.epochs:
-        log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
-    regressions = fit_baselines(surrogate, given, settings.progress_bar)
-    if not settings.stack:
-        return TrainingResult(fitted, regressions, fitted.seconds)
-    quadratic = regressions["quadratic"]
-    shares = stack(surrogate, quadratic.baseline, given.validation)
-    run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
-    return TrainingResult(fitted, regressions, fitted.seconds + quadratic.seconds)
 
 
 def _warn_of_forgotten_controls(experiment: Experiment, result: RunResult) -> None:
@@ -240,13 +189,6 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
     if groups := scores.groups({case.name: case.unit for case in split.test if case.unit is not None}):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
-
-
-def why_stopped(settings: SettingsConfig, fitted: FitResult) -> str:
-    """Text of the reason why training ended before its last epoch."""
-    if settings.max_minutes is not None and fitted.seconds >= 60 * settings.max_minutes:
-        return f"settings.max_minutes={settings.max_minutes:g} were over"
-    return f"{settings.monitor.value} did not fall in {settings.patience} measurements"
 
 
 def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> tuple[Prediction, list[Banded] | None]:

@@ -9,7 +9,9 @@ from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, WindowNetwork
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
 from surrogate_modeling.networks.nonlinear_state_space import NonlinearStateSpace
+from surrogate_modeling.networks.persistence import Persistence
 from surrogate_modeling.networks.recurrent import BaselineLstm
+from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.state_space import StateSpace
 from surrogate_modeling.networks.transformer import BaselineTransformer
 from surrogate_modeling.networks.wrappers import IncrementOutput, SelectedFeedback
@@ -22,6 +24,10 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "lstm": BaselineLstm,
     "ssm": StateSpace,
     "nss": NonlinearStateSpace,
+    # What a portfolio is before it is fitted.
+    "auto": Persistence,
+    "persistence": Persistence,
+    "regression": FilterRegression.build,
 }
 
 __all__ = [

@@ -6,12 +6,15 @@ Shape letters: B batch, T time, F feature (C control, then P predicted), N featu
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
 
+from surrogate_modeling.config.models import RegressionConfig
 from surrogate_modeling.networks.base import Sizes, State
 from surrogate_modeling.networks.filter_network import FilterNetwork
+from surrogate_modeling.networks.filters import TIME_CONSTANTS
 
 
 class FilterRegression(FilterNetwork):
@@ -35,6 +38,11 @@ class FilterRegression(FilterNetwork):
         self.register_buffer("weight", torch.zeros(self.filters.features, sizes.predicted))
         own = None if self.has_level_features else torch.zeros(1 + len(time_constants), sizes.predicted)
         self.register_buffer("own", own)
+
+    @classmethod
+    def build(cls, config: RegressionConfig, sizes: Sizes) -> Self:
+        """Make a regression on the filters of all baselines, with weights of 0."""
+        return cls(sizes, TIME_CONSTANTS, config.products)
 
     @property
     def parameter_count(self) -> int:

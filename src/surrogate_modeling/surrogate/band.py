@@ -46,13 +46,16 @@ class Band:
         knots: (K,) rows from the start at which ``error`` is known.
         error: (K, P) mean absolute errors of the median training case, physical units.
         factor: (P,) the factor q.
-        cases: n, validation cases that set it.
+        cases: n, cases that set it.
+        of_spread: whether the spread of an ensemble is added. It is not where each case that set the band was left out
+            by one member only.
     """
 
     knots: np.ndarray
     error: np.ndarray
     factor: np.ndarray
     cases: int
+    of_spread: bool = True
 
     @property
     def level(self) -> float:
@@ -66,13 +69,13 @@ class Band:
     def to_dict(self) -> dict[str, Any]:
         """Plain values to be saved beside the weights."""
         arrays = {key: torch.from_numpy(getattr(self, key)) for key in ("knots", "error", "factor")}
-        return {**arrays, "cases": self.cases}
+        return {**arrays, "cases": self.cases, "of_spread": self.of_spread}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Band:
         """Make a band from the values of :meth:`to_dict`."""
         knots, error, factor = (saved[key].numpy() for key in ("knots", "error", "factor"))
-        return cls(knots, error, factor, saved["cases"])
+        return cls(knots, error, factor, saved["cases"], saved["of_spread"])
 
 
 def calibrate_band(

@@ -10,9 +10,22 @@ from surrogate_modeling.config.models import ModelConfig, model_from_dict, model
 from surrogate_modeling.config.settings import Decimation, Feedback, Output, StartMode
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
-from surrogate_modeling.networks.filters import TIME_CONSTANTS
-from surrogate_modeling.networks.regression import FilterRegression
-from surrogate_modeling.networks.stack import StackedNetwork
+from surrogate_modeling.networks.mixture import MixtureNetwork
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a mixture of networks.
+
+    Attributes:
+        name: for people, such as ``quadratic``.
+        model: of its network.
+        copies: networks whose mean it is, such as those fitted with other cases left out.
+    """
+
+    name: str
+    model: ModelConfig
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -27,10 +40,10 @@ class Description:
     output: Output = Output.absolute
     feedback: Feedback = Feedback.all
     members: int = 1
-    # Of a network stacked with a regression: the products of two signals in that; None: not stacked.
-    products: int | None = None
     decimation: Decimation = Decimation.point
     start: StartMode = StartMode.rows
+    # Members of a mixture of networks; none: the network is that of ``model``.
+    mixture: tuple[Member, ...] = ()
 
     @property
     def given_rows(self) -> int:
@@ -63,9 +76,9 @@ class Description:
             "output": self.output.value,
             "feedback": self.feedback.value,
             "members": self.members,
-            "products": self.products,
             "decimation": self.decimation.value,
             "start": self.start.value,
+            "mixture": [{**vars(member), "model": model_to_dict(member.model)} for member in self.mixture],
         }
 
     @classmethod
@@ -80,22 +93,29 @@ class Description:
             Output(saved["output"]),
             Feedback(saved["feedback"]),
             saved["members"],
-            saved["products"],
             Decimation(saved["decimation"]),
             StartMode(saved["start"]),
+            tuple(Member(**{**member, "model": model_from_dict(member["model"])}) for member in saved["mixture"]),
         )
 
 
 def make_network(description: Description) -> Network:
     """Build the network of a description, with fresh weights."""
-    if description.products is not None:
-        regression = FilterRegression(description.sizes, TIME_CONSTANTS, description.products)
-        return StackedNetwork(make_network(replace(description, products=None)), regression)
+    if description.mixture:
+        members = [make_network(of_member(description, member)) for member in description.mixture]
+        return MixtureNetwork(members, description.sizes.predicted)
     if description.members > 1:
         single = replace(description, members=1)
         return EnsembleNetwork([make_network(single) for _ in range(description.members)])
     sizes = description.sizes
+    if description.model.closed_form:
+        return build_network(description.model, sizes.with_all_fed_back())
     network = build_network(description.model, sizes)
     if description.feedback is Feedback.targets:
         network = SelectedFeedback(network, sizes)
     return IncrementOutput(network, sizes) if description.output is Output.increment else network
+
+
+def of_member(description: Description, member: Member) -> Description:
+    """Description of one member of a mixture."""
+    return replace(description, model=member.model, members=member.copies, mixture=())

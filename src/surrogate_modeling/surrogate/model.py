@@ -22,11 +22,11 @@ from torch import Tensor, nn
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.settings import StartMode
-from surrogate_modeling.networks.regression import FilterRegression
-from surrogate_modeling.networks.stack import StackedNetwork
+from surrogate_modeling.networks import Network
+from surrogate_modeling.networks.mixture import MixtureNetwork
 from surrogate_modeling.surrogate.band import Band, Banded
 from surrogate_modeling.surrogate.batching import run_batches
-from surrogate_modeling.surrogate.description import Description, make_network
+from surrogate_modeling.surrogate.description import Description, Member, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
 from surrogate_modeling.surrogate.first_row import FirstRow, start_window
 from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
@@ -123,6 +123,8 @@ class Surrogate(nn.Module):
         if controls.ndim == 2:
             return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None])))
         mean, spread = self.free_run_spread(initial, controls)
+        if not self.band.of_spread:
+            spread = torch.zeros_like(mean)
         growth = torch.as_tensor(self.band.growth(mean.shape[1]), dtype=mean.dtype, device=mean.device)
         factor = torch.as_tensor(self.band.factor, dtype=mean.dtype, device=mean.device)
         half = factor * (spread + growth)
@@ -188,17 +190,18 @@ class Surrogate(nn.Module):
         """Distance of a case from the training cases."""
         return self.training_range.position(case, self.scaling, self.description.given_rows)
 
-    def stack(self, regression: FilterRegression, share: np.ndarray) -> None:
-        """Replace the network by a stack of the network and a regression, mixed by ``share``.
+    def mix(self, members: Sequence[tuple[Member, Network]], weight: np.ndarray) -> None:
+        """Replace the network by a mixture of networks.
 
         Args:
-            regression: in standardised units, of all predicted columns.
-            share: of the network, (P,), 0 to 1.
+            members: each with its network, in standardised units.
+            weight: of each member in each predicted column (M, P); 0 or above, 1 in total.
         """
-        stacked = StackedNetwork(self.network, deepcopy(regression).float())
-        stacked.share.copy_(torch.from_numpy(share))
-        self.network = stacked.to(self.device).eval()
-        self.description = replace(self.description, products=regression.products)
+        networks = [deepcopy(network).float() for _, network in members]
+        mixture = MixtureNetwork(networks, self.description.sizes.predicted)
+        mixture.weight.copy_(torch.from_numpy(weight))
+        self.network = mixture.to(self.device).eval()
+        self.description = replace(self.description, members=1, mixture=tuple(member for member, _ in members))
 
     def _batched(
         self, cases: Sequence[Case], work: Callable[[Tensor, Tensor], tuple[Tensor, ...]]

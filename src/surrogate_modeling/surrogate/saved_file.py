@@ -93,13 +93,16 @@ def _checked_weights(weights: object) -> dict[str, Tensor]:
 def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
     """Check that no size is greater than the numbers saved and no depth greater than the number of tensors."""
     rows = {"in_len": description.in_len, "out_len": description.out_len}
-    counts = {"members": description.members, "products": description.products or 0}
+    counts = {"members": description.members}
     sizes = {f"model.{key}": value for key, value in asdict(description.model).items() if isinstance(value, int)}
+    for member in description.mixture:
+        counts[f"{member.name}.members"] = member.copies
+        sizes |= {f"{member.name}.{key}": v for key, v in asdict(member.model).items() if isinstance(v, int)}
     for key, value in {**rows, **counts, **sizes}.items():
         if not isinstance(value, int) or value < 0:
             raise UserError(f"{key}={value!r} is not a size")
     numbers = sum(value.numel() for value in weights.values())
-    deep = {key: value for key, value in {**counts, **sizes}.items() if key == "members" or key.endswith("depth")}
+    deep = {key: value for key, value in {**counts, **sizes}.items() if key.endswith(("members", "depth"))}
     for part, limit in ((rows, MAX_WINDOW_ROWS), ({**counts, **sizes}, numbers), (deep, len(weights))):
         for key, value in part.items():
             if value > limit:

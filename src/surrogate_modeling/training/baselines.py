@@ -8,7 +8,9 @@ Shape letters: T rows of a case, H = T - in_len predicted rows, C control, P pre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import torch
@@ -19,7 +21,13 @@ from surrogate_modeling.networks.filters import MAX_PRODUCTS, TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.ridge import PENALTIES, RidgeSolver
 from surrogate_modeling.surrogate.scaling import Standardizer
-from surrogate_modeling.training.regression_rows import BaselineData, standardised, sum_up, validation_errors
+from surrogate_modeling.training.regression_rows import (
+    BaselineData,
+    RidgeSums,
+    standardised,
+    sum_up,
+    validation_errors,
+)
 
 MIN_TIME_CONSTANTS = 3
 # Averages whose products the quadratic baseline tries: none, medium, spread, and all.
@@ -41,8 +49,8 @@ class Baseline:
         time_constants: whose averages and decays it uses.
         multiplied: time constants of the averages that are multiplied.
         penalty: of the ridge regression.
-        error: mean absolute error of the targets that it was chosen by, in standardised units, summed over the
-            validation cases.
+        error: mean absolute error of the targets that it was chosen by, in standardised units, summed over the cases
+            that chose.
         parameters: fitted numbers.
     """
 
@@ -143,32 +151,66 @@ def products_of(network: FilterRegression) -> list[tuple[tuple[float, ...], Tens
 
 @torch.no_grad()
 def fit_best(data: BaselineData, choices: Sequence[FeatureSet]) -> Baseline:
-    """Fit every choice of features with every penalty; keep the one of least error on the validation cases.
+    """Fit every choice of features with every penalty; keep the one of least error on cases that were not fitted.
+
+    These are the validation cases; without any, those of each fold, by a fit on the others.
 
     Args:
         data: cases and scaling.
         choices: with the same products.
     """
-    network = FilterRegression(data.sizes, TIME_CONSTANTS, choices[0].pairs.shape[1])
-    network.filters.left.copy_(choices[0].pairs[0])
-    network.filters.right.copy_(choices[0].pairs[1])
-    network.double()
-    moments, own = sum_up(data, network)
-    solvers = [RidgeSolver(moments, choice.used(network), own, choice.used_own) for choice in choices]
-    fits = [[solver.solve(penalty, data.choosing) for penalty in PENALTIES] for solver in solvers]
-    errors = validation_errors(data, network, solvers, fits)
+    network = _network(data, choices[0].pairs)
+    parts = [sum_up(data, network, part) for part in data.folds or [data.training]]
+    total = reduce(RidgeSums.plus, parts)
+    left_out = [(total.less(part), cases) for part, cases in zip(parts, data.folds, strict=False)]
+    errors = torch.zeros(len(choices), len(PENALTIES)).double()
+    for sums, cases in [(total, data.validation)] if data.validation else left_out:
+        solvers = [_solver(network, sums, choice) for choice in choices]
+        fits = [[solver.solve(penalty, data.choosing) for penalty in PENALTIES] for solver in solvers]
+        errors += validation_errors(data, network, solvers, fits, cases)
     kept, k = divmod(int(errors.argmin()), len(PENALTIES))
-    fit = solvers[kept].solve(PENALTIES[k])
-    network.weight[solvers[kept].used] = fit.weights
+    choice = choices[kept]
+    chosen = Baseline(
+        network, data.scaling, choice.time_constants, choice.multiplied, PENALTIES[k], float(errors.min()), 0
+    )
+    return _solved(chosen, total)
+
+
+@torch.no_grad()
+def cross_fit(baseline: Baseline, data: BaselineData) -> tuple[Baseline, list[Baseline]]:
+    """Fit the features and the penalty of a baseline on all cases, and without each of the folds.
+
+    Args:
+        baseline: whose choices are kept.
+        data: with folds.
+    """
+    parts = [sum_up(data, baseline.network, part) for part in data.folds]
+    total = reduce(RidgeSums.plus, parts)
+    return _solved(baseline, total), [_solved(baseline, total.less(part)) for part in parts]
+
+
+def _network(data: BaselineData, pairs: Tensor) -> FilterRegression:
+    """A regression in float64 with these products (2, Q), without weights."""
+    network = FilterRegression(data.sizes, TIME_CONSTANTS, pairs.shape[1])
+    network.filters.left.copy_(pairs[0])
+    network.filters.right.copy_(pairs[1])
+    return network.double()
+
+
+def _solver(network: FilterRegression, sums: RidgeSums, choice: FeatureSet) -> RidgeSolver:
+    return RidgeSolver(sums.moments, choice.used(network), sums.own, choice.used_own)
+
+
+def _solved(baseline: Baseline, sums: RidgeSums) -> Baseline:
+    """The baseline with the weights that follow from sums over rows."""
+    network = deepcopy(baseline.network)
+    pairs = torch.stack((network.filters.left, network.filters.right))
+    solver = _solver(network, sums, FeatureSet(baseline.time_constants, baseline.multiplied, pairs))
+    fit = solver.solve(baseline.penalty)
+    network.weight.zero_()
+    network.weight[solver.used] = fit.weights
     network.weight[network.filters.constant_at] += fit.offset
     if network.own is not None:
-        network.own[solvers[kept].used_own] = fit.own
-    return Baseline(
-        network=network,
-        scaling=data.scaling,
-        time_constants=choices[kept].time_constants,
-        multiplied=choices[kept].multiplied,
-        penalty=PENALTIES[k],
-        error=float(errors.min()),
-        parameters=sum(part.numel() for part in fit),
-    )
+        network.own.zero_()
+        network.own[solver.used_own] = fit.own
+    return replace(baseline, network=network, parameters=sum(part.numel() for part in fit))

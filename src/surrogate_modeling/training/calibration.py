@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,21 +15,33 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.surrogate.band import LEVEL, calibrate_band
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.portfolio import LeftOut
 
 log = logging.getLogger(__name__)
 # Training cases in free run for the growth of the error; more of them hardly move a mean.
 GROWTH_CASES = 64
 
 
-def add_band(surrogate: Surrogate, split: CaseSplit) -> None:
-    """Calibrate the 90 % band; warns when there are too few validation cases for it."""
-    chosen = np.linspace(0, len(split.training) - 1, min(len(split.training), GROWTH_CASES)).astype(int)
-    training = [split.training[i] for i in chosen]
-    banded = surrogate.predict_spread(split.validation)
-    errors = _errors(split.validation, [mean for mean, _ in banded])
-    spreads = [spread for _, spread in banded]
-    growth = _errors(training, surrogate.predict(training))
-    surrogate.band = band = calibrate_band(growth, errors, spreads, surrogate.predicted_scale)
+def add_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = None) -> None:
+    """Calibrate the 90 % band; warns when there are too few cases for it.
+
+    Args:
+        surrogate: gets the band.
+        split: its validation cases set the band, and the growth of the error over its training cases the shape.
+        left_out: free runs over cases by networks that had not seen them, which then give both.
+    """
+    if left_out is None:
+        training = _spread_over(split.training)
+        banded = surrogate.predict_spread(split.validation)
+        errors = _errors(split.validation, [mean for mean, _ in banded])
+        spreads = [spread for _, spread in banded]
+        growth = _errors(training, surrogate.predict(training))
+    else:
+        errors = growth = _errors(left_out.cases, left_out.rows)
+        spreads = [np.zeros_like(error) for error in errors]
+    band = calibrate_band(growth, errors, spreads, surrogate.predicted_scale)
+    # The networks of all folds spread less over a case that most have seen than they err on a new one.
+    surrogate.band = band = band and replace(band, of_spread=left_out is None)
     if band is None:
         log.warning("no uncertainty band: there are no validation cases, or the free run over some cases diverged")
     elif band.level < LEVEL:
@@ -36,6 +49,11 @@ def add_band(surrogate: Surrogate, split: CaseSplit) -> None:
             "the uncertainty band rests on %d validation case(s): it can promise %.0f %%, not %.0f %%, which takes 9",
             band.cases, 100 * band.level, 100 * LEVEL,
         )  # fmt: skip
+
+
+def _spread_over(cases: Sequence[Case]) -> list[Case]:
+    chosen = np.linspace(0, len(cases) - 1, min(len(cases), GROWTH_CASES)).astype(int)
+    return [cases[i] for i in chosen]
 
 
 def _errors(cases: Sequence[Case], predicted: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ class BaselineData:
         targets: positions of the targets among the predicted columns, whose mean error decides.
         scaling: fitted on the training cases.
         in_len: given rows.
+        folds: parts of the training cases; without validation cases they choose, each left out in turn.
         tick: called after each case that was read, for whoever shows progress.
     """
 
@@ -45,6 +47,7 @@ class BaselineData:
     targets: Sequence[int]
     scaling: Standardizer
     in_len: int
+    folds: Sequence[Sequence[Case]] = ()
     tick: Callable[[], object] = lambda: None
 
     @property
@@ -97,11 +100,28 @@ def level_of(network: FilterNetwork, values: Tensor) -> Tensor:
     return values[: network.sizes.in_len, network.filters.controls :].mean(dim=0)
 
 
-def sum_up(data: BaselineData, network: FilterRegression) -> tuple[Moments, OwnMoments | None]:
-    """Sums for a ridge regression on the training cases; the second where columns see their own level only."""
+class RidgeSums(NamedTuple):
+    """Sums over rows of some cases for a ridge regression; ``own`` where columns see their own level only."""
+
+    moments: Moments
+    own: OwnMoments | None
+
+    def plus(self, other: RidgeSums) -> RidgeSums:
+        """Sums over the rows of both."""
+        own = None if self.own is None or other.own is None else self.own + other.own
+        return RidgeSums(self.moments + other.moments, own)
+
+    def less(self, part: RidgeSums) -> RidgeSums:
+        """Sums over the rows that are not in a part."""
+        own = None if self.own is None or part.own is None else self.own - part.own
+        return RidgeSums(self.moments - part.moments, own)
+
+
+def sum_up(data: BaselineData, network: FilterRegression, cases: Sequence[Case]) -> RidgeSums:
+    """Sums over the rows of some of the cases."""
     moments: Moments | None = None
     own: OwnMoments | None = None
-    for case in data.training:
+    for case in cases:
         values = standardised(case, data.scaling)
         for features, outputs in features_of(network, values, data.stride):
             part = Moments.of(features, outputs)
@@ -112,19 +132,24 @@ def sum_up(data: BaselineData, network: FilterRegression) -> tuple[Moments, OwnM
                 own = alone if own is None else own + alone
         data.tick()
     assert moments is not None, "a split leaves training cases"
-    return moments, own
+    return RidgeSums(moments, own)
 
 
 def validation_errors(
-    data: BaselineData, network: FilterRegression, solvers: Sequence[RidgeSolver], fits: Sequence[Sequence[Fit]]
+    data: BaselineData,
+    network: FilterRegression,
+    solvers: Sequence[RidgeSolver],
+    fits: Sequence[Sequence[Fit]],
+    cases: Sequence[Case],
 ) -> Tensor:
-    """Mean absolute error of the targets that choose, summed over the validation cases, of each fit of each solver.
+    """Mean absolute error of the targets that choose, summed over cases, of each fit of each solver.
 
     Args:
-        data: cases and scaling.
+        data: scaling, and the targets that choose.
         network: that gives the features.
         solvers: which know the features that their fits use.
         fits: of each solver as many, of the targets that choose.
+        cases: that were not fitted.
 
     Returns:
         (solvers, fits); infinite where a prediction is not finite.
@@ -132,7 +157,7 @@ def validation_errors(
     errors = torch.zeros(len(solvers), len(fits[0])).double()
     # Side by side: one product for all fits of a solver.
     stacked = [Fit(*(torch.cat(parts, dim=-1) for parts in zip(*several, strict=True))) for several in fits]
-    for case in data.validation:
+    for case in cases:
         values, absolute, rows = standardised(case, data.scaling), torch.zeros_like(errors), 0
         level = level_of(network, values)[data.choosing]
         for features, outputs in features_of(network, values, data.stride):

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.models import RegressionConfig
 from surrogate_modeling.evaluation.metrics import ade
+from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import Baseline
 
@@ -33,18 +35,21 @@ def stack(surrogate: Surrogate, baseline: Baseline, validation: Sequence[Case]) 
         Share of the network in each target, by name.
     """
     channels = surrogate.description.channels
-    network, regressed = surrogate.predict(validation), baseline.predict(validation)
-    truth = [case.truth(len(rows)) for case, rows in zip(validation, network, strict=True)]
+    alone, regressed = surrogate.predict(validation), baseline.predict(validation)
+    truth = [case.truth(len(rows)) for case, rows in zip(validation, alone, strict=True)]
     share = np.ones(len(channels.predicted))
     if not validation:
         log.warning("settings.stack: there are no validation cases to choose by; the network stays alone")
-    elif not all(np.isfinite(rows).all() for rows in network):
+    elif not all(np.isfinite(rows).all() for rows in alone):
         log.warning("settings.stack: the free run over some validation case diverged; the network stays alone")
     else:
-        share = choose_shares(network, regressed, truth)
+        share = choose_shares(alone, regressed, truth)
     shares = {channels.predicted[i]: float(share[i]) for i in channels.target_indices}
     if (share < 1.0).any():
-        surrogate.stack(baseline.network, share)
+        network = Member("network", surrogate.description.model, surrogate.description.members)
+        regression = Member("quadratic", RegressionConfig(products=baseline.network.products))
+        members = [(network, surrogate.network), (regression, baseline.network)]
+        surrogate.mix(members, np.stack((share, 1.0 - share)))
         log.info(
             "mixed with the quadratic baseline in %d of %d columns; share of the network: %s",
             (share < 1.0).sum(), len(share), ", ".join(f"{name} {value:.1f}" for name, value in shares.items()),

@@ -1,0 +1,106 @@
+"""Training of a run: one network, or a portfolio over folds, and the baselines beside it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common.progress import OnEpoch
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.experiment.assignment import Assignment
+from surrogate_modeling.experiment.baseline_runs import FittedBaseline, fit_baselines
+from surrogate_modeling.experiment.planning import folds_of, plan_of
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.tracking.run import Run
+from surrogate_modeling.training.checkpoints import FitResult
+from surrogate_modeling.training.folds import Folds, FoldTraining
+from surrogate_modeling.training.members import fit_members
+from surrogate_modeling.training.portfolio import LeftOut, fit_portfolio
+from surrogate_modeling.training.setup import make_windows
+from surrogate_modeling.training.stacking import stack
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The inputs of one run.
+
+    Attributes:
+        config: checked.
+        split: the cases.
+        given: the same as the surrogate may see them, from which it and the baselines start.
+        surrogate: to train.
+        assignment: options from a search or a comparison.
+    """
+
+    config: Config
+    split: CaseSplit
+    given: CaseSplit
+    surrogate: Surrogate
+    assignment: Assignment
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """Fit of the network, fitted baselines, and the seconds of all fits that the prediction uses.
+
+    ``left_out``: with folds, free runs over the cases by networks that had not seen them.
+    """
+
+    fit: FitResult
+    regressions: dict[str, FittedBaseline]
+    seconds: float
+    left_out: LeftOut | None = None
+
+
+def train(experiment: Experiment, run: Run) -> TrainingResult:
+    """Fit the network in place, and the baselines; with ``settings.stack`` combine them."""
+    config, given, surrogate = experiment.config, experiment.given, experiment.surrogate
+    settings, on_epoch = config.settings, experiment.assignment.on_epoch
+
+    def log_epoch(metrics: dict[str, float], epoch: int) -> None:
+        """Log the metrics to the record, and report them to the search."""
+        run.log_metrics(metrics, epoch)
+        if on_epoch:
+            on_epoch(metrics, epoch)
+
+    folds = folds_of(config, given)
+    if folds is not None:
+        return _train_folds(experiment, folds, run, log_epoch)
+    windows = make_windows(config, surrogate, given)
+    fitted = fit_members(surrogate, windows, given.validation, settings, run.folder / "checkpoints", log_epoch)
+    if fitted.epochs < settings.epochs:
+        log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
+    regressions = fit_baselines(surrogate, given, settings.progress_bar)
+    if not settings.stack:
+        return TrainingResult(fitted, regressions, fitted.seconds)
+    quadratic = regressions["quadratic"]
+    shares = stack(surrogate, quadratic.baseline, given.validation)
+    run.log_metrics({f"{name}/network_share": share for name, share in shares.items()})
+    return TrainingResult(fitted, regressions, fitted.seconds + quadratic.seconds)
+
+
+def _train_folds(experiment: Experiment, folds: Folds, run: Run, on_epoch: OnEpoch) -> TrainingResult:
+    """Fit the network, or the portfolio, without each fold in turn, and mix what came of it."""
+    config, given, surrogate = experiment.config, experiment.given, experiment.surrogate
+    without_validation = replace(given, training=folds.cases) if not given.validation else given
+    parts = [] if given.validation else folds.parts
+    regressions = fit_baselines(surrogate, without_validation, config.settings.progress_bar, parts)
+    training = FoldTraining(config, surrogate, folds, run.folder / "checkpoints", on_epoch)
+    fitted = {name: regression.baseline for name, regression in regressions.items()}
+    result = fit_portfolio(training, plan_of(config), fitted)
+    targets = surrogate.description.channels.target_indices
+    for name, weight in zip(result.names, result.weight[:, targets].mean(axis=1), strict=True):
+        run.log_metrics({f"weight/{name}": float(weight)})
+    seconds = result.fit.seconds + regressions["quadratic"].seconds
+    return TrainingResult(result.fit, regressions, seconds, result.left_out)
+
+
+def why_stopped(settings: SettingsConfig, fitted: FitResult) -> str:
+    """Text of the reason why training ended before its last epoch."""
+    if settings.max_minutes is not None and fitted.seconds >= 60 * settings.max_minutes:
+        return f"settings.max_minutes={settings.max_minutes:g} were over"
+    return f"{settings.monitor.value} did not fall in {settings.patience} measurements"

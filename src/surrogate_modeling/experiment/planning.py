@@ -1,0 +1,62 @@
+"""What a run trains: one network on training cases, or a portfolio over folds of the cases."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.composition import member_settings
+from surrogate_modeling.config.dataset import DatasetConfig, Split
+from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, Candidate
+from surrogate_modeling.training.folds import Folds, make_folds
+from surrogate_modeling.training.portfolio import Plan, TrainedMember
+
+log = logging.getLogger(__name__)
+# With fewer cases, a validation case is more of them than training can spare.
+MIN_CASES = 5
+FOLDS = 5
+CLOSED_FORMS = [choice.value for choice in Candidate]
+
+
+def dataset_of(config: Config, case_set: CaseSet) -> DatasetConfig:
+    """The dataset's configuration; without validation cases where there are too few cases to spare one."""
+    dataset, count = config.dataset, len(case_set.cases)
+    whole_cases = dataset.split in (Split.random, Split.last)
+    if not whole_cases or dataset.validation == 0 or count >= MIN_CASES or config.settings.is_debug:
+        return dataset
+    log.warning(
+        "only %d cases: none is kept for validation, parts of them are left out in turn (dataset.validation=0)", count
+    )
+    return replace(dataset, validation=0)
+
+
+def folds_of(config: Config, split: CaseSplit) -> Folds | None:
+    """Folds of the training and validation cases; None where one network is trained on the former alone.
+
+    Raises:
+        UserError: settings that have no meaning with folds, or a record too short to be cut.
+    """
+    model, settings = config.model, config.settings
+    if split.validation and not isinstance(model, AutoConfig):
+        return None
+    if settings.ensemble > 1:
+        raise UserError(
+            f"settings.ensemble={settings.ensemble}: with model=auto or dataset.validation=0 every fold trains a "
+            "network, and their mean is the prediction; set it to 1"
+        )
+    count = model.folds if isinstance(model, AutoConfig) else FOLDS
+    return make_folds([*split.training, *split.validation], settings, count, split.table)
+
+
+def plan_of(config: Config) -> Plan:
+    """What the portfolio of a run tries; for one network that network, with ``settings.stack`` also a regression."""
+    model, settings = config.model, config.settings
+    if not isinstance(model, AutoConfig):
+        return Plan(["quadratic"] if settings.stack else [], [TrainedMember(model, settings)], None)
+    named = [name for name in model.members if name not in CLOSED_FORMS]
+    networks = [TrainedMember(MODEL_SCHEMAS[name](name), member_settings(config, name)) for name in named]
+    return Plan([name for name in model.members if name in CLOSED_FORMS], networks, settings.max_minutes)

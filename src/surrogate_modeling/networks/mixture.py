@@ -1,0 +1,87 @@
+"""Mixture of networks: the weighted mean of their trajectories, with weights for every predicted column.
+
+Members err in different ways, so that a mean weighted by what cases left out say is better than any one (Wolpert 1992;
+Breiman 1996, Machine Learning 24). What is mixed are whole trajectories; nothing mixed is fed back, so the state of the
+mixture is that of all members.
+
+Shape letters: B batch, R rows, H horizon, F feature (C control, then P predicted), M members, S state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from surrogate_modeling.networks.base import Network
+
+
+class MixtureNetwork(Network):
+    """Weighted mean of the members' trajectories, column by column.
+
+    Args:
+        members: networks for the same columns.
+        predicted: P.
+    """
+
+    weight: Tensor
+
+    def __init__(self, members: Sequence[Network], predicted: int) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.rows_per_step = math.lcm(*(member.rows_per_step for member in members))
+        self.register_buffer("weight", torch.full((len(members), predicted), 1.0 / len(members)))
+
+    @property
+    def networks(self) -> list[Network]:
+        """The member networks."""
+        return [cast(Network, member) for member in self.members]
+
+    @property
+    def state_size(self) -> int:
+        """Total size of the members' states."""
+        return sum(member.state_size for member in self.networks)
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of fitted weights of all members."""
+        return sum(member.parameter_count for member in self.networks)
+
+    def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
+        """Mixed free runs (B, H, P), one per member of an ensemble among the members.
+
+        Args:
+            past: (B, in_len, F).
+            control: (B, H, C).
+        """
+        several = [list(member.trajectories(past, control)) for member in self.networks]
+        for k in range(math.lcm(*map(len, several))):
+            yield self._mix([rows[k % len(rows)] for rows in several])
+
+    def forward(self, past: Tensor, control: Tensor) -> Tensor:
+        """Past (B, in_len, F) and control (B, R, C) -> mixed rows (B, R, P)."""
+        total: Tensor | None = None
+        for member, weight in zip(self.networks, self.weight, strict=True):
+            rows = weight * member.free_run(past, control)
+            total = rows if total is None else total + rows
+        assert total is not None
+        return total
+
+    def encode(self, past: Tensor) -> Tensor:
+        """State (B, S): the members' states side by side."""
+        return torch.cat([member.encode(past) for member in self.networks], dim=-1)
+
+    def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
+        """State (B, S) and controls (B, R, C) -> next state and mixed rows (B, R, P)."""
+        parts = state.split([member.state_size for member in self.networks], dim=-1)
+        moved = [member.advance(part, control) for member, part in zip(self.networks, parts, strict=True)]
+        return torch.cat([after for after, _ in moved], dim=-1), self._mix([rows for _, rows in moved])
+
+    def _mix(self, trajectories: Sequence[Tensor]) -> Tensor:
+        total = self.weight[0] * trajectories[0]
+        for weight, rows in zip(self.weight[1:], trajectories[1:], strict=True):
+            total = total + weight * rows
+        return total

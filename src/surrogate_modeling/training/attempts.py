@@ -1,0 +1,128 @@
+"""Models that a portfolio tries: their free runs over cases left out, and what they become in the mixture.
+
+Shape letters: H predicted rows of a case, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.models import ModelConfig, NssConfig, PersistenceConfig, RegressionConfig
+from surrogate_modeling.networks import Network
+from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.surrogate.description import Member
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.baselines import Baseline, cross_fit
+from surrogate_modeling.training.folds import FoldTraining
+from surrogate_modeling.training.regression_rows import BaselineData
+
+
+class Attempt:
+    """A model that is tried.
+
+    Attributes:
+        name: for people.
+        model: its sizes.
+        rows: free runs over cases left out (H, P), physical units, by the case's name.
+        seconds: of all its fits.
+    """
+
+    def __init__(self, name: str, model: ModelConfig) -> None:
+        self.name, self.model = name, model
+        self.rows: dict[str, np.ndarray] = {}
+        self.seconds = 0.0
+        self._networks: list[Network] = []
+        self._final: Network | None = None
+
+    def add(self, surrogate: Surrogate, left_out: Sequence[Case]) -> None:
+        """Keep a network that was fitted without some cases, and its free run over them."""
+        self._networks.append(surrogate.network)
+        self.judge(left_out, surrogate.predict(left_out))
+
+    def judge(self, left_out: Sequence[Case], rows: Sequence[np.ndarray]) -> None:
+        """Keep free runs over cases left out."""
+        self.rows |= {case.name: each for case, each in zip(left_out, rows, strict=True)}
+
+    def finish(self, network: Network) -> None:
+        """Take a network that was fitted on all cases in place of those of the folds."""
+        self._final = network
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether all free runs are finite."""
+        return all(np.isfinite(rows).all() for rows in self.rows.values())
+
+    def result(self) -> tuple[Member, Network]:
+        """The member of the mixture, and its network."""
+        if self._final is not None:
+            return Member(self.name, self.model), self._final
+        if len(self._networks) == 1:
+            return Member(self.name, self.model), self._networks[0]
+        return Member(self.name, self.model, len(self._networks)), EnsembleNetwork(self._networks)
+
+
+class ClosedForms:
+    """Fit models that need no training, without each fold in turn and on all cases.
+
+    Args:
+        training: the cases in folds.
+        baselines: whose features and penalty are kept.
+        models: networks that are trained later; one that starts at the linear state space shares it.
+    """
+
+    def __init__(self, training: FoldTraining, baselines: dict[str, Baseline], models: Sequence[ModelConfig]) -> None:
+        self.training, self.baselines = training, baselines
+        self.linear = next((model for model in models if isinstance(model, NssConfig)), NssConfig("nss"))
+        self._starts: dict[int, Surrogate] = {}
+        surrogate = training.surrogate
+        targets, in_len = surrogate.description.channels.target_indices, surrogate.description.in_len
+        self.data = BaselineData(
+            training.folds.cases, [], targets, surrogate.scaling, in_len, folds=training.folds.parts
+        )
+
+    def fit(self, name: str) -> Attempt:
+        """Fit the model of a name, see :class:`~surrogate_modeling.config.models.Candidate`."""
+        fits: dict[str, Callable[[], Attempt]] = {
+            "persistence": self._persistence,
+            "linear": lambda: self._regression("linear"),
+            "quadratic": lambda: self._regression("quadratic"),
+            "lss": self._linear_state_space,
+        }
+        began = time.perf_counter()
+        attempt = fits[name]()
+        attempt.seconds = time.perf_counter() - began
+        return attempt
+
+    def start(self, model: ModelConfig, k: int) -> Surrogate:
+        """A network with its closed-form weights, fitted without fold k; a copy where it was fitted before."""
+        if model == self.linear and k in self._starts:
+            return deepcopy(self._starts[k])
+        return self.training.start(model, k)
+
+    def _persistence(self) -> Attempt:
+        attempt = Attempt("persistence", PersistenceConfig())
+        alone = self.training.single(Member(attempt.name, attempt.model))
+        attempt.judge(self.training.folds.cases, alone.predict(self.training.folds.cases))
+        attempt.finish(alone.network)
+        return attempt
+
+    def _regression(self, name: str) -> Attempt:
+        baseline, without = cross_fit(self.baselines[name], self.data)
+        attempt = Attempt(name, RegressionConfig(products=baseline.network.products))
+        for part, fitted in zip(self.training.folds.parts, without, strict=True):
+            attempt.judge(part, fitted.predict(part))
+        attempt.finish(baseline.network)
+        return attempt
+
+    def _linear_state_space(self) -> Attempt:
+        attempt = Attempt("lss", self.linear)
+        for k, part in enumerate(self.training.folds.parts):
+            self._starts[k] = self.training.start(self.linear, k)
+            attempt.judge(part, self._starts[k].predict(part))
+        attempt.finish(self.training.start(self.linear, None).network)
+        return attempt

@@ -1,0 +1,130 @@
+"""Folds: parts of the cases that are left out in turn, and a network fitted without each of them.
+
+A free run over a case by the network that has not seen it is what a new case would get. The networks of all folds
+together are one model, the mean of their trajectories (cross-validation committees, Parmanto et al. 1996), so that no
+case is lost to validation.
+
+Shape letters: H predicted rows of a case, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from surrogate_modeling.cases.case import Case, RowTable
+from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.cases.stretches import blocks
+from surrogate_modeling.common.progress import OnEpoch
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.models import ModelConfig
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.networks import Network
+from surrogate_modeling.surrogate.description import Member, of_member
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.checkpoints import FitResult
+from surrogate_modeling.training.fit import fit, seed_run
+from surrogate_modeling.training.members import initialise
+from surrogate_modeling.training.setup import make_windows
+from surrogate_modeling.training.windows import WindowData
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Parts of the cases that are left out in turn, and the array of their rows if they share one."""
+
+    parts: list[list[Case]]
+    table: RowTable | None = None
+
+    @property
+    def cases(self) -> list[Case]:
+        """All cases, part by part."""
+        return [case for part in self.parts for case in part]
+
+    def kept(self, k: int) -> list[Case]:
+        """The cases of all parts but one."""
+        return [case for i, part in enumerate(self.parts) if i != k for case in part]
+
+
+def make_folds(cases: Sequence[Case], settings: SettingsConfig, count: int, table: RowTable | None) -> Folds:
+    """Deal the cases into folds, unit by unit where these are known; a single record is cut into blocks.
+
+    Args:
+        cases: to fit on.
+        settings: whose seed deals, and whose lengths a block must have.
+        count: of the folds; fewer where there are fewer cases or units.
+        table: the array of the cases' rows.
+
+    Raises:
+        UserError: the only record is too short to be cut.
+    """
+    if len(cases) == 1:
+        least = 2 * (settings.in_len + settings.out_len)
+        # Two blocks for each fold, so that every fold leaves out and keeps some of early and of late times.
+        pieces = blocks(cases[0], 2 * count, settings.in_len, least)
+        parts = [[pieces[k], pieces[count + k]] for k in range(count)]
+        return Folds(parts, table and table.including(pieces))
+    names = list(dict.fromkeys(case.unit or case.name for case in cases))
+    by_unit = [[case for case in cases if (case.unit or case.name) == name] for name in names]
+    units = by_unit if len(by_unit) > 1 else [[case] for case in cases]
+    order = np.random.default_rng(settings.seed).permutation(len(units)).tolist()
+    parts = [[case for i in order[k::count] for case in units[i]] for k in range(min(count, len(units)))]
+    return Folds(parts, table)
+
+
+@dataclass(frozen=True)
+class FoldTraining:
+    """What the fits of all folds share.
+
+    Attributes:
+        config: of the run.
+        surrogate: whose scaling and columns every network has.
+        folds: the cases.
+        folder: of the checkpoints, one folder per network and fold in it.
+        on_epoch: is given the metrics of each epoch as ``<network>/fold<k>/<metric>``.
+    """
+
+    config: Config
+    surrogate: Surrogate
+    folds: Folds
+    folder: Path
+    on_epoch: OnEpoch
+
+    def single(self, member: Member, network: Network | None = None) -> Surrogate:
+        """A surrogate of one network, new or given, that shares all else."""
+        alone = Surrogate(of_member(self.surrogate.description, replace(member, copies=1)))
+        for name, part in self.surrogate.named_children():
+            if name != "network":
+                alone.add_module(name, part)
+        if network is not None:
+            alone.network = network
+        return alone.to(self.surrogate.device).eval()
+
+    def start(self, model: ModelConfig, k: int | None) -> Surrogate:
+        """A new network with the weights that have a closed form, fitted without fold k; None: on all cases."""
+        seed_run(self.config.settings.seed + (k or 0))
+        alone = self.single(Member(model.name, model))
+        initialise(alone, self._windows(alone, self.config.settings, k).training)
+        return alone.eval()
+
+    def fit(self, alone: Surrogate, settings: SettingsConfig, k: int) -> FitResult:
+        """Train a network in place without fold k, which chooses its best weights."""
+        name = f"{alone.description.model.name}/fold{k}"
+        seed_run(settings.seed + k)
+
+        def report(metrics: dict[str, float], epoch: int) -> None:
+            self.on_epoch({f"{name}/{key}": value for key, value in metrics.items()}, epoch)
+
+        windows = self._windows(alone, settings, k)
+        return fit(alone.train(), windows, self.folds.parts[k], settings, self.folder / name, report)
+
+    def _windows(self, alone: Surrogate, settings: SettingsConfig, k: int | None) -> WindowData:
+        kept = self.folds.cases if k is None else self.folds.kept(k)
+        split = CaseSplit(kept, kept if k is None else self.folds.parts[k], [], self.folds.table)
+        return make_windows(replace(self.config, settings=settings), alone, split)

@@ -1,0 +1,65 @@
+"""What a run trains, by its configuration and the number of its cases."""
+
+from dataclasses import replace
+
+import pytest
+from builders import case_set_of, composed, make_case
+
+from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.composition import to_config
+from surrogate_modeling.experiment.planning import dataset_of, folds_of, plan_of
+
+DATASET = ["dataset=csv", "dataset.path=x", "dataset.controls=2"]
+CASES = [make_case(f"c{i}", 60, i) for i in range(8)]
+
+
+def config(*overrides: str) -> Config:
+    return to_config(composed(*DATASET, *overrides))
+
+
+def test_few_cases_are_all_trained_on_and_it_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    made = config()
+    assert dataset_of(made, case_set_of(CASES)) is made.dataset
+    assert dataset_of(made, case_set_of(CASES[:4])).validation == 0
+    assert "only 4 cases" in caplog.text
+    debug = replace(made, settings=replace(made.settings, is_debug=True))
+    assert dataset_of(debug, case_set_of(CASES[:4])) is debug.dataset
+
+
+def test_folds_are_of_the_portfolio_and_of_runs_without_validation_cases() -> None:
+    split = CaseSplit(CASES[:5], CASES[5:7], CASES[7:])
+    assert folds_of(config(), split) is None
+    assert folds_of(config("model=auto", "model.folds=3"), split).parts  # type: ignore[union-attr]
+    assert len(folds_of(config("model=auto", "model.folds=3"), split).cases) == 7  # type: ignore[union-attr]
+    alone = replace(split, validation=[])
+    assert len(folds_of(config("model=ssm"), alone).parts) == 5  # type: ignore[union-attr]
+    with pytest.raises(UserError, match="ensemble=3"):
+        folds_of(config("model=ssm", "settings.ensemble=3"), alone)
+
+
+def test_the_plan_of_a_portfolio_and_of_one_network() -> None:
+    plan = plan_of(config("model=auto", "model.members=[linear,nss,don]", "settings.max_minutes=7"))
+    assert plan.closed_forms == ["linear"]
+    assert [member.model.name for member in plan.networks] == ["nss", "don"]
+    assert plan.minutes == 7
+    assert [str(member.settings.criterion) for member in plan.networks] == ["l1", "smoothl1"]
+    alone = plan_of(config("model=ssm", "settings=stable", "settings.max_minutes=7"))
+    assert (alone.closed_forms, alone.minutes) == (["quadratic"], None)
+    assert alone.networks[0].settings.max_minutes == 7
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("model.members=[linear,nonsense]", "nonsense: no such member"),
+        ("model.members=[nss,nss]", "none twice"),
+        ("+model.recipes.nss.learning_rate=1", "model.recipes.nss: Key 'learning_rate'"),
+        ("model.recipes.nss.lr=0", "settings.lr=0"),
+        ("model.folds=1", "model.folds=1: must be at least 2"),
+    ],
+)
+def test_what_cannot_be_a_portfolio_is_refused_before_data_is_read(override: str, said: str) -> None:
+    with pytest.raises(UserError, match=said.replace("[", r"\[")):
+        config("model=auto", override)

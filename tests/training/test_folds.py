@@ -1,0 +1,77 @@
+"""Folds: every case left out once, units whole, a record in blocks, and networks that have not seen their fold."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from builders import make_case
+from lag import lag_case, make, settings
+
+from surrogate_modeling.cases.case import RowTable
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.dataset import DatasetConfig
+from surrogate_modeling.training.folds import Folds, FoldTraining, make_folds
+
+RECIPE = settings()
+
+
+def test_every_case_is_left_out_once_whatever_the_order() -> None:
+    cases = [make_case(f"c{i}", 30, i) for i in range(7)]
+    folds = make_folds(cases, RECIPE, 3, None)
+    assert sorted(map(len, folds.parts)) == [2, 2, 3]
+    assert sorted(case.name for case in folds.cases) == [case.name for case in cases]
+    for k, part in enumerate(folds.parts):
+        assert {c.name for c in folds.kept(k)} == {c.name for c in cases} - {c.name for c in part}
+    again = make_folds(cases, RECIPE, 3, None)
+    assert [[c.name for c in part] for part in again.parts] == [[c.name for c in part] for part in folds.parts]
+    assert len(make_folds(cases[:2], RECIPE, 5, None).parts) == 2
+
+
+def test_cases_of_one_unit_stay_together() -> None:
+    cases = [replace(make_case(f"c{i}", 30, i), unit=f"u{i // 3}") for i in range(12)]
+    folds = make_folds(cases, RECIPE, 2, None)
+    assert [len({case.unit for case in part}) for part in folds.parts] == [2, 2]
+    assert all(len(part) == 6 for part in folds.parts)
+    one = [replace(case, unit="u") for case in cases]
+    assert len(make_folds(one, RECIPE, 4, None).parts) == 4
+
+
+def test_a_single_record_is_cut_into_blocks_early_and_late() -> None:
+    record = lag_case(400, 0)
+    folds = make_folds([record], RECIPE, 4, RowTable(record.values, {record.name: 0}))
+    assert [len(part) for part in folds.parts] == [2] * 4
+    firsts = [float(case.time[0]) for part in folds.parts for case in part]
+    assert sorted(firsts)[:4] == [float(part[0].time[0]) for part in folds.parts]
+    assert folds.table is not None
+    for case in folds.cases:
+        np.testing.assert_array_equal(folds.table.rows_of(case.name, len(case.time)), case.values)
+    with pytest.raises(UserError, match="too few for 10 blocks"):
+        make_folds([lag_case(60, 0)], RECIPE, 5, None)
+
+
+def test_a_network_is_fitted_without_its_fold(tmp_path: Path) -> None:
+    """A case of the fold is changed beyond recognition: the trained weights stay, its own free run does not."""
+    surrogate, _, _ = make(RECIPE)
+    config = Config(DatasetConfig(path="", controls=1), surrogate.description.model, RECIPE)
+    weights, seen, metrics = [], [], list[str]()
+    for strange in (False, True):
+        cases = [lag_case(60, i) for i in range(4)]
+        if strange:
+            cases[0] = replace(cases[0], values=cases[0].values + 7.0)
+        recipe = replace(config, settings=replace(RECIPE, patience=10))
+        training = FoldTraining(
+            recipe, surrogate, Folds([cases[:1], cases[1:]]), tmp_path / str(strange),
+            lambda values, _: metrics.extend(values),
+        )  # fmt: skip
+        alone = training.start(surrogate.description.model, 0)
+        training.fit(alone, recipe.settings, 0)
+        assert {name.rsplit("/", 1)[0] for name in metrics} == {"don/fold0"}
+        last = sorted((tmp_path / str(strange) / "don/fold0").glob("epoch=2*.ckpt"))[0]
+        state = torch.load(last, weights_only=True)["state_dict"]
+        weights.append([value for key, value in state.items() if key.startswith("surrogate.network")])
+        seen.append(alone.predict(cases[:1])[0])
+    torch.testing.assert_close(weights[0], weights[1])
+    assert np.abs(seen[0] - seen[1]).max() > 0.1

@@ -1,0 +1,113 @@
+"""A portfolio on a plant whose law is known: who gets the weight, what is kept, and what is said."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lag import CHANNELS, lag_case, make, settings
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.dataset import DatasetConfig
+from surrogate_modeling.config.models import DonConfig
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.attempts import Attempt
+from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
+from surrogate_modeling.training.folds import Folds, FoldTraining
+from surrogate_modeling.training.portfolio import Plan, TrainedMember, fit_portfolio
+from surrogate_modeling.training.regression_rows import BaselineData
+
+RECIPE = settings()
+CASES = [lag_case(60, i) for i in range(6)]
+SMALL = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
+
+
+def portfolio(folder: Path, cases: list[Case] = CASES) -> tuple[FoldTraining, dict[str, Baseline]]:
+    """Three folds, and the baselines of their cases."""
+    surrogate, _, _ = make(RECIPE)
+    surrogate.scaling.fit([case.values for case in cases])
+    folds = Folds([cases[0::3], cases[1::3], cases[2::3]])
+    data = BaselineData(folds.cases, [], [1], surrogate.scaling, RECIPE.in_len, folds.parts)
+    linear = fit_linear(data)
+    config = Config(DatasetConfig(path="", controls=1), SMALL, RECIPE)
+    training = FoldTraining(config, surrogate, folds, folder, lambda metrics, epoch: None)
+    return training, {"linear": linear, "quadratic": fit_quadratic(data, linear)}
+
+
+def test_a_linear_plant_goes_to_the_linear_members_and_the_others_are_dropped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    training, baselines = portfolio(tmp_path)
+    plan = Plan(["persistence", "linear", "quadratic"], [TrainedMember(SMALL, RECIPE)], None)
+    with caplog.at_level(logging.INFO):
+        result = fit_portfolio(training, plan, baselines)
+    assert result.names == ["persistence", "linear", "quadratic", "don"]
+    np.testing.assert_allclose(result.weight.sum(axis=0), 1.0)
+    assert result.weight[0].max() == 0.0
+    surrogate = training.surrogate
+    assert "persistence" not in [member.name for member in surrogate.description.mixture]
+    assert result.fit.least["val_nADE"] < 0.05
+    assert "mixture" in caplog.text
+    # The regressions are fitted on all cases in the end, so a case is predicted better than when it was left out.
+    assert {case.name for case in result.left_out.cases} == {case.name for case in CASES}
+    surrogate.save(tmp_path / "a.pth")
+    loaded = Surrogate.load(tmp_path / "a.pth")
+    assert loaded.description == surrogate.description
+    np.testing.assert_array_equal(loaded.predict(CASES)[0], surrogate.predict(CASES)[0])
+
+
+def test_left_out_runs_are_those_of_models_that_have_not_seen_the_case(tmp_path: Path) -> None:
+    """By hand: the linear baseline fitted with the same choices on the other cases."""
+    training, baselines = portfolio(tmp_path)
+    result = fit_portfolio(training, Plan(["linear"], [], None), baselines)
+    assert result.weight.tolist() == [[1.0, 1.0]]
+    baseline = baselines["linear"]
+    kept = BaselineData(training.folds.kept(0), training.folds.parts[0], [1], training.surrogate.scaling, RECIPE.in_len)
+    by_name = {case.name: rows for case, rows in zip(result.left_out.cases, result.left_out.rows, strict=True)}
+    alone = fit_linear(kept)
+    if (alone.time_constants, alone.penalty) == (baseline.time_constants, baseline.penalty):
+        for case, rows in zip(training.folds.parts[0], alone.predict(training.folds.parts[0]), strict=True):
+            np.testing.assert_allclose(by_name[case.name], rows, atol=1e-5)
+    final = training.surrogate.predict(CASES[:1])[0]
+    assert np.abs(final - by_name["case0"]).max() > 0.0
+
+
+def test_networks_of_all_folds_are_one_member(tmp_path: Path) -> None:
+    training, baselines = portfolio(tmp_path)
+    result = fit_portfolio(training, Plan([], [TrainedMember(SMALL, RECIPE)], None), baselines)
+    surrogate = training.surrogate
+    assert [(m.name, m.copies) for m in surrogate.description.mixture] == [("don", 3)]
+    assert result.fit.epochs == RECIPE.epochs
+    assert (tmp_path / "don/fold2/best.ckpt").exists()
+
+
+def test_too_little_time_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    training, baselines = portfolio(tmp_path)
+    members = [TrainedMember(SMALL, RECIPE), TrainedMember(replace(SMALL, width=5), RECIPE)]
+    result = fit_portfolio(training, Plan(["linear"], members, 0.9), baselines)
+    assert "only 1 of 3 folds" in caplog.text
+    assert "no time to try don" in caplog.text
+    # Weights follow from the cases that every member has left out.
+    assert len(result.left_out.cases) == 2
+
+
+def test_a_member_that_diverged_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training, baselines = portfolio(tmp_path)
+    monkeypatch.setattr(Attempt, "is_finite", property(lambda attempt: attempt.name != "linear"))
+    result = fit_portfolio(training, Plan(["persistence", "linear"], [], None), baselines)
+    assert result.names == ["persistence"]
+    monkeypatch.setattr(Attempt, "is_finite", False)
+    with pytest.raises(UserError, match="diverged: persistence"):
+        fit_portfolio(training, Plan(["persistence"], [], None), baselines)
+
+
+def test_persistence_holds_the_last_given_row(tmp_path: Path) -> None:
+    training, baselines = portfolio(tmp_path)
+    fit_portfolio(training, Plan(["persistence"], [], None), baselines)
+    rows = training.surrogate.predict(CASES[:1])[0]
+    held = CASES[0].outputs[RECIPE.in_len - 1]
+    np.testing.assert_allclose(rows, np.tile(held, (56, 1)), atol=1e-5)
+    assert len(CHANNELS.predicted) == 2
