@@ -83,10 +83,8 @@ def sniff(lines: Sequence[str], encoding: str, options: ReadOptions, source: str
     """
     separator = _separator(lines, options, source)
     cells = [split_line(line, separator) if _is_row(line) else [] for line in lines]
-    tail = _tail(cells)
-    width = _width(tail)
-    rows = [row for row in tail if len(row) == width]
-    kinds = _kinds(rows, width)
+    width = _width(_tail(cells))
+    kinds = _kinds(_tail([row for row in cells if len(row) == width], share=4), width)
     first = _first_row(cells, width, kinds)
     rows = [row for row in cells[first:] if len(row) == width]
     decimal, thousands = number_marks(rows, separator, options.decimal)
@@ -155,10 +153,10 @@ def _why_no_table(lines: Sequence[str]) -> str:
     )
 
 
-def _tail(cells: list[list[str]]) -> list[list[str]]:
-    """The last rows; of a short file those of its lower half, above which names and units may stand."""
+def _tail(cells: list[list[str]], share: int = 2) -> list[list[str]]:
+    """The last rows; of a short file its last half or quarter, above which a long head may stand."""
     filled = [row for row in cells if row]
-    return filled[-min(TAIL_LINES, max(1, (len(filled) + 1) // 2)) :]
+    return filled[-min(TAIL_LINES, max(1, (len(filled) + 1) // share)) :]
 
 
 def _width(tail: list[list[str]]) -> int:

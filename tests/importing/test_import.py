@@ -1,0 +1,274 @@
+"""Files of every kind become clean cases: the whole import, in this process."""
+
+import gzip
+import logging
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from surrogate_modeling.cases.case_file import parse_case
+from surrogate_modeling.cases.parsing import parse_file
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.import_keys import CaseFormat, Duplicates, Group, ImportConfig, Missing
+from surrogate_modeling.importing.run import import_files
+
+
+def run(tmp_path: Path, **keys: Any) -> Path:
+    """Import ``tmp_path/in`` to ``tmp_path/out``."""
+    keys = {"source": str(tmp_path / "in"), "output": str(tmp_path / "out"), "workers": 2, **keys}
+    import_files(ImportConfig(**keys))
+    return tmp_path / "out"
+
+
+def write(tmp_path: Path, name: str, text: str | bytes) -> Path:
+    path = tmp_path / "in" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def case(path: Path) -> tuple[dict[str, str], np.ndarray]:
+    """Name -> unit of the columns, and all numbers (T, 1 + F), of a case as training reads it."""
+    raw = parse_file(path, path.read_bytes())
+    units = dict(zip((raw.time_name, *raw.names), ("s", *raw.units), strict=True))
+    return units, np.column_stack([raw.time, raw.values])
+
+
+def test_a_german_export_becomes_a_case(tmp_path: Path) -> None:
+    text = "Prüfstand;7\nZeit [ms];Pumpe;T (°C);Druck / bar\n0;AUS;20,5;1\n100;EIN;21;1,5\n200;EIN;21,5;2\n"
+    write(tmp_path, "lauf1.csv", text.encode("latin-1"))
+    out = run(tmp_path)
+    assert (out / "lauf1.csv").read_text() == (
+        "Zeit,Pumpe,T,Druck\ns,-,°C,bar\n0,0,20.5,1\n0.1,1,21,1.5\n0.2,1,21.5,2\n"
+    )
+    head, row = (out / "cases.csv").read_text().splitlines()
+    assert head == "case,group,source,rows,step,start,duplicates,filled,dropped"
+    assert row == f"lauf1,,{tmp_path}/in/lauf1.csv,3,0.1,,0,0,0"
+
+
+def test_controls_come_first_and_ignored_columns_and_row_numbers_not_at_all(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "a.csv", ",note,y,t,u,v\n0,x,1,0,5,7\n1,y,2,1,6,8\n2,z,3,2,7,9\n")
+    with caplog.at_level(logging.INFO):
+        out = run(tmp_path, controls=["v", "u"], targets=["y"], ignore=["note"], units={"u": "V"})
+    units, numbers = case(out / "a.csv")
+    assert units == {"t": "s", "u": "V", "v": "", "y": ""}
+    assert numbers.tolist() == [[0, 5, 7, 1], [1, 6, 8, 2], [2, 7, 9, 3]]
+    assert "column 'index' numbers the rows and is left out" in caplog.text
+    assert f"train on them: pdm run train dataset=csv dataset.path={out}" in caplog.text
+    assert "'dataset.controls=[u,v]' 'dataset.targets=[y]'" in caplog.text
+
+
+def test_units_of_later_files_are_converted_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, "a.csv", "time,T,p,n\ns,degC,bar,rpm\n0,0,1,60\n1,10,2,120\n")
+    write(tmp_path, "b.csv", "time,T,p,n\nms,K,kPa,rad/s\n0,273.15,100,0\n500,283.15,250,6.283185307179586\n")
+    with caplog.at_level(logging.INFO):
+        out = run(tmp_path, to_units={"p": "Pa"})
+    _, a = case(out / "a.csv")
+    units, b = case(out / "b.csv")
+    assert units == {"time": "s", "T": "degC", "p": "Pa", "n": "rpm"}
+    np.testing.assert_allclose(a, [[0, 0, 1e5, 60], [1, 10, 2e5, 120]])
+    np.testing.assert_allclose(b, [[0, 0, 1e5, 0], [0.5, 10, 2.5e5, 60]], atol=1e-10)
+    assert "b.csv: 'T' is converted from K to degC" in caplog.text
+    assert "b.csv: time is converted from ms to s, where other files have s" in caplog.text
+
+
+def test_modes_of_all_files_get_a_column_each(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "t,mode,on\n0,heat,true\n1,cool,true\n")
+    write(tmp_path, "b.csv", "t,mode,on\n0,off,false\n1,heat,TRUE\n")
+    out = run(tmp_path)
+    units, a = case(out / "a.csv")
+    assert list(units) == ["t", "mode=heat", "mode=cool", "mode=off", "on"]
+    assert a.tolist() == [[0, 1, 0, 0, 1], [1, 0, 1, 0, 1]]
+    assert case(out / "b.csv")[1].tolist() == [[0, 0, 0, 1, 0], [1, 1, 0, 0, 1]]
+    assert yaml.safe_load((out / "import.yaml").read_text())["keys"]["text"] == {
+        "mode": ["heat", "cool", "off"],
+        "on": {"false": 0.0, "true": 1.0},
+    }
+
+
+def test_an_import_is_repeated_with_its_map_of_text_and_its_units(tmp_path: Path) -> None:
+    """As predict needs it: the new file alone would give other columns."""
+    write(tmp_path, "a.csv", "t,mode,T [K]\n0,heat,300\n1,cool,301\n2,off,302\n")
+    keys = yaml.safe_load((run(tmp_path) / "import.yaml").read_text())["keys"]
+    write(tmp_path, "new/b.csv", "t,mode,T [degC]\n0,off,0\n1,off,1\n")
+    kept = {key: keys[key] for key in ("time", "text", "to_units", "ignore")}
+    run(tmp_path, source=str(tmp_path / "in" / "new"), output=str(out := tmp_path / "second"), **kept)
+    units, numbers = case(out / "b.csv")
+    assert units == {"t": "s", "mode=heat": "-", "mode=cool": "-", "mode=off": "-", "T": "K"}
+    np.testing.assert_allclose(numbers, [[0, 0, 0, 1, 273.15], [1, 0, 0, 1, 274.15]])
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [(Duplicates.last, [1, 3, 5]), (Duplicates.first, [1, 2, 5]), (Duplicates.mean, [1, 2.5, 5])],
+)
+def test_rows_of_one_time_become_one(tmp_path: Path, how: Duplicates, expected: list[float]) -> None:
+    write(tmp_path, "a.csv", "t,y\n0,1\n1,2\n1,3\n2,5\n")
+    out = run(tmp_path, duplicates=how)
+    assert case(out / "a.csv")[1].tolist() == [[t, y] for t, y in enumerate(expected)]
+    assert ",1,0,0" in (out / "cases.csv").read_text()
+
+
+def test_missing_cells_are_filled_or_their_rows_dropped(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "t,x,y\n0,1,0\n1,,\n2,3,4\n3,4,nan\n4,5,8\n")
+    with pytest.raises(UserError, match="lines 3, 5, column 'y': no number in 3 cells"):
+        run(tmp_path)
+    out = run(tmp_path, missing=Missing.interpolate)
+    assert case(out / "a.csv")[1].tolist() == [[0, 1, 0], [1, 2, 2], [2, 3, 4], [3, 4, 6], [4, 5, 8]]
+    out = run(tmp_path, missing=Missing.drop_rows)
+    assert case(out / "a.csv")[1].tolist() == [[0, 1, 0], [2, 3, 4], [4, 5, 8]]
+    assert ",3,2,,0,0,2" in (out / "cases.csv").read_text()
+
+
+def test_dates_count_from_the_first_row(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "Datum;Uhrzeit;y\n31.12.2024;23:59:59,5;1\n01.01.2025;00:00:00;2\n01.01.2025;00:00:01,5;3\n")
+    out = run(tmp_path)
+    assert case(out / "a.csv")[1].tolist() == [[0, 1], [0.5, 2], [2, 3]]
+    assert ",2024-12-31T23:59:59.500000," in (out / "cases.csv").read_text()
+
+
+def test_a_long_file_is_cut_where_a_column_changes(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "run,t,y\nA,0,1\nA,1,2\nB,5,3\nB,6,4\nB,7,5\nA,9,6\nA,10,7\n")
+    out = run(tmp_path, cases_by="run")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "a_A.csv", "a_A_003.csv", "a_B.csv", "cases.csv", "import.yaml",
+    ]  # fmt: skip
+    assert case(out / "a_B.csv")[1].tolist() == [[0, 3], [1, 4], [2, 5]]
+    rows = [line.split(",") for line in (out / "cases.csv").read_text().splitlines()[1:]]
+    assert [(row[0], row[3], row[5]) for row in rows] == [("a_A", "2", ""), ("a_B", "3", "5"), ("a_A_003", "2", "9")]
+
+
+def test_a_long_file_is_cut_at_gaps_and_by_length(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "t,y\n0,1\n1,2\n2,3\n90,4\n91,5\n0,6\n1,7\n")
+    out = run(tmp_path, cases_by="gaps")
+    assert case(out / "a_002.csv")[1].tolist() == [[0, 4], [1, 5]]
+    assert case(out / "a_003.csv")[1].tolist() == [[0, 6], [1, 7]]
+    write(tmp_path, "b/b.csv", "t,y\n" + "".join(f"{10 + k},{k}\n" for k in range(7)))
+    run(tmp_path, cases_by="3", source=str(tmp_path / "in" / "b"), output=str(out := tmp_path / "cut"))
+    assert [case(out / f"b_00{i}.csv")[1][:, 1].tolist() for i in (1, 2)] == [[0, 1, 2], [3, 4, 5]]
+    # The last row alone is no case, which is said.
+    assert not (out / "b_003.csv").exists()
+    assert "line 8: a case of one row is left out" in (out / "import.yaml").read_text()
+
+
+def test_parameters_become_columns_behind_the_controls(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path, f"{name}.csv", "t,y,u\n0,1,2\n1,3,4\n")
+    (tmp_path / "p.csv").write_text("case,d [mm],remark,L (m)\nb,5,x,0.5\na,6,y,0.25\n")
+    out = run(tmp_path, controls=["u"], parameters=str(tmp_path / "p.csv"))
+    units, numbers = case(out / "a.csv")
+    assert units == {"t": "s", "u": "", "d": "mm", "L": "m", "y": ""}
+    assert numbers.tolist() == [[0, 2, 6, 0.25, 1], [1, 4, 6, 0.25, 3]]
+    record = yaml.safe_load((out / "import.yaml").read_text())
+    assert record["columns"]["d"] == {"unit": "mm", "role": "parameter"}
+    assert record["files"][1]["cases"][0]["parameters"] == {"d": 5.0, "L": 0.5}
+    assert (out / "cases.csv").read_text().splitlines()[0].endswith(",dropped,d,L")
+
+
+def test_files_in_archives_and_folders_are_told_apart(tmp_path: Path) -> None:
+    text = "t,y\n0,1\n1,2\n"
+    write(tmp_path, "x/run.csv", text)
+    write(tmp_path, "y/run.csv.gz", gzip.compress(text.encode()))
+    with zipfile.ZipFile(tmp_path / "in" / "z.zip", "w") as archive:
+        archive.writestr("deep/run.csv", text)
+        archive.writestr("other.csv", text)
+        archive.writestr("readme.md", "no table")
+    out = run(tmp_path, source=[f"{tmp_path}/in/**/*.csv*", f"{tmp_path}/in/z.zip"], groups=Group.folder)
+    names = sorted(path.stem for path in out.glob("*.csv"))
+    assert names == ["cases", "deep_run", "other", "x_run", "y_run"]
+    groups = [line.split(",")[:2] for line in (out / "cases.csv").read_text().splitlines()[1:]]
+    assert groups == [["x_run", "x"], ["y_run", "y"], ["deep_run", "deep"], ["other", "z"]]
+
+
+def test_parquet_cases_hold_the_same_numbers(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "t,u,y\ns,V,bar\n0,0.1,2\n0.1,0.3,1e-7\n")
+    csv_case = case(run(tmp_path) / "a.csv")
+    out = run(tmp_path, format=CaseFormat.parquet)
+    units, numbers = case(out / "a.parquet")
+    assert units == csv_case[0] == {"t": "s", "u": "V", "y": "bar"}
+    np.testing.assert_array_equal(numbers, csv_case[1])
+
+
+def test_one_bad_file_stops_the_import_whole_unless_it_is_skipped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "a.csv", "t,y\n0,1\n1,2\n")
+    write(tmp_path, "b.csv", "t,y\n0,1\n1,x\n2,3\n3,4\n")
+    with pytest.raises(UserError, match=r"(?s)1 of 2 files cannot be imported:.*b.csv: line 3, column 'y': text 'x'"):
+        run(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    with caplog.at_level(logging.INFO):
+        out = run(tmp_path, skip_bad=True)
+    assert sorted(path.name for path in out.iterdir()) == ["a.csv", "cases.csv", "import.yaml"]
+    assert "left out:\n" in caplog.text
+
+
+def test_a_second_import_reads_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from surrogate_modeling.importing import file_import
+
+    for name in ("a", "b", "c"):
+        write(tmp_path, f"{name}.csv", "t,y\n0,1\n1,2\n")
+    out = run(tmp_path)
+    read: list[str] = []
+    once = file_import.FileImport.run
+    monkeypatch.setattr(
+        file_import.FileImport, "run", lambda self, file, *rest: read.append(file.stem) or once(self, file, *rest)
+    )
+    write(tmp_path, "b.csv", "t,y\n0,5\n1,6\n")
+    (tmp_path / "in" / "c.csv").unlink()
+    run(tmp_path)
+    assert read == ["b"]
+    assert case(out / "b.csv")[1].tolist() == [[0, 5], [1, 6]]
+    assert case(out / "a.csv")[1].tolist() == [[0, 1], [1, 2]]
+    assert sorted(path.name for path in out.iterdir()) == ["a.csv", "b.csv", "cases.csv", "import.yaml"]
+    # Other keys make other cases.
+    run(tmp_path, duplicates=Duplicates.first)
+    assert sorted(read) == ["a", "b", "b"]
+
+
+def test_foreign_files_in_the_output_are_never_removed(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "t,y\n0,1\n1,2\n")
+    out = run(tmp_path)
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"notes.txt was not made by the import"):
+        run(tmp_path, overwrite=True)
+    (out / "notes.txt").unlink()
+    write(tmp_path, "other/a.csv", "t,y\n0,1\n1,2\n")
+    with pytest.raises(UserError, match="holds the import of other files"):
+        run(tmp_path, source=str(tmp_path / "in" / "other"))
+    run(tmp_path, source=str(tmp_path / "in" / "other"), overwrite=True)
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "a.csv").write_text("x")
+    with pytest.raises(UserError, match="holds files that no import made"):
+        run(tmp_path, output=str(mine), overwrite=True)
+    assert (mine / "a.csv").read_text() == "x"
+
+
+def test_a_dry_run_shows_the_guesses_and_writes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, "a.csv", "t [ms];mode;p [bar]\n0;EIN;1,5\n100;AUS;1,6\n200;AUS;1,7\n")
+    write(tmp_path, "b.csv", "t [ms];mode;q [bar]\n0;EIN;1,5\n100;AUS;1,6\n")
+    with caplog.at_level(logging.INFO):
+        run(tmp_path, dry_run=True, output=None)
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    table = [line.split() for line in caplog.text.splitlines()]
+    assert ["t", "ms", "time", "seconds", "0", "100", "200"] in table
+    assert ["mode", "-", "?", "aus=0,", "ein=1", "EIN", "AUS", "AUS"] in table
+    assert ["p", "bar", "?", "1.5", "1.6", "1.7"] in table
+    assert "would be refused:\n" in caplog.text
+    assert "b.csv: missing columns 'p'" in caplog.text
+
+
+def test_the_table_of_cases_is_no_case(tmp_path: Path) -> None:
+    from surrogate_modeling.cases.folder import list_case_files
+
+    write(tmp_path, "a.csv", "t,y\n0,1\n1,2\n")
+    out = run(tmp_path)
+    assert [path.name for path in list_case_files(out)] == ["a.csv"]
+    assert parse_case(out / "a.csv", (out / "a.csv").read_bytes()).time_name == "t"

@@ -1,0 +1,153 @@
+"""Text files of every dialect are read as the table that a person sees in them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
+from surrogate_modeling.importing.text_file import dialect_of, read, read_blocks
+
+NAN = float("nan")
+PLAIN = {"time": [0, 1, 2], "u": [1, 2, 3], "y": [2, 3, 4]}
+DIALECTS = {
+    "case format": (b"time,u,y\ns,-,bar\n0,1,2\n1,2,3\n2,3,4\n", PLAIN),
+    "no units": (b"time,u,y\n0,1,2\n1,2,3\n2,3,4\n", PLAIN),
+    "no names": (b"0,1,2\n1,2,3\n2,3,4\n", {"column 1": [0, 1, 2], "column 2": [1, 2, 3], "column 3": [2, 3, 4]}),
+    "semicolons and decimal commas": (
+        "Zeit [s];T [°C]\n0,0;1,5\n0,1;1,6\n0,2;-1,7E1\n".encode("latin-1"),
+        {"Zeit [s]": [0, 0.1, 0.2], "T [°C]": [1.5, 1.6, -17]},
+    ),
+    "points for thousands": (
+        b"t;a\n0,0;1.234,5\n0,1;1.235,5\n0,2;1.236,5\n",
+        {"t": [0, 0.1, 0.2], "a": [1234.5, 1235.5, 1236.5]},
+    ),
+    "quoted commas for thousands": (
+        b't,a\n0.0,"1,234.5"\n0.1,"1,235.5"\n0.2,999\n',
+        {"t": [0, 0.1, 0.2], "a": [1234.5, 1235.5, 999]},
+    ),
+    "spaces for thousands": (
+        "t;a\n0;1 234,5\n1;2\u00a0234,5\n2;3 234,5\n".encode(),
+        {"t": [0, 1, 2], "a": [1234.5, 2234.5, 3234.5]},
+    ),
+    "tabs": (b"t\tx y\tz\n0\t1\t2\n1\t2\t3\n", {"t": [0, 1], "x y": [1, 2], "z": [2, 3]}),
+    "bars": (b"time|u|y\n0|1|2\n1|2|3\n2|3|4\n", PLAIN),
+    "spaces": (
+        b"  Time (s)   Temp (C)  p\n  0.0   1.0  2\n  1.0   1.5  2\n",
+        {"Time (s)": [0, 1], "Temp (C)": [1, 1.5], "p": [2, 2]},
+    ),
+    "names behind a comment mark": (b"# time u y\n0 1 2\n1 2 3\n2 3 4\n", PLAIN),
+    "Shift-JIS": ("時間,温度\ns,℃\n0,1\n1,2\n".encode("cp932"), {"時間": [0, 1], "温度": [1, 2]}),
+    "EUC-JP": ("時間,温度,圧力\n0,1,2\n1,2,3\n".encode("euc_jp"), {"時間": [0, 1], "温度": [1, 2], "圧力": [2, 3]}),
+    "Latin-1": ("Länge;Größe\n0;1,5\n1;2,5\n".encode("latin-1"), {"Länge": [0, 1], "Größe": [1.5, 2.5]}),
+    "UTF-16": ("time;u;y\n0;1;2\n1;2;3\n2;3;4\n".encode("utf-16"), PLAIN),
+    "UTF-16 without a mark": ("time;u;y\n0;1;2\n1;2;3\n2;3;4\n".encode("utf-16-le"), PLAIN),
+    "UTF-8 with a mark": ("time;u;y\n0;1;2\n1;2;3\n2;3;4\n".encode("utf-8-sig"), PLAIN),
+    "preamble": (b"# Tool\n# Date: 1\nProject;Foo\n\ntime;u;y\n[s];[-];[bar]\n0;1;2\n1;2;3\n2;3;4\n", PLAIN),
+    "description under the units": (b"time,u,y\ns,%,bar\nRun,Valve,Pressure\n0,1,2\n1,2,3\n2,3,4\n", PLAIN),
+    "trailing separators": (b"time,u,y,\n0,1,2,\n1,2,3,\n2,3,4,\n", PLAIN),
+    "trailing separators under the rows only": (b"time,u,y\n0,1,2,\n1,2,3,\n2,3,4,\n", PLAIN),
+    "row numbers without a name": (b",time,u\n0,0.0,1\n1,0.1,2\n", {"index": [0, 1], "time": [0, 0.1], "u": [1, 2]}),
+    "row numbers beside the names": (b"time u\n1 0.0 5\n2 0.1 6\n", {"index": [1, 2], "time": [0, 0.1], "u": [5, 6]}),
+    "a cut last line": (b"time,u,y\n0,1,2\n1,2,3\n2,3,4\n3,4", PLAIN),
+    "what C prints for no number": (
+        b"time,u\n0,1\n1,1.#IND\n2,-1.#QNAN\n3,nan\n4,\n5,#N/A\n",
+        {"time": [0, 1, 2, 3, 4, 5], "u": [1, NAN, NAN, NAN, NAN, NAN]},
+    ),
+    "Fortran exponents": (
+        b" time u\n 0.0D+00 1.0D+02\n 1.0D+00 1.5d-02\n 2.0D+00 1.5-102\n",
+        {"time": [0, 1, 2], "u": [100, 0.015, 1.5e-102]},
+    ),
+    "comments between the rows": (b"time,u,y\n0,1,2\n# stop\n1,2,3\n2,3,4\n", PLAIN),
+    "carriage returns": (b"time,u,y\r0,1,2\r1,2,3\r2,3,4\r", PLAIN),
+    "empty lines at the end": (b"time,u,y\r\n0,1,2\r\n1,2,3\r\n2,3,4\r\n\r\n\r\n", PLAIN),
+    "quoted names": (b'"time [s]","a, b [bar]"\n0.0,1\n0.5,2\n', {"time [s]": [0, 0.5], "a, b [bar]": [1, 2]}),
+    "one name twice": (b"t,x,x\n0,1,2\n1,2,3\n", {"t": [0, 1], "x": [1, 2], "x 2": [2, 3]}),
+    "FMI results": (b'"time","x","y[1]"\n0.0,1,2\n0.5,2,3\n', {"time": [0, 0.5], "x": [1, 2], "y[1]": [2, 3]}),
+    "signs and bare points": (b"t,x\n0,+1.5\n1,-.5\n2,3.\n", {"t": [0, 1, 2], "x": [1.5, -0.5, 3]}),
+}
+
+
+def table(tmp_path: Path, body: bytes, **options: object) -> object:
+    path = tmp_path / "a.csv"
+    path.write_bytes(body)
+    return read(path, ReadOptions(name="a.csv", **options))[0]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_dialect_is_read(tmp_path: Path, dialect: str) -> None:
+    body, expected = DIALECTS[dialect]
+    frame = table(tmp_path, body).frame
+    assert list(frame.columns) == list(expected)
+    for name, values in expected.items():
+        assert frame[name].dtype == float
+        np.testing.assert_array_equal(frame[name].to_numpy(), np.array(values, float))
+
+
+@pytest.mark.parametrize(
+    ("body", "units"),
+    [
+        (b"time,u,y\ns,%,bar\n0,1,2\n1,2,3\n", {"time": "s", "u": "%", "y": "bar"}),
+        (b"time,u,y\n[s],[-],(furlong)\n0,1,2\n1,2,3\n", {"time": "s", "u": "-", "y": "furlong"}),
+        (b"s,%,bar\ntime,u,y\n0,1,2\n1,2,3\n", {"time": "s", "u": "%", "y": "bar"}),
+        (b"Test;of;today\ntime;u;y\ns;%;bar\n0;1;2\n1;2;3\n", {"time": "s", "u": "%", "y": "bar"}),
+        # Units of an unknown kind are recognized under names by being equal.
+        (b"time,u,y\nsek,qux,qux\n0,1,2\n1,2,3\n", {"time": "sek", "u": "qux", "y": "qux"}),
+        (b"time,u,y\n0,1,2\n1,2,3\n", {}),
+    ],
+)
+def test_units_are_those_of_their_line(tmp_path: Path, body: bytes, units: dict[str, str]) -> None:
+    found = table(tmp_path, body)
+    assert list(found.frame.columns) == ["time", "u", "y"]
+    assert found.units == units
+
+
+def test_text_stays_text(tmp_path: Path) -> None:
+    frame = table(tmp_path, b"time,mode,on\n0,heat,ON\n1,,OFF\n2,cool,ON\n").frame
+    assert frame["on"].tolist() == ["ON", "OFF", "ON"]
+    assert frame["mode"].tolist() == ["heat", "", "cool"]
+
+
+def test_the_line_of_the_first_row_is_known_and_what_is_left_out_is_said(tmp_path: Path) -> None:
+    found = table(tmp_path, b"# x\ntime,u,y\ns,%,bar\nRun,Valve,Pressure\n0,1,2\n1,2,3\n2,3")
+    assert found.lines == 5
+    assert found.remarks == (
+        "line 4 of the head is neither names nor units and is left out",
+        "line 7, the last, is cut ('2,3') and is left out",
+    )
+
+
+def test_keys_replace_guesses(tmp_path: Path) -> None:
+    body = b"a;b\nx;y\n1,5;2\n2,5;3\n3,5;4\n"
+    assert list(table(tmp_path, body).frame.columns) == ["x", "y"]
+    found = table(tmp_path, body, header_row=1, unit_row=2, decimal=",", separator=";")
+    assert list(found.frame.columns) == ["a", "b"]
+    assert found.units == {"a": "x", "b": "y"}
+    assert table(tmp_path, body, header_row=0, unit_row=0).frame.columns.tolist() == ["column 1", "column 2"]
+    assert table(tmp_path, "t;ä\n0;1\n1;2\n".encode("cp1252"), encoding="cp1252").frame.columns[1] == "ä"
+    with pytest.raises(BadFile, match="a.csv: header_row=9: the rows of numbers begin at line 3"):
+        table(tmp_path, body, header_row=9)
+    with pytest.raises(BadFile, match="a.csv: encoding=nope: no such encoding"):
+        table(tmp_path, body, encoding="nope")
+    with pytest.raises(BadFile, match="a.csv: separator=ab: one character"):
+        table(tmp_path, body, separator="ab")
+
+
+def test_blocks_are_the_file_in_parts_and_text_may_begin_late(tmp_path: Path) -> None:
+    lines = [f"{k},{k * 2},{k if k < 900 else '1.5D+01'}" for k in range(1000)]
+    path = tmp_path / "a.csv"
+    path.write_text("time,u,y\n" + "\n".join(lines) + "\n")
+    blocks = list(read_blocks(path, ReadOptions(), block_bytes=2000))
+    assert len(blocks) > 3
+    assert [block.lines for block in blocks] == [2 + sum(len(b.frame) for b in blocks[:i]) for i in range(len(blocks))]
+    joined = np.concatenate([block.frame.to_numpy(dtype=float) for block in blocks])
+    expected = [[k, 2 * k, k if k < 900 else 15] for k in range(1000)]
+    np.testing.assert_array_equal(joined, expected)
+
+
+def test_the_guess_of_an_encoding_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("時間,温度\n0,1\n1,2\n".encode("cp932"))
+    found = dialect_of(path, ReadOptions())
+    assert found.encoding == "cp932"
+    assert found.remarks == ("encoding cp932 is a guess; encoding=... says otherwise",)
