@@ -127,7 +127,9 @@ def test_missing_cells_are_filled_or_their_rows_dropped(tmp_path: Path) -> None:
 
 
 def test_dates_count_from_the_first_row(tmp_path: Path) -> None:
-    write(tmp_path, "a.csv", "Datum;Uhrzeit;y\n31.12.2024;23:59:59,5;1\n01.01.2025;00:00:00;2\n01.01.2025;00:00:01,5;3\n")
+    write(
+        tmp_path, "a.csv", "Datum;Uhrzeit;y\n31.12.2024;23:59:59,5;1\n01.01.2025;00:00:00;2\n01.01.2025;00:00:01,5;3\n"
+    )
     out = run(tmp_path)
     assert case(out / "a.csv")[1].tolist() == [[0, 1], [0.5, 2], [2, 3]]
     assert ",2024-12-31T23:59:59.500000," in (out / "cases.csv").read_text()

@@ -58,6 +58,8 @@ def find_head(lines: Sequence[str], split: Splitter, rows: list[list[str]], opti
     remarks = []
     names = candidates.get(header, [])
     if not names:
+        if options.header_row is None:
+            _refuse_misfit(lines, split, width, source)
         names = [f"column {i + 1}" for i in range(width - trailing)]
         remarks.append("there is no line of names: columns are called after their place")
     names, trailing = _fitted(names, rows, trailing, (header, source))
@@ -69,6 +71,21 @@ def find_head(lines: Sequence[str], split: Splitter, rows: list[list[str]], opti
     if others := [str(line) for line in candidates if line not in used and line > min(used - {0}, default=0)]:
         remarks.append(f"line {', '.join(others)} of the head is neither names nor units and is left out")
     return Head(tuple(names), tuple(units), header, unit, trailing, (*remarks, *renamed))
+
+
+def _refuse_misfit(lines: Sequence[str], split: Splitter, width: int, source: str) -> None:
+    """Refuse a line of several cells right above the rows that has more or fewer than these.
+
+    Raises:
+        BadFile: there is one.
+    """
+    filled = [number for number, line in enumerate(lines, start=1) if line.strip()]
+    if filled and not COMMENT_MARK.match(lines[filled[-1] - 1]) and (count := len(split(lines[filled[-1] - 1]))) > 1:
+        raise BadFile(
+            source,
+            f"line {filled[-1]}: {count} names for {width} columns; mend the line, or give header_row=<line> (0: there "
+            "is none)",
+        )
 
 
 def _candidates(lines: Sequence[str], split: Splitter, width: int) -> dict[int, list[str]]:
