@@ -154,8 +154,12 @@ def to_import(composed: DictConfig, given: Sequence[str]) -> ImportConfig:
         path = Path(composed.repeat).expanduser()
         saved = _saved_keys(path)
         named = {argument.lstrip("+~").partition("=")[0].partition(".")[0] for argument in given}
+        if unknown := [key for key in saved if key not in composed]:
+            raise UserError(f"repeat={path}: keys.{unknown[0]}: no such key")
         given_keys = {key: composed[key] for key in named if key in composed}
         try:
+            # Hydra closes the tree; columns are keys of some dictionaries in it.
+            OmegaConf.set_struct(composed, False)
             merged = OmegaConf.merge(composed, saved, given_keys)
             assert isinstance(merged, DictConfig)
             composed = merged

@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
-from surrogate_modeling.importing.plan import (
-    Column,
-    Plan,
-    Planned,
-    columns_of,
-    find_column,
-    numbers_of,
-    unit_change,
-)
+from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.cases.units import UnitError, conversion
+from surrogate_modeling.cases.writer import round_significant
+from surrogate_modeling.importing.cells import is_missing
+from surrogate_modeling.importing.plan import Column, Plan, Planned, columns_of, find_column, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.rows import Rows
 from surrogate_modeling.importing.text_columns import to_columns
@@ -95,7 +92,8 @@ class Conformer:
         factor, offset = unit_change(column, planned, table.source)
         if (factor, offset) != (1.0, 0.0):
             self.remarks[f"{planned.name!r} is converted from {column.unit} to {planned.unit}"] = None
-            return values * factor + offset
+            # 300 K are 26.85 degC, not 26.850000000000023.
+            return round_significant(values * factor + offset, 13)
         return values
 
     def _require_same(self, columns: Sequence[Column], table: RawTable) -> None:
@@ -117,3 +115,51 @@ class Conformer:
                 f"columns {listed} are not in the first file; leave them out with 'ignore=[...]' or import the file "
                 "apart",
             )
+
+
+def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str) -> np.ndarray:
+    """A column (T,) as float64, NaN where a cell is missing.
+
+    Raises:
+        BadFile: a cell is text; with its lines.
+    """
+    if not is_text(cells):
+        return cells.to_numpy(dtype=float)
+    texts = cells.tolist()
+    values = {cell: _number(cell) for cell in dict.fromkeys(texts)}
+    wrong = np.array([values[cell] is None for cell in texts])
+    if wrong.any():
+        cell = str(cells[wrong].iloc[0])[:40]
+        raise BadFile(
+            source,
+            f"{line_ranges(lines[wrong].tolist())}, column {column.name!r}: text {cell!r} where a number is expected; "
+            f"mend it, leave the column out with 'ignore=[{column.name}]', or give its numbers with text={{...}}",
+        )
+    return np.array([values[cell] for cell in texts], dtype=float)
+
+
+def _number(cell: object) -> float | None:
+    if cell is None or cell != cell or is_missing(str(cell)):
+        return np.nan
+    try:
+        return float(str(cell))
+    except ValueError:
+        return None
+
+
+def unit_change(column: Column, planned: Planned, source: str) -> tuple[float, float]:
+    """Factor and offset from a file's unit to that of the cases.
+
+    Raises:
+        BadFile: they cannot be converted.
+    """
+    if column.unit == planned.unit or planned.unit is None:
+        return 1.0, 0.0
+    try:
+        return conversion(column.unit or "", planned.unit)
+    except UnitError as error:
+        raise BadFile(
+            source,
+            f"column {column.name!r}: {error}, the cases have '{planned.unit}'; give 'units={{{column.name}: <unit>}}' "
+            "for the files, or import them apart",
+        ) from None

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from surrogate_modeling.cases.problems import line_ranges
-from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.importing.cells import is_missing, is_number
@@ -252,51 +250,3 @@ def wrong_cells(cells: pd.Series) -> np.ndarray:
     if numbers <= NUMBER_SHARE * len(valued) or numbers == len(valued):
         return np.zeros(len(cells), bool)
     return np.array([not kinds.get(cell, True) for cell in cells.tolist()])
-
-
-def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str) -> np.ndarray:
-    """A column (T,) as float64, NaN where a cell is missing.
-
-    Raises:
-        BadFile: a cell is text; with its lines.
-    """
-    if not is_text(cells):
-        return cells.to_numpy(dtype=float)
-    texts = cells.tolist()
-    values = {cell: _number(cell) for cell in dict.fromkeys(texts)}
-    wrong = np.array([values[cell] is None for cell in texts])
-    if wrong.any():
-        cell = str(cells[wrong].iloc[0])[:40]
-        raise BadFile(
-            source,
-            f"{line_ranges(lines[wrong].tolist())}, column {column.name!r}: text {cell!r} where a number is expected; "
-            f"mend it, leave the column out with 'ignore=[{column.name}]', or give its numbers with text={{...}}",
-        )
-    return np.array([values[cell] for cell in texts], dtype=float)
-
-
-def _number(cell: object) -> float | None:
-    if cell is None or cell != cell or is_missing(str(cell)):
-        return np.nan
-    try:
-        return float(str(cell))
-    except ValueError:
-        return None
-
-
-def unit_change(column: Column, planned: Planned, source: str) -> tuple[float, float]:
-    """Factor and offset from a file's unit to that of the cases.
-
-    Raises:
-        BadFile: they cannot be converted.
-    """
-    if column.unit == planned.unit or planned.unit is None:
-        return 1.0, 0.0
-    try:
-        return conversion(column.unit or "", planned.unit)
-    except UnitError as error:
-        raise BadFile(
-            source,
-            f"column {column.name!r}: {error}, the cases have '{planned.unit}'; give 'units={{{column.name}: <unit>}}' "
-            "for the files, or import them apart",
-        ) from None

@@ -193,7 +193,7 @@ def _job(
     def job(file: SourceFile) -> FileRecord:
         digest = _content_digest(file)
         group = _group(file, names[file], importer.config)
-        before = known.get(str(file))
+        before = known.get(_absolute(str(file)))
         same = before is not None and (before.digest, before.name) == (digest, names[file])
         if before is not None and same and earlier is not None and output.kept(before, earlier, *folders):
             return replace(before, group=group)
@@ -205,7 +205,7 @@ def _job(
 
 def _record(importer: FileImport, file: SourceFile, name: str, rows: int | None = None) -> FileRecord:
     cases, remarks = importer.run(file, name, rows)
-    return FileRecord(str(file), name, "", tuple(cases), _group(file, name, importer.config), tuple(remarks))
+    return FileRecord(_absolute(str(file)), name, "", tuple(cases), _group(file, name, importer.config), tuple(remarks))
 
 
 def _group(file: SourceFile, name: str, config: ImportConfig) -> str:
@@ -263,7 +263,7 @@ def _digest(config: ImportConfig, plan: Plan, parameters: Parameters) -> str:
 
 
 def _require_same_source(earlier: Record, files: Sequence[SourceFile], folder: Path) -> None:
-    now, before = {_absolute(str(file)) for file in files}, {_absolute(file.source) for file in earlier.files}
+    now, before = {_absolute(str(file)) for file in files}, {file.source for file in earlier.files}
     if before and not now & before:
         raise UserError(
             f"output={folder}: holds the import of other files; give another folder, or overwrite=True to replace it"

@@ -1,0 +1,108 @@
+"""``pdm run import`` as users run it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from builders import run_command
+from hydra import compose, initialize_config_dir
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
+from surrogate_modeling.config.composition import register_schemas, to_import
+from surrogate_modeling.config.import_keys import ImportConfig
+
+COMMAND = [str(PROJECT_ROOT / "src" / "surrogate_modeling" / "import_cases.py")]
+
+
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_command(tmp_path, COMMAND, *arguments)
+
+
+def write(folder: Path, name: str, mode: str = "heat", unit: str = "degC") -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"t;mode;T [{unit}]\n0,0;{mode};300\n0,5;cool;301\n1,0;off;302\n")
+
+
+def test_an_import_and_its_repeat(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv")
+    done = run(tmp_path, "source=in", "output=out", "controls=[mode]")
+    assert done.returncode == 0, done.stderr
+    assert "train on them: pdm run train dataset=csv dataset.path=out" in done.stdout
+    first = (tmp_path / "out" / "a.csv").read_text()
+    assert first.splitlines()[2] == "0,1,0,0,300"
+    # The file alone would have two modes, and kelvin.
+    write(tmp_path / "new", "b.csv", "off", "K")
+    done = run(tmp_path, "repeat=out/import.yaml", "source=new", "output=second")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "second" / "b.csv").read_text()
+    assert text == ("t,mode=heat,mode=cool,mode=off,T\ns,-,-,-,degC\n0,0,0,1,26.85\n0.5,0,1,0,27.85\n1,0,0,1,28.85\n")
+    # Without a source it is the same import again.
+    assert run(tmp_path, "repeat=out/import.yaml").returncode == 0
+    assert (tmp_path / "out" / "a.csv").read_text() == first
+
+
+def imported(*arguments: str) -> ImportConfig:
+    """The configuration of a command line."""
+    register_schemas()
+    with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
+        return to_import(compose("import", list(arguments)), arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["output=out"], "source: no value given; add source=... to the command"),
+        (["source=in"], "output: no value given; add output=... to the command"),
+        (["source=in", "output=out", "max_missing=0"], "max_missing=0.0: must be at least 1.0"),
+        (["source=in", "output=out", "decimal=x"], "decimal=x: must be . or ,"),
+        (["source=in", "output=out", "controls=0"], "controls=0: must be at least 1"),
+        (["source=in", "output=out", "text={mode:1}"], "text={'mode': 1}: mode needs a number for each text"),
+        (["source=3", "output=out"], "source=3: must be a file, a folder"),
+        (["source=in", "output=out", "file_parameters=some"], "file_parameters=some: must be varying, all, none"),
+        (["repeat=nowhere.yaml"], "repeat=nowhere.yaml: No such file or directory; give the import.yaml"),
+        (["repeat={file}"], "repeat={file}: holds no keys of an import; give its import.yaml"),
+    ],
+)
+def test_keys_are_checked(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "a.yaml").write_text("a: 1")
+    file = str(tmp_path / "a.yaml")
+    with pytest.raises(UserError) as refused:
+        imported(*(argument.replace("{file}", file) for argument in arguments))
+    assert str(refused.value).startswith(message.replace("{file}", file))
+
+
+def test_keys_of_a_repeat_give_way_to_those_of_the_command(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("keys: {source: [x], output: y, controls: [u], text: {m: {a: 0, b: 1}}}")
+    config = imported(f"repeat={tmp_path}/a.yaml", "output=z", "units={p: bar}")
+    assert (config.source, config.output, config.controls) == (["x"], "z", ["u"])
+    assert (config.text, config.units) == ({"m": {"a": 0, "b": 1}}, {"p": "bar"})
+    (tmp_path / "a.yaml").write_text("keys: {sources: [x]}")
+    with pytest.raises(UserError, match=r"keys.sources: no such key"):
+        imported(f"repeat={tmp_path}/a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["source=in", "output=out", "seperator=;"], "error: seperator: no such key; did you mean separator?"),
+        (["source=nowhere", "output=out"], "error: source=nowhere: no such file or folder"),
+    ],
+)
+def test_a_refusal_is_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    write(tmp_path / "in", "a.csv")
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith(message), done.stderr
+    assert done.stderr.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in"]
+
+
+def test_left_out_files_give_exit_code_two(tmp_path: Path) -> None:
+    write(tmp_path / "in", "a.csv")
+    (tmp_path / "in" / "b.csv").write_text("prose\nonly\n")
+    done = run(tmp_path, "source=in", "output=out", "skip_bad=True")
+    assert done.returncode == 2
+    assert "left out:\n  in/b.csv: lines 1-2: no rows of numbers" in done.stdout
+    assert done.stderr == "error: 1 files were left out; see the list above\n"
+    assert (tmp_path / "out" / "a.csv").exists()
