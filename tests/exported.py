@@ -43,6 +43,7 @@ SMALL: dict[str, ModelConfig] = {
     "nss": NssConfig("nss", states=5, width=6),
     "nss-stable": NssConfig("nss", states=4, width=6, stable=True),
     "ssm-blind": SsmConfig("ssm", width=8, states=4, depth=1, base=Base.level, encoder=False),
+    "ssm-modes": SsmConfig("ssm", width=8, states=5, depth=2, oscillations=[8.0, 20.0], integral_time=50.0),
     "ssm-gru": SsmConfig("ssm", width=8, states=4, depth=1, core=Core.gru, base=Base.quadratic, filters=[3.0, 30.0]),
 }
 # Of a window network and of one with a state.

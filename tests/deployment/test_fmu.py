@@ -35,6 +35,7 @@ QUICK = {
     ("ssm", True, 2.0),
     ("lstm", True, 3.0),
     ("ssm", False, 3.0),
+    ("ssm-modes", False, 2.0),
     ("nss", False, 2.0),
     ("nss-stable", True, 3.0),
     ("don-stacked", False, 2.0),

@@ -114,6 +114,13 @@ class Core(Choice):
     gru = "gru"
 
 
+class Modes(Choice):
+    """Modes that a state-space network has beside leaky averages: what the training cases ask for, or none."""
+
+    auto = "auto"
+    none = "none"
+
+
 @dataclass
 class SsmConfig(ModelConfig):
     """State-space network; times in rows."""
@@ -126,12 +133,23 @@ class SsmConfig(ModelConfig):
     core: Core = Core.diagonal
     base: Base = Base.auto
     encoder: bool = True
+    modes: Modes = Modes.auto
+    oscillations: list[float] = field(default_factory=list)
+    integral_time: float | None = None
     filters: list[float] = field(default_factory=lambda: [2.0, 6.0, 20.0, 60.0, 200.0, 600.0, 2000.0])
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.filters or min(self.filters) <= 0:
             self.reject("filters", "must be time constants above 0, in rows")
+        if self.oscillations and not (min(self.oscillations) >= 2 and max(self.oscillations) < float("inf")):
+            self.reject("oscillations", "must be periods of at least 2 rows")
+        if self.oscillations and self.core is Core.gru:
+            self.reject("oscillations", "needs model.core=diagonal")
+        if self.oscillations and self.states < 2:
+            self.reject("states", "must be at least 2 with model.oscillations: a turning state is two numbers")
+        if self.integral_time is not None and not 0 < self.integral_time < float("inf"):
+            self.reject("integral_time", "must be above 0, in rows")
 
 
 @dataclass

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from surrogate_modeling.config.models import ModelConfig
-from surrogate_modeling.networks.base import Network, Sizes, StateNetwork, WindowNetwork
+from surrogate_modeling.networks.base import Batch, Network, Sizes, StateNetwork, WindowNetwork
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
+from surrogate_modeling.networks.mode_choice import choose_modes
 from surrogate_modeling.networks.nonlinear_state_space import NonlinearStateSpace
 from surrogate_modeling.networks.persistence import Persistence
 from surrogate_modeling.networks.recurrent import BaselineLstm
@@ -29,13 +30,23 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "persistence": Persistence,
     "regression": FilterRegression.build,
 }
+# Networks whose structure depends on the training cases.
+CHOICES: dict[str, Callable[[Any, Batch, Batch], ModelConfig]] = {"ssm": choose_modes}
 
 __all__ = [
     "NETWORKS", "IncrementOutput", "Network", "SelectedFeedback", "Sizes", "StateNetwork", "WindowNetwork",
-    "build_network",
+    "build_network", "choose_structure",
 ]  # fmt: skip
 
 
 def build_network(config: ModelConfig, sizes: Sizes) -> Network:
     """Build the network ``config.name`` with fresh weights from torch's global generator."""
     return NETWORKS[config.name](config, sizes)
+
+
+def choose_structure(config: ModelConfig, whole: Batch, spread: Batch) -> ModelConfig:
+    """The configuration with what the training cases decide about the network's structure; arguments as those of
+    :meth:`Network.initialise`.
+    """
+    choose = CHOICES.get(config.name)
+    return config if choose is None else choose(config, whole, spread)

@@ -22,25 +22,34 @@ MAX_PRODUCTS = 900
 class Filters(nn.Module):
     """Exponential averages of the controls over fixed time constants, and the decaying level of the past window.
 
-    Features of a row, side by side: the controls and their averages (``of_controls`` of them); the level, that is the
-    mean of the past window and a 1, and its decays exp(-t / tau); products of two signals among the controls and
-    their averages.
+    Features of a row, side by side: the controls, their averages and, if wanted, their integrals (``of_controls`` in
+    all); the level, that is the mean of the past window and a 1, and its decays exp(-t / tau); products of two signals
+    among the controls and their averages.
 
     Args:
         sizes: of the network.
         time_constants: in rows.
         products: positions (2, Q) of the signals that are multiplied; None for no products.
+        integral_time: rows that integrals of the controls and of 1 from the start on are divided by, which keeps them
+            near 1 over as many; None for no integrals.
     """
 
     rate: Tensor
     left: Tensor
     right: Tensor
 
-    def __init__(self, sizes: Sizes, time_constants: list[float], products: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        sizes: Sizes,
+        time_constants: list[float],
+        products: Tensor | None = None,
+        integral_time: float | None = None,
+    ) -> None:
         super().__init__()
+        self.integral_time, self.integrals = integral_time, 0 if integral_time is None else sizes.controls + 1
         self.controls, self.fed_back = sizes.controls, sizes.fed_back
         self.register_buffer("rate", 1.0 / torch.tensor(time_constants))
-        self.of_controls = sizes.controls * (1 + len(time_constants))
+        self.of_controls = sizes.controls * (1 + len(time_constants)) + self.integrals
         self.linear = self.of_controls + (sizes.fed_back + 1) * (1 + len(time_constants))
         # Feature level_at[i] is the level of predicted column level_of[i].
         self.level_at = list(range(self.of_controls, self.of_controls + sizes.fed_back))
@@ -54,14 +63,15 @@ class Filters(nn.Module):
     @property
     def state_sizes(self) -> list[int]:
         """Sizes of the parts of the state."""
-        averages, levels = self.of_controls - self.controls, self.fed_back + 1
-        return [averages, levels, levels * len(self.rate)]
+        averages, levels = self.controls * len(self.rate), self.fed_back + 1
+        return [averages, levels, levels * len(self.rate), *([self.integrals] if self.integrals else [])]
 
     def start(self, past: Tensor) -> State:
         """State after a past window (B, in_len, F)."""
         mean = past.mean(dim=1)
         level = fn.pad(mean[:, self.controls :], (0, 1), value=1.0)
-        return [mean[:, : self.controls].repeat(1, len(self.rate)), level, level.repeat(1, len(self.rate))]
+        integrals = [past.new_zeros(past.shape[0], self.integrals)] if self.integrals else []
+        return [mean[:, : self.controls].repeat(1, len(self.rate)), level, level.repeat(1, len(self.rate)), *integrals]
 
     @property
     def fading(self) -> slice:
@@ -76,7 +86,7 @@ class Filters(nn.Module):
     def linear_features(self, control: Tensor, state: State) -> tuple[Tensor, State]:
         """Features without the products (T, B, N - Q) and the state after the last row; see :meth:`forward`."""
         signals, after = self.signals(control, state)
-        _, level, decaying = state
+        _, level, decaying = state[:3]
         rows, levels = len(control), level.shape[1]
         since = torch.arange(1, rows + 1, dtype=control.dtype, device=control.device)[:, None]
         decayed = torch.exp(-since * self.rate).repeat_interleave(levels, dim=-1)[:, None] * decaying
@@ -111,12 +121,17 @@ class Filters(nn.Module):
 
     def signals(self, control: Tensor, state: State) -> tuple[Tensor, State]:
         """Control (T, B, C) -> controls and averages (T, B, of_controls), and the state after the last row."""
-        average, level, decaying = state
+        average, level, decaying = state[:3]
         rows = len(control)
         move = (1.0 - torch.exp(-self.rate)).repeat_interleave(self.controls).expand(rows, average.shape[0], -1)
         averages = leaky_scan(move, control.repeat(1, 1, len(self.rate)), average)
         decay = torch.exp(-rows * self.rate).repeat_interleave(level.shape[1])
-        return torch.cat((control, averages), dim=-1), [averages[-1], level, decay * decaying]
+        after = [averages[-1], level, decay * decaying]
+        if self.integral_time is None:
+            return torch.cat((control, averages), dim=-1), after
+        added = fn.pad(control, (0, 1), value=1.0) / self.integral_time
+        integrals = state[3] + (added if rows == 1 else added.cumsum(dim=0))
+        return torch.cat((control, averages, integrals), dim=-1), [*after, integrals[-1]]
 
 
 def spread_products(controls: int, time_constants: int) -> Tensor:

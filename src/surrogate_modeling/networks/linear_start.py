@@ -46,11 +46,7 @@ def linear_start(whole: Batch, spread: Batch, states: int, modal: bool = False) 
     """
     cases = len(whole[0])
     every = _trajectories(spread if spread[1].shape[1] >= MIN_ROWS else whole)
-    number = np.arange(len(every))
-    kept = (
-        np.where(number < cases, number / cases, (number - cases) / max(1, len(every) - cases)) < 1.0 - HELD_OUT_SHARE
-    )
-    kept[-1], kept[0] = False, True
+    kept = kept_windows(len(every), cases)
     held_out = every[~kept] if len(every) > 1 else every
     if cases >= MIN_CASES:
         held_out = _trajectories(whole)[np.flatnonzero(~kept[:cases])]
@@ -58,6 +54,19 @@ def linear_start(whole: Batch, spread: Batch, states: int, modal: bool = False) 
     if modal:
         model = in_modes(model, MAX_RADIUS)
     return _scaled(model, every, states, modal)
+
+
+def kept_windows(windows: int, cases: int) -> np.ndarray:
+    """Whether each window (W,) is fitted to; the others, of the last cases, are held out to choose by.
+
+    Args:
+        windows: W; the first of each case, then others in the order of the cases.
+        cases: number of cases.
+    """
+    number = np.arange(windows)
+    kept = np.where(number < cases, number / cases, (number - cases) / max(1, windows - cases)) < 1.0 - HELD_OUT_SHARE
+    kept[-1], kept[0] = False, True
+    return kept
 
 
 def _trajectories(windows: Batch) -> Trajectories:

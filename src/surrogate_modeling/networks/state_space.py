@@ -2,7 +2,9 @@
 
 Nothing of the output is fed back, and every recurrence is a gated leaky average x_t = (1 - z_t) x_(t-1) + z_t v_t with
 0 < z_t < 1; with ``core: gru`` the gate and the (bounded) value see the state as well. So a state is a weighted mean of
-its inputs and its start: whatever the weights, bounded controls give a bounded output over any horizon.
+its inputs and its start: whatever the weights, bounded controls give a bounded output over any horizon. Where the plant
+oscillates, some of the averages turn (:mod:`oscillations`); where it integrates, integrals of the controls are among
+the filters, and only these may grow (:mod:`mode_choice`).
 
 Shape letters: B batch, T time, F feature (C control, then P predicted), D width, N states of a layer, K time
 constants. Inside, time comes first: (T, B, ...).
@@ -27,6 +29,7 @@ from surrogate_modeling.config.models import Base, Core, SsmConfig
 from surrogate_modeling.networks.base import Batch, Sizes, State, StateNetwork
 from surrogate_modeling.networks.closed_form import fit_base, fitted_rows
 from surrogate_modeling.networks.filters import Filters, spread_products
+from surrogate_modeling.networks.oscillations import OscillatingAverages
 from surrogate_modeling.networks.scan import leaky_scan
 
 # Smallest spread of the first windows of the cases that counts, in training standard deviations.
@@ -99,12 +102,17 @@ class Layer(nn.Module):
         super().__init__()
         width, states = config.width, config.states
         self.norm = nn.LayerNorm(width)
-        self.core = CORES[config.core](config)
+        self.core = OscillatingAverages(config) if config.oscillations else CORES[config.core](config)
         self.start = nn.Linear(width, states)
         self.mix, self.out = nn.Linear(states + width, 4 * width), nn.Linear(2 * width, width)
         self.dropout = HeldDropout(config.dropout)
         with torch.no_grad():
             self.out.weight.mul_(0.5)
+
+    def start_state(self, context: Tensor) -> Tensor:
+        """State (B, N) before the first row, from what the past window says (B, D)."""
+        start = cast(Tensor, self.start(context))
+        return start * self.core.scale if isinstance(self.core, OscillatingAverages) else start
 
     def forward(self, features: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """Features (T, B, D) and state (B, N) -> features and the state after the last row."""
@@ -122,25 +130,36 @@ class PastEncoder(nn.Module):
 
     first_mean: Tensor
     first_spread: Tensor
+    change_spread: Tensor | None
 
     def __init__(self, config: SsmConfig, features: int) -> None:
         super().__init__()
-        width = config.width
+        width, sees_change = config.width, bool(config.oscillations)
+        self.register_buffer("change_spread", torch.ones(features) if sees_change else None)
         self.register_buffer("first_mean", torch.zeros(features))
         self.register_buffer("first_spread", torch.ones(features))
         self.layers = nn.Sequential(
-            nn.Linear(2 * features, width), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(width, width)
+            nn.Linear((2 + sees_change) * features, width),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(width, width),
         )
 
     def forward(self, past: Tensor) -> Tensor:
         """Past window (B, in_len, F) -> features (B, D)."""
         mean = past.mean(dim=1)
         fine = (mean - self.first_mean) / self.first_spread
-        return cast(Tensor, self.layers(torch.cat((3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)), -1)))
+        parts = [3.0 * torch.tanh(mean / 3.0), 2.0 * torch.tanh(fine / 2.0)]
+        if self.change_spread is not None:
+            parts.append(2.0 * torch.tanh((past[:, -1] - past[:, 0]) / self.change_spread / 2.0))
+        return cast(Tensor, self.layers(torch.cat(parts, -1)))
 
-    def initialise(self, first: Tensor) -> None:
-        """Fit the scale on the first windows (cases, in_len, F)."""
+    def initialise(self, first: Tensor, anywhere: Tensor) -> None:
+        """Fit the scales on the first windows of the cases (K, in_len, F), and on windows anywhere (B, in_len, F)."""
         mean = first.mean(dim=1)
+        if self.change_spread is not None:
+            change = anywhere[:, -1] - anywhere[:, 0]
+            self.change_spread.copy_(change.square().mean(dim=0).sqrt().clamp_min(MIN_SPREAD))
         self.first_mean.copy_(mean.mean(dim=0))
         self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(MIN_SPREAD))
 
@@ -163,7 +182,7 @@ class StateSpace(StateNetwork):
         width = config.width
         quadratic = config.base is Base.quadratic
         products = spread_products(sizes.controls, len(config.filters)) if quadratic else None
-        self.filters = Filters(sizes, config.filters, products)
+        self.filters = Filters(sizes, config.filters, products, config.integral_time)
         self.register_buffer("base_weight", torch.zeros(self.filters.features, sizes.predicted))
         self.encoder = PastEncoder(config, sizes.features) if config.encoder else None
         self.input = nn.Linear(self.filters.of_controls, width)
@@ -187,7 +206,7 @@ class StateSpace(StateNetwork):
     def start(self, past: Tensor) -> State:
         """State parts (B, S_i) after a past window (B, in_len, F)."""
         context = past.new_zeros(past.shape[0], self.config.width) if self.encoder is None else self.encoder(past)
-        starts = [cast(Layer, layer).start(context) for layer in self.layers]
+        starts = [cast(Layer, layer).start_state(context) for layer in self.layers]
         return [context, *starts, *self.filters.start(past)]
 
     def run(self, state: State, control: Tensor) -> tuple[Tensor, State]:
@@ -218,7 +237,7 @@ class StateSpace(StateNetwork):
     def initialise(self, whole: Batch, spread: Batch) -> None:
         """Fit the scale of the past encoder and the base of the output on the training windows."""
         if self.encoder is not None:
-            self.encoder.initialise(whole.past)
+            self.encoder.initialise(whole.past, spread.past)
         if self.config.base is Base.none:
             return
         # A free run starts at the first rows: whether a level helps is judged on that.

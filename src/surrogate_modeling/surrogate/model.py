@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
@@ -189,6 +190,11 @@ class Surrogate(nn.Module):
     def position(self, case: Case) -> Position:
         """Distance of a case from the training cases."""
         return self.training_range.position(case, self.scaling, self.description.given_rows)
+
+    def rebuild(self, model: ModelConfig) -> None:
+        """Replace the network by one of another structure, with fresh weights."""
+        self.description = replace(self.description, model=model)
+        self.network = make_network(self.description)
 
     def mix(self, members: Sequence[tuple[Member, Network]], weight: np.ndarray) -> None:
         """Replace the network by a mixture of networks.

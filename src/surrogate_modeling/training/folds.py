@@ -28,7 +28,7 @@ from surrogate_modeling.surrogate.description import Member, of_member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import fit, seed_run
-from surrogate_modeling.training.members import initialise
+from surrogate_modeling.training.members import initialise, structure
 from surrogate_modeling.training.setup import make_windows
 from surrogate_modeling.training.windows import WindowData
 
@@ -105,6 +105,10 @@ class FoldTraining:
         if network is not None:
             alone.network = network
         return alone.to(self.surrogate.device).eval()
+
+    def structure(self, model: ModelConfig, settings: SettingsConfig) -> ModelConfig:
+        """The configuration of a network with what the cases of all folds decide about its structure."""
+        return structure(model, self._windows(self.surrogate, settings, None).training)
 
     def start(self, model: ModelConfig, k: int | None) -> Surrogate:
         """A new network with the weights that have a closed form, fitted without fold k; None: on all cases."""

@@ -11,7 +11,10 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.progress import OnEpoch
+from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.networks import choose_structure
+from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
@@ -49,6 +52,9 @@ def fit_members(
     Returns:
         The mean over the members of the least of each metric, the epochs of the longest fit, and the seconds of all.
     """
+    model = structure(surrogate.description.model, windows.training)
+    if model != surrogate.description.model:
+        surrogate.rebuild(model)
     if surrogate.description.members == 1:
         initialise(surrogate, windows.training)
         return fit(surrogate, windows, validation, settings, folder, on_epoch)
@@ -87,6 +93,16 @@ def _prefixed(on_epoch: OnEpoch, prefix: str) -> OnEpoch:
 
 def initialise(surrogate: Surrogate, windows: WindowDataset) -> None:
     """Fit the closed-form weights of the network on windows spread over all training cases."""
+    surrogate.network.initialise(*_windows(windows))
+
+
+def structure(model: ModelConfig, windows: WindowDataset) -> ModelConfig:
+    """The configuration of a network with what the training cases decide about its structure."""
+    return choose_structure(model, *_windows(windows))
+
+
+def _windows(windows: WindowDataset) -> tuple[Batch, Batch]:
+    """One window per case, as long as the cases, and windows spread over all cases, the first of each among them."""
     spread = np.linspace(0, len(windows) - 1, min(len(windows), MAX_SPREAD_WINDOWS)).astype(int).tolist()
     firsts = windows.first_windows.tolist()
-    surrogate.network.initialise(windows.whole_cases(MAX_WHOLE_ROWS), windows.__getitems__(firsts + spread))
+    return windows.whole_cases(MAX_WHOLE_ROWS), windows.__getitems__(firsts + spread)

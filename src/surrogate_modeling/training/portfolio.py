@@ -112,6 +112,7 @@ def _fit_networks(
             "settings.max_minutes=%g: only %d of %d folds are left out in turn by the networks; the weights follow "
             "from these", plan.minutes, folds, len(training.folds.parts),
         )  # fmt: skip
+    members = [replace(member, model=training.structure(member.model, member.settings)) for member in members]
     attempts = [Attempt(member.model.name, member.model) for member in members]
     epochs, left = 0, folds * len(members)
     for k in range(folds):
