@@ -197,6 +197,14 @@ def test_the_table_of_the_simulator_is_complete() -> None:
     assert all(value == str(own[key]) for key, value in found.items() if key not in {"families", "workers"})
 
 
+def test_the_table_of_planned_datasets_is_complete() -> None:
+    own = {**yaml_of("dataset", "fmu"), **yaml_of("dataset", "command")}
+    own = {key: "{}" if value == {} else written(value) for key, value in own.items() if key not in keys_of_csv()}
+    assert {key: value.lower() for key, value in defaults(DOCS / "generation.md", 1).items()} == {
+        key: value.lower() for key, value in own.items()
+    }
+
+
 def keys_of_csv() -> set[str]:
     return set(yaml_of("dataset", "csv"))
 

@@ -49,8 +49,10 @@ def test_every_schema_has_a_yaml() -> None:
 )
 def test_every_shipped_yaml_composes_and_passes_the_checks(dataset: str, model: str, settings: str) -> None:
     tree = composed(f"dataset={dataset}", f"model={model}", f"settings={settings}", "dataset.path=x")
-    if dataset == "csv":
-        tree.dataset.controls = 3
+    required = {"csv": ("controls", 3), "fmu": ("fmu", "plant.fmu"), "command": ("command", "simulate")}
+    if dataset in required:
+        key, value = required[dataset]
+        tree.dataset[key] = value
     config = to_config(tree)
     assert type(config.model) is MODEL_SCHEMAS[model]
     assert config.model.name == model

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -15,7 +16,7 @@ from omegaconf import DictConfig
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.composition import register_schemas, to_generation
-from surrogate_modeling.config.dataset import GeneratedConfig, Refrigerant, RefrigerantConfig
+from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.generation.dataset import make_missing
 from surrogate_modeling.generation.folder import FAILED_FILE
@@ -36,6 +37,9 @@ def main(composed: DictConfig) -> None:
         if config.check:
             check(dataset)
             return
+        if config.list:
+            print(list_plan(dataset))
+            return
         result = make_missing(dataset, again=True)
         log.info(
             "%d cases made, %d were there, in %.0f s: %s",
@@ -48,6 +52,20 @@ def main(composed: DictConfig) -> None:
                 f"{len(result.failed)} cases failed, the others are there: {named}{more}. "
                 f"{FAILED_FILE} lists them; training goes on without them"
             )
+
+
+def list_plan(dataset: GeneratedConfig) -> str:
+    """The variables of an FMU as a plan to edit.
+
+    Raises:
+        UserError: it cannot be read, or the dataset has no FMU.
+    """
+    if not isinstance(dataset, FmuConfig):
+        raise UserError(f"list=True: for dataset=fmu only, not for dataset={dataset.name}")
+    from surrogate_modeling.generation.fmu_model import read_fmu
+    from surrogate_modeling.generation.listing import list_fmu
+
+    return list_fmu(read_fmu(Path(dataset.fmu).expanduser()))
 
 
 def check(dataset: GeneratedConfig) -> None:

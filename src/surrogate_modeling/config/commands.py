@@ -105,10 +105,11 @@ class Config:
 
 @dataclass
 class GenerateConfig:
-    """Configuration of ``generate``: the simulated dataset, and whether to check the embedded simulator instead."""
+    """Configuration of ``generate``: the simulated dataset; to check the embedded simulator or list an FMU instead."""
 
     dataset: GeneratedConfig = MISSING
     check: bool = False
+    list: bool = False
 
 
 @dataclass

@@ -30,6 +30,9 @@ from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, ModelCon
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
 
+# Keys of the dataset that are paths.
+FILE_KEYS = ("path", "groups", "fmu", "plan", "template")
+
 
 def register_schemas() -> None:
     """Register the dataclasses with Hydra as ``<group>/<name>_schema``, and the resolvers with OmegaConf."""
@@ -44,6 +47,7 @@ def register_schemas() -> None:
     for group, schemas in (("dataset", DATASET_SCHEMAS), ("model", MODEL_SCHEMAS)):
         for name, schema in schemas.items():
             store.store(group=group, name=f"{name}_schema", node=schema)
+    OmegaConf.register_new_resolver("stem", lambda path: Path(str(path)).stem, replace=True)
     OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT_ROOT), replace=True)
     # Two runs started in one second, on any number of machines, must not share a folder.
     OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
@@ -105,13 +109,13 @@ def reload_config(folder: Path) -> Config:
 
 def save_config(config: Config, folder: Path) -> None:
     """Write the configuration of a run with absolute paths, so that it can be resumed from any folder."""
+    dataset = asdict(config.dataset)
+    places = {key: _absolute(dataset[key]) for key in FILE_KEYS if dataset.get(key) is not None}
     content = {
-        "dataset": {**asdict(config.dataset), "path": _absolute(config.dataset.path)},
+        "dataset": {**dataset, **places},
         "model": asdict(config.model),
         "settings": asdict(config.settings),
     }
-    if config.dataset.groups is not None:
-        content["dataset"]["groups"] = _absolute(config.dataset.groups)
     groups = {group: {key: plain(value) for key, value in part.items()} for group, part in content.items()}
     (folder / ".hydra").mkdir(exist_ok=True)
     text = OmegaConf.to_yaml(OmegaConf.create({**groups, "resume": None}))

@@ -17,6 +17,20 @@ class Split(Choice):
     time = "time"
 
 
+class Sampling(Choice):
+    """How the values of varied parameters are spread over their ranges."""
+
+    sobol = "sobol"
+    latin_hypercube = "latin_hypercube"
+
+
+class FmiType(Choice):
+    """Interface of an FMU that is run."""
+
+    co_simulation = "co_simulation"
+    model_exchange = "model_exchange"
+
+
 class Refrigerant(Choice):
     """Working fluid of the embedded simulator."""
 
@@ -63,6 +77,14 @@ class DatasetConfig(Checked):
             self._check_shares()
         elif self.split is not Split.named and (self.validation_cases or self.test_cases):
             self.reject("split", "must be named when dataset.validation_cases or dataset.test_cases are given")
+        self.check_controls()
+
+    def check_controls(self) -> None:
+        """Check the key ``controls``.
+
+        Raises:
+            UserError: it is neither a number of columns nor a list of names.
+        """
         if isinstance(self.controls, bool) or not isinstance(self.controls, int | list):
             self.reject("controls", "must be the number of leading control columns or a list of column names")
         if self.controls == [] or (isinstance(self.controls, int) and self.controls < 1):
@@ -96,5 +118,48 @@ class RefrigerantConfig(GeneratedConfig):
     families: dict[str, float] = field(default_factory=dict)
 
 
+@dataclass
+class PlannedConfig(GeneratedConfig):
+    """Cases of a simulator of the user: inputs and parameters that vary, and how the program is run."""
+
+    inputs: Any = None
+    parameter_ranges: Any = None
+    sampling: Sampling = Sampling.sobol
+    plan: str | None = None
+    units: dict[str, str] = field(default_factory=dict)
+    case_timeout: float | None = ranged(600.0, low=0.01)
+    attempts: int = ranged(2, low=1)
+    trust: bool = False
+
+    def check_controls(self) -> None:
+        """Check the key ``controls``; None: the inputs and parameters that vary."""
+        if self.controls is not None:
+            super().check_controls()
+
+
+@dataclass
+class FmuConfig(PlannedConfig):
+    """Cases of an FMU."""
+
+    fmu: str = MISSING
+    fmi_type: FmiType | None = None
+    outputs: list[str] | None = None
+    start: Any = None
+
+
+@dataclass
+class CommandConfig(PlannedConfig):
+    """Cases of any program: command line, templates of its input files, and the file that it writes."""
+
+    command: Any = MISSING
+    template: str | None = None
+    output: str = "output.csv"
+
+
 # Dataset name -> class that its YAML is checked against.
-DATASET_SCHEMAS: dict[str, type[DatasetConfig]] = {"csv": DatasetConfig, "refrigerant": RefrigerantConfig}
+DATASET_SCHEMAS: dict[str, type[DatasetConfig]] = {
+    "csv": DatasetConfig,
+    "refrigerant": RefrigerantConfig,
+    "fmu": FmuConfig,
+    "command": CommandConfig,
+}

@@ -37,6 +37,8 @@ def load_cases(config: Config) -> CaseSet:
     if isinstance(dataset, GeneratedConfig):
         made = make_missing(dataset, limit)
         limit = len(made.present) + len(made.written)
+        if dataset.controls is None:
+            dataset = replace(dataset, controls=list(made.controls))
         if made.failed:
             log.warning("%d cases failed and are left out: see %s", len(made.failed), Path(dataset.path) / FAILED_FILE)
     case_set = read_cases(

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name
-from surrogate_modeling.refrigerant.columns import CONTROL_STEP, MODEL_VERSION
+from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name, require_whole_steps
+from surrogate_modeling.refrigerant.columns import CONTROL_STEP, CONTROLS, MODEL_VERSION
 
 FAMILY_NAMES = ("random_steps", "pi_control", "thermostat", "engine")
 REFRIGERANT_NAMES = ("R134a", "R1234yf")
@@ -49,6 +49,11 @@ class Circuit:
         total = sum(self.families.values())
         return {name: round(self.families.get(name, 0.0) / total, 9) for name in FAMILY_NAMES}
 
+    @property
+    def one_case_per_process(self) -> bool:
+        """A process makes any number of cases."""
+        return False
+
     def content(self) -> dict[str, object]:
         """Parameters that determine a case's content; shares as fractions of their sum."""
         return {
@@ -68,10 +73,16 @@ class Circuit:
         rows = [[case_name(number), family_of(number, self.shares(), self.seed)] for number in numbers]
         return "families.csv", [["case", "family"], *rows]
 
-    def start(self, _scratch: Path) -> Callable[[int], CaseTable]:
-        """Load or build tables and compiled code."""
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the controls."""
+        return tuple(column.name for column in CONTROLS)
+
+    def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
+        """Load or build tables and compiled code; the circuit needs no folder."""
         from surrogate_modeling.refrigerant.case import prepare
 
+        del scratch
         prepare(self.refrigerant)
         return self._simulate
 
@@ -87,14 +98,3 @@ class Circuit:
             raise CaseFailed(f"{failure.reason}; state: {state}") from None
         names, units = names_and_units()
         return CaseTable(dict(zip(names[1:], units[1:], strict=True)), table[:, 0], table[:, 1:], DIGITS)
-
-
-def require_whole_steps(duration: float, step: float) -> None:
-    """Check that a duration is a positive whole number of steps.
-
-    Raises:
-        PlanError: it is not.
-    """
-    rows = duration / step if step > 0 else math.nan
-    if not (math.isfinite(rows) and rows > 0.5 and abs(rows - round(rows)) < 1e-6):
-        raise PlanError(f"duration = {duration} s: use a positive multiple of the step, {step} s")

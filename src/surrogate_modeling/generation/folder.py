@@ -23,12 +23,13 @@ FAILURES_TO_STOP = 10
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """Numbers of the cases written, already present and failed, and the seconds taken."""
+    """Numbers of the cases written, already present and failed, the seconds taken, and the names of the controls."""
 
     written: list[int] = field(default_factory=list)
     present: list[int] = field(default_factory=list)
     failed: list[FailedCase] = field(default_factory=list)
     seconds: float = 0.0
+    controls: tuple[str, ...] = ()
 
 
 def missing_cases(folder: Path, count: int, again: bool = True) -> list[int]:
@@ -88,7 +89,7 @@ def generate_cases(
             finished.close()
             _write_failures(folder, failed)
     failures = sorted(failed.values(), key=lambda failure: failure.number)
-    return GenerationResult(sorted(written), present, failures, time.monotonic() - began)
+    return GenerationResult(sorted(written), present, failures, time.monotonic() - began, simulator.controls)
 
 
 def _check_or_write_plan(folder: Path, simulator: Simulator) -> None:

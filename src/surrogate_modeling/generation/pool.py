@@ -65,7 +65,10 @@ def run_workers(
             "simulator": base64.b64encode(pickle.dumps(simulator)).decode(),
             "scratch": scratch,
         }
-        pool = [_Worker(order, jobs, running) for _ in range(min(running.workers, len(numbers)))]
+        pool = [
+            _Worker(order, jobs, running, simulator.one_case_per_process)
+            for _ in range(min(running.workers, len(numbers)))
+        ]
         try:
             # The first worker builds tables and compiled code; the others would only repeat that.
             pool[0].start()
@@ -108,9 +111,9 @@ class _Jobs:
 class _Worker(threading.Thread):
     """Thread that drives one worker process: sends case numbers, collects answers, restarts a process that died."""
 
-    def __init__(self, order: dict[str, str], jobs: _Jobs, running: Running) -> None:
+    def __init__(self, order: dict[str, str], jobs: _Jobs, running: Running, single: bool) -> None:
         super().__init__(daemon=True)
-        self.order, self.jobs, self.running = order, jobs, running
+        self.order, self.jobs, self.running, self.single = order, jobs, running, single
         self.process: subprocess.Popen[str] | None = None
         self.errors: Path | None = None
         self.stopped = False
@@ -164,7 +167,7 @@ class _Worker(threading.Thread):
         if timer is not None:
             timer.cancel()
         said = self._last_error()
-        if answer is None or late.is_set():
+        if answer is None or late.is_set() or self.single:
             self._close()
         if answer is not None:
             return f"{answer['reason']}{said}" if answer["reason"] else "", True

@@ -5,6 +5,7 @@ Shape letters: T rows, F columns (controls first, then predicted columns).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +52,18 @@ class Simulator(Protocol):
         """Name and lines of a CSV about the first ``count`` cases, the case's name first; no lines: no file."""
         ...
 
-    def start(self, scratch: Path) -> Callable[[int], CaseTable]:
-        """Prepare a worker process, with a folder of its own; returns the function that makes cases.
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Names of the controls, the first columns of every case."""
+        ...
+
+    @property
+    def one_case_per_process(self) -> bool:
+        """Whether each case needs a process of its own."""
+        ...
+
+    def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
+        """Make a worker process ready, with a folder of its own; returns the function that makes cases.
 
         The function raises :class:`CaseFailed` with the reason where a case cannot be finished.
         """
@@ -62,3 +73,14 @@ class Simulator(Protocol):
 def case_name(number: int) -> str:
     """Name of a case: its file name without suffix."""
     return f"case{number:04d}"
+
+
+def require_whole_steps(duration: float, step: float) -> None:
+    """Check that a duration is a positive whole number of steps.
+
+    Raises:
+        PlanError: it is not.
+    """
+    rows = duration / step if step > 0 else math.nan
+    if not (math.isfinite(rows) and rows > 0.5 and abs(rows - round(rows)) < 1e-6):
+        raise PlanError(f"duration = {duration} s: use a positive multiple of the step, {step} s")

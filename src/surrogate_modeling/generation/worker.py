@@ -70,7 +70,7 @@ def main() -> None:
 
         first = json.loads(sys.stdin.readline())
         simulator: Simulator = pickle.loads(base64.b64decode(first["simulator"]))
-        simulate = simulator.start(Path(first["scratch"]))
+        simulate = simulator.prepare(Path(first["scratch"]))
         answer({"reason": ""})
         orders = _Orders()
         while (line := orders.lines.get()) is not None:

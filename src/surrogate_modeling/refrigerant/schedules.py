@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from surrogate_modeling.common.signals import segments, steps, sum_of_sines
 from surrogate_modeling.refrigerant.air import vapour_pressure
 from surrogate_modeling.refrigerant.columns import CONTROL_STEP
 from surrogate_modeling.refrigerant.compilation import compiled
@@ -52,19 +53,8 @@ def make_schedule(number: int, duration: float, family: str, seed: int) -> Simul
     return SimulatorSchedule(family, np.ascontiguousarray(plan), targets)
 
 
-def _segments(rng: np.random.Generator, rows: int, length: tuple[float, float]) -> np.ndarray:
-    """Start rows of segments of random length [s]."""
-    starts, row = [0], 0
-    while row < rows:
-        row += max(round(rng.uniform(*length) / CONTROL_STEP), 1)
-        starts.append(row)
-    return np.array(starts)
-
-
 def _steps(rng: np.random.Generator, rows: int, values: tuple[float, float], length: tuple[float, float]) -> np.ndarray:
-    starts = _segments(rng, rows, length)
-    levels = rng.uniform(*values, size=starts.size - 1)
-    return np.repeat(levels, np.diff(starts))[:rows]
+    return steps(rng, rows, values, length, CONTROL_STEP)
 
 
 @compiled
@@ -84,7 +74,7 @@ def _wander(rng: np.random.Generator, rows: int, amplitude: float) -> np.ndarray
     time = np.arange(rows) * CONTROL_STEP
     weights = rng.dirichlet(np.ones(3)) * amplitude
     periods, phases = rng.uniform(150.0, 900.0, 3), rng.uniform(0.0, 2.0 * np.pi, 3)
-    return np.asarray(weights @ np.sin(2.0 * np.pi * time / periods[:, None] + phases[:, None]))
+    return sum_of_sines(weights, periods, phases, time)
 
 
 def drive_cycle(rng: np.random.Generator, rows: int) -> np.ndarray:
@@ -122,7 +112,7 @@ def cabin_air(rng: np.random.Generator, ambient: np.ndarray, base: float) -> tup
     outside_water = min(rng.uniform(0.25, 0.75) * saturated_water(base), 0.022)
     water_end = min(rng.uniform(0.006, 0.010), outside_water)
     cabin_water = outside_water + (water_end - outside_water) * pulled
-    switches = _segments(rng, rows, (60.0, 300.0))
+    switches = segments(rng, rows, (60.0, 300.0), CONTROL_STEP)
     states = (np.arange(switches.size - 1) + rng.integers(2)) % 2
     share = np.repeat(np.where(states == 1, 0.92, 0.10), np.diff(switches))[:rows]
     share = share[0] + _lag(share - share[0], 3.0)
@@ -138,7 +128,7 @@ def saturated_water(t_celsius: float | np.ndarray) -> float | np.ndarray:
 
 def random_speed(rng: np.random.Generator, rows: int) -> np.ndarray:
     """Requested speed [rpm]: steps and ramps over 1000-7000 rpm, now and then off."""
-    starts = _segments(rng, rows, (8.0, 90.0))
+    starts = segments(rng, rows, (8.0, 90.0), CONTROL_STEP)
     out = np.empty(starts[-1])
     level = rng.uniform(1500.0, 5000.0)
     for first, after in itertools.pairwise(starts):

@@ -1,0 +1,112 @@
+"""Programs as simulators: what they are given, what is read back, and what a failing one leaves."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from surrogate_modeling.config.dataset import CommandConfig
+from surrogate_modeling.generation.command import Command, plan_command
+from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError
+
+# Reads inputs.csv and deck.txt, and writes twice the input plus the parameter.
+PROGRAM = """
+import sys
+from pathlib import Path
+lines = [line.split(",") for line in Path("inputs.csv").read_text().splitlines()]
+assert lines[0] == ["time", "u", "mass"] and lines[1] == ["s", "%", "kg"], lines[:2]
+offset = float(Path("deck.txt").read_text().split("=")[1])
+rows = [f"{t},{2 * float(u) + offset}" for t, u, mass in lines[2:]]
+Path("out").mkdir()
+Path("out/result.csv").write_text("time,y\\ns,bar\\n" + "\\n".join(rows[::int(sys.argv[1])]) + "\\n")
+"""
+
+
+def planned(tmp_path: Path, program: str = PROGRAM, **keys: object) -> Command:
+    (tmp_path / "program.py").write_text(program)
+    (tmp_path / "templates").mkdir(exist_ok=True)
+    (tmp_path / "templates" / "deck.txt.j2").write_text("offset = {{ parameters.mass }}\n")
+    (tmp_path / "templates" / "table.bin").write_bytes(b"\xff{{ number }}")
+    short = {
+        "duration": 10.0, "output_step": 0.5, "inputs": {"u": [0, 1]}, "parameter_ranges": {"mass": [1.0, 2.0]},
+        "units": {"u": "%", "mass": "kg"}, "command": [sys.executable, str(tmp_path / "program.py"), "2"],
+        "template": str(tmp_path / "templates"), "output": "out/result.csv", "path": str(tmp_path / "cases"),
+    }  # fmt: skip
+    return plan_command(CommandConfig("command", controls=None, **{**short, **keys}))  # type: ignore[arg-type]
+
+
+def run(command: Command, tmp_path: Path, number: int = 2) -> CaseTable:
+    return command.prepare(tmp_path)(number)
+
+
+def test_a_program_gets_its_inputs_and_its_output_is_the_case(tmp_path: Path) -> None:
+    command = planned(tmp_path)
+    table = run(command, tmp_path)
+    assert table.units == {"u": "%", "mass": "kg", "y": "bar"}
+    assert command.controls == ("u", "mass")
+    # The program writes every other row.
+    np.testing.assert_allclose(table.time, np.arange(11) * 1.0)
+    u, mass, y = table.values.T
+    assert len(set(mass)) == 1
+    np.testing.assert_allclose(y, 2 * u + mass, rtol=1e-9)
+    assert not (tmp_path / "case0002").exists()
+    content = json.dumps(command.content())
+    assert '"deck.txt.j2"' in content
+    assert planned(tmp_path, output="other.csv").content() != command.content()
+
+
+def test_a_program_that_writes_its_inputs_knows_best_what_it_took(tmp_path: Path) -> None:
+    program = 'from pathlib import Path\nPath("o.csv").write_text("t,u,y\\ns,V,bar\\n0,7,1\\n4,7,2\\n10,8,3\\n")\n'
+    table = run(planned(tmp_path, program, output="o.csv", template=None), tmp_path)
+    assert table.units == {"u": "V", "mass": "kg", "y": "bar"}
+    np.testing.assert_allclose(table.time, [0, 4, 10])
+    np.testing.assert_allclose(table.values[:, [0, 2]], [[7, 1], [7, 2], [8, 3]])
+
+
+def test_words_of_the_command_are_filled_in_and_files_beside_the_user_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program = (
+        "import sys\nfrom pathlib import Path\nassert sys.argv[1:] == ['case0002', '10.0', 'a b'], sys.argv\n"
+        'Path("o.csv").write_text("t,y\\ns,bar\\n0,1\\n10,3\\n")\n'
+    )
+    line = f"{sys.executable} program.py {{{{case}}}} {{{{duration}}}} 'a b'"
+    run(planned(tmp_path, program, command=line, output="o.csv"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("program", "keys", "text"),
+    [
+        ("print('licence\\nno seat left'); raise SystemExit(3)", {}, "exit code 3: no seat left"),
+        ("pass", {}, "out/result.csv: No such file or directory; the program should write it"),
+        (PROGRAM.replace("s,bar", "min,bar"), {}, "result.csv: line 2, column 1 .*must be in seconds"),
+        (PROGRAM.replace("rows[::", "rows[:9:"), {}, "out/result.csv: time goes from 0 to 4 s; 0 to 10 s is wanted"),
+        ("pass", {"command": ["no_such_program"]}, "no_such_program: No such file"),
+        ("pass", {"command": ["true", "{{ nubmer }}"]}, "template: 'nubmer' is undefined"),
+    ],
+)
+def test_a_case_that_fails_says_why_and_keeps_its_folder(tmp_path: Path, program: str, keys: dict, text: str) -> None:
+    with pytest.raises(CaseFailed, match=text):
+        run(planned(tmp_path, program, **keys), tmp_path)
+    kept = tmp_path / "cases" / "failed" / "case0002"
+    assert (kept / "deck.txt").read_text().startswith("offset = 1.")
+    assert (kept / "table.bin").read_bytes() == b"\xff{{ number }}"
+    assert len((kept / "inputs.csv").read_text().splitlines()) == 23
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        ({"command": ""}, "command = : give a command line"),
+        ({"output": "/tmp/x.csv"}, "output = /tmp/x.csv: give a path in the case's folder"),
+        ({"template": "nowhere"}, "template = nowhere: No such file"),
+        ({"units": {"v": "K"}}, "units: 'v' is not among inputs and parameter_ranges"),
+        ({"inputs": None, "parameter_ranges": None}, "every case would be the same"),
+    ],
+)
+def test_plans_that_are_refused(tmp_path: Path, keys: dict, text: str) -> None:
+    with pytest.raises(PlanError, match=text):
+        planned(tmp_path, **keys)
