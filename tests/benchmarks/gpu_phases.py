@@ -24,7 +24,6 @@ from surrogate_modeling.config.settings import (
     Device,
     Monitor,
     Precision,
-    Schedule,
     SettingsConfig,
 )
 from surrogate_modeling.evaluation.scores import score
@@ -40,7 +39,7 @@ IN_LEN = 10
 # hydra/settings/stable.yaml, which this benchmark reads without Hydra.
 STABLE: dict[str, Any] = dict(
     horizon=600, windows_per_epoch=160, first_share=0.5, batch_size=16, epochs=150, patience=150, lr=0.004,
-    criterion=Criterion.smoothl1, byproduct_weight=0.3, lr_schedule=Schedule.cosine, warmup=0.05, weight_decay=0.05,
+    criterion=Criterion.smoothl1, byproduct_weight=0.3, lr_schedule=LrSchedule.cosine, warmup=0.05, weight_decay=0.05,
     gradient_clip=1.0, ema=0.99, monitor=Monitor.val_nADE, free_run_every=5,
 )  # fmt: skip
 

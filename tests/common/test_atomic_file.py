@@ -17,7 +17,7 @@ from builders import disk, fill, grid_case
 from surrogate_modeling.cases.cache import load_entry, save_entry
 from surrogate_modeling.common.atomic_file import STALE_AFTER, NotWritten, append_atomic, write_atomic
 from surrogate_modeling.tracking.journal import append, drop_half_line, keep_reserve, release_reserve
-from surrogate_modeling.training.checkpoints import WholeFiles
+from surrogate_modeling.training.checkpoints import AtomicCheckpointIO
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def test_a_write_cut_in_the_middle_leaves_the_file_before(tmp_path: Path) -> Non
 
 def test_a_checkpoint_on_a_full_disk_leaves_the_one_before(small_disk: Path) -> None:
     path = small_disk / "epoch=1.ckpt"
-    WholeFiles().save_checkpoint({"weights": torch.arange(10)}, path)
+    AtomicCheckpointIO().save_checkpoint({"weights": torch.arange(10)}, path)
     with pytest.raises(NotWritten, match=r"epoch=1.ckpt: No space left on device; [\d,]+ bytes are needed"):
-        WholeFiles().save_checkpoint({"weights": torch.zeros(50_000)}, path)
+        AtomicCheckpointIO().save_checkpoint({"weights": torch.zeros(50_000)}, path)
     assert torch.equal(torch.load(path, weights_only=True)["weights"], torch.arange(10))
     assert list(small_disk.iterdir()) == [path]
 

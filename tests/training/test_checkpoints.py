@@ -7,13 +7,13 @@ import torch
 from lag import make, settings
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.settings import Monitor, Schedule, SettingsConfig
+from surrogate_modeling.config.settings import LrSchedule, Monitor, SettingsConfig
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult, latest_checkpoint, read_fit_result
 from surrogate_modeling.training.fit import fit
 
 RECIPE = settings(
-    epochs=8, noise=0.1, horizon=6, windows_per_epoch=90, first_share=0.5, ema=0.9, lr_schedule=Schedule.cosine,
+    epochs=8, noise=0.1, horizon=6, windows_per_epoch=90, first_share=0.5, ema=0.9, lr_schedule=LrSchedule.cosine,
     warmup=0.1, weight_decay=0.01, monitor=Monitor.val_nADE, free_run_every=3, horizon_growth=4,
 )  # fmt: skip
 PLAIN = settings(epochs=8)

@@ -10,7 +10,7 @@ import torch
 from lag import CHANNELS, lag_case
 from networks.test_networks import small
 
-from surrogate_modeling.config.settings import Compile, Device, Monitor, Precision, Schedule, SettingsConfig
+from surrogate_modeling.config.settings import Compile, Device, LrSchedule, Monitor, Precision, SettingsConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -23,7 +23,7 @@ from surrogate_modeling.training.windows import BlockLoader, OrderedLoader, Wind
 
 RECIPE: dict[str, Any] = dict(
     in_len=4, horizon=6, horizon_growth=2, epochs=5, batch_size=32, progress_bar=False, lr=0.003, ema=0.9,
-    gradient_clip=0.5, lr_schedule=Schedule.cosine, warmup=0.2, weight_decay=0.01, free_run_every=1,
+    gradient_clip=0.5, lr_schedule=LrSchedule.cosine, warmup=0.2, weight_decay=0.01, free_run_every=1,
     monitor=Monitor.val_nADE,
 )  # fmt: skip
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -97,10 +97,10 @@ def test_ordered_batches_are_all_windows_once() -> None:
 @pytest.mark.parametrize("name", ["dot", "dol", "don", "bt", "lstm", "ssm"])
 def test_every_network_trains_captured(name: str, precision: Precision, tmp_path: Path) -> None:
     plain, _ = trained(
-        name, tmp_path / "plain", "cuda", Compile.none, precision=precision, lr_schedule=Schedule.constant
+        name, tmp_path / "plain", "cuda", Compile.none, precision=precision, lr_schedule=LrSchedule.constant
     )
     captured, _ = trained(
-        name, tmp_path / "graph", "cuda", Compile.graph, precision=precision, lr_schedule=Schedule.constant
+        name, tmp_path / "graph", "cuda", Compile.graph, precision=precision, lr_schedule=LrSchedule.constant
     )
     assert captured == pytest.approx(plain, rel=0.05)
 

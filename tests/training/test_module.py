@@ -5,7 +5,7 @@ import pytest
 import torch
 from lag import make, settings
 
-from surrogate_modeling.config.settings import Criterion, Schedule
+from surrogate_modeling.config.settings import Criterion, LrSchedule
 from surrogate_modeling.networks.base import Sizes, WindowNetwork
 from surrogate_modeling.training.module import SurrogateTraining, rate_factor
 
@@ -81,7 +81,7 @@ def test_missing_rows_and_byproducts_weigh_as_said() -> None:
 
 
 def test_learning_rate_course() -> None:
-    cosine = settings(lr_schedule=Schedule.cosine, warmup=0.1)
+    cosine = settings(lr_schedule=LrSchedule.cosine, warmup=0.1)
     assert rate_factor(0, 100, cosine) == pytest.approx(0.1, rel=0.01)
     assert rate_factor(50, 100, cosine) == pytest.approx(0.02 + 0.98 * 0.5)
     assert rate_factor(100, 100, cosine) == pytest.approx(0.02)
@@ -89,7 +89,7 @@ def test_learning_rate_course() -> None:
 
 
 def test_learning_rate_follows_the_time_where_time_ends_training() -> None:
-    cosine = settings(lr_schedule=Schedule.cosine, warmup=0.1)
+    cosine = settings(lr_schedule=LrSchedule.cosine, warmup=0.1)
     # Half of the time is over after 10 of 100 steps: as far as after 50 steps without a limit.
     assert rate_factor(10, 100, cosine, spent=0.5) == pytest.approx(0.02 + 0.98 * 0.5)
     assert rate_factor(10, 100, cosine, spent=1.2) == pytest.approx(0.02)

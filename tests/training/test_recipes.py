@@ -14,7 +14,15 @@ import torch
 from builders import make_case, make_channels
 from networks.test_networks import SMALL, small
 
-from surrogate_modeling.config.settings import Criterion, Feedback, Monitor, Output, Precision, Schedule, SettingsConfig
+from surrogate_modeling.config.settings import (
+    Criterion,
+    Feedback,
+    LrSchedule,
+    Monitor,
+    Output,
+    Precision,
+    SettingsConfig,
+)
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.fit import seed_run
@@ -35,7 +43,7 @@ RECIPES: dict[str, tuple[dict[str, object], dict[str, object]]] = {
     "output": (dict(output=Output.increment), {}),
     "feedback": (dict(feedback=Feedback.targets), {}),
     "byproduct_weight": (dict(byproduct_weight=0.1), {}),
-    "lr_schedule": (dict(lr_schedule=Schedule.cosine), {}),
+    "lr_schedule": (dict(lr_schedule=LrSchedule.cosine), {}),
     "warmup": (dict(warmup=0.5), {}),
     "weight_decay": (dict(weight_decay=0.5), {}),
     "gradient_clip": (dict(gradient_clip=0.01), {}),
@@ -113,7 +121,7 @@ def test_the_shipped_recipe_for_long_trajectories_fits_every_network(name: str, 
     """All of it together; the values are those of ``settings/stable.yaml`` but for sizes."""
     stable = dict(
         horizon=20, windows_per_epoch=20, first_share=0.5, batch_size=16, criterion=Criterion.smoothl1,
-        byproduct_weight=0.3, lr_schedule=Schedule.cosine, warmup=0.05, weight_decay=0.05, gradient_clip=1.0, ema=0.99,
+        byproduct_weight=0.3, lr_schedule=LrSchedule.cosine, warmup=0.05, weight_decay=0.05, gradient_clip=1.0, ema=0.99,
         monitor=Monitor.val_nADE, free_run_every=1, lr=0.004, precision=precision,
     )  # fmt: skip
     least, _, rows = trained(name, *stable.items())

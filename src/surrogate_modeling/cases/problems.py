@@ -10,7 +10,7 @@ from surrogate_modeling.common.errors import UserError
 
 MAX_RANGES_LISTED = 12
 # Problems that a message about schedules lists, of which there may be thousands.
-SHOWN_PROBLEMS = 30
+MAX_LISTED_PROBLEMS = 30
 
 
 @dataclass(frozen=True)

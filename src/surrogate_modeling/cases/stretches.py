@@ -17,7 +17,7 @@ from surrogate_modeling.common.errors import UserError
 
 log = logging.getLogger(__name__)
 # Records whose cut is logged one by one.
-SHOWN_RECORDS = 5
+MAX_LOGGED_RECORDS = 5
 # End of a stretch's name.
 STRETCH = re.compile(r" \(\S+ to \S+ s\)$")
 
@@ -132,7 +132,7 @@ def _report(records: Sequence[Case], bounds: Sequence[Sequence[tuple[int, int]]]
     )  # fmt: skip
     if len(records) == 1:
         return
-    for record, of_record in zip(records[:SHOWN_RECORDS], lengths, strict=False):
+    for record, of_record in zip(records[:MAX_LOGGED_RECORDS], lengths, strict=False):
         log.info("  %s: %s", record.name, _listed(of_record, cut))
-    if len(records) > SHOWN_RECORDS:
-        log.info("  and %d more", len(records) - SHOWN_RECORDS)
+    if len(records) > MAX_LOGGED_RECORDS:
+        log.info("  and %d more", len(records) - MAX_LOGGED_RECORDS)

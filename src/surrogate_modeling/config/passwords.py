@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from surrogate_modeling.common.passwords import has_password
-from surrogate_modeling.config.refusals import refuse
+from surrogate_modeling.config.refusals import print_refusal
 
 PREFIX = "SURROGATE_"
 INTERPOLATION = re.compile(r"\$\{[^{}]*\}")
@@ -55,7 +55,9 @@ def move_passwords(config: DictConfig) -> None:
         if left:
             # Hydra turns exceptions of its callbacks into warnings.
             keys = ", ".join(left)
-            sys.exit(refuse(f"{keys}: holds a password; put the address in the environment and give ${{oc.env:NAME}}"))
+            sys.exit(
+                print_refusal(f"{keys}: holds a password; put the address in the environment and give ${{oc.env:NAME}}")
+            )
         for group, overrides in typed.items():
             config.hydra.overrides[group] = overrides
 

@@ -46,16 +46,16 @@ def run_command(main: Callable[[], Any]) -> int:
     try:
         main()
     except REFUSALS as error:
-        return refuse(_message(error))
+        return print_refusal(_message(error))
     except OSError as error:
         refusal = full_disk(error, Path.cwd())
         if refusal is None and error.errno not in PERMISSION_ERRNOS:
             raise
-        return refuse(str(refusal) if refusal else _permission_message(error))
+        return print_refusal(str(refusal) if refusal else _permission_message(error))
     except (ValueError, TypeError, AttributeError, KeyError, AssertionError) as error:
         if not _raised_by_hydra(error):
             raise
-        return refuse(f"the command line cannot be composed: {' '.join(str(error).split())}")
+        return print_refusal(f"the command line cannot be composed: {' '.join(str(error).split())}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -83,7 +83,7 @@ def _raised_by_hydra(error: BaseException) -> bool:
     return name.split(".")[0] in ("hydra", "omegaconf", "antlr4")
 
 
-def refuse(message: str) -> int:
+def print_refusal(message: str) -> int:
     """Print an error message and return its exit code."""
     print(printable_lines(without_passwords(f"error: {message}")), file=sys.stderr)
     return 2
@@ -98,7 +98,7 @@ def refusals() -> Iterator[None]:
     except REFUSALS as error:
         if HydraConfig.get().mode is RunMode.RUN:
             # Hydra would print a line of its own before the message of an exception.
-            sys.exit(refuse(_message(error)))
+            sys.exit(print_refusal(_message(error)))
         raise
 
 

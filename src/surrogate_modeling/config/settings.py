@@ -91,7 +91,7 @@ DEFAULT_IN_LEN = 10
 MAX_NAME_CHARACTERS = 256
 
 
-class Schedule(Choice):
+class LrSchedule(Choice):
     """Learning-rate schedule after the warm-up."""
 
     constant = "constant"
@@ -131,7 +131,7 @@ class SettingsConfig(Checked):
     output: Output = Output.absolute
     feedback: Feedback = Feedback.all
     byproduct_weight: float = ranged(1.0, low=0.0)
-    lr_schedule: Schedule = Schedule.constant
+    lr_schedule: LrSchedule = LrSchedule.constant
     warmup: float = ranged(0.0, low=0.0, below=1.0)
     weight_decay: float = ranged(0.0, low=0.0)
     gradient_clip: float | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surrogate_modeling.cases.problems import SHOWN_PROBLEMS, file_refusal
+from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, file_refusal
 from surrogate_modeling.cases.schedules import Schedule, case_files, read_schedule
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import ExportConfig
@@ -131,6 +131,6 @@ def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[FreeRunInputs
     demands = demands_of(description, config.max_gap)
     results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
     if problems := [problem for result in results if isinstance(result, list) for problem in result]:
-        raise file_refusal(config.cases, problems, most=SHOWN_PROBLEMS)
+        raise file_refusal(config.cases, problems, most=MAX_LISTED_PROBLEMS)
     cases = [result.case for result in results if isinstance(result, Schedule)]
     return [(case.outputs[None, : description.given_rows], case.controls[None]) for case in cases]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.cases.problems import SHOWN_PROBLEMS, Problem, file_refusal
+from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file_refusal
 from surrogate_modeling.cases.schedules import Schedule, read_chunks
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.commands import PredictConfig
@@ -43,7 +43,7 @@ from surrogate_modeling.surrogate.training_range import Range
 
 log = logging.getLogger(__name__)
 # More lines about the range on the screen than this are no help; the table has all.
-SHOWN_EXCURSIONS = 10
+MAX_LOGGED_EXCURSIONS = 10
 # Numbers of all cases together whose errors are analysed: some 100 MB, twice while the picture is drawn.
 MAX_ANALYSED_VALUES = 30_000_000
 
@@ -88,7 +88,7 @@ def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, con
     _log_summary(tally, scores, table, output)
     if tally.problems:
         used = f"; the other {tally.predicted} were predicted" if tally.predicted else ""
-        raise file_refusal(config.cases, tally.problems, used, SHOWN_PROBLEMS)
+        raise file_refusal(config.cases, tally.problems, used, MAX_LISTED_PROBLEMS)
 
 
 def _predict_chunks(
@@ -126,7 +126,7 @@ def _log_excursions(
         for excursion in find_excursions(case, rows, training, surrogate.description.given_rows):
             table.add(excursion)
             # What is predicted beyond the range is in the table; most often it follows from inputs that are.
-            if excursion.what != "predicted" and shown < SHOWN_EXCURSIONS:
+            if excursion.what != "predicted" and shown < MAX_LOGGED_EXCURSIONS:
                 log.warning("%s", excursion)
                 shown += 1
     return shown

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from surrogate_modeling.cases.problems import SHOWN_PROBLEMS
+from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.import_keys import Group, ImportConfig
@@ -94,7 +94,7 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
             return sample(file, config)[0], problems
         except BadFile as error:
             problems.append(Problem(file, error.reason))
-            if not config.skip_bad and not config.dry_run and len(problems) >= SHOWN_PROBLEMS:
+            if not config.skip_bad and not config.dry_run and len(problems) >= MAX_LISTED_PROBLEMS:
                 break
     lines = "\n".join(_lines(problems))
     raise UserError(f"{len(problems)} of {len(files)} files cannot be imported:\n{lines}")
@@ -279,5 +279,7 @@ def _merged(first: Sequence[Problem], other: Sequence[Problem]) -> list[Problem]
 
 
 def _lines(problems: Sequence[Problem]) -> list[str]:
-    lines = [f"  {problem.file}: {problem.reason}" for problem in problems[:SHOWN_PROBLEMS]]
-    return lines + ([f"  and {len(problems) - SHOWN_PROBLEMS} more"] if len(problems) > SHOWN_PROBLEMS else [])
+    lines = [f"  {problem.file}: {problem.reason}" for problem in problems[:MAX_LISTED_PROBLEMS]]
+    return lines + (
+        [f"  and {len(problems) - MAX_LISTED_PROBLEMS} more"] if len(problems) > MAX_LISTED_PROBLEMS else []
+    )

@@ -7,7 +7,7 @@ import sys
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
-from surrogate_modeling.config.refusals import refuse
+from surrogate_modeling.config.refusals import print_refusal
 
 
 def default_storage() -> str:
@@ -26,21 +26,21 @@ def main(arguments: list[str]) -> int:
     try:
         import optuna_dashboard
     except ImportError:
-        return refuse("the dashboard is not installed: pdm install -G dashboard")
+        return print_refusal("the dashboard is not installed: pdm install -G dashboard")
     from surrogate_modeling.search.storage import JOURNAL, SQLITE, file_of, open_storage, quieten_optuna
 
     if given.storage.startswith((SQLITE, JOURNAL)) and not file_of(given.storage).exists():
-        return refuse(f"{file_of(given.storage)}: no study yet; a search with -m makes it")
+        return print_refusal(f"{file_of(given.storage)}: no study yet; a search with -m makes it")
     quieten_optuna()
     try:
         store = open_storage(given.storage)
     except UserError as error:
-        return refuse(str(error))
+        return print_refusal(str(error))
     print(f"studies in {store.place}: http://127.0.0.1:{given.port} (Ctrl-C ends)", flush=True)
     try:
         optuna_dashboard.run_server(store.storage, host="127.0.0.1", port=given.port)
     except OSError as error:
-        return refuse(f"--port={given.port}: {error.strerror or error}")
+        return print_refusal(f"--port={given.port}: {error.strerror or error}")
     except KeyboardInterrupt:
         pass
     return 0

@@ -18,7 +18,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.folders import remove_empty
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.search.pictures import draw_pictures
-from surrogate_modeling.search.results import best_table, train_command, write_best, write_table
+from surrogate_modeling.search.results import best_table, train_command, write_best_configuration, write_table
 from surrogate_modeling.search.space import to_overrides
 from surrogate_modeling.search.study import RECORDS, SearchStudy
 from surrogate_modeling.tracking.journal import locked
@@ -124,7 +124,7 @@ class SearchRecord:
             f"Trial {trial.number} of the search {self.name}: {values}. To train it:",
             "pdm run train --config-dir <folder of this file> --config-name best",
         ]
-        write_best(self.folder / "best.yaml", composed, head)
+        write_best_configuration(self.folder / "best.yaml", composed, head)
 
     def _log_results(self) -> None:
         best, space, objective = self.study.best(), self.study.space, self.study.settings.objective

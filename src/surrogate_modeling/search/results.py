@@ -85,7 +85,7 @@ def config_folders(config: DictConfig) -> list[str]:
     return [str(source.path) for source in config.hydra.runtime.config_sources if source.provider == "command-line"]
 
 
-def write_best(path: Path, composed: DictConfig, head: Sequence[str]) -> None:
+def write_best_configuration(path: Path, composed: DictConfig, head: Sequence[str]) -> None:
     """Write a configuration that ``train.py --config-dir <folder> --config-name best`` runs.
 
     Args:

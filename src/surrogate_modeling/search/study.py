@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 WITH_RESULT = (TrialState.COMPLETE, TrialState.PRUNED)
 INTERRUPTED, REASON, FOLDER = "interrupted", "reason", "folder"
 PROBLEM, SEED, RECORDS = "problem", "seed", "records"
-MOST_NAMED = 8
+MAX_NAMED_DIFFERENCES = 8
 NEVER = datetime.min
 
 
@@ -214,5 +214,5 @@ def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> None:
 
 
 def _shortened(differing: Sequence[str]) -> str:
-    more = f"; and {len(differing) - MOST_NAMED} more" if len(differing) > MOST_NAMED else ""
-    return "; ".join(differing[:MOST_NAMED]) + more
+    more = f"; and {len(differing) - MAX_NAMED_DIFFERENCES} more" if len(differing) > MAX_NAMED_DIFFERENCES else ""
+    return "; ".join(differing[:MAX_NAMED_DIFFERENCES]) + more

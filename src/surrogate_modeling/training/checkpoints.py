@@ -26,7 +26,7 @@ KEPT_EPOCHS = 2
 WEIGHTS_PREFIX = "surrogate."
 
 
-class WholeFiles(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Checkpoint writer that saves beside the final name, flushes to disk, and then renames."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
@@ -54,7 +54,7 @@ class FitResult:
         return self.least["val_loss"]
 
 
-def write_best(folder: Path, weights: dict[str, Tensor]) -> None:
+def write_best_weights(folder: Path, weights: dict[str, Tensor]) -> None:
     """Save these weights of a surrogate as the best ones."""
     buffer = io.BytesIO()
     torch.save({"state_dict": {f"{WEIGHTS_PREFIX}{name}": value for name, value in weights.items()}}, buffer)

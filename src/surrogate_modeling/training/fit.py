@@ -39,12 +39,12 @@ from surrogate_modeling.training.callbacks import (
 from surrogate_modeling.training.checkpoints import (
     BEST_FILE,
     WEIGHTS_PREFIX,
+    AtomicCheckpointIO,
     FitResult,
-    WholeFiles,
     checkpoints,
     latest_checkpoint,
     read_fit_result,
-    write_best,
+    write_best_weights,
     write_fit_result,
 )
 from surrogate_modeling.training.compilation import Acceleration, accelerated, compile_network, use_precision
@@ -200,7 +200,7 @@ class _Start:
         if self.nade >= (1.0 - ROUNDING) * least.get("val_nADE", math.inf):
             return least
         log.info("no epoch was better than the start, which is kept")
-        write_best(folder, self.weights)
+        write_best_weights(folder, self.weights)
         return {**least, "val_nADE": self.nade}
 
 
@@ -216,7 +216,7 @@ def _make_trainer(
         gradient_clip_val=None if how.graphed else settings.gradient_clip,
         callbacks=callbacks,
         # Without this, variables of a Slurm job make Lightning expect its processes.
-        plugins=[WholeFiles(), LightningEnvironment()],
+        plugins=[AtomicCheckpointIO(), LightningEnvironment()],
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -16,7 +16,7 @@ from torch.nn import functional as fn
 from torch.optim import Optimizer
 from torchmetrics import Metric
 
-from surrogate_modeling.config.settings import Criterion, Schedule, SettingsConfig
+from surrogate_modeling.config.settings import Criterion, LrSchedule, SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import TimeBudget
@@ -123,7 +123,7 @@ class SurrogateTraining(LightningModule):
             batches: of an epoch.
         """
         settings = self.settings
-        if settings.lr_schedule is Schedule.constant and not settings.warmup:
+        if settings.lr_schedule is LrSchedule.constant and not settings.warmup:
             return
         step, steps = self.current_epoch * batches + batch, settings.epochs * batches
         rate = settings.lr * rate_factor(step, steps, settings, self.budget.share)
@@ -190,7 +190,7 @@ def rate_factor(step: int, steps: int, settings: SettingsConfig, spent: float = 
     """
     warmup = settings.warmup * steps
     rise = min(1.0, max((step + 1) / warmup, spent / settings.warmup)) if warmup >= 1 else 1.0
-    if settings.lr_schedule is Schedule.constant:
+    if settings.lr_schedule is LrSchedule.constant:
         return rise
     course = min(1.0, max(step / max(1, steps), spent))
     return rise * (FINAL_RATE_SHARE + (1 - FINAL_RATE_SHARE) * 0.5 * (1 + math.cos(math.pi * course)))
