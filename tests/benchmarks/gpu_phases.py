@@ -22,6 +22,7 @@ from surrogate_modeling.config.settings import (
     Compile,
     Criterion,
     Device,
+    LrSchedule,
     Monitor,
     Precision,
     SettingsConfig,
