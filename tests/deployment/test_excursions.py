@@ -64,6 +64,13 @@ def test_inside_is_silent_up_to_the_bounds() -> None:
     assert find_excursions(case, np.array([[2, 3]], np.float32), training_range(), 2) == []
 
 
+def test_rows_that_a_prediction_does_not_start_from_are_no_input() -> None:
+    case = Case("a", np.arange(2.0), np.array([[5, 99, 3], [5, 0, 3]], np.float32), CHANNELS)
+    predicted = np.array([[0, 3]], np.float32)
+    assert [e.what for e in find_excursions(case, predicted, training_range(), 1)] == ["initial"]
+    assert find_excursions(case, predicted, training_range(), 0) == []
+
+
 def test_the_table_has_a_line_each_and_a_header_always(tmp_path: Path) -> None:
     case = Case("a", np.arange(2.0), np.array([[20, 0, 3], [0, 0, 3]], np.float32), CHANNELS)
     with ExcursionTable(tmp_path / "range.csv") as table:

@@ -43,6 +43,15 @@ def test_new_cases_of_the_same_kind_are_about_as_far_as_training_cases_are_apart
     assert max(reach) < 2
 
 
+def test_a_start_from_controls_alone_has_no_distance_and_needs_no_outputs() -> None:
+    known, scaling = fitted()
+    case = make(100)
+    case.values[:, 3] = np.nan
+    found = known.position(case, scaling, 0)
+    assert found.start == 0.0
+    np.testing.assert_array_equal(found.rows, known.position(make(100), scaling, GIVEN).rows)
+
+
 def test_both_values_of_an_on_off_control_and_the_value_of_a_constant_one_are_in_range() -> None:
     """At its edges by each column's range: always 1."""
     rows = position(CASES[0]).rows

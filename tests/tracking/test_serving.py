@@ -18,6 +18,7 @@ import pytest
 from exported import CHANNELS, STEP, make
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.deployment.loading import load_surrogate
 from surrogate_modeling.tracking.run import Run
@@ -49,6 +50,19 @@ def test_mlflow_loads_and_answers(folder: Path) -> None:
     with pytest.raises(mlflow.exceptions.MlflowException, match="controls"):
         model.predict({"initial": initial.astype(float)})
     assert not list((folder / MLFLOW_MODEL).rglob("*.pkl"))
+
+
+def test_a_start_at_rest_is_served_from_controls_alone(tmp_path: Path) -> None:
+    surrogate = make("don", start=StartMode.rest)
+    surrogate.save(tmp_path / "lit_model.pth")
+    none, controls = random_cases(surrogate, 2, 20)
+    case = Case("a", np.arange(21) * STEP, np.hstack((controls[0], np.zeros((21, 3)))), CHANNELS)
+    save_mlflow_model(surrogate, tmp_path / "lit_model.pth", tmp_path / MLFLOW_MODEL, case)
+    model = mlflow.pyfunc.load_model(str(tmp_path / MLFLOW_MODEL))
+    assert model.metadata.get_input_schema().input_names() == ["controls"]
+    assert model.metadata.metadata["start"] == "rest"
+    answer = model.predict({"controls": controls.astype(float)})
+    np.testing.assert_allclose(answer, surrogate.free_run(none, controls), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

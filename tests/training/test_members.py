@@ -1,6 +1,21 @@
-"""Seeds of the members of ensembles."""
+"""Members of ensembles: their seeds, and the structure that they share."""
 
-from surrogate_modeling.training.members import member_seed
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import plain_case
+
+from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.config.models import SsmConfig
+from surrogate_modeling.config.settings import SettingsConfig, StartMode
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.members import fit_members, member_seed
+from surrogate_modeling.training.setup import with_given_starts
+from surrogate_modeling.training.windows import WindowData, WindowDataset
+
+PERIOD, ROWS = 16.0, 150
 
 
 def test_ensembles_of_different_seeds_share_no_member() -> None:
@@ -12,3 +27,39 @@ def test_ensembles_of_different_seeds_share_no_member() -> None:
 def test_the_first_member_is_the_network_of_that_seed_and_the_others_do_not_depend_on_their_number() -> None:
     assert member_seed(42, 0) == 42
     assert member_seed(42, 1) == member_seed(42, 1) != member_seed(43, 1)
+
+
+def ringing_case(number: int) -> np.ndarray:
+    """A control in steps, and a mass that rings under it."""
+    rng = np.random.default_rng(number)
+    control = np.repeat(rng.normal(size=ROWS // 12 + 1), 12)[:ROWS]
+    pole, state, rows = np.exp(-1 / 60 + 2j * np.pi / PERIOD), 0j, []
+    for u in control:
+        state = pole * state + 0.05 * u
+        rows.append(state.real)
+    return np.column_stack((control, rows)).astype(np.float32)
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_all_members_oscillate_where_the_plant_does_and_start_alike(tmp_path: Path, members: int) -> None:
+    cases = [plain_case(f"c{i}", np.arange(float(ROWS)), ringing_case(i), 1) for i in range(8)]
+    settings = SettingsConfig(
+        start=StartMode.rest, ensemble=members, epochs=1, batch_size=16, horizon=80, windows_per_epoch=32,
+        progress_bar=False,
+    )  # fmt: skip
+    model = SsmConfig("ssm", width=6, states=6, depth=1)
+    description = Description(model, cases[0].channels, 1, 1, 1.0, members=members, start=StartMode.rest)
+    surrogate = Surrogate(description)
+    surrogate.scaling.fit([case.values for case in cases[:6]])
+    assert surrogate.first_row is not None
+    surrogate.first_row.offset.fill_(0.5)
+    given = with_given_starts(surrogate, CaseSplit(cases[:6], cases[6:], []))
+    parts = [WindowDataset(p, surrogate.scaling, 1, 80, table=given.table) for p in (given.training, given.validation)]
+    fit_members(surrogate, WindowData(*parts, settings), given.validation, settings, tmp_path, lambda *_: None)
+    found = surrogate.description.model
+    assert isinstance(found, SsmConfig)
+    assert min(abs(period - PERIOD) for period in found.oscillations) < 0.5
+    surrogate.save(tmp_path / "a.pth")
+    loaded = Surrogate.load(tmp_path / "a.pth")
+    assert loaded.description == surrogate.description
+    np.testing.assert_allclose(loaded.predict(cases[6:])[0], surrogate.predict(cases[6:])[0], rtol=1e-5, atol=1e-6)
