@@ -25,6 +25,7 @@ from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.surrogate.description import Description, Member
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.units import UnitEffects
 
 CHANNELS = Channels(
     ("u", "v/2"),
@@ -88,6 +89,13 @@ def mix_with_regression(surrogate: Surrogate, regression: FilterRegression, shar
     network = Member("network", description.model, description.members)
     other = Member("regression", RegressionConfig(products=regression.products))
     surrogate.mix([(network, surrogate.network), (other, regression)], np.stack((share, 1.0 - share)))
+
+
+def with_units(surrogate: Surrogate) -> Surrogate:
+    """The same surrogate, which knows two units."""
+    offset, gain = np.array([[0.0, 1.0, -1.0], [0.5, -2.0, 0.0]]), np.array([[0.2, 0.0, 0.0], [-0.3, 0.5, 0.1]])
+    surrogate.units = UnitEffects(("old", "new"), offset, gain)
+    return surrogate
 
 
 def row_by_row(surrogate: Surrogate, initial: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:

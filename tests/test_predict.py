@@ -12,6 +12,7 @@ import torch
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.models import DonConfig
@@ -19,6 +20,7 @@ from surrogate_modeling.deployment import prediction
 from surrogate_modeling.deployment.prediction import predict_files
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.units import UnitEffects
 
 PREDICT = PROJECT_ROOT / "src" / "surrogate_modeling" / "predict.py"
 CHANNELS = Channels(("u",), ("T/out", "圧力.a"), ("T/out",), {"u": "-", "T/out": "degC", "圧力.a": "bar"})
@@ -120,9 +122,45 @@ def test_errors_are_analysed_of_the_first_cases_that_there_is_room_for(
     assert "of the first 2 of 4 schedules that hold the truth" in caplog.text
 
 
+def test_schedules_are_predicted_as_their_units(
+    surrogate: tuple[Surrogate, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The columns of the file of groups are found by name; a new unit is predicted as the mean unit."""
+    made = Surrogate.load(surrogate[1])
+    made.units = UnitEffects(("old", "young"), np.array([[0.5, -1.0], [2.0, 0.0]]), np.array([[0.1, 0.0], [0.0, 0.3]]))
+    for case in cases(3):
+        write(tmp_path / "in", case, truth=False)
+    (tmp_path / "units.csv").write_text("group,rows,case\nyoung,40,c0\nnew,40,c1\nold,40,c2\nnone,1,c9\n")
+
+    def run(name: str, **options: str) -> list[np.ndarray]:
+        (tmp_path / name).mkdir()
+        config = PredictConfig("x", str(tmp_path / "in"), output=name, num_figures=0, workers=1, **options)
+        predict_files(made, sorted((tmp_path / "in").iterdir()), tmp_path / name, config)
+        files = sorted((tmp_path / name / "csv").iterdir())
+        return [np.loadtxt(file, delimiter=",", skiprows=2)[:, 2:] for file in files]
+
+    with caplog.at_level("INFO"):
+        mean, each = run("mean"), run("each", groups=str(tmp_path / "units.csv"))
+        old = run("old", unit="old")
+    assert "predicted as the mean unit: this surrogate knows 2 units" in caplog.text
+    assert "new units are predicted as the mean unit: new" in caplog.text
+    scale, level = made.predicted_scale, made.scaling.level.numpy()[1:]
+    z = [(rows - level) / scale for rows in mean]
+    np.testing.assert_allclose(each[0], (z[0] * [1.0, 1.3] + [2.0, 0.0]) * scale + level, rtol=1e-4)
+    np.testing.assert_allclose(each[1], mean[1], rtol=1e-6)
+    for rows, alone in zip(z, old, strict=True):
+        np.testing.assert_allclose(alone, (rows * [1.1, 1.0] + [0.5, -1.0]) * scale + level, rtol=1e-4)
+    with pytest.raises(UserError, match="unit=yung: not among the 2 units of this surrogate; the nearest is 'young'"):
+        run("typed", unit="yung")
+    made.units = None
+    with pytest.raises(UserError, match="unit=old: this surrogate knows no units"):
+        run("none", unit="old")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["surrogate=models:/a/1", "cases=s.csv", "unit=a", "groups=b"], "unit=a: give groups="),
         ([], "cases, surrogate: no value given"),
         (["surrogate=gone.pth", "cases=."], "surrogate=gone.pth: no such file"),
         (["surrogate=models:/a/1", "cases=gone"], "cases=gone: No such file or directory"),

@@ -41,6 +41,13 @@ def main(composed: DictConfig) -> None:
         if config.cases is not None:
             case_files(config.cases)
         surrogate = load_surrogate(config.surrogate)
+        if config.unit is not None:
+            surrogate = surrogate.for_unit(config.unit)
+        elif surrogate.units is not None:
+            log.info(
+                "the file predicts the mean unit; unit=<name> gives one of %d, such as %s",
+                len(surrogate.units.names), surrogate.units.names[0],
+            )  # fmt: skip
         from surrogate_modeling.deployment.export_check import real_cases
 
         real = real_cases(surrogate, config)

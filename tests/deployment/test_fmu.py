@@ -13,7 +13,7 @@ import pytest
 import torch
 
 fmpy = pytest.importorskip("fmpy")
-from exported import CHANNELS, IN_LEN, SMALL, STACKED, STEP, make  # noqa: E402
+from exported import CHANNELS, IN_LEN, SMALL, STACKED, STEP, make, with_units  # noqa: E402
 from fmpy.fmi2 import FMU2Slave  # noqa: E402
 from fmpy.fmi3 import FMU3Slave  # noqa: E402
 from fmpy.model_description import read_build_description  # noqa: E402
@@ -122,6 +122,16 @@ def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) 
     difference = export_fmu(surrogate, tmp_path / "model.fmu")
     assert difference is not None
     assert difference.standardised < 1e-5
+
+
+def test_a_unit_is_baked_in(tmp_path: Path) -> None:
+    surrogate = with_units(make("ssm"))
+    export_fmu(surrogate.for_unit("new"), tmp_path / "new.fmu")
+    initial, controls = random_cases(surrogate, cases=1, rows=30)
+    predicted = run_fmu(surrogate, tmp_path / "new.fmu", initial[0], controls[0])
+    reference = surrogate.free_run(initial[0], controls[0], unit="new")
+    assert prediction_difference(surrogate, predicted, reference).relative < ROUNDING
+    assert prediction_difference(surrogate, predicted, surrogate.free_run(initial[0], controls[0])).relative > 0.1
 
 
 def test_names_units_start_values_and_sources(lstm: Path) -> None:

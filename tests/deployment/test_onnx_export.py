@@ -9,7 +9,7 @@ import torch
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-from exported import CHANNELS, make  # noqa: E402
+from exported import CHANNELS, make, with_units  # noqa: E402
 
 from surrogate_modeling.common.errors import UserError  # noqa: E402
 from surrogate_modeling.config.commands import Form  # noqa: E402
@@ -91,6 +91,20 @@ def test_controls_are_all_that_is_given(tmp_path: Path, name: str) -> None:
     assert sessions["start"](controls[:, :1])[0].shape == (3, surrogate.network.state_size)
     known = {entry.key: entry.value for entry in onnx.load(whole).metadata_props}
     assert (known["start"], known["past_columns"]) == ("rest", "controls, in the order of these lists")
+
+
+@pytest.mark.parametrize("form", [Form.step, pytest.param(Form.trajectory, marks=pytest.mark.slow)])
+def test_a_unit_is_baked_in(tmp_path: Path, form: Form) -> None:
+    surrogate = with_units(make("don"))
+    paths, _ = export_onnx(surrogate.for_unit("new"), tmp_path / "a.onnx", form)
+    keys = ("start", "step") if form is Form.step else ("trajectory",)
+    sessions = dict(zip(keys, map(open_onnx, paths), strict=True))
+    initial, controls = random_cases(surrogate, 2, 30)
+    predicted = run_onnx(surrogate, sessions, initial, controls)
+    reference = surrogate.free_run(initial, controls, unit="new")
+    assert prediction_difference(surrogate, predicted, reference).relative < ROUNDING
+    metadata = {entry.key: entry.value for entry in onnx.load(paths[-1]).metadata_props}
+    assert metadata["unit"] == "new"
 
 
 def test_metadata_say_what_the_columns_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

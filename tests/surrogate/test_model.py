@@ -82,9 +82,9 @@ def test_batches_bound_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
     free_run = surrogate.free_run
 
-    def spy(initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
+    def spy(initial: np.ndarray, controls: np.ndarray, units: list[str | None]) -> np.ndarray:
         seen.append(controls.shape[0] * controls.shape[1])
-        return free_run(initial, controls)
+        return free_run(initial, controls, units)
 
     monkeypatch.setattr("surrogate_modeling.surrogate.batching.ROWS_PER_BATCH", 60)
     monkeypatch.setattr(surrogate, "free_run", spy)

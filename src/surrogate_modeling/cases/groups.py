@@ -10,7 +10,7 @@ from surrogate_modeling.common.errors import UserError
 
 
 def read_groups(file: str, cases: Sequence[str], key: str) -> dict[str, str]:
-    """Read the group of each case from a CSV with the columns case and group.
+    """Read the group of each case from a CSV with the columns case and group, or of a CSV whose first two are these.
 
     Args:
         file: path of the CSV.
@@ -23,8 +23,10 @@ def read_groups(file: str, cases: Sequence[str], key: str) -> dict[str, str]:
     path = Path(file)
     try:
         with path.expanduser().open(newline="", encoding="utf-8-sig") as opened:
-            groups = dict(row[:2] for row in list(csv.reader(opened))[1:] if row)
-    except (OSError, RuntimeError, ValueError, csv.Error) as error:
+            head, *rows = csv.reader(opened)
+        at = [head.index(name) if {"case", "group"} <= set(head) else i for i, name in enumerate(("case", "group"))]
+        groups = {row[at[0]]: row[at[1]] for row in rows if row}
+    except (OSError, RuntimeError, ValueError, IndexError, csv.Error) as error:
         raise UserError(f"{key}={path}: {error}; a CSV with the columns case and group is expected") from None
     missing = [case for case in cases if case not in groups]
     if missing:

@@ -53,6 +53,8 @@ class PredictConfig(UseConfig):
     """Configuration of ``predict``: cases, output folder, figures; ``hydra/predict.yaml`` explains each key."""
 
     cases: str = MISSING
+    groups: str | None = None
+    unit: str | None = None
     output: str = MISSING
     overwrite: bool = False
     max_gap: float | None = ranged(5.0, low=1.0)
@@ -61,12 +63,18 @@ class PredictConfig(UseConfig):
     progress_bar: bool = True
     workers: int | None = ranged(None, low=1)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.groups is not None and self.unit is not None:
+            self.reject("unit", "give groups=<a CSV> or the unit of all schedules, not both")
+
 
 @dataclass
 class ExportConfig(UseConfig):
     """Configuration of ``export``: format, output file, cases to compare; ``hydra/export.yaml`` explains each key."""
 
     format: Format = MISSING
+    unit: str | None = None
     form: Form = Form.step
     fmi_version: float = FMI_VERSIONS[0]
     output: str | None = None

@@ -46,6 +46,7 @@ class DatasetConfig(Checked):
     path: str = MISSING
     pattern: str = "*.csv"
     groups: str | None = None
+    unit_effects: bool = True
     controls: Any = MISSING
     targets: list[str] | None = None
     ignore: list[str] | None = None

@@ -193,6 +193,7 @@ def metadata(surrogate: Surrogate) -> dict[str, str]:
         "past_columns": f"controls{', then predicted' * bool(description.given_rows)}, in the order of these lists",
         "start": description.start.value,
         "model": description.model.name,
+        **({} if surrogate.baked_unit is None else {"unit": surrogate.baked_unit}),
     }
 
 

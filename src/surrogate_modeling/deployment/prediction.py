@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file_refusal
 from surrogate_modeling.cases.schedules import Schedule, read_chunks
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
@@ -76,9 +78,9 @@ def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, con
     Raises:
         UserError: some files could not be predicted; the others were.
     """
-    tally = Tally()
+    tally, unit_of = Tally(), units_of(surrogate, files, config)
     with ExcursionTable(output / "range.csv") as table:
-        finished = _predict_chunks(surrogate, files, output, config, table, tally)
+        finished = _predict_chunks(surrogate, files, output, config, table, tally, unit_of)
         for _ in track(finished, len(files), "predicting", config.progress_bar):
             pass
     scores = joined(tally.scored) if tally.scored else None
@@ -91,6 +93,33 @@ def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, con
         raise file_refusal(config.cases, tally.problems, used, MAX_LISTED_PROBLEMS)
 
 
+def units_of(surrogate: Surrogate, files: Sequence[Path], config: PredictConfig) -> dict[str, str]:
+    """The unit of each schedule by its name, as configured; logs which are new.
+
+    Raises:
+        UserError: the surrogate knows no units, the typed one is not among them, or the file of groups does not do.
+    """
+    names, known = [file.stem for file in files], surrogate.units
+    key = f"groups={config.groups}" if config.groups is not None else f"unit={config.unit}"
+    if config.groups is None and config.unit is None:
+        if known is not None:
+            log.info(
+                "predicted as the mean unit: this surrogate knows %d units; name them by groups=<a CSV> or unit=<name>",
+                len(known.names),
+            )  # fmt: skip
+        return {}
+    if known is None:
+        raise UserError(f"{key}: this surrogate knows no units; dataset.groups names them for training")
+    if config.groups is None:
+        assert config.unit is not None
+        known.require(config.unit)
+        return dict.fromkeys(names, config.unit)
+    units = read_groups(config.groups, names, "groups")
+    if new := sorted(set(units.values()) - set(known.names)):
+        log.warning("new units are predicted as the mean unit: %s", ", ".join(new[:MAX_LOGGED_EXCURSIONS]))
+    return units
+
+
 def _predict_chunks(
     surrogate: Surrogate,
     files: Sequence[Path],
@@ -98,6 +127,7 @@ def _predict_chunks(
     config: PredictConfig,
     table: ExcursionTable,
     tally: Tally,
+    unit_of: Mapping[str, str],
 ) -> Iterator[None]:
     """Predict chunk by chunk; yields once per finished file."""
     description = surrogate.description
@@ -105,7 +135,7 @@ def _predict_chunks(
     for schedules, problems in read_chunks(files, demands, config.workers):
         tally.problems += problems
         if schedules:
-            cases = [schedule.case for schedule in schedules]
+            cases = [replace(schedule.case, unit=unit_of.get(schedule.case.name)) for schedule in schedules]
             started = time.perf_counter()
             predicted, bands = surrogate.predict_with_band(cases)
             tally.seconds += time.perf_counter() - started

@@ -77,7 +77,7 @@ class Step(nn.Module):
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
-        self.network, self.scaling = surrogate.network, surrogate.scaling
+        self.network, self.scaling, self.output = surrogate.network, surrogate.scaling, surrogate.output_scaling
         self.controls = surrogate.description.sizes.controls
 
     def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
@@ -85,7 +85,7 @@ class Step(nn.Module):
         single = control.ndim == 2
         control = self.scaling.standardise(control, slice(0, self.controls))
         state, rows = self.network.advance(state, control[:, None] if single else control)
-        rows = self.scaling.restore(rows, slice(self.controls, None))
+        rows = self.output.restore(rows, slice(self.controls, None))
         return state, rows[:, 0] if single else rows
 
 
@@ -98,7 +98,8 @@ class FreeRun(nn.Module):
 
     def __init__(self, surrogate: Surrogate) -> None:
         super().__init__()
-        self.start, self.network, self.scaling = Start(surrogate), surrogate.network, surrogate.scaling
+        self.start, self.network = Start(surrogate), surrogate.network
+        self.scaling, self.output = surrogate.scaling, surrogate.output_scaling
         self.sizes = surrogate.description.sizes
 
     def forward(self, initial: Tensor, controls: Tensor) -> Tensor:
@@ -110,7 +111,7 @@ class FreeRun(nn.Module):
         sizes = self.sizes
         control = self.scaling.standardise(controls[:, sizes.in_len :], slice(0, sizes.controls))
         _, predicted = scan(self._advance, self.start(past), control.transpose(0, 1))
-        return self.scaling.restore(predicted.transpose(0, 1), slice(sizes.controls, None))
+        return self.output.restore(predicted.transpose(0, 1), slice(sizes.controls, None))
 
     def _advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         state, rows = self.network.advance(state, control[:, None])

@@ -33,7 +33,7 @@ from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import MLFLOW_MODEL
 from surrogate_modeling.tracking.serving import save_mlflow_model
-from surrogate_modeling.training.calibration import add_band
+from surrogate_modeling.training.finishing import add_units_and_band
 from surrogate_modeling.training.fit import seed_run
 from surrogate_modeling.training.portfolio import LeftOut
 from surrogate_modeling.training.setup import make_surrogate, with_given_starts
@@ -113,7 +113,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     judged = trained.left_out or LeftOut(split.validation, [])
     inputs = ObjectiveInputs(surrogate, judged.cases, trained.fit.least, judged.rows)
     objective = evaluate_objectives(experiment.assignment.objective, inputs)
-    add_band(surrogate, split, trained.left_out)
+    add_units_and_band(surrogate, split, trained.left_out, experiment.config.dataset.unit_effects)
     prediction, bands = predict_test(surrogate, split, trained.seconds)
     network = evaluate(surrogate, split, prediction)
     baselines = {

@@ -44,7 +44,7 @@ def run_batches(
     cases: Sequence[Case],
     in_len: int,
     given: int,
-    run: Callable[[np.ndarray, np.ndarray], tuple[Tensor, ...]],
+    run: Callable[[np.ndarray, np.ndarray, list[str | None]], tuple[Tensor, ...]],
     max_rows: int = 0,
 ) -> list[tuple[np.ndarray, ...]]:
     """Run cases of any lengths freely, many at once.
@@ -53,7 +53,7 @@ def run_batches(
         cases: values (T, C + P) with all controls and at least the first given rows of the predicted columns.
         in_len: rows before the first predicted one.
         given: those of them in which the predicted columns are given, G.
-        run: initial (B, G, P) and controls (B, T, C) -> tensors (B, H, P).
+        run: initial (B, G, P), controls (B, T, C) and the unit of each case -> tensors (B, H, P).
         max_rows: of all cases of a batch together, where there is memory for more than ``ROWS_PER_BATCH``.
 
     Returns:
@@ -64,7 +64,7 @@ def run_batches(
     for batch in batches(order, [len(case.values) for case in cases], max(max_rows, ROWS_PER_BATCH)):
         driven = held([cases[i].controls for i in batch], len(cases[batch[-1]].values))
         initial = np.stack([cases[i].outputs[:given] for i in batch])
-        results = [fetched(rows) for rows in run(initial, driven)]
+        results = [fetched(rows) for rows in run(initial, driven, [cases[i].unit for i in batch])]
         for place, i in enumerate(batch):
             done[i] = tuple(rows[place, : len(cases[i].values) - in_len] for rows in results)
     return [done[i] for i in range(len(cases))]

@@ -33,6 +33,7 @@ from surrogate_modeling.surrogate.first_row import FirstRow, start_window
 from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
 from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.surrogate.training_range import Position, TrainingRange
+from surrogate_modeling.surrogate.units import UnitChoice, UnitEffects
 
 
 class Surrogate(nn.Module):
@@ -47,6 +48,10 @@ class Surrogate(nn.Module):
         self.first_row = FirstRow(*sizes) if description.start is StartMode.rest else None
         self.training_range = TrainingRange(*sizes)
         self.band: Band | None = None
+        self.units: UnitEffects | None = None
+        # Name of the unit that is baked in, and the scaling of its outputs.
+        self.baked_unit: str | None = None
+        self._baked: Standardizer | None = None
 
     @property
     def device(self) -> torch.device:
@@ -58,37 +63,82 @@ class Surrogate(nn.Module):
         """Training standard deviations of the predicted columns (P,), in their units."""
         return self.scaling.scale[self.description.sizes.controls :].cpu().numpy()
 
+    @property
+    def output_scaling(self) -> Standardizer:
+        """Scaling by which predicted rows are restored: that of a unit where one is baked in."""
+        return self._baked or self.scaling
+
     @overload
-    def free_run(self, initial: Tensor, controls: Tensor) -> Tensor: ...
+    def free_run(self, initial: Tensor, controls: Tensor, unit: UnitChoice = None) -> Tensor: ...
     @overload
-    def free_run(self, initial: np.ndarray, controls: np.ndarray) -> np.ndarray: ...
-    def free_run(self, initial: Any, controls: Any) -> Any:
+    def free_run(self, initial: np.ndarray, controls: np.ndarray, unit: UnitChoice = None) -> np.ndarray: ...
+    def free_run(self, initial: Any, controls: Any, unit: UnitChoice = None) -> Any:
         """Predict a batch of cases of one length, or one case, from their first rows to their last.
 
         Args:
             initial: (B, G, P) or (G, P), predicted columns of the first rows.
             controls: (B, T, C) or (T, C), controls of all rows, T > in_len.
+            unit: the unit of all cases, or of each; None for the mean unit, which a new one in a list is too.
 
         Returns:
             (B, T - in_len, P) or (T - in_len, P), row in_len of the case first; an array for arrays, a tensor for
             tensors, then differentiable with respect to the controls and the initial rows.
 
         Raises:
+            UserError: a single unit that is not known.
             ValueError: shapes that do not fit this surrogate.
         """
         if not isinstance(controls, Tensor):
             with torch.no_grad():
-                return self.free_run(self._tensor(initial), self._tensor(controls)).cpu().numpy()
+                return self.free_run(self._tensor(initial), self._tensor(controls), unit).cpu().numpy()
         if controls.ndim == 2:
-            return self.free_run(initial[None], controls[None])[0]
-        return self.scaling.restore(self.network.free_run(*self._start(initial, controls)), self._predicted_columns)
+            return self.free_run(initial[None], controls[None], unit)[0]
+        rows = self.network.free_run(*self._start(initial, controls))
+        return self._restored(rows, unit)[0]
 
-    def free_run_spread(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
+    def _restored(self, rows: Tensor, unit: UnitChoice) -> tuple[Tensor, Tensor]:
+        """Predicted rows (B, H, P) of the units in physical units, and the scale of each column there."""
+        columns = self._predicted_columns
+        scale = self.output_scaling.scale[columns].abs()
+        if (effect := self._effect(unit, rows)) is not None:
+            offset, gain = effect
+            rows, scale = rows + gain * rows + offset, (1 + gain).abs() * scale
+        return self.output_scaling.restore(rows, columns), scale
+
+    def _effect(self, unit: UnitChoice, like: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Offset and gain of the units, (1 or B, 1, P), standardised; None where this surrogate knows no units.
+
+        Raises:
+            UserError: a single unit that is not known.
+        """
+        if self.units is not None:
+            return self.units.of(unit, like)
+        if isinstance(unit, str):
+            raise UserError(f"unit={unit}: this surrogate knows no units; dataset.groups names them for training")
+        return None
+
+    def for_unit(self, unit: str) -> Surrogate:
+        """A copy that predicts one unit whatever is asked, for exports.
+
+        Raises:
+            UserError: the unit is not known.
+        """
+        effect = self._effect(unit, self.scaling.mean)
+        assert effect is not None
+        offset, gain = (part[0, 0] for part in effect)
+        copy, baked, columns = deepcopy(self), deepcopy(self.scaling), self._predicted_columns
+        baked.mean[columns] += baked.scale[columns] * offset
+        baked.scale[columns] *= 1 + gain
+        copy.baked_unit, copy._baked, copy.units = unit, baked, None
+        return copy
+
+    def free_run_spread(self, initial: Tensor, controls: Tensor, unit: UnitChoice = None) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the members' trajectories; deviation 0 for a single network.
 
         Args:
             initial: (B, G, P).
             controls: (B, T, C).
+            unit: as in :meth:`free_run`.
 
         Returns:
             Two of (B, H, P), physical units.
@@ -105,10 +155,11 @@ class Surrogate(nn.Module):
             departure = rows - mean
             mean = mean + departure / count
             squares = squares + departure * (rows - mean)
-        spread = (squares / max(1, count - 1)).sqrt() * self.scaling.scale[self._predicted_columns]
-        return self.scaling.restore(mean, self._predicted_columns), spread.expand_as(mean)
+        mean, scale = self._restored(mean, unit)
+        spread = (squares / max(1, count - 1)).sqrt() * scale
+        return mean, spread.expand_as(mean)
 
-    def free_run_band(self, initial: Any, controls: Any) -> Banded:
+    def free_run_band(self, initial: Any, controls: Any, unit: UnitChoice = None) -> Banded:
         """Free run with the 90 % band around the trajectory; arguments as in :meth:`free_run`.
 
         Raises:
@@ -119,11 +170,11 @@ class Surrogate(nn.Module):
             raise UserError("this surrogate has no uncertainty band; bands are calibrated at the end of training")
         if not isinstance(controls, Tensor):
             with torch.no_grad():
-                banded = self.free_run_band(self._tensor(initial), self._tensor(controls))
+                banded = self.free_run_band(self._tensor(initial), self._tensor(controls), unit)
             return Banded(*(rows.cpu().numpy() for rows in banded))
         if controls.ndim == 2:
-            return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None])))
-        mean, spread = self.free_run_spread(initial, controls)
+            return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None], unit)))
+        mean, spread = self.free_run_spread(initial, controls, unit)
         if not self.band.of_spread:
             spread = torch.zeros_like(mean)
         growth = torch.as_tensor(self.band.growth(mean.shape[1]), dtype=mean.dtype, device=mean.device)
@@ -161,7 +212,8 @@ class Surrogate(nn.Module):
         """Free run of cases of any lengths, many at once.
 
         Args:
-            cases: values (T, F) with all controls and at least the first G rows of the predicted columns.
+            cases: values (T, F) with all controls and at least the first G rows of the predicted columns; those of a
+                unit that is not known, or of none, are predicted as the mean unit.
 
         Returns:
             Per case (T - in_len, P) float32, in the order given.
@@ -210,14 +262,14 @@ class Surrogate(nn.Module):
         self.description = replace(self.description, members=1, mixture=tuple(member for member, _ in members))
 
     def _batched(
-        self, cases: Sequence[Case], work: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+        self, cases: Sequence[Case], work: Callable[[Tensor, Tensor, UnitChoice], tuple[Tensor, ...]]
     ) -> list[tuple[np.ndarray, ...]]:
         description = self.description
 
-        def run(initial: np.ndarray, controls: np.ndarray) -> tuple[Tensor, ...]:
+        def run(initial: np.ndarray, controls: np.ndarray, units: list[str | None]) -> tuple[Tensor, ...]:
             """Run one batch."""
             with torch.no_grad():
-                return work(self._tensor(initial), self._tensor(controls))
+                return work(self._tensor(initial), self._tensor(controls), units)
 
         max_rows = rows_at_once(self.device, description.sizes.controls + description.sizes.predicted)
         return run_batches(cases, description.in_len, description.given_rows, run, max_rows)
@@ -227,7 +279,7 @@ class Surrogate(nn.Module):
 
     def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
         """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
-        write_saved(path, SavedSurrogate(self.description, self.state_dict(), self.band), config or {})
+        write_saved(path, SavedSurrogate(self.description, self.state_dict(), self.band, self.units), config or {})
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Surrogate:
@@ -242,5 +294,5 @@ class Surrogate(nn.Module):
             surrogate.load_state_dict(saved.weights)
         except RuntimeError as error:
             raise UserError(f"{path}: damaged ({' '.join(str(error).split())})") from None
-        surrogate.band = saved.band
+        surrogate.band, surrogate.units = saved.band, saved.units
         return surrogate.to(device).eval()

@@ -18,8 +18,9 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description, make_network
+from surrogate_modeling.surrogate.units import UnitEffects
 
-FORMAT = "surrogate-7"
+FORMAT = "surrogate-8"
 NETWORK_PREFIX = "network."
 # Rows of a window, far beyond any use: the limit for sizes of a file that do not follow from its weights.
 MAX_WINDOW_ROWS = 10**6
@@ -29,11 +30,12 @@ MAX_TABLE_VALUES = 10**8
 
 @dataclass(frozen=True)
 class SavedSurrogate:
-    """Content of the file: the description, every weight by name, and the band if there is one."""
+    """Content of the file: the description, every weight by name, and the band and the units if there are any."""
 
     description: Description
     weights: dict[str, Tensor]
     band: Band | None
+    units: UnitEffects | None = None
 
 
 def write_saved(path: Path, saved: SavedSurrogate, config: dict[str, Any]) -> None:
@@ -44,6 +46,7 @@ def write_saved(path: Path, saved: SavedSurrogate, config: dict[str, Any]) -> No
             "format": FORMAT,
             "description": saved.description.to_dict(),
             "band": None if saved.band is None else saved.band.to_dict(),
+            "units": None if saved.units is None else saved.units.to_dict(),
             "weights": {key: value.cpu() for key, value in saved.weights.items()},
             "config": config,
         },
@@ -73,12 +76,14 @@ def read_saved(path: str | Path) -> SavedSurrogate:
         _check_names(description, weights)
         band = None if content["band"] is None else Band.from_dict(content["band"])
         _check_band(band, description)
+        predicted = len(description.channels.predicted)
+        units = None if content["units"] is None else UnitEffects.from_dict(content["units"], predicted)
     except UserError as error:
         raise UserError(f"{path}: damaged: {error}") from None
     # Whatever a damaged value breaks: its type, its key, the network that it describes.
     except Exception as error:
         raise UserError(f"{path}: damaged ({type(error).__name__}: {first_line(error)})") from None
-    return SavedSurrogate(description, weights, band)
+    return SavedSurrogate(description, weights, band, units)
 
 
 def _checked_weights(weights: object) -> dict[str, Tensor]:

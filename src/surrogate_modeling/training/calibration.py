@@ -31,7 +31,7 @@ def add_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = 
         left_out: free runs over cases by networks that had not seen them, which then give both.
     """
     if left_out is None:
-        training = _spread_over(split.training)
+        training = spread_over(split.training, GROWTH_CASES)
         banded = surrogate.predict_spread(split.validation)
         errors = _errors(split.validation, [mean for mean, _ in banded])
         spreads = [spread for _, spread in banded]
@@ -51,8 +51,9 @@ def add_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = 
         )  # fmt: skip
 
 
-def _spread_over(cases: Sequence[Case]) -> list[Case]:
-    chosen = np.linspace(0, len(cases) - 1, min(len(cases), GROWTH_CASES)).astype(int)
+def spread_over(cases: Sequence[Case], count: int) -> list[Case]:
+    """At most so many of the cases, evenly spread over their order."""
+    chosen = np.linspace(0, len(cases) - 1, min(len(cases), count)).astype(int)
     return [cases[i] for i in chosen]
 
 

@@ -68,7 +68,7 @@ static float standardised(double value, int column)
 /* Standardised output of the network -> the output of the slave. */
 static double restored(const float *row, int j)
 {
-    return (double)(row[j] * scale[CONTROLS + j] + mean[CONTROLS + j]) + offset[CONTROLS + j];
+    return (double)(row[j] * output_scale[CONTROLS + j] + output_mean[CONTROLS + j]) + offset[CONTROLS + j];
 }
 
 /* The given rows, standardised, and the outputs of the last of them. */

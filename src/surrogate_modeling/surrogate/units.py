@@ -1,0 +1,104 @@
+"""Offset and gain of each unit: what differs between vehicles, cells or machines of one kind.
+
+A network gives the mean unit's trajectory. That of a unit is it with an offset and a gain per predicted column, in
+standardised units z: z_unit = (1 + gain) z + offset. Both are 0 for a unit that is not known.
+
+Shape letters: U units, B batch, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surrogate_modeling.common.errors import UserError
+
+# The unit of a free run: a name for all its cases, or a name or None (the mean unit) for each.
+UnitChoice = str | Sequence[str | None] | None
+
+
+@dataclass(frozen=True)
+class UnitEffects:
+    """Names of the units, and the offset and the gain of each (U, P), in training standard deviations."""
+
+    names: tuple[str, ...]
+    offset: np.ndarray
+    gain: np.ndarray
+
+    def of(self, unit: UnitChoice, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Offset and gain of the units of a free run, each (1 or B, 1, P); 0 for units that are not known.
+
+        Args:
+            unit: one name for all cases, which must be known, or one for each.
+            like: a tensor of the wanted device and type.
+
+        Raises:
+            UserError: a single name that is not known.
+        """
+        units = [unit] if isinstance(unit, str) or unit is None else list(unit)
+        if isinstance(unit, str):
+            self.require(unit)
+        rows = [self.names.index(name) if name in self.names else -1 for name in units]
+        parts = (np.vstack((part, np.zeros_like(part[:1])))[rows, None] for part in (self.offset, self.gain))
+        offset, gain = (torch.as_tensor(part, dtype=like.dtype, device=like.device) for part in parts)
+        return offset, gain
+
+    def require(self, unit: str, key: str = "unit") -> None:
+        """Check that a unit is known.
+
+        Args:
+            unit: its name.
+            key: of the configuration that gave it, for the message.
+
+        Raises:
+            UserError: it is not; the message names the nearest.
+        """
+        if unit not in self.names:
+            near = difflib.get_close_matches(unit, self.names, 1, 0.0)
+            raise UserError(
+                f"{key}={unit}: not among the {len(self.names)} units of this surrogate"
+                + (f"; the nearest is {near[0]!r}" if near else "")
+                + ". A new unit is predicted as the mean unit, without this key"
+            )
+
+    def and_others(self, other: UnitEffects) -> UnitEffects:
+        """These units, and others of other names."""
+        return UnitEffects(
+            (*self.names, *other.names),
+            np.concatenate((self.offset, other.offset)),
+            np.concatenate((self.gain, other.gain)),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values to be saved beside the weights."""
+        return {
+            "names": list(self.names),
+            "offset": torch.from_numpy(self.offset),
+            "gain": torch.from_numpy(self.gain),
+        }
+
+    @classmethod
+    def from_dict(cls, saved: dict[str, Any], predicted: int) -> UnitEffects:
+        """Make the effects from the values of :meth:`to_dict`.
+
+        Args:
+            saved: the values.
+            predicted: P.
+
+        Raises:
+            UserError: they do not fit each other or the predicted columns.
+        """
+        names, offset, gain = tuple(saved["names"]), saved["offset"].numpy(), saved["gain"].numpy()
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names) or not names:
+            raise UserError("the names of the units are not texts that differ")
+        if not offset.shape == gain.shape == (len(names), predicted):
+            raise UserError("the offsets and gains of the units do not fit the predicted columns")
+        if not (np.isfinite(offset).all() and np.isfinite(gain).all()):
+            raise UserError("the offsets and gains of the units are not finite")
+        return cls(names, offset, gain)

@@ -1,0 +1,49 @@
+"""Last steps of a training: the effects of units, and the band around what is predicted with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.calibration import add_band, spread_over
+from surrogate_modeling.training.portfolio import LeftOut
+from surrogate_modeling.training.unit_effects import FittedUnits, FreeRuns, fit_units
+
+# Training cases in free run whose residuals may help to find what a unit has of its own.
+UNIT_CASES = 512
+
+
+def add_units_and_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None, has_units: bool) -> None:
+    """Fit the effects of units on free runs over the cases, and calibrate the band.
+
+    The band must not rest on effects that have seen the cases it is calibrated on, so each of these is predicted with
+    the effect that the other cases of its unit give.
+
+    Args:
+        surrogate: trained; changed in place.
+        split: its validation cases choose, where nothing else is left out.
+        left_out: free runs over cases by models that were fitted without them, which then choose.
+        has_units: whether the cases' groups are units that may differ.
+    """
+    fitted = _fitted(surrogate, split, left_out) if has_units else None
+    if fitted is None:
+        add_band(surrogate, split, left_out)
+    elif left_out is not None:
+        surrogate.units = fitted.effects
+        add_band(surrogate, split, replace(left_out, rows=fitted.rows))
+    else:
+        surrogate.units, validation = fitted.left_out(split.validation)
+        add_band(surrogate, replace(split, validation=validation))
+        surrogate.units = fitted.effects
+
+
+def _fitted(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None) -> FittedUnits | None:
+    """Effects of units, if any case has one and they gain something."""
+    if all(case.unit is None for case in (*split.training, *split.validation)):
+        return None
+    if left_out is not None:
+        return fit_units(surrogate, FreeRuns(left_out.cases, left_out.rows), FreeRuns([], []))
+    training = spread_over([case for case in split.training if case.unit is not None], UNIT_CASES)
+    runs = (FreeRuns(cases, surrogate.predict(cases)) for cases in (split.validation, training))
+    return fit_units(surrogate, *runs)

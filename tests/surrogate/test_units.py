@@ -1,0 +1,116 @@
+"""The offset and the gain of a unit in what a surrogate predicts."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from builders import make_case, make_channels
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.models import LstmConfig
+from surrogate_modeling.deployment.stepping import Start, Step
+from surrogate_modeling.surrogate.band import Band
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.units import UnitEffects
+
+IN_LEN = 3
+# Two predicted columns, T and p.
+EFFECTS = UnitEffects(("north", "south"), np.array([[0.5, 0.0], [-1.0, 0.25]]), np.array([[0.0, 0.1], [0.2, -0.5]]))
+
+
+def make_surrogate(units: UnitEffects | None = EFFECTS) -> Surrogate:
+    torch.manual_seed(0)
+    surrogate = Surrogate(Description(LstmConfig("lstm", dim=4, depth=1), make_channels(), IN_LEN, 1, 1.0))
+    surrogate.scaling.fit([make_case(seed=seed).values for seed in range(3)])
+    surrogate.units = units
+    return surrogate.eval()
+
+
+def given() -> tuple[np.ndarray, np.ndarray]:
+    case = make_case(seed=5)
+    return case.outputs[:IN_LEN], case.controls
+
+
+def test_a_unit_scales_and_shifts_the_mean_unit_in_standard_deviations() -> None:
+    surrogate = make_surrogate()
+    level, scale = surrogate.scaling.level.numpy()[2:], surrogate.predicted_scale
+    mean = surrogate.free_run(*given())
+    np.testing.assert_array_equal(mean, make_surrogate(None).free_run(*given()))
+    south = surrogate.free_run(*given(), unit="south")
+    np.testing.assert_allclose(south[:, 0], level[0] + 1.2 * (mean[:, 0] - level[0]) - 1.0 * scale[0], rtol=1e-5)
+    np.testing.assert_allclose(south[:, 1], level[1] + 0.5 * (mean[:, 1] - level[1]) + 0.25 * scale[1], rtol=1e-5)
+
+
+def test_each_case_has_its_own_unit_and_new_ones_the_mean() -> None:
+    surrogate = make_surrogate()
+    initial, controls = given()
+    batch = np.stack([initial] * 4), np.stack([controls] * 4)
+    rows = surrogate.free_run(*batch, unit=["south", None, "new", "north"])
+    for row, unit in zip(rows, ["south", None, None, "north"], strict=True):
+        np.testing.assert_allclose(row, surrogate.free_run(initial, controls, unit=unit), rtol=1e-6)
+    cases = [make_case(f"c{i}", 20 + i, seed=i) for i in range(3)]
+    named = [replace(case, unit=unit) for case, unit in zip(cases, ("north", "new", "south"), strict=True)]
+    for case, predicted in zip(named, surrogate.predict(named), strict=True):
+        unit = None if case.unit == "new" else case.unit
+        alone = surrogate.free_run(case.outputs[:IN_LEN], case.controls, unit=unit)
+        np.testing.assert_allclose(predicted, alone, rtol=1e-5, atol=1e-6)
+
+
+def test_a_typed_unit_that_is_not_known_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="unit=nort: not among the 2 units of this surrogate; the nearest is 'north'"):
+        make_surrogate().free_run(*given(), unit="nort")
+    with pytest.raises(UserError, match="unit=north: this surrogate knows no units"):
+        make_surrogate(None).free_run(*given(), unit="north")
+
+
+def test_the_band_lies_around_the_unit() -> None:
+    surrogate = make_surrogate()
+    surrogate.band = Band(np.array([0.0]), np.ones((1, 2)), np.array([2.0, 3.0]), 9)
+    banded = surrogate.free_run_band(*given(), unit="south")
+    np.testing.assert_allclose(banded.mean, surrogate.free_run(*given(), unit="south"), rtol=1e-6)
+    np.testing.assert_allclose(banded.upper - banded.mean, np.tile([2.0, 3.0], (37, 1)), rtol=1e-3)
+
+
+def test_a_baked_in_unit_is_what_exports_hold() -> None:
+    surrogate = make_surrogate()
+    baked = surrogate.for_unit("south")
+    wanted = surrogate.free_run(*given(), unit="south")
+    np.testing.assert_allclose(baked.free_run(*given()), wanted, rtol=1e-6)
+    initial, controls = (torch.tensor(part, dtype=torch.float32)[None] for part in given())
+    with torch.no_grad():
+        state, step = Start(baked)(torch.cat((controls[:, :IN_LEN], initial), dim=-1)), Step(baked)
+        for t, row in enumerate(wanted, start=IN_LEN):
+            state, predicted = step(state, controls[:, t])
+            np.testing.assert_allclose(predicted[0].numpy(), row, rtol=1e-5)
+    # The surrogate itself is as it was.
+    np.testing.assert_array_equal(surrogate.free_run(*given()), make_surrogate(None).free_run(*given()))
+    assert surrogate.baked_unit is None
+    assert baked.baked_unit == "south"
+
+
+def test_units_are_saved(tmp_path: Path) -> None:
+    surrogate = make_surrogate()
+    surrogate.save(tmp_path / "a.pth")
+    loaded = Surrogate.load(tmp_path / "a.pth")
+    assert loaded.units is not None
+    assert loaded.units.names == EFFECTS.names
+    np.testing.assert_array_equal(loaded.free_run(*given(), unit="north"), surrogate.free_run(*given(), unit="north"))
+    make_surrogate(None).save(tmp_path / "b.pth")
+    assert Surrogate.load(tmp_path / "b.pth").units is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"names": ["a", "a"]}, "the names of the units"),
+        ({"names": []}, "the names of the units"),
+        ({"offset": torch.zeros(2, 3)}, "do not fit the predicted columns"),
+        ({"gain": torch.full((2, 2), torch.nan)}, "not finite"),
+    ],
+)
+def test_damaged_units_are_refused(changed: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        UnitEffects.from_dict({**EFFECTS.to_dict(), **changed}, 2)
