@@ -11,6 +11,7 @@ from exported import row_by_row as run_in_steps
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks.filters import MAX_PRODUCTS
 from surrogate_modeling.surrogate.first_row import FirstRow
@@ -125,3 +126,12 @@ def test_the_first_row_has_a_gradient() -> None:
     surrogate.free_run(torch.zeros(2, 0, 3), controls)[:, -1].sum().backward()
     assert controls.grad is not None
     assert controls.grad[:, 0].abs().min() > 0
+
+
+def test_a_saved_regression_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    surrogate = make("lstm", start=StartMode.rest)
+    assert surrogate.first_row is not None
+    surrogate.first_row.weight[0, 0] = torch.nan
+    surrogate.save(tmp_path / "a.pth")
+    with pytest.raises(UserError, match=r"first_row\.weight holds values that are not finite"):
+        Surrogate.load(tmp_path / "a.pth")

@@ -74,12 +74,12 @@ class _HeldOutFit:
     """Linear fits with chosen modes to some windows, and their error on the others."""
 
     def __init__(self, windows: Batch, kept: np.ndarray) -> None:
-        past, control, output, weight = (part.double().cpu().numpy() for part in windows)
-        used = weight > 0
-        control, output = (_main_axes(part, used) for part in (control, output))
-        every = Trajectories.of(past, control, output, weight)
-        self.fitted = every[kept].thinned(MAX_SELECTION_ROWS)
-        self.held_out = every[~kept].thinned(MAX_SELECTION_ROWS)
+        chosen = [_thinned(np.flatnonzero(part), windows.control.shape[1]) for part in (kept, ~kept)]
+        every = np.concatenate(chosen)
+        past, control, output, weight = (part[every].double().cpu().numpy() for part in windows)
+        control, output = (_main_axes(part, weight > 0) for part in (control, output))
+        trajectories, count = Trajectories.of(past, control, output, weight), len(chosen[0])
+        self.fitted, self.held_out = trajectories[slice(None, count)], trajectories[slice(count, None)]
 
     def error(self, modes: np.ndarray) -> float:
         """Least mean absolute error over the windows held out, among a few penalties."""
@@ -115,6 +115,11 @@ def _oscillating(fit: _HeldOutFit, filters: np.ndarray) -> np.ndarray:
         ", ".join(f"{2.0 * np.pi / np.angle(pair):.3g}" for pair in chosen), least, before,
     )  # fmt: skip
     return np.array(chosen)
+
+
+def _thinned(windows: np.ndarray, rows: int) -> np.ndarray:
+    """Every k-th of some windows, of so many rows each, so that they have about ``MAX_SELECTION_ROWS`` in total."""
+    return windows[:: max(1, round(len(windows) * rows / MAX_SELECTION_ROWS))]
 
 
 def _main_axes(rows: np.ndarray, used: np.ndarray) -> np.ndarray:

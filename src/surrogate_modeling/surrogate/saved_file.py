@@ -22,6 +22,8 @@ from surrogate_modeling.surrogate.units import UnitEffects
 
 FORMAT = "surrogate-8"
 NETWORK_PREFIX = "network."
+# Tensors that every prediction is computed with.
+COMPUTED_WITH = (NETWORK_PREFIX, "first_row.")
 # Rows of a window, far beyond any use: the limit for sizes of a file that do not follow from its weights.
 MAX_WINDOW_ROWS = 10**6
 # Values that a network may hold beside its weights, such as position tables.
@@ -90,7 +92,7 @@ def _checked_weights(weights: object) -> dict[str, Tensor]:
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
         raise UserError("the weights are not tensors")
     for key, value in weights.items():
-        if str(key).startswith(NETWORK_PREFIX) and value.is_floating_point() and not bool(value.isfinite().all()):
+        if str(key).startswith(COMPUTED_WITH) and value.is_floating_point() and not bool(value.isfinite().all()):
             raise UserError(f"{key} holds values that are not finite")
     return weights
 
