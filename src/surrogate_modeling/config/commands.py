@@ -53,9 +53,9 @@ class PredictConfig(UseConfig):
     """Configuration of ``predict``: cases, output folder, figures; ``hydra/predict.yaml`` explains each key."""
 
     cases: str = MISSING
+    output: str = MISSING
     groups: str | None = None
     unit: str | None = None
-    output: str = MISSING
     overwrite: bool = False
     max_gap: float | None = ranged(5.0, low=1.0)
     num_figures: int | None = ranged(200, low=0)
