@@ -18,11 +18,13 @@ from surrogate_modeling.config.models import (
     NssConfig,
     RegressionConfig,
     SsmConfig,
+    TreesConfig,
 )
 from surrogate_modeling.config.settings import Feedback, Output, StartMode
 from surrogate_modeling.deployment.stepping import Start, Step
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
+from surrogate_modeling.networks.trees import Tree, TreeRegression
 from surrogate_modeling.surrogate.description import Description, Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -46,6 +48,7 @@ SMALL: dict[str, ModelConfig] = {
     "ssm-blind": SsmConfig("ssm", width=8, states=4, depth=1, base=Base.level, encoder=False),
     "ssm-modes": SsmConfig("ssm", width=8, states=5, depth=2, oscillations=[8.0, 20.0], integral_time=50.0),
     "ssm-gru": SsmConfig("ssm", width=8, states=4, depth=1, core=Core.gru, base=Base.quadratic, filters=[3.0, 30.0]),
+    "trees": TreesConfig("trees", trees=6, depth=4),
 }
 # Of a window network and of one with a state.
 STACKED = ("don-stacked", "ssm-stacked")
@@ -72,6 +75,8 @@ def make(
         # What a network adds to its start in closed form begins at zero.
         if weight.ndim > 1 and not weight.any():
             torch.nn.init.normal_(weight, std=0.2)
+    if isinstance(surrogate.network, TreeRegression):
+        grow(surrogate.network)
     if surrogate.first_row is not None:
         surrogate.first_row.weight.normal_(std=0.3)
         surrogate.first_row.offset.normal_(std=0.3)
@@ -109,3 +114,16 @@ def row_by_row(surrogate: Surrogate, initial: torch.Tensor, controls: torch.Tens
             state, row = step(state, controls[:, t] if count == 1 else controls[:, t : t + count])
             rows.append(row.reshape(len(row), count, -1))
     return torch.cat(rows, dim=1)
+
+
+def grow(network: TreeRegression) -> None:
+    """Give a network random trees; the middle column departs from its level."""
+    rng = np.random.default_rng(0)
+    inner = 2**network.depth - 1
+    for column in range(network.sizes.predicted):
+        for number in range(network.trees):
+            feature = rng.integers(network.filters.linear, size=inner).astype(np.int32)
+            threshold, value = rng.normal(scale=0.5, size=inner), rng.normal(size=inner + 1)
+            network.set_tree(column, number, Tree(feature, threshold.astype(np.float32), value.astype(np.float32)))
+    network.offset.copy_(torch.linspace(-1.0, 1.0, network.sizes.predicted))
+    network.departs[network.sizes.predicted // 2] = 1.0

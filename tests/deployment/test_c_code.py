@@ -94,6 +94,28 @@ def test_views_and_joins(tmp_path: Path) -> None:
     check(tmp_path, function, rand(2, 4, 6))
 
 
+def test_computed_indices(tmp_path: Path) -> None:
+    table = rand(7)
+
+    def function(x: Tensor) -> tuple[Tensor, ...]:
+        above = (x > 0).int()
+        place = above.sum(-1)
+        wide = above.long() * 3 + torch.arange(4)
+        return (
+            table[place.long() - 4], table.index_select(0, wide[0, 0]), x[:, place[0] - 1], x.index_select(2, above[1, 2]),
+            x.gather(2, above.long()), x.gather(-1, wide[..., :2].clamp(max=3)), table.expand(2, 3, 7).gather(2, wide),
+            (x >= x[0]).float() * (x <= 0.5) + (x == x.abs()) - (x != x[1]).int(),
+        )  # fmt: skip
+
+    check(tmp_path, function, rand(2, 3, 4))
+
+
+def test_computed_positions_beyond_exact_floats_are_refused() -> None:
+    far = torch.zeros(1).expand(2**24 + 1)
+    with pytest.raises(CTranslationError, match="16777216"):
+        translate("run", Wrapped(lambda x: far.index_select(0, (x > 0).int())), (rand(3),), Constants())
+
+
 def test_sums_and_products(tmp_path: Path) -> None:
     def function(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         return (

@@ -39,6 +39,7 @@ QUICK = {
     ("nss", False, 2.0),
     ("nss-stable", True, 3.0),
     ("don-stacked", False, 2.0),
+    ("trees", False, 3.0),
 }
 ALL = [
     pytest.param(name, increment, version, marks=() if (name, increment, version) in QUICK else pytest.mark.slow)

@@ -26,7 +26,7 @@ SLOW_STEPS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "out_len"), [("don", 1), ("lstm", 2), ("ssm-modes", 1), *SLOW_STEPS])
+@pytest.mark.parametrize(("name", "out_len"), [("don", 1), ("lstm", 2), ("ssm-modes", 1), ("trees", 1), *SLOW_STEPS])
 def test_a_state_is_set_and_moved(tmp_path: Path, name: str, out_len: int) -> None:
     """By a row, or by as many as the network predicts together; at any batch size."""
     surrogate = make(name, out_len, increment=name == "lstm")
@@ -59,7 +59,17 @@ def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) 
         "don",
         *(
             pytest.param(name, marks=pytest.mark.slow)
-            for name in ("nss", "nss-stable", "ssm", "ssm-modes", "ssm-stacked", "ssm-blind", "ssm-gru", "don-stacked")
+            for name in (
+                "trees",
+                "nss",
+                "nss-stable",
+                "ssm",
+                "ssm-modes",
+                "ssm-stacked",
+                "ssm-blind",
+                "ssm-gru",
+                "don-stacked",
+            )
         ),
         *SLOW,
     ],

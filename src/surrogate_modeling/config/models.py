@@ -216,6 +216,16 @@ class AutoConfig(ModelConfig):
             self.reject("members", "must name at least one member, and none twice")
 
 
+@dataclass
+class TreesConfig(ModelConfig):
+    """Boosted trees on filtered controls: at most so many of each predicted column, all of one depth."""
+
+    name: str = "trees"
+    trees: int = ranged(60, low=1)
+    depth: int = ranged(5, low=1)
+    closed_form = True
+
+
 MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "dot": DotConfig,
     "dol": DolConfig,
@@ -227,6 +237,7 @@ MODEL_SCHEMAS: dict[str, type[ModelConfig]] = {
     "auto": AutoConfig,
     "persistence": PersistenceConfig,
     "regression": RegressionConfig,
+    "trees": TreesConfig,
 }
 # Networks that no training can be asked for by name; they are members of a portfolio.
 UNTRAINED = ("auto", "persistence", "regression", "trees")

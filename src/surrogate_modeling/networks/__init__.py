@@ -15,6 +15,7 @@ from surrogate_modeling.networks.recurrent import BaselineLstm
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.state_space import StateSpace
 from surrogate_modeling.networks.transformer import BaselineTransformer
+from surrogate_modeling.networks.trees import TreeRegression
 from surrogate_modeling.networks.wrappers import IncrementOutput, SelectedFeedback
 
 NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
@@ -29,6 +30,7 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "auto": Persistence,
     "persistence": Persistence,
     "regression": FilterRegression.build,
+    "trees": TreeRegression,
 }
 # Networks whose structure depends on the training cases.
 CHOICES: dict[str, Callable[[Any, Batch, Batch], ModelConfig]] = {"ssm": choose_modes}

@@ -75,10 +75,12 @@ class Network(nn.Module, ABC):
         rows_per_step: rows that are predicted together, from the controls of all of them; with more than 1 a network
             cannot be run row by row.
         state_is_window: whether the state is the past window.
+        jumps: whether the prediction is not a continuous function of the inputs.
     """
 
     rows_per_step = 1
     state_is_window = False
+    jumps = False
 
     @property
     @abstractmethod
@@ -140,6 +142,11 @@ class Network(nn.Module, ABC):
             whole: one window per training case, in their order, from its first rows to its end.
             spread: training windows, spread over all cases.
         """
+
+    @property
+    def has_jumps(self) -> bool:
+        """Whether this network, or one inside it, is not a continuous function of its inputs."""
+        return any(isinstance(part, Network) and part.jumps for part in self.modules())
 
     @property
     def parameter_count(self) -> int:

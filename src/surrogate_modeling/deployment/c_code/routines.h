@@ -22,6 +22,12 @@ static inline float sigmoid(float x)
     return 1.0f / (1.0f + expf(-x));
 }
 
+/* Position that a computed index names; as in PyTorch a negative one counts from the end. */
+static inline int position(float index, int size)
+{
+    return (int)index + (index < 0.0f ? size : 0);
+}
+
 /* Gates in the order input, forget, cell, output. h and c (size) are updated in place; gates holds 2 * 4 * size. */
 static void lstm_layer(const float *x, int rows, int inputs, int size, const float *input_t, const float *state_t,
                        const float *input_bias, const float *state_bias, float *h, float *c, float *gates, float *y)

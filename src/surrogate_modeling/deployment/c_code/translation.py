@@ -26,6 +26,8 @@ PRESERVED_OPERATIONS = (
     aten.linear.default, aten.layer_norm.default, aten.softmax.int, aten.scaled_dot_product_attention.default,
     aten.lstm.input, aten.gru.input,
 )  # fmt: skip
+# These are given constants as they are.
+TENSOR_OPERATIONS = (*PRESERVED_OPERATIONS, aten.index.Tensor, aten.index_select.default, aten.gather.default)
 
 
 @dataclass(frozen=True)
@@ -104,8 +106,7 @@ def _evaluate(builder: Builder, node: Any, node_values: dict[Any, Any]) -> Any:
         return node.target(*arguments, **keywords)
     if node.target not in OPERATORS:
         raise CTranslationError(f"the operation {node.target} of this network has no C counterpart yet")
-    whole = node.target in PRESERVED_OPERATIONS or node.target in (aten.index.Tensor, aten.index_select.default)
-    if not whole:
+    if node.target not in TENSOR_OPERATIONS:
         arguments = _map_tensors(arguments, builder.constants.add)
     return OPERATORS[node.target](builder, *arguments, **_drop_storage(keywords))
 

@@ -12,6 +12,8 @@ from torch import Tensor
 from surrogate_modeling.deployment.c_code.builder import Array, Builder, CTranslationError, contiguous, literal
 
 aten = torch.ops.aten
+# Numbers up to here are exact in float32.
+MAX_COMPUTED_POSITIONS = 2**24
 
 
 def view(b: Builder, x: Array, shape: Sequence[int]) -> Array:
@@ -136,19 +138,53 @@ def pad(b: Builder, x: Array, amounts: Sequence[int], value: float = 0) -> Array
     return result
 
 
-def gather_rows(b: Builder, x: Array, dim: int, index: Any) -> Array:
-    """Rows of one dimension in an order known at translation."""
-    if not isinstance(index, Tensor) or index.ndim != 1:
-        raise CTranslationError("indexing with anything but one constant list of positions")
-    return cat(b, [cut(b, x, dim, i % x.shape[dim], i % x.shape[dim] + 1) for i in index.tolist()], dim)
+def index_select(b: Builder, x: Array | Tensor, dim: int, index: Array | Tensor) -> Array:
+    """Rows of one dimension, in an order that is known at translation or computed."""
+    dim %= len(x.shape)
+    if isinstance(x, Array) and isinstance(index, Tensor) and index.ndim == 1:
+        return cat(b, [cut(b, x, dim, i % x.shape[dim], i % x.shape[dim] + 1) for i in index.tolist()], dim)
+    x, index = _computed_positions(b, x, dim, index)
+    rank = len(index.shape)
+    result = b.new((*x.shape[:dim], *index.shape, *x.shape[dim + 1 :]))
+
+    def copied(i: list[str]) -> list[str]:
+        """Copy the element at the position that is computed."""
+        place = f"position({index.at(i[dim : dim + rank])}, {x.shape[dim]})"
+        return [f"{result.at(i)} = {x.at([*i[:dim], place, *i[dim + rank :]])};"]
+
+    b.loop(result.shape, copied)
+    return result
 
 
-def index_tensor(b: Builder, x: Array, indices: Sequence[Any]) -> Array:
-    """Rows of one dimension by an index tensor that is known at translation."""
+def gather(b: Builder, x: Array | Tensor, dim: int, index: Array | Tensor) -> Array:
+    """Elements along one dimension, each at its own computed position."""
+    dim %= len(x.shape)
+    x, index = _computed_positions(b, x, dim, index)
+    result = b.new(index.shape)
+
+    def copied(i: list[str]) -> list[str]:
+        """Copy the element at the position that is computed."""
+        place = f"position({index.at(i)}, {x.shape[dim]})"
+        return [f"{result.at(i)} = {x.at([*i[:dim], place, *i[dim + 1 :]])};"]
+
+    b.loop(result.shape, copied)
+    return result
+
+
+def _computed_positions(b: Builder, x: Array | Tensor, dim: int, index: Array | Tensor) -> tuple[Array, Array]:
+    """Both as arrays of C; computed positions are floats there, which are exact up to a limit."""
+    if x.shape[dim] > MAX_COMPUTED_POSITIONS:
+        raise CTranslationError(f"computed positions among more than {MAX_COMPUTED_POSITIONS} elements")
+    array, positions = (part if isinstance(part, Array) else b.constants.add(part) for part in (x, index))
+    return array, positions
+
+
+def index_tensor(b: Builder, x: Array | Tensor, indices: Sequence[Any]) -> Array:
+    """Rows of one dimension by an index tensor."""
     given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
     if len(given) != 1:
         raise CTranslationError("indexing in several dimensions at once")
-    return gather_rows(b, x, *given[0])
+    return index_select(b, x, *given[0])
 
 
 def flip(_: Builder, x: Array, dims: Sequence[int]) -> Array:
@@ -185,7 +221,8 @@ VIEWS: dict[Any, Callable[..., Any]] = {
     aten.cat.default: cat,
     aten.stack.default: stack,
     aten.index.Tensor: index_tensor,
-    aten.index_select.default: gather_rows,
+    aten.index_select.default: index_select,
+    aten.gather.default: gather,
     aten.flip.default: flip,
     aten.repeat.default: repeat,
     aten.constant_pad_nd.default: pad,

@@ -1,0 +1,44 @@
+"""What an exported model is compared with."""
+
+import numpy as np
+import pytest
+from exported import make
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.deployment.export_check import largest_difference, random_cases, reference_of
+
+
+def test_a_jump_that_rounding_decides_is_no_difference_and_any_other_is() -> None:
+    surrogate = make("trees")
+    initial, controls = random_cases(surrogate)
+    scale = surrogate.scaling.scale.numpy()[: controls.shape[2]]
+    free_run = surrogate.free_run
+
+    def rounded(initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """As if the features were summed in another order."""
+        return free_run(initial, controls + np.float32(5e-5) * scale)
+
+    network = surrogate.network
+    network.feature[0], network.threshold[0] = (
+        0,
+        float((controls[0, 20, 0] - surrogate.scaling.mean[0]) / scale[0]) + 2e-5,
+    )
+    predicted, reference = rounded(initial, controls), free_run(initial, controls)
+    jumped = np.abs(predicted - reference) / surrogate.predicted_scale > 1e-2
+    assert jumped.any(axis=(1, 2)).tolist() == [True, False, False]
+    assert largest_difference(surrogate, rounded, [], "the file").relative < 1e-4
+    np.testing.assert_array_equal(reference_of(surrogate, initial, controls, predicted)[jumped], predicted[jumped])
+    # Twice the jump is no rounding.
+    farther = reference + 2 * (predicted - reference)
+    nearest = reference_of(surrogate, initial, controls, farther)
+    np.testing.assert_allclose(nearest[jumped], predicted[jumped], rtol=1e-6)
+    with pytest.raises(UserError, match="the file differs"):
+        largest_difference(surrogate, lambda *given: free_run(*given) * 1.01, [], "the file")
+
+
+def test_a_continuous_network_is_compared_as_it_is() -> None:
+    surrogate = make("don")
+    initial, controls = random_cases(surrogate)
+    np.testing.assert_array_equal(
+        reference_of(surrogate, initial, controls, np.zeros((3, 60, 3))), surrogate.free_run(initial, controls)
+    )
