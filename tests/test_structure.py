@@ -41,7 +41,7 @@ def test_no_module_of_ours_has_the_name_of_another() -> None:
 
 
 def test_every_schema_has_a_yaml() -> None:
-    assert set(group("model")) == set(MODEL_SCHEMAS)
+    assert set(group("model")) == {name for name, schema in MODEL_SCHEMAS.items() if not schema.closed_form}
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import torch
 from exported import IN_LEN, grow, make
 from torch import Tensor
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import TreesConfig
 from surrogate_modeling.networks import Sizes, build_network
 from surrogate_modeling.networks import trees as trees_module
@@ -111,3 +112,12 @@ def test_a_saved_file_holds_the_trees(tmp_path: Path) -> None:
     surrogate.save(tmp_path / "lit_model.pth")
     loaded = Surrogate.load(tmp_path / "lit_model.pth").network
     assert torch.equal(loaded(*windows()), surrogate.network(*windows()))
+
+
+@pytest.mark.parametrize("feature", [-1, 10**6])
+def test_a_file_whose_trees_ask_for_other_features_is_refused(tmp_path: Path, feature: int) -> None:
+    surrogate = make("trees")
+    surrogate.network.feature[3] = feature
+    surrogate.save(tmp_path / "lit_model.pth")
+    with pytest.raises(UserError, match=f"damaged .*features .*{feature} "):
+        Surrogate.load(tmp_path / "lit_model.pth")

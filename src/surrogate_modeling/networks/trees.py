@@ -77,6 +77,7 @@ class TreeRegression(FilterNetwork):
         self.register_buffer("offset", torch.zeros(sizes.predicted))
         # 1 where a column's departure from its level is predicted, else 0.
         self.register_buffer("departs", torch.zeros(sizes.predicted))
+        self.register_load_state_dict_post_hook(_check_features)
 
     @property
     def parameter_count(self) -> int:
@@ -134,3 +135,10 @@ class TreeRegression(FilterNetwork):
             node = 2 * node + above.int()
         values = self.value.index_select(0, node).view(rows, self.sizes.predicted, self.trees)
         return values.sum(dim=-1) + self.offset
+
+
+def _check_features(network: TreeRegression, _: object) -> None:
+    """Refuse trees that were loaded and ask for features that there are not: exports would read past their arrays."""
+    low, high = network.feature.aminmax()
+    if low < 0 or high >= network.filters.linear:
+        raise RuntimeError(f"the trees ask for features {int(low)} to {int(high)} of {network.filters.linear}")

@@ -7,6 +7,7 @@ weights before memory is taken, so that a damaged or crafted file is refused in 
 from __future__ import annotations
 
 import io
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,16 @@ def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
                 raise UserError(f"{key}={value} does not fit the {numbers} numbers saved in {len(weights)} tensors")
     if not isinstance(description.step, int | float) or not 0 < description.step < float("inf"):
         raise UserError(f"step={description.step!r} is not a time step")
+    offsets, sizes_of = description.channels.offsets, description.sizes
+    if offsets is not None and not _are_numbers(offsets, sizes_of.controls + sizes_of.predicted):
+        raise UserError("the offsets are not a number for each column")
+
+
+def _are_numbers(values: object, count: int) -> bool:
+    """Whether values are so many finite numbers."""
+    if not isinstance(values, list | tuple) or len(values) != count:
+        return False
+    return all(isinstance(value, int | float) and math.isfinite(value) for value in values)
 
 
 def _check_names(description: Description, weights: dict[str, Tensor]) -> None:
