@@ -47,10 +47,18 @@ def register_schemas() -> None:
     for group, schemas in (("dataset", DATASET_SCHEMAS), ("model", MODEL_SCHEMAS)):
         for name, schema in schemas.items():
             store.store(group=group, name=f"{name}_schema", node=schema)
-    OmegaConf.register_new_resolver("stem", lambda path: Path(str(path)).stem, replace=True)
+    OmegaConf.register_new_resolver("stem_of", _stem_of, replace=True)
     OmegaConf.register_new_resolver("project_root", lambda: str(PROJECT_ROOT), replace=True)
     # Two runs started in one second, on any number of machines, must not share a folder.
     OmegaConf.register_new_resolver("unique", lambda: secrets.token_hex(3), use_cache=True, replace=True)
+
+
+def _stem_of(key: str, *, _parent_: DictConfig) -> str:
+    """Name, without folder and ending, of the file that a key beside this one names; the key's own where it has none.
+
+    A missing key is so reported itself, not what is made of it.
+    """
+    return Path(str(OmegaConf.select(_parent_, key) or key)).stem
 
 
 def to_config(composed: DictConfig) -> Config:

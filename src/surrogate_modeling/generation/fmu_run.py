@@ -55,7 +55,7 @@ class _Variables:
     """Variables that are read or written together: one call of the FMU for each type among them."""
 
     def __init__(self, fmu: Any, variables: Sequence[ModelVariable], verb: str) -> None:
-        self.calls: list[tuple[Callable[..., Any], list[Any], Any, list[int]]] = []
+        self.calls: list[tuple[Callable[..., Any], list[Any], np.ndarray, slice | np.ndarray]] = []
         version = 2 if isinstance(fmu, fmi2._FMU2) else 3
         places: dict[str, list[int]] = {}
         for place, item in enumerate(variables):
@@ -64,22 +64,21 @@ class _Variables:
             references = (ctypes.c_uint32 * len(where))(*(variables[place].valueReference for place in where))
             values = (getattr(fmi2 if version == 2 else fmi3, f"fmi{version}{name}") * len(where))()
             arguments = [fmu.component, references, len(where), values, *([len(where)] if version == 3 else [])]
-            self.calls.append((getattr(fmu, f"fmi{version}{verb}{name}"), arguments, values, where))
+            columns = slice(where[0], where[-1] + 1) if where[-1] - where[0] == len(where) - 1 else np.array(where)
+            function = getattr(fmu, f"fmi{version}{verb}{name}")
+            self.calls.append((function, arguments, np.ctypeslib.as_array(values), columns))
 
-    def write(self, row: list[float]) -> None:
-        """Set the variables."""
-        for function, arguments, values, where in self.calls:
-            if values._type_ in (ctypes.c_double, ctypes.c_float):
-                values[:] = [row[place] for place in where]
-            else:
-                values[:] = [int(row[place]) for place in where]
+    def write(self, row: np.ndarray) -> None:
+        """Set the variables; whole numbers are whole in the row already."""
+        for function, arguments, view, columns in self.calls:
+            view[:] = row[columns]
             function(*arguments)
 
     def read(self, row: np.ndarray) -> None:
         """Get the variables into a row."""
-        for function, arguments, values, where in self.calls:
+        for function, arguments, view, columns in self.calls:
             function(*arguments)
-            row[where] = values[:]
+            row[columns] = view
 
 
 def _type_name(item: ModelVariable, version: int) -> str:
@@ -101,14 +100,15 @@ class _Driven:
             place = time / self.step
             before = max(0, min(int(place), len(self.rows) - 2))
             share = place - before
-            self.inputs.write(((1.0 - share) * self.rows[before] + share * self.rows[before + 1]).tolist())
+            self.inputs.write((1.0 - share) * self.rows[before] + share * self.rows[before + 1])
 
 
-class _Driven2(_Driven, fmi2.FMU2Model):
+# FMPy goes by the first letters of these names.
+class FMU2Driven(_Driven, fmi2.FMU2Model):
     pass
 
 
-class _Driven3(_Driven, fmi3.FMU3Model):
+class FMU3Driven(_Driven, fmi3.FMU3Model):
     pass
 
 
@@ -152,7 +152,7 @@ class Runner:
         if self.kind == CO_SIMULATION:
             interface, loader = description.coSimulation, fmi2.FMU2Slave if self.is_2 else fmi3.FMU3Slave
         else:
-            interface, loader = description.modelExchange, _Driven2 if self.is_2 else _Driven3
+            interface, loader = description.modelExchange, FMU2Driven if self.is_2 else FMU3Driven
         return loader(
             guid=description.guid, unzipDirectory=self.folder, modelIdentifier=interface.modelIdentifier,
             instanceName=None,
@@ -164,7 +164,7 @@ class Runner:
         driven = _Variables(fmu, [variables[name] for name in drive.inputs], "Set")
         answered = _Variables(fmu, [variables[name] for name in drive.outputs], "Get")
         result = np.empty((drive.rows, len(drive.outputs)))
-        rows = np.stack([*drive.inputs.values()], axis=1).tolist() if drive.inputs else [[]] * drive.rows
+        rows = np.stack([*drive.inputs.values()], axis=1) if drive.inputs else np.empty((drive.rows, 0))
         span = {"startTime": 0.0, "stopTime": (drive.rows - 1) * drive.step}
         if self.is_2:
             fmu.setupExperiment(**span)

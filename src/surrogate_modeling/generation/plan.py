@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +71,11 @@ class CasesPlan:
     inputs: tuple[InputPlan, ...]
     parameters: dict[str, tuple[float, float]]
     sampling: str = "sobol"
+    # Of the parameters, in the unit cube: drawn once, as the library that does it is slow to load.
+    points: np.ndarray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "points", _unit_points(len(self.parameters), self.cases, self.seed, self.sampling))
         require_whole_steps(self.duration, self.step)
         if not self.inputs and not self.parameters:
             raise PlanError("neither inputs nor parameter_ranges: every case would be the same")
@@ -103,18 +105,19 @@ class CasesPlan:
 
     def parameter_values(self, number: int) -> dict[str, float]:
         """Values of the parameters in one case."""
-        if not self.parameters:
-            return {}
-        points = _unit_points(len(self.parameters), max(self.cases, number), self.seed, self.sampling)
+        points = self.points
+        if number > len(points):
+            points = _unit_points(len(self.parameters), number, self.seed, self.sampling)
         return {
             name: low + (high - low) * float(share)
             for (name, (low, high)), share in zip(self.parameters.items(), points[number - 1], strict=True)
         }
 
 
-@lru_cache(maxsize=4)
 def _unit_points(dimensions: int, count: int, seed: int, sampling: str) -> np.ndarray:
     """Points (count or more, dimensions) in the unit cube; of Sobol's sequence the first do not depend on the count."""
+    if dimensions == 0:
+        return np.empty((count, 0))
     from scipy.stats import qmc
 
     if sampling == "latin_hypercube":
