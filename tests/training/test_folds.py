@@ -48,6 +48,9 @@ def test_a_single_record_is_cut_into_blocks_early_and_late() -> None:
     assert folds.table is not None
     for case in folds.cases:
         np.testing.assert_array_equal(folds.table.rows_of(case.name, len(case.time)), case.values)
+    several = make_folds([lag_case(400, 0), lag_case(400, 1)], RECIPE, 3, None)
+    assert [len(part) for part in several.parts] == [2] * 3
+    assert all({case.name.split(" ")[0] for case in part} == {"case0", "case1"} for part in several.parts)
     with pytest.raises(UserError, match="too few for 10 blocks"):
         make_folds([lag_case(60, 0)], RECIPE, 5, None)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from lag import CHANNELS, lag_case, make, settings
 
 from surrogate_modeling.cases.case import Case
@@ -17,10 +18,11 @@ from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
 from surrogate_modeling.training.folds import Folds, FoldTraining
-from surrogate_modeling.training.portfolio import Plan, TrainedMember, fit_portfolio
+from surrogate_modeling.training.portfolio import Plan, fit_portfolio
+from surrogate_modeling.training.race import TrainedMember
 from surrogate_modeling.training.regression_rows import BaselineData
 
-RECIPE = settings()
+RECIPE = settings(workers=1)
 CASES = [lag_case(60, i) for i in range(6)]
 SMALL = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
 
@@ -44,7 +46,7 @@ def test_a_linear_plant_goes_to_the_linear_members_and_the_others_are_dropped(
     plan = Plan(["persistence", "linear", "quadratic"], [TrainedMember(SMALL, RECIPE)], None)
     with caplog.at_level(logging.INFO):
         result = fit_portfolio(training, plan, baselines)
-    assert result.names == ["persistence", "linear", "quadratic", "don"]
+    assert result.names == ["persistence", "linear", "quadratic"]
     np.testing.assert_allclose(result.weight.sum(axis=0), 1.0)
     assert result.weight[0].max() == 0.0
     surrogate = training.surrogate
@@ -87,11 +89,45 @@ def test_networks_of_all_folds_are_one_member(tmp_path: Path) -> None:
 def test_too_little_time_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     training, baselines = portfolio(tmp_path)
     members = [TrainedMember(SMALL, RECIPE), TrainedMember(replace(SMALL, width=5), RECIPE)]
-    result = fit_portfolio(training, Plan(["linear"], members, 0.9), baselines)
-    assert "only 1 of 3 folds" in caplog.text
+    result = fit_portfolio(training, Plan([], members, 0.9), baselines)
+    assert "time to leave out 1 of 3 folds" in caplog.text
     assert "no time to try don" in caplog.text
     # Weights follow from the cases that every member has left out.
     assert len(result.left_out.cases) == 2
+
+
+def test_a_network_that_helps_nowhere_gives_its_time_to_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    training, baselines = portfolio(tmp_path)
+    with caplog.at_level(logging.INFO):
+        result = fit_portfolio(
+            training, Plan(["linear"], [TrainedMember(SMALL, replace(RECIPE, lr=1e-9))], None), baselines
+        )
+    assert "don helps in no column on the first fold" in caplog.text
+    assert result.names == ["linear"]
+    assert not (tmp_path / "don/fold1").exists()
+
+
+def test_processes_side_by_side_give_what_one_after_another_gives(tmp_path: Path) -> None:
+    weights: list[dict[str, torch.Tensor]] = []
+    for workers in (1, 2):
+        training, _ = portfolio(tmp_path / str(workers))
+        own = replace(training.config, settings=replace(RECIPE, workers=workers))
+        seen: list[str] = []
+        training = replace(training, config=own, on_epoch=lambda metrics, epoch, seen=seen: seen.extend(metrics))
+        fit_portfolio(training, Plan([], [TrainedMember(SMALL, RECIPE)], None), {})
+        weights.append(training.surrogate.network.state_dict())
+        assert {name.rsplit("/", 1)[0] for name in seen} == {f"don/fold{k}" for k in range(3)}
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value)
+
+
+def test_a_training_that_diverges_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    training, baselines = portfolio(tmp_path)
+    wild = replace(RECIPE, lr=1e12, epochs=9)
+    result = fit_portfolio(training, Plan(["linear"], [TrainedMember(SMALL, wild)], None), baselines)
+    assert result.names == ["linear"]
 
 
 def test_a_member_that_diverged_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

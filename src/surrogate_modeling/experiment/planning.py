@@ -13,7 +13,8 @@ from surrogate_modeling.config.composition import member_settings
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, Candidate
 from surrogate_modeling.training.folds import Folds, make_folds
-from surrogate_modeling.training.portfolio import Plan, TrainedMember
+from surrogate_modeling.training.portfolio import Plan
+from surrogate_modeling.training.race import TrainedMember
 
 log = logging.getLogger(__name__)
 # With fewer cases, a validation case is more of them than training can spare.

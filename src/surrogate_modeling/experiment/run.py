@@ -179,12 +179,13 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
         table = Coverage.of(split.test, test.bands, surrogate.description.channels, test.level)
         run.log_metrics(table.metrics())
         write_coverage(run.folder / "coverage.csv", table)
-        log.info("%.0f %% band on the test cases (calibrated on %d validation cases):\n%s",
-                 100 * test.level, len(split.validation), coverage_table(table))  # fmt: skip
+        calibrated = surrogate.band.cases if surrogate.band else 0
+        log.info("%.0f %% band on the test cases (calibrated on %d other cases):\n%s",
+                 100 * test.level, calibrated, coverage_table(table))  # fmt: skip
         for name, ratio in table.wide_targets(scores).items():
             log.warning(
-                "the band of %s is %.0f times as wide as its error: the worst of %d validation cases sets it; look at "
-                "that case, or give more of them (dataset.validation)", name, ratio, len(split.validation),
+                "the band of %s is %.0f times as wide as its error: the worst of the %d cases that set it is far off; "
+                "look at that case, or give more of them (dataset.validation)", name, ratio, calibrated,
             )  # fmt: skip
     if groups := scores.groups({case.name: case.unit for case in split.test if case.unit is not None}):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})

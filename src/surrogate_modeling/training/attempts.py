@@ -30,19 +30,19 @@ class Attempt:
         model: its sizes.
         rows: free runs over cases left out (H, P), physical units, by the case's name.
         seconds: of all its fits.
+        diverged: whether one of its trainings did.
     """
 
     def __init__(self, name: str, model: ModelConfig) -> None:
         self.name, self.model = name, model
         self.rows: dict[str, np.ndarray] = {}
-        self.seconds = 0.0
+        self.seconds, self.diverged = 0.0, False
         self._networks: list[Network] = []
         self._final: Network | None = None
 
-    def add(self, surrogate: Surrogate, left_out: Sequence[Case]) -> None:
-        """Keep a network that was fitted without some cases, and its free run over them."""
-        self._networks.append(surrogate.network)
-        self.judge(left_out, surrogate.predict(left_out))
+    def add(self, network: Network) -> None:
+        """Keep a network that was fitted without some cases."""
+        self._networks.append(network)
 
     def judge(self, left_out: Sequence[Case], rows: Sequence[np.ndarray]) -> None:
         """Keep free runs over cases left out."""
@@ -54,8 +54,8 @@ class Attempt:
 
     @property
     def is_finite(self) -> bool:
-        """Whether all free runs are finite."""
-        return all(np.isfinite(rows).all() for rows in self.rows.values())
+        """Whether no training diverged and all free runs are finite."""
+        return not self.diverged and all(np.isfinite(rows).all() for rows in self.rows.values())
 
     def result(self) -> tuple[Member, Network]:
         """The member of the mixture, and its network."""

@@ -46,7 +46,7 @@ def add_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = 
         log.warning("no uncertainty band: there are no validation cases, or the free run over some cases diverged")
     elif band.level < LEVEL:
         log.warning(
-            "the uncertainty band rests on %d validation case(s): it can promise %.0f %%, not %.0f %%, which takes 9",
+            "the uncertainty band rests on %d case(s): it can promise %.0f %%, not %.0f %%, which takes 9",
             band.cases, 100 * band.level, 100 * LEVEL,
         )  # fmt: skip
 

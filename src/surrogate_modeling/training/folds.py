@@ -10,6 +10,7 @@ Shape letters: H predicted rows of a case, P predicted columns.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.cases.stretches import blocks
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.models import ModelConfig
@@ -53,29 +55,40 @@ class Folds:
 
 
 def make_folds(cases: Sequence[Case], settings: SettingsConfig, count: int, table: RowTable | None) -> Folds:
-    """Deal the cases into folds, unit by unit where these are known; a single record is cut into blocks.
+    """Deal the cases into folds, unit by unit where these are known; fewer cases than folds are cut into blocks.
 
     Args:
         cases: to fit on.
         settings: whose seed deals, and whose lengths a block must have.
-        count: of the folds; fewer where there are fewer cases or units.
+        count: of the folds; fewer where there are fewer units, or cases too short to be cut.
         table: the array of the cases' rows.
 
     Raises:
-        UserError: the only record is too short to be cut.
+        UserError: the only case is too short to be cut.
     """
-    if len(cases) == 1:
-        least = 2 * (settings.in_len + settings.out_len)
-        # Two blocks for each fold, so that every fold leaves out and keeps some of early and of late times.
-        pieces = blocks(cases[0], 2 * count, settings.in_len, least)
-        parts = [[pieces[k], pieces[count + k]] for k in range(count)]
-        return Folds(parts, table and table.including(pieces))
-    names = list(dict.fromkeys(case.unit or case.name for case in cases))
-    by_unit = [[case for case in cases if (case.unit or case.name) == name] for name in names]
-    units = by_unit if len(by_unit) > 1 else [[case] for case in cases]
+    names = list(dict.fromkeys(case.unit for case in cases if case.unit is not None))
+    units = [[case for case in cases if case.unit == name] for name in names]
+    if len(units) < 2:
+        units = [[case] for case in cases]
+        if len(cases) < count and (pieces := _pieces(cases, settings, count)):
+            # Neighbours in time are of different folds, so that every fold leaves out some of early and of late times.
+            parts = [pieces[k::count] for k in range(count)]
+            return Folds(parts, table and table.including(pieces))
     order = np.random.default_rng(settings.seed).permutation(len(units)).tolist()
     parts = [[case for i in order[k::count] for case in units[i]] for k in range(min(count, len(units)))]
     return Folds(parts, table)
+
+
+def _pieces(cases: Sequence[Case], settings: SettingsConfig, count: int) -> list[Case]:
+    """Blocks of all cases, two for each fold, in the order of time; none where several cases are too short for that."""
+    each = math.ceil(2 * count / len(cases))
+    least = 2 * (settings.in_len + settings.out_len)
+    try:
+        return [piece for case in cases for piece in blocks(case, each, settings.in_len, least)]
+    except UserError:
+        if len(cases) == 1:
+            raise
+        return []
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,15 @@ Shape letters: M members, H predicted rows of a case, P predicted columns.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.tables import aligned
-from surrogate_modeling.config.models import ModelConfig
-from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
@@ -26,18 +25,9 @@ from surrogate_modeling.training.baselines import Baseline
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.mixing import Residuals, learn_weights
+from surrogate_modeling.training.race import Race, TrainedMember, left_out_residuals
 
 log = logging.getLogger(__name__)
-# A network that gets less is not worth its place.
-MIN_MINUTES = 0.5
-
-
-@dataclass(frozen=True)
-class TrainedMember:
-    """A network to be trained: its sizes and its recipe."""
-
-    model: ModelConfig
-    settings: SettingsConfig
 
 
 @dataclass(frozen=True)
@@ -84,68 +74,31 @@ def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Basel
     Raises:
         UserError: no member has a finite free run over the cases left out.
     """
+    began = time.monotonic()
     forms = ClosedForms(training, baselines, [member.model for member in plan.networks])
-    attempts = [forms.fit(name) for name in plan.closed_forms]
-    epochs, untried = 0, list[str]()
-    if plan.networks:
-        spent = sum(attempt.seconds for attempt in attempts)
-        networks, epochs, untried = _fit_networks(training, plan, forms, spent)
-        attempts += networks
-    return _mixed(training, attempts, untried, epochs)
-
-
-def _fit_networks(
-    training: FoldTraining, plan: Plan, forms: ClosedForms, spent: float
-) -> tuple[list[Attempt], int, list[str]]:
-    """Train the networks, fold by fold, so that each fold is finished by all before the next begins.
-
-    Returns:
-        One attempt per network, the epochs of the longest fit, and the names of networks for which there was no time.
-    """
-    members, folds = plan.networks, len(training.folds.parts)
-    if plan.minutes is not None:
-        affordable = int((plan.minutes - spent / 60) / MIN_MINUTES)
-        members, folds = members[:affordable], min(folds, affordable // max(1, len(members[:affordable])))
-    untried = [member.model.name for member in plan.networks[len(members) :]]
-    if folds < len(training.folds.parts) and members:
-        log.warning(
-            "settings.max_minutes=%g: only %d of %d folds are left out in turn by the networks; the weights follow "
-            "from these", plan.minutes, folds, len(training.folds.parts),
-        )  # fmt: skip
-    members = [replace(member, model=training.structure(member.model, member.settings)) for member in members]
-    attempts = [Attempt(member.model.name, member.model) for member in members]
-    epochs, left = 0, folds * len(members)
-    for k in range(folds):
-        for member, attempt in zip(members, attempts, strict=True):
-            settings = member.settings
-            if plan.minutes is not None:
-                minutes = max(MIN_MINUTES / 10, (plan.minutes - spent / 60) / left)
-                settings = replace(settings, max_minutes=minutes)
-            log.info("%s without fold %d of %d", member.model.name, k + 1, len(training.folds.parts))
-            surrogate = forms.start(member.model, k)
-            fitted = training.fit(surrogate, settings, k)
-            attempt.add(surrogate, training.folds.parts[k])
-            attempt.seconds += fitted.seconds
-            spent, epochs, left = spent + fitted.seconds, max(epochs, fitted.epochs), left - 1
-    return attempts, epochs, untried
+    attempts = []
+    for name in plan.closed_forms:
+        attempts.append(forms.fit(name))
+        log.info("%s: %.0f s", name, attempts[-1].seconds)
+    end = None if plan.minutes is None else began + 60 * plan.minutes
+    race = Race(training, plan.networks, forms, attempts, end)
+    race.run()
+    return _mixed(training, [*attempts, *race.attempts.values()], race.untried, race.epochs)
 
 
 def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequence[str], epochs: int) -> PortfolioResult:
-    surrogate, folds = training.surrogate, training.folds
+    surrogate = training.surrogate
     sound = [attempt for attempt in attempts if attempt.is_finite]
     if not sound:
         raise UserError(f"every member's free run over cases left out diverged: {', '.join(a.name for a in attempts)}")
     for attempt in attempts:
         if not attempt.is_finite:
             log.warning("%s: its free run over some case left out diverged; it is not used", attempt.name)
-    known = set.intersection(*(set(attempt.rows) for attempt in sound))
-    fold_of = {case.name: k for k, part in enumerate(folds.parts) for case in part}
-    cases = [case for case in folds.cases if case.name in known]
-    rows = [[attempt.rows[case.name] for case in cases] for attempt in sound]
-    truth = [case.truth(len(own)) for case, own in zip(cases, rows[0], strict=True)]
-    residuals = Residuals.of(rows, truth, [fold_of[case.name] for case in cases], surrogate.predicted_scale)
+    cases, residuals = left_out_residuals(training, sound)
     weight = learn_weights(residuals)
-    mixed = [np.einsum("mhp,mp->hp", np.stack(own), weight) for own in zip(*rows, strict=True)]
+    several = [np.stack([attempt.rows[case.name] for attempt in sound]) for case in cases]
+    mixed = [np.einsum("mhp,mp->hp", own, weight) for own in several]
+    truth = [case.truth(len(rows)) for case, rows in zip(cases, mixed, strict=True)]
     squares = float(np.mean(np.concatenate([((m - t) / surrogate.predicted_scale) ** 2
                                             for m, t in zip(mixed, truth, strict=True)])))  # fmt: skip
     nade = score(cases, mixed, surrogate.description.channels, surrogate.predicted_scale).nade

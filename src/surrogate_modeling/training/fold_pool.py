@@ -1,0 +1,171 @@
+"""Trainings of several folds side by side, each in a process of its own with its share of the cores.
+
+A small network keeps one core busy, and hardly two. On a GPU, and for a search that runs trials side by side, the
+trainings follow each other in this process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from surrogate_modeling.common.errors import TrainingDiverged, UserError
+from surrogate_modeling.config.models import ModelConfig
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.surrogate.description import Member
+from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.checkpoints import FitResult
+from surrogate_modeling.training.folds import Folds, FoldTraining
+
+# Every process holds the rows of all cases.
+MAX_BYTES_PER_PROCESS = 500_000_000
+
+
+@dataclass(frozen=True)
+class FoldJob:
+    """One training: a network, its recipe, the fold left out, and the weights it starts from."""
+
+    model: ModelConfig
+    settings: SettingsConfig
+    fold: int
+    start: dict[str, Tensor]
+
+
+class FoldOutcome(NamedTuple):
+    """Result of a training.
+
+    Attributes:
+        job: that was done.
+        weights: of the network.
+        rows: free runs (H, P) over the cases of the fold, physical units.
+        result: of the fit; None where it diverged.
+        metrics: of each epoch, with its number.
+    """
+
+    job: FoldJob
+    weights: dict[str, Tensor]
+    rows: list[np.ndarray]
+    result: FitResult | None
+    metrics: list[tuple[dict[str, float], int]]
+
+
+def processes_for(training: FoldTraining, jobs: int) -> int:
+    """How many trainings run side by side."""
+    settings = training.config.settings
+    rows = sum(case.values.nbytes for case in training.folds.cases)
+    if training.surrogate.device.type != "cpu" or settings.is_debug or rows > MAX_BYTES_PER_PROCESS:
+        return 1
+    return max(1, min(jobs, settings.workers or os.cpu_count() or 1))
+
+
+def run_jobs(training: FoldTraining, jobs: Sequence[FoldJob], processes: int) -> Iterator[FoldOutcome]:
+    """Do all trainings, and yield each outcome as it comes; the metrics of its epochs are passed on then.
+
+    Raises:
+        UserError: a process was killed.
+    """
+    outcomes = _side_by_side(training, jobs, processes) if processes > 1 else (do_job(training, job) for job in jobs)
+    for outcome in outcomes:
+        for metrics, epoch in outcome.metrics:
+            training.on_epoch(metrics, epoch)
+        yield outcome
+
+
+def do_job(training: FoldTraining, job: FoldJob) -> FoldOutcome:
+    """Train one network without its fold; a training that diverges has no result."""
+    alone = training.single(Member(job.model.name, job.model))
+    alone.network.load_state_dict(job.start)
+    metrics: list[tuple[dict[str, float], int]] = []
+    own = replace(training, on_epoch=lambda values, epoch: metrics.append((values, epoch)))
+    try:
+        result = own.fit(alone, job.settings, job.fold)
+    except TrainingDiverged:
+        return FoldOutcome(job, job.start, [], None, metrics)
+    weights = {name: value.cpu() for name, value in alone.network.state_dict().items()}
+    return FoldOutcome(job, weights, alone.predict(training.folds.parts[job.fold]), result, metrics)
+
+
+def _side_by_side(training: FoldTraining, jobs: Sequence[FoldJob], processes: int) -> Iterator[FoldOutcome]:
+    waiting = deque(jobs)
+    # Not fork: this process has threads of torch and of the tracking client.
+    context = multiprocessing.get_context("spawn")
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    # Callbacks stay here, and cases that share an array would bring all of it along with each.
+    sent = replace(training, on_epoch=_unheard, folds=Folds(training.folds.parts))
+    workers: dict[Connection, SpawnProcess] = {}
+    try:
+        for _ in range(min(processes, len(waiting))):
+            ours, theirs = context.Pipe()
+            worker = context.Process(target=_work, args=(theirs, sent, threads), daemon=True)
+            worker.start()
+            theirs.close()
+            workers[ours] = worker
+            ours.send(waiting.popleft())
+        for _ in jobs:
+            (connection,) = wait(list(workers))[:1]
+            assert isinstance(connection, Connection)
+            try:
+                outcome = connection.recv()
+            except EOFError:
+                code = workers[connection].exitcode
+                raise UserError(
+                    f"a training process ended (exit code {code}), most likely for want of memory; settings.workers=1 "
+                    "trains one network at a time"
+                ) from None
+            if waiting:
+                connection.send(waiting.popleft())
+            else:
+                workers.pop(connection).terminate()
+            if isinstance(outcome, UserError):
+                raise outcome
+            yield outcome
+    finally:
+        for worker in workers.values():
+            worker.terminate()
+
+
+def _unheard(metrics: dict[str, float], epoch: int) -> None:
+    """Stand in for a callback that stays in the parent process."""
+
+
+def _work(connection: Connection, training: FoldTraining, threads: int) -> None:
+    """Do jobs until the parent ends."""
+    # Ctrl-C reaches the parent, which ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    quiet = replace(training.config, settings=replace(training.config.settings, progress_bar=False))
+    training = replace(training, config=quiet)
+    while True:
+        job: FoldJob = connection.recv()
+        try:
+            connection.send(do_job(training, replace(job, settings=replace(job.settings, progress_bar=False))))
+        except UserError as error:
+            connection.send(error)
+
+
+def _end_with_parent() -> None:
+    """End this process with the one that started it, however that ends."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def network_of(training: FoldTraining, outcome: FoldOutcome) -> Surrogate:
+    """A surrogate with the network of an outcome."""
+    alone = training.single(Member(outcome.job.model.name, outcome.job.model))
+    alone.network.load_state_dict(outcome.weights)
+    return alone

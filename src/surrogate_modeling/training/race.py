@@ -1,0 +1,149 @@
+"""Networks of a portfolio, trained without one fold after another; those that help nowhere leave after the first.
+
+A network that the others do without on the first fold would take time from those that they need (successive halving,
+Jamieson and Talwalkar 2016, with one cut).
+
+Shape letters: M members, R rows of all cases, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.models import ModelConfig
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.training.attempts import Attempt, ClosedForms
+from surrogate_modeling.training.fold_pool import FoldJob, network_of, processes_for, run_jobs
+from surrogate_modeling.training.folds import FoldTraining
+from surrogate_modeling.training.mixing import MIN_WEIGHT, Residuals, least_error_weights
+
+log = logging.getLogger(__name__)
+# A training that gets less is not worth its place.
+MIN_MINUTES = 0.5
+# A network without weight on the first fold may still be trained on where its error is this close to the least.
+CLOSE = 1.2
+
+
+@dataclass(frozen=True)
+class TrainedMember:
+    """A network to be trained: its sizes and its recipe."""
+
+    model: ModelConfig
+    settings: SettingsConfig
+
+
+class Race:
+    """Trainings of several networks within a time limit.
+
+    Args:
+        training: cases in folds.
+        members: the networks.
+        forms: closed forms, which some networks start from.
+        others: members that are fitted already.
+        end: on the clock of :func:`time.monotonic`; None: as long as the recipes say.
+
+    Attributes:
+        attempts: of each network that was trained, by its name.
+        untried: names of networks for which there was no time.
+        epochs: of the longest fit.
+    """
+
+    def __init__(
+        self,
+        training: FoldTraining,
+        members: Sequence[TrainedMember],
+        forms: ClosedForms,
+        others: Sequence[Attempt],
+        end: float | None,
+    ) -> None:
+        self.training, self.forms, self.others, self.end = training, forms, others, end
+        self.members = list(members)
+        self.attempts: dict[str, Attempt] = {}
+        self.untried: list[str] = []
+        self.epochs = 0
+
+    def run(self) -> None:
+        """Train every network without the first fold, and those that help without the others."""
+        folds = self._affordable_folds()
+        if not self.members:
+            return
+        self.attempts = {member.model.name: Attempt(member.model.name, member.model) for member in self.members}
+        self._train(range(1), to_come=folds - 1)
+        self._drop_useless()
+        if folds > 1 and self.members:
+            self._train(range(1, folds), to_come=0)
+
+    def _affordable_folds(self) -> int:
+        """How many folds there is time for; drops networks that there is none for."""
+        count = len(self.training.folds.parts)
+        if self.end is None or not self.members:
+            return count
+        processes = processes_for(self.training, len(self.members) * count)
+        affordable = int(processes * (self.end - time.monotonic()) / 60 / MIN_MINUTES)
+        self.untried = [member.model.name for member in self.members[max(0, affordable) :]]
+        self.members = self.members[: max(0, affordable)]
+        folds = min(count, affordable // max(1, len(self.members)))
+        if self.members and folds < count:
+            log.warning(
+                "settings.max_minutes: there is time to leave out %d of %d folds; the weights follow from these", folds,
+                count,
+            )  # fmt: skip
+        return folds
+
+    def _train(self, folds: range, to_come: int) -> None:
+        jobs = [
+            FoldJob(member.model, member.settings, k, self.forms.start(member.model, k).network.state_dict())
+            for k in folds
+            for member in self.members
+        ]
+        processes = processes_for(self.training, len(jobs))
+        if self.end is not None:
+            rounds = math.ceil(len(jobs) * (1 + to_come) / processes)
+            minutes = max(MIN_MINUTES / 10, (self.end - time.monotonic()) / 60 / rounds)
+            jobs = [replace(job, settings=replace(job.settings, max_minutes=minutes)) for job in jobs]
+        for outcome in run_jobs(self.training, jobs, processes):
+            name, count = outcome.job.model.name, len(self.training.folds.parts)
+            attempt = self.attempts[name]
+            if outcome.result is None:
+                log.warning("%s without fold %d of %d: the training diverged", name, outcome.job.fold + 1, count)
+                attempt.diverged = True
+                continue
+            attempt.add(network_of(self.training, outcome).network)
+            attempt.judge(self.training.folds.parts[outcome.job.fold], outcome.rows)
+            attempt.seconds += outcome.result.seconds
+            self.epochs = max(self.epochs, outcome.result.epochs)
+            log.info(
+                "%s without fold %d of %d: val_nADE %.4g after %d epochs, %.0f s", name, outcome.job.fold + 1, count,
+                outcome.result.least.get("val_nADE", math.nan), outcome.result.epochs, outcome.result.seconds,
+            )  # fmt: skip
+
+    def _drop_useless(self) -> None:
+        """Drop networks that diverged, and those that a mixture on the first fold does without."""
+        own = [attempt for attempt in self.attempts.values() if attempt.is_finite]
+        everyone = [*(attempt for attempt in self.others if attempt.is_finite), *own]
+        kept = {attempt.name for attempt in own}
+        if own and len(everyone) > 1:
+            _, residuals = left_out_residuals(self.training, everyone)
+            weight, errors = least_error_weights(residuals), residuals.errors.mean(axis=1)
+            for attempt, of_columns, error in zip(everyone, weight, errors, strict=True):
+                if attempt in own and of_columns.max() < MIN_WEIGHT and error > CLOSE * errors.min():
+                    kept.discard(attempt.name)
+                    log.info("%s helps in no column on the first fold: its time goes to the others", attempt.name)
+        self.members = [member for member in self.members if member.model.name in kept]
+        self.attempts = {name: attempt for name, attempt in self.attempts.items() if name in kept}
+
+
+def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> tuple[list[Case], Residuals]:
+    """The cases that every attempt was judged on, and the residuals of these free runs."""
+    known = set.intersection(*(set(attempt.rows) for attempt in attempts))
+    fold_of = {case.name: k for k, part in enumerate(training.folds.parts) for case in part}
+    cases = [case for case in training.folds.cases if case.name in known]
+    rows = [[attempt.rows[case.name] for case in cases] for attempt in attempts]
+    truth = [case.truth(len(own)) for case, own in zip(cases, rows[0], strict=True)]
+    scale = training.surrogate.predicted_scale
+    return cases, Residuals.of(rows, truth, [fold_of[case.name] for case in cases], scale)
