@@ -11,6 +11,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
 from surrogate_modeling.config.composition import register_schemas, to_import
 from surrogate_modeling.config.import_keys import ImportConfig
+from surrogate_modeling.config.quoting import quoted
 
 COMMAND = [str(PROJECT_ROOT / "src" / "surrogate_modeling" / "import_cases.py")]
 
@@ -70,6 +71,14 @@ def test_keys_are_checked(tmp_path: Path, arguments: list[str], message: str) ->
     with pytest.raises(UserError) as refused:
         imported(*(argument.replace("{file}", file) for argument in arguments))
     assert str(refused.value).startswith(message.replace("{file}", file))
+
+
+@pytest.mark.parametrize("units", ["units={T: K, p: bar}", "units={T:K,p:bar}", 'units={"T": K, p: "bar"}'])
+def test_keys_by_column_need_no_plus_and_may_have_any_names(units: str) -> None:
+    assert imported("source=in", "output=out", *quoted([units])).units == {"T": "K", "p": "bar"}
+    config = imported("source=in", "output=out", *quoted(["units={圧力:bar}", "text={モード:{冷房:1,停止:0}}"]))
+    assert config.units == {"圧力": "bar"}
+    assert config.text == {"モード": {"冷房": 1, "停止": 0}}
 
 
 def test_keys_of_a_repeat_give_way_to_those_of_the_command(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 from surrogate_modeling.config.schema import Checked, Choice, ranged
 
 
@@ -70,9 +72,10 @@ class ImportConfig(Checked):
     controls: Any = None
     targets: list[str] | None = None
     ignore: list[str] = field(default_factory=list)
-    units: dict[str, str] = field(default_factory=dict)
-    to_units: dict[str, str] = field(default_factory=dict)
-    text: dict[str, Any] = field(default_factory=dict)
+    # Hydra adds no keys to dictionaries that are there: none by default, dictionaries below.
+    units: Any = None
+    to_units: Any = None
+    text: Any = None
 
     cases_by: str | None = None
     max_gap: float = ranged(5.0, low=1.0)
@@ -88,6 +91,13 @@ class ImportConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for key in ("units", "to_units", "text"):
+            value = _mapping(getattr(self, key) or {})
+            if not isinstance(value, dict):
+                self.reject(key, f"must be given by column: '{key}={{<column>: ...}}'")
+            setattr(self, key, {str(column): entry for column, entry in value.items()})
+        for key in ("units", "to_units"):
+            setattr(self, key, {column: str(unit) for column, unit in getattr(self, key).items()})
         if self.decimal not in (None, ".", ","):
             self.reject("decimal", "must be . or ,")
         if self.controls is not None and (isinstance(self.controls, bool) or not isinstance(self.controls, int | list)):
@@ -109,3 +119,28 @@ class ImportConfig(Checked):
                     f"{column} needs a number for each text, 'text={{{column}:{{cool:0,heat:1}}}}', or a list of modes "
                     f"that get a column each, 'text={{{column}:[cool,heat,off]}}'",
                 )
+
+
+def _mapping(value: Any) -> Any:
+    """A dictionary given as text, which Hydra leaves as it is where a column's name has other than Latin letters."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    if not isinstance(found, dict):
+        return value
+    return _with_blanks(found)
+
+
+def _with_blanks(mapping: dict[Any, Any]) -> dict[Any, Any]:
+    """Entries such as ``pressure:bar``, behind whose colon YAML wants a blank, as key and value."""
+    made: dict[Any, Any] = {}
+    for key, value in mapping.items():
+        if value is None and ":" in str(key):
+            name, _, text = str(key).rpartition(":")
+            made[name] = yaml.safe_load(text)
+        else:
+            made[key] = _with_blanks(value) if isinstance(value, dict) else value
+    return made
