@@ -27,7 +27,7 @@ from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, req
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
 from surrogate_modeling.cases.parsing import parse_file
-from surrogate_modeling.cases.problems import Problem, file_refusal
+from surrogate_modeling.cases.problems import Problem, file_refusal, import_hint
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.cases.sampling import Sampled, sampling_warnings
 from surrogate_modeling.common.errors import UserError
@@ -76,6 +76,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     files = list_case_files(folder, reading.pattern)[: reading.limit]
     problems = _same_names(files)
     read: list[tuple[Path, GridCase]] = []
+    unread = False
     headers: list[Header] = []
     rows = Rows(len(files))
     results = _read_in_order(files, grid, frozenset(roles.ignore), reading.workers or os.cpu_count() or 1)
@@ -87,6 +88,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
             headers.append(Header.of(file, result))
         else:
             problems += result.problems
+            unread = unread or result.unread
             headers += [result.header] if result.header else []
     if headers:
         require_ignored(roles.ignore, {name for head in headers for name in head.ignored}, headers[0].names)
@@ -94,7 +96,8 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     problems += [*_disagreements(headers), *_too_short(read, min_rows), *uneven]
     if problems or step is None:
         place = {file: i for i, file in enumerate(files)}
-        raise file_refusal(folder, sorted(problems, key=lambda problem: place[problem.file]))
+        hint = import_hint(folder) if unread else ""
+        raise file_refusal(folder, sorted(problems, key=lambda problem: place[problem.file]), hint=hint)
     channels = assign_roles(read[0][1].names, read[0][1].units, roles)
     if grid.step is not None:
         _warn_of_sampling(read, grid.step)
@@ -169,7 +172,8 @@ def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.pa
     if (folder.expanduser() / IMPORT_FILE).exists():
         files = [path for path in files if path.name != CASES_FILE]
     if not files:
-        raise UserError(f"{key}={folder}: no file {pattern} in this folder")
+        hint = f"; {import_hint(folder)}" if key == "dataset.path" and any(folder.expanduser().iterdir()) else ""
+        raise UserError(f"{key}={folder}: no file {pattern} in this folder{hint}")
     return sorted(files, key=lambda path: natural_order(path.stem))
 
 
@@ -197,10 +201,11 @@ class Header:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A file that cannot be used: its problems, and its header if that could be read."""
+    """A file that cannot be used: its problems, its header if that could be read, and whether its text is at fault."""
 
     problems: list[Problem]
     header: Header | None = None
+    unread: bool = False
 
 
 def _read_case(file: Path, grid: Grid, ignore: frozenset[str]) -> GridCase | Refusal:
@@ -217,9 +222,9 @@ def _read_case(file: Path, grid: Grid, ignore: frozenset[str]) -> GridCase | Ref
         raw = parse_file(file, body, ignored=ignore.__contains__)
     except CaseFileError as error:
         if error.readable is None:
-            return Refusal(error.problems)
+            return Refusal(error.problems, unread=True)
         problems = [*error.problems, *grid_problems(file, error.readable, grid)]
-        return Refusal(problems, Header.of(file, error.readable))
+        return Refusal(problems, Header.of(file, error.readable), unread=True)
     except OSError as error:
         return Refusal([Problem(file, f"cannot be read: {error.strerror}")])
     problems = grid_problems(file, raw, grid)

@@ -39,7 +39,14 @@ def line_ranges(lines: Iterable[int]) -> str:
     return f"{'line' if len(ordered) == 1 else 'lines'} {shown}{f' and {hidden} more' if hidden else ''}"
 
 
-def file_refusal(place: Path | str, problems: Sequence[Problem], used: str = "", most: int | None = None) -> UserError:
+def import_hint(folder: Path) -> str:
+    """The way to cases from files that the strict reader of the case format refuses."""
+    return f"'pdm run import source={folder} output=<folder>' makes cases of the files of other tools"
+
+
+def file_refusal(
+    place: Path | str, problems: Sequence[Problem], used: str = "", most: int | None = None, hint: str = ""
+) -> UserError:
     """One error that lists the problems of all files that cannot be used.
 
     Args:
@@ -47,10 +54,11 @@ def file_refusal(place: Path | str, problems: Sequence[Problem], used: str = "",
         problems: found in them.
         used: text about the other files.
         most: maximum number of problems listed; None for all.
+        hint: last line of the message; empty: none.
     """
     files = len({problem.file for problem in problems})
     lines = [f"  {problem}" for problem in problems[:most]]
     if more := len(problems) - len(lines):
         lines.append(f"  and {more} more")
     count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}"
-    return UserError("\n".join((f"{count} of {place}{used}:", *lines)))
+    return UserError("\n".join((f"{count} of {place}{used}:", *lines, *([hint] if hint else []))))
