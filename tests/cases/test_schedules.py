@@ -1,5 +1,6 @@
 """What a schedule must hold, and how it is put on the surrogate's step."""
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_a_surrogate_that_starts_from_controls_asks_for_no_other_column(tmp_path
     # One column of two, or one that begins late, is no truth to compare with, and no obstacle.
     schedule = read(write(tmp_path, "time,u,q", "s,-,°C", "0,1,", "1,2,21"), demands)
     assert not schedule.has_truth
-    assert "unit 'K'" in problems(write(tmp_path, "time,u,q", "s,-,K", "0,1,20", "1,2,21"), demands)
+    assert "unit 'bar'" in problems(write(tmp_path, "time,u,q", "s,-,bar", "0,1,20", "1,2,21"), demands)
     assert "missing columns 'u'" in problems(write(tmp_path, "time,v", "s,-", "0,1", "1,2"), demands)
 
 
@@ -129,3 +130,11 @@ def test_chunks_bound_what_is_read_at_once(tmp_path: Path, monkeypatch: pytest.M
     assert [problem.file.name for problem in bad] == ["3.csv", "gone.csv"]
     message = str(file_refusal("folder", bad, "; the other 6 were predicted", 30))
     assert message.startswith("2 problems in 2 files of folder; the other 6 were predicted:\n  3.csv: line 1")
+
+
+def test_units_are_converted_to_those_of_the_training(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = write(tmp_path, "time,u,p,q", "s,-,kPa,K", "0,1,100,273.15", "1,2,200,283.15", "2,3,300,293.15")
+    with caplog.at_level(logging.INFO):
+        schedule = read(path)
+    np.testing.assert_allclose(schedule.case.values, [[1, 1, 0], [2, 2, 10], [3, 3, 20]], atol=1e-5)
+    assert "'p' is converted from kPa to bar, on which the surrogate was trained" in caplog.text

@@ -10,10 +10,12 @@ Shape letters: T rows of a case, F columns of the surrogate (controls, then pred
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,9 @@ from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_problems
 from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import Problem
+from surrogate_modeling.cases.units import UnitError, conversion
 
+log = logging.getLogger(__name__)
 # Largest chunk of files read at a time, so that memory does not grow with their number.
 CHUNK_BYTES, CHUNK_FILES = 32_000_000, 512
 
@@ -142,12 +146,23 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
 
 
 def _columns(raw: RawCase, channels: Channels) -> np.ndarray:
-    """Columns of the surrogate (T, F), NaN where the file has none."""
+    """Columns of the surrogate (T, F) in its units, NaN where the file has none."""
     values = np.full((len(raw.time), len(channels.controls) + len(channels.predicted)), np.nan)
     for i, name in enumerate((*channels.controls, *channels.predicted)):
         if name in raw.names:
-            values[:, i] = raw.values[:, raw.names.index(name)]
+            place = raw.names.index(name)
+            factor, offset = conversion(raw.units[place], channels.units[name])
+            values[:, i] = raw.values[:, place]
+            if (factor, offset) != (1.0, 0.0):
+                values[:, i] = values[:, i] * factor + offset
+                _say_conversion(name, raw.units[place], channels.units[name])
     return values
+
+
+@cache
+def _say_conversion(name: str, given: str, wanted: str) -> None:
+    """Log a conversion once, not for each of thousands of schedules."""
+    log.info("%r is converted from %s to %s, on which the surrogate was trained", name, given, wanted)
 
 
 def _column_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem]:
@@ -160,12 +175,14 @@ def _column_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem
             Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs")
         )
     for position, name, unit in zip(raw.numbers, raw.names, raw.units, strict=True):
-        if unit != channels.units[name]:
+        try:
+            conversion(unit, channels.units[name])
+        except UnitError as error:
             problems.append(
                 Problem(
                     file,
                     f"line 2, column {position} ({name!r}): unit '{unit}', the surrogate was trained on "
-                    f"'{channels.units[name]}'",
+                    f"'{channels.units[name]}'; {error}",
                 )
             )
     return problems

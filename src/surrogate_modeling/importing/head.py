@@ -109,7 +109,8 @@ def _fitting(line: str, split: Splitter, width: int) -> list[str] | None:
     words = [word.strip('"').strip() for word in WORD_WITH_UNIT.findall(bare)]
     for cells in (*ways, words if split("a b") == ["a", "b"] else []):
         fewer = cells[:-1] if len(cells) == width + 1 and not cells[-1] else cells
-        if len(fewer) in (width, width - 1) and len(fewer) >= 1 and sum(map(bool, fewer)) >= LEAST_FILLED * width:
+        filled = sum(map(bool, fewer)) >= LEAST_FILLED * width or is_unit_row(fewer)
+        if len(fewer) in (width, width - 1) and len(fewer) >= 1 and filled:
             # One less: the column of row numbers has no name.
             if len(fewer) == width - 1 and width == 2:
                 continue

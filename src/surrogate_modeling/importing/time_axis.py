@@ -71,11 +71,13 @@ def _kind(column: pd.Series) -> str:
     if column.dtype.kind in "iufb":
         return "number"
     cells = [cell for cell in column.iloc[:50] if not is_missing(str(cell))]
+    # A wrong cell among times is an error of its row.
+    least = len(cells) / 2 + 0.1
     if cells and all(hasattr(cell, "isoformat") for cell in cells):
         return "clock" if all(hasattr(cell, "hour") and not hasattr(cell, "year") for cell in cells) else "date"
-    if cells and all(CLOCK.fullmatch(str(cell).strip()) for cell in cells):
+    if sum(CLOCK.fullmatch(str(cell).strip()) is not None for cell in cells) >= least:
         return "clock"
-    return "date" if cells and all(is_date(str(cell)) for cell in cells) else "text"
+    return "date" if sum(is_date(str(cell)) for cell in cells) >= least else "text"
 
 
 def _rises(values: np.ndarray) -> bool:

@@ -1,0 +1,42 @@
+"""Names and units in one text."""
+
+import pytest
+
+from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_name
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "unit"),
+    [
+        ("p [bar]", "p", "bar"),
+        ("T (degC)", "T", "degC"),
+        ("Q / kW", "Q", "kW"),
+        ("v in m/s", "v", "m/s"),
+        ("温度[℃]", "温度", "℃"),
+        ("圧力（kPa）", "圧力", "kPa"),
+        ("alpha [J/(kg.K)]", "alpha", "J/(kg.K)"),
+        ("x.y[3].T (K)", "x.y[3].T", "K"),
+        ("level [furlong]", "level", "furlong"),
+        ("empty []", "empty", ""),
+        ("f(x)", "f(x)", None),
+        ("T (out)", "T (out)", None),
+        ("T[1]", "T[1]", None),
+        ("A[2,3]", "A[2,3]", None),
+        ("valve", "valve", None),
+    ],
+)
+def test_units_in_brackets(header: str, name: str, unit: str | None) -> None:
+    assert split_name(header) == (name, unit)
+
+
+def test_rows_of_units() -> None:
+    assert is_unit_row(["s", "", "[qux]", "bar"])
+    assert not is_unit_row(["time", "p"])
+    assert not is_unit_row(["", ""])
+    assert [bare_unit(cell) for cell in ("[s]", "(bar)", "m/s", "[", "J/(kg.K)")] == [
+        "s",
+        "bar",
+        "m/s",
+        "[",
+        "J/(kg.K)",
+    ]
