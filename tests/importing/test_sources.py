@@ -20,8 +20,8 @@ def test_files_of_known_formats_in_natural_order(tmp_path: Path) -> None:
     assert [file.path.name for file in list_sources(f"{tmp_path}/**/*.csv")] == [".hidden.csv", "a10.csv", "c.csv"]
     both = list_sources([f"{tmp_path}/sub/c.csv", f"{tmp_path}/a10.csv", f"{tmp_path}/sub/*.csv"])
     assert [file.path.name for file in both] == ["c.csv", "a10.csv"]
+    (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match=r"no file of a known format in this folder; '.*/\*\*/\*.csv' looks in its"):
-        (tmp_path / "none").mkdir()
         list_sources(str(tmp_path / "none"))
 
 
