@@ -15,7 +15,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from exported import CHANNELS, STEP, make
+from exported import CHANNELS, STEP, make, with_units
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.config.settings import StartMode
@@ -63,6 +63,22 @@ def test_a_start_at_rest_is_served_from_controls_alone(tmp_path: Path) -> None:
     assert model.metadata.metadata["start"] == "rest"
     answer = model.predict({"controls": controls.astype(float)})
     np.testing.assert_allclose(answer, surrogate.free_run(none, controls), rtol=1e-5)
+
+
+def test_a_unit_is_served_by_its_name(tmp_path: Path) -> None:
+    surrogate = with_units(make("don"))
+    surrogate.save(tmp_path / "lit_model.pth")
+    initial, controls = random_cases(surrogate, 2, 20)
+    values = np.hstack((controls[0], np.zeros((len(controls[0]), 3))))
+    case = Case("a", np.arange(len(values)) * STEP, values, CHANNELS)
+    save_mlflow_model(surrogate, tmp_path / "lit_model.pth", tmp_path / MLFLOW_MODEL, case)
+    model = mlflow.pyfunc.load_model(str(tmp_path / MLFLOW_MODEL))
+    inputs = {"initial": initial.astype(float), "controls": controls.astype(float)}
+    for unit, params in (("new", {"unit": "new"}), (None, {"unit": ""}), (None, None)):
+        answer = model.predict(inputs, params=params)
+        np.testing.assert_allclose(answer, surrogate.free_run(initial, controls, unit=unit), rtol=1e-5)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="unit=nwe: not among the 2 units"):
+        model.predict(inputs, params={"unit": "nwe"})
 
 
 @pytest.mark.parametrize(

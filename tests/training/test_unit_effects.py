@@ -13,6 +13,7 @@ from surrogate_modeling.config.models import LstmConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.finishing import add_units_and_band
+from surrogate_modeling.training.portfolio import LeftOut
 from surrogate_modeling.training.unit_effects import PENALTIES, FittedUnits, FreeRuns, fit_units, shrunk
 
 IN_LEN = 2
@@ -162,5 +163,11 @@ def test_the_band_is_calibrated_on_effects_that_have_not_seen_its_cases(monkeypa
     growth = model.band.growth(58)
     ratios = np.sort(np.concatenate([(error / growth)[:, 0] for error in errors]))
     assert ratios[int(0.95 * len(ratios))] <= model.band.factor[0] * (1 + 1e-6)
+    # With free runs of models that had not seen their cases, these are what the band rests on.
+    model.units = model.band = None
+    add_units_and_band(model, split, LeftOut(list(table.cases), list(table.rows)), has_units=True)
+    assert model.units.names == ("a", "b", "c")
+    assert model.band.cases == 9
+    assert not model.band.of_spread
     add_units_and_band(model_without := surrogate(), replace(split, validation=[]), None, has_units=False)
     assert model_without.units is None

@@ -16,6 +16,7 @@ from mlflow.models import set_model
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.surrogate.model import Surrogate
 
 
@@ -33,13 +34,14 @@ class ServedSurrogate(PythonModel):
         Args:
             context: unused.
             model_input: ``initial`` (B, in_len, P), if any, and ``controls`` (B, T, C).
-            params: unused.
+            params: ``unit``, the unit of all cases; empty or left out: the mean unit.
 
         Returns:
             (B, T - in_len, P).
 
         Raises:
-            MlflowException: an input does not fit or is not a finite number, with its place; served, status 400.
+            MlflowException: an input does not fit or is not a finite number, with its place, or the unit is not known;
+                served, status 400.
         """
         channels = self.surrogate.description.channels
         controls = np.asarray(model_input["controls"], np.float64)
@@ -49,8 +51,9 @@ class ServedSurrogate(PythonModel):
         _check_finite("initial", initial, channels.predicted)
         _check_finite("controls", controls, channels.controls)
         try:
-            predicted = self.surrogate.free_run(initial, controls).astype(np.float64)
-        except ValueError as error:
+            unit = (params or {}).get("unit") or None
+            predicted = self.surrogate.free_run(initial, controls, unit=unit).astype(np.float64)
+        except (ValueError, UserError) as error:
             raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
         if place := _not_finite(predicted, channels.predicted):
             raise MlflowException(

@@ -33,7 +33,7 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
     from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
+    from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
     description = surrogate.description
     sizes, channels = description.sizes, description.channels
@@ -47,6 +47,7 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
             [*(initial if description.given_rows else []), TensorSpec(number, (-1, -1, sizes.controls), "controls")]
         ),
         Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
+        **({} if surrogate.units is None else {"params": ParamSchema([ParamSpec("unit", "string", "")])}),
     )
     # A run that was stopped after this step, or in it, comes here again; MLflow refuses a folder that holds anything.
     shutil.rmtree(folder, ignore_errors=True)
