@@ -170,6 +170,7 @@ def written(value: object) -> str:
         ("networks", (2,), ("model", "ssm"), set()),
         ("networks", (3,), ("model", "nss"), set()),
         ("networks", (4,), ("model", "auto"), set()),
+        ("data-import", (0,), ("import",), set()),
         ("comparison", (0,), ("compare",), set()),
         ("prediction", (0,), ("predict",), set()),
         ("exports", (0,), ("export",), set()),
@@ -230,7 +231,7 @@ def test_every_command_exists(page: Path) -> None:
 def test_every_configuration_in_a_command_composes(page: Path) -> None:
     for command in commands(page):
         _, _, name, *arguments = shlex.split(PLACEHOLDER.sub("x", command))
-        if name not in {"train", "compare", "generate", "predict", "export"}:
+        if name not in {"train", "import", "compare", "generate", "predict", "export"}:
             continue
         overrides = [word for word in arguments if "=" in word]
         register_schemas()
