@@ -91,24 +91,31 @@ def parse_parquet(
         tuple(i + 1 for i in used[1:]),
         tuple(name for i, name in enumerate(names) if i not in used),
     )
-    problems = []
-    for place, number in enumerate(used):
-        must = place == 0 or full_columns is None or names[number] in full_columns
-        bad = ~np.isfinite(cells[:, place]) if must else np.isinf(cells[:, place])
-        if bad.any():
-            problems.append(Problem(path, f"{_rows(rows[bad])}, column {number + 1} ({names[number]!r}): no number"))
-    problems += [Problem(path, problem.text.replace("line", "row", 1)) for problem in time_problems(path, case)]
+    problems = [
+        *_cell_problems(path, cells, [names[i] for i in used], [i + 1 for i in used], full_columns),
+        *(Problem(path, problem.text.replace("line", "row", 1)) for problem in time_problems(path, case)),
+    ]
     if problems:
         raise CaseFileError(problems, case)
     return case
 
 
+def _cell_problems(
+    path: Path, cells: np.ndarray, names: list[str], numbers: list[int], full_columns: Collection[str] | None
+) -> list[Problem]:
+    """A problem for each column that lacks numbers where it must not, with its rows."""
+    problems = []
+    for place, name in enumerate(names):
+        must = place == 0 or full_columns is None or name in full_columns
+        bad = ~np.isfinite(cells[:, place]) if must else np.isinf(cells[:, place])
+        if bad.any():
+            rows = line_ranges((np.flatnonzero(bad) + 1).tolist()).replace("line", "row", 1)
+            problems.append(Problem(path, f"{rows}, column {numbers[place]} ({name!r}): no number"))
+    return problems
+
+
 def _unit(field: pa.Field) -> str:
     return (field.metadata or {}).get(UNIT, b"").decode("utf-8", "replace")
-
-
-def _rows(numbers: np.ndarray) -> str:
-    return line_ranges(numbers.tolist()).replace("line", "row", 1)
 
 
 def _is_numeric(kind: pa.DataType) -> bool:

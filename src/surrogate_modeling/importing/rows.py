@@ -143,23 +143,27 @@ def fill_missing(
             kept, ", ".join(repr(names[i]) for i in np.flatnonzero(missing.any(axis=0)).tolist()), limit, source
         )
         return kept, 0, int((~keep).sum())
+    return _interpolated(rows, names, missing, limit, source), int(missing.sum()), 0
+
+
+def _interpolated(rows: Rows, names: Sequence[str], missing: np.ndarray, limit: float, source: str) -> Rows:
     values = rows.values.copy()
     for column in np.flatnonzero(missing.any(axis=0)).tolist():
         held = ~missing[:, column]
-        first, last = np.flatnonzero(held)[[0, -1]]
-        ends = np.flatnonzero(~held & ((np.arange(len(held)) < first) | (np.arange(len(held)) > last)))
-        if len(ends):
+        places = np.flatnonzero(held)
+        outside = np.ones(len(held), bool)
+        outside[places[0] : places[-1]] = False
+        if (ends := np.flatnonzero(~held & outside)).size:
             raise BadFile(
                 source,
                 f"{rows.place(ends)}, column {names[column]!r}: missing at the beginning or end, where nothing can be "
                 "interpolated; missing=drop_rows leaves the rows out",
             )
         # Only gaps that are filled count, not those of the file's time.
-        kept = rows.take(np.flatnonzero(held))
-        beside = np.diff(np.flatnonzero(held)) > 1
-        _refuse_gap(kept, repr(names[column]), limit, source, beside)
+        kept = rows.take(places)
+        _refuse_gap(kept, repr(names[column]), limit, source, np.diff(places) > 1)
         values[~held, column] = np.interp(rows.time[~held], kept.time, values[held, column])
-    return Rows(rows.time, values, rows.lines, rows.word), int(missing.sum()), 0
+    return Rows(rows.time, values, rows.lines, rows.word)
 
 
 def _refuse_gap(kept: Rows, columns: str, limit: float, source: str, beside: np.ndarray | None = None) -> None:

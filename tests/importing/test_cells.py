@@ -1,0 +1,40 @@
+"""Cells of text: numbers, dates, missing, or text."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from surrogate_modeling.importing.cells import is_date, is_missing, is_number, to_numbers
+
+
+@pytest.mark.parametrize(
+    ("cells", "marks", "expected"),
+    [
+        (["1.5", "+2", "-3.", ".5", "1e5", " 7 "], (".", ""), [1.5, 2, -3, 0.5, 1e5, 7]),
+        (["1.5D+02", "1.5d-2", "1.5-102", "-2.5+003"], (".", ""), [150, 0.015, 1.5e-102, -2500]),
+        (["1,5", "1.234,5", "-1.234.567,25", "1,5E3"], (",", "."), [1.5, 1234.5, -1234567.25, 1500]),
+        (["1,234.5", "1,234,567", "12"], (".", ","), [1234.5, 1234567, 12]),
+        (["1'234.5", "999"], (".", "'"), [1234.5, 999]),
+        ([None, "", "NaN", "1.#IND", "-", "#N/A", "inf"], (".", ""), [np.nan] * 7),
+    ],
+)
+def test_numbers(cells: list[str], marks: tuple[str, str], expected: list[float]) -> None:
+    values, is_text = to_numbers(pa.array(cells, pa.string()), *marks)
+    np.testing.assert_array_equal(values, expected)
+    assert not is_text.any()
+
+
+def test_text_is_told_from_missing_cells() -> None:
+    values, is_text = to_numbers(pa.array(["1", "x", "", "12,34.5", "1.2.3"]), ".", ",")
+    assert is_text.tolist() == [False, True, False, True, True]
+    assert np.isnan(values).tolist() == [False, True, True, True, True]
+
+
+def test_kinds_of_single_cells() -> None:
+    assert [cell for cell in ("1", "-1,5", "1.234,5", "1 234", "1e5", "1.5D+3", "5 1", "x", "1;2", "1,") if is_number(cell)] == [
+        "1", "-1,5", "1.234,5", "1 234", "1e5", "1.5D+3",
+    ]  # fmt: skip
+    assert all(map(is_date, ("2024-01-01", "2024/1/2 10:00", "01.02.2024 10:00:01,5", "12:00:01", "3-Jan-2024")))
+    assert not any(map(is_date, ("1.5", "12", "x", "1:2")))
+    assert is_missing(" N/A ")
+    assert not is_missing("0")
