@@ -1,5 +1,6 @@
 """Small surrogates of every kind, for the tests of exports."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -16,13 +17,16 @@ from surrogate_modeling.config.models import (
     LstmConfig,
     ModelConfig,
     NssConfig,
+    PersistenceConfig,
     RegressionConfig,
     SsmConfig,
     TreesConfig,
 )
 from surrogate_modeling.config.settings import Feedback, Output, StartMode
 from surrogate_modeling.deployment.stepping import Start, Step
+from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks.persistence import Persistence
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.trees import Tree, TreeRegression
 from surrogate_modeling.surrogate.description import Description, Member
@@ -50,8 +54,8 @@ SMALL: dict[str, ModelConfig] = {
     "ssm-gru": SsmConfig("ssm", width=8, states=4, depth=1, core=Core.gru, base=Base.quadratic, filters=[3.0, 30.0]),
     "trees": TreesConfig("trees", trees=6, depth=4),
 }
-# Of a window network and of one with a state.
-STACKED = ("don-stacked", "ssm-stacked")
+# Of a window network and of one with a state; and of several models, one of which is the mean of two networks.
+STACKED = ("don-stacked", "ssm-stacked", "portfolio")
 IN_LEN, STEP = 4, 0.5
 
 
@@ -63,6 +67,8 @@ def make(
     With ``level`` the second control and the first predicted column stand on a level, that is held apart; ``start``
     other than rows gives one row, and regresses it with random weights where it is ``rest``.
     """
+    if name == "portfolio":
+        return make_portfolio(out_len, increment)
     torch.manual_seed(1)
     name, stacked = name.removesuffix("-stacked"), name.endswith("-stacked")
     recipe = (Output.increment, Feedback.targets) if increment else (Output.absolute, Feedback.all)
@@ -85,6 +91,24 @@ def make(
         regression.weight.normal_(std=0.1)
         regression.filters.right += 1
         mix_with_regression(surrogate, regression, np.array([0.3, 1.0, 0.0]))
+    return surrogate
+
+
+def make_portfolio(out_len: int = 1, increment: bool = False) -> Surrogate:
+    """Persistence, trees, two networks of one kind and a window network, each with a part in every column."""
+    made = {name: make(name, out_len, increment) for name in ("trees", "nss", "don")}
+    sizes = made["nss"].description.sizes
+    members = [
+        (Member("persistence", PersistenceConfig()), Persistence(PersistenceConfig(), sizes.with_all_fed_back())),
+        (Member("trees", SMALL["trees"]), made["trees"].network),
+        (Member("nss", SMALL["nss"], 2), EnsembleNetwork([made["nss"].network, deepcopy(made["nss"].network)])),
+        (Member("don", SMALL["don"]), made["don"].network),
+    ]
+    with torch.no_grad():
+        for weight in members[2][1].members[1].parameters():  # type: ignore[union-attr,index]
+            weight.mul_(1.1)
+    surrogate = made["nss"]
+    surrogate.mix(members, np.array([[0.1, 0.2, 0.3], [0.2, 0.3, 0.1], [0.4, 0.3, 0.5], [0.3, 0.2, 0.1]]))
     return surrogate
 
 

@@ -38,7 +38,7 @@ QUICK = {
     ("ssm-modes", False, 2.0),
     ("nss", False, 2.0),
     ("nss-stable", True, 3.0),
-    ("don-stacked", False, 2.0),
+    ("portfolio", True, 2.0),
     ("trees", False, 3.0),
 }
 ALL = [

@@ -21,12 +21,14 @@ from surrogate_modeling.deployment.onnx_export import export_onnx, open_onnx, ru
 ROUNDING = 2e-5
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("dot", "dol", "bt")]
 SLOW_STEPS = [
-    pytest.param(name, 1 if name == "ssm" else 2, marks=pytest.mark.slow)
-    for name in ("dot", "dol", "bt", "ssm", "don-stacked")
+    pytest.param(name, 1 if name in ("ssm", "trees") else 2, marks=pytest.mark.slow)
+    for name in ("dot", "dol", "bt", "ssm", "trees", "don-stacked")
 ]
 
 
-@pytest.mark.parametrize(("name", "out_len"), [("don", 1), ("lstm", 2), ("ssm-modes", 1), ("trees", 1), *SLOW_STEPS])
+@pytest.mark.parametrize(
+    ("name", "out_len"), [("don", 1), ("lstm", 2), ("ssm-modes", 1), ("portfolio", 1), *SLOW_STEPS]
+)
 def test_a_state_is_set_and_moved(tmp_path: Path, name: str, out_len: int) -> None:
     """By a row, or by as many as the network predicts together; at any batch size."""
     surrogate = make(name, out_len, increment=name == "lstm")
@@ -61,6 +63,7 @@ def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) 
             pytest.param(name, marks=pytest.mark.slow)
             for name in (
                 "trees",
+                "portfolio",
                 "nss",
                 "nss-stable",
                 "ssm",

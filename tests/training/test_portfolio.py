@@ -13,7 +13,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
-from surrogate_modeling.config.models import DonConfig
+from surrogate_modeling.config.models import Candidate, DonConfig
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
@@ -23,6 +23,7 @@ from surrogate_modeling.training.race import TrainedMember
 from surrogate_modeling.training.regression_rows import BaselineData
 
 RECIPE = settings(workers=1)
+CLOSED_FORMS = [choice.value for choice in Candidate]
 CASES = [lag_case(60, i) for i in range(6)]
 SMALL = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
 
@@ -75,6 +76,18 @@ def test_left_out_runs_are_those_of_models_that_have_not_seen_the_case(tmp_path:
             np.testing.assert_allclose(by_name[case.name], rows, atol=1e-5)
     final = training.surrogate.predict(CASES[:1])[0]
     assert np.abs(final - by_name["case0"]).max() > 0.0
+
+
+def test_every_closed_form_is_judged_saved_and_fitted_on_all_cases(tmp_path: Path) -> None:
+    """Each alone: the mixture is that member, and a surrogate in a file predicts the same."""
+    for name in CLOSED_FORMS:
+        training, baselines = portfolio(tmp_path)
+        result = fit_portfolio(training, Plan([name], [], None), baselines)
+        assert len(result.left_out.cases) == len(CASES)
+        assert [(m.name, m.copies) for m in training.surrogate.description.mixture] == [(name, 1)]
+        training.surrogate.save(tmp_path / "a.pth")
+        loaded = Surrogate.load(tmp_path / "a.pth")
+        np.testing.assert_array_equal(loaded.predict(CASES)[0], training.surrogate.predict(CASES)[0])
 
 
 def test_networks_of_all_folds_are_one_member(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.config.models import ModelConfig, NssConfig, PersistenceConfig, RegressionConfig
+from surrogate_modeling.config.models import ModelConfig, NssConfig, PersistenceConfig, RegressionConfig, TreesConfig
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate.description import Member
@@ -20,6 +21,7 @@ from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import Baseline, cross_fit
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.regression_rows import BaselineData
+from surrogate_modeling.training.tree_fit import cross_fit_trees, fit_trees
 
 
 class Attempt:
@@ -92,6 +94,7 @@ class ClosedForms:
             "linear": lambda: self._regression("linear"),
             "quadratic": lambda: self._regression("quadratic"),
             "lss": self._linear_state_space,
+            "trees": self._trees,
         }
         began = time.perf_counter()
         attempt = fits[name]()
@@ -125,4 +128,18 @@ class ClosedForms:
             self._starts[k] = self.training.start(self.linear, k)
             attempt.judge(part, self._starts[k].predict(part))
         attempt.finish(self.training.start(self.linear, None).network)
+        return attempt
+
+    def _trees(self) -> Attempt:
+        folds = self.training.folds
+        data = [
+            replace(self.data, training=folds.kept(k), validation=part, folds=()) for k, part in enumerate(folds.parts)
+        ]
+        without = cross_fit_trees(data)
+        final = fit_trees(replace(self.data, folds=()), like=without[0])
+        attempt = Attempt("trees", TreesConfig(trees=final.trees, depth=final.depth))
+        for part, fitted in zip(folds.parts, without, strict=True):
+            model = TreesConfig(trees=fitted.trees, depth=fitted.depth)
+            attempt.judge(part, self.training.single(Member(attempt.name, model), fitted).predict(part))
+        attempt.finish(final)
         return attempt

@@ -123,6 +123,11 @@ class FoldTraining:
         """The configuration of a network with what the cases of all folds decide about its structure."""
         return structure(model, self._windows(self.surrogate, settings, None).training)
 
+    def structured(self, model: ModelConfig) -> ModelConfig:
+        """The configuration of a network with what the cases decide about its structure, the same for all folds."""
+        alone = self.single(Member(model.name, model))
+        return structure(model, self._windows(alone, self.config.settings, None).training)
+
     def start(self, model: ModelConfig, k: int | None) -> Surrogate:
         """A new network with the weights that have a closed form, fitted without fold k; None: on all cases."""
         seed_run(self.config.settings.seed + (k or 0))

@@ -76,14 +76,17 @@ def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Basel
     """
     began = time.monotonic()
     forms = ClosedForms(training, baselines, [member.model for member in plan.networks])
-    attempts = []
+    end = None if plan.minutes is None else began + 60 * plan.minutes
+    attempts, untried = list[Attempt](), list[str]()
     for name in plan.closed_forms:
+        if attempts and end is not None and time.monotonic() > end:
+            untried.append(name)
+            continue
         attempts.append(forms.fit(name))
         log.info("%s: %.0f s", name, attempts[-1].seconds)
-    end = None if plan.minutes is None else began + 60 * plan.minutes
     race = Race(training, plan.networks, forms, attempts, end)
     race.run()
-    return _mixed(training, [*attempts, *race.attempts.values()], race.untried, race.epochs)
+    return _mixed(training, [*attempts, *race.attempts.values()], [*untried, *race.untried], race.epochs)
 
 
 def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequence[str], epochs: int) -> PortfolioResult:

@@ -72,6 +72,7 @@ class Race:
         folds = self._affordable_folds()
         if not self.members:
             return
+        self.members = [replace(member, model=self.training.structured(member.model)) for member in self.members]
         self.attempts = {member.model.name: Attempt(member.model.name, member.model) for member in self.members}
         self._train(range(1), to_come=folds - 1)
         self._drop_useless()
