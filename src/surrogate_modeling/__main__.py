@@ -14,6 +14,7 @@ from importlib import import_module
 VERBS = {
     "train": "train a surrogate on cases, one run or with -m a search",
     "import": "make clean cases of the files of any tool",
+    "look": "say what cases hold: speed, roles, relations; and how to train on them",
     "compare": "train several networks and recipes, one table",
     "generate": "make cases with the embedded simulator, an FMU or a program",
     "predict": "run control schedules through a surrogate",

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from surrogate_modeling.config.quoting import quoted
+from surrogate_modeling.config.quoting import listed, quoted
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,13 @@ def test_a_fault_in_hydras_own_syntax_stays_one(argument: str) -> None:
 
 def test_options_and_words_without_a_value_are_left_alone() -> None:
     assert quoted(["-m", "--config-dir=データ", "データ"]) == ["-m", "--config-dir=データ", "データ"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["valve", "T.out"], ["弁 1", 'say "x"', "a,b"], ["null", "True", "1e5", "1"], ["a\\", "x[1]", "it's", "$x"]],
+)
+def test_a_list_of_names_is_read_as_it_is(names: list[str]) -> None:
+    read = OverridesParser.create().parse_override(f"dataset.controls={listed(names)}").value()
+    assert read == names
+    assert all(isinstance(name, str) for name in read)

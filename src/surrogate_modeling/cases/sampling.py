@@ -27,7 +27,7 @@ class SamplingLoss:
     Attributes:
         variance: of the rows of the file.
         fast: the part of it above the Nyquist frequency of the grid, 1 / (2 d).
-        longest: step [s] with which that part would be ``FAST_SHARE``; infinite where it is not more.
+        longest: step [s] with which that part would be the limit, ``FAST_SHARE``; infinite where it is not more.
         event: largest excursion of rows beyond the values at their two grid points.
         event_time: where that is [s].
     """
@@ -55,7 +55,9 @@ def usual_step(time: np.ndarray) -> float:
     return float(np.median(np.diff(time)))
 
 
-def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_grid: np.ndarray) -> SamplingLoss:
+def sampling_loss(
+    time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_grid: np.ndarray, limit: float = FAST_SHARE
+) -> SamplingLoss:
     """Measure the information that a file loses on the grid.
 
     Args:
@@ -63,6 +65,7 @@ def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_gri
         values: (T, F).
         grid: (K,) [s].
         on_grid: (K, F).
+        limit: share of a column's variance, in place of ``FAST_SHARE``; smaller ones may be given as 0.
     """
     columns = values.shape[1]
     if len(grid) < 2 or (ratio := float(grid[1] - grid[0]) / usual_step(time)) <= 1 + STEP_TOLERANCE_SHARE:
@@ -82,8 +85,8 @@ def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_gri
         # least so much, and an excursion between two grid points needs a step of its height over half their rows.
         # Most columns are done with these two bounds, which take a tenth of the time of what follows.
         least = 4 * np.sin(np.pi / (2 * ratio)) ** 2
-        if np.square(steps).mean() > FAST_SHARE * found.variance[j] * least:
-            found.fast[j], rows = _fast_part(column, ratio)
+        if np.square(steps).mean() > limit * found.variance[j] * least:
+            found.fast[j], rows = _fast_part(column, ratio, limit)
             found.longest[j] = rows * usual_step(time)
         if max(steps.max(), -steps.min()) * most_rows / 2 > EVENT_SHARE * np.ptp(column):
             inside = column[: edges[-1]]
@@ -92,7 +95,7 @@ def sampling_loss(time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_gri
     return found
 
 
-def _fast_part(column: np.ndarray, ratio: float) -> tuple[float, float]:
+def _fast_part(column: np.ndarray, ratio: float, limit: float) -> tuple[float, float]:
     """Variance above the Nyquist frequency of a grid of every ``ratio`` rows, and the ratio at which its share is the
     limit.
     """
@@ -104,10 +107,10 @@ def _fast_part(column: np.ndarray, ratio: float) -> tuple[float, float]:
     above = np.cumsum(power[::-1])[::-1] / power.sum()
     first = int(count / (2 * ratio)) + 1
     share = float(above[first]) if first < len(above) else 0.0
-    if share <= FAST_SHARE:
+    if share <= limit:
         return share * float(np.square(departure).mean()), np.inf
     # Highest frequency that must be kept, in cycles over ``count`` rows.
-    kept = int(np.flatnonzero(above > FAST_SHARE)[-1])
+    kept = int(np.flatnonzero(above > limit)[-1])
     return share * float(np.square(departure).mean()), count / (2 * kept)
 
 
@@ -177,7 +180,7 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
         return []
     if (more := len(lines) - MAX_COLUMNS_LISTED) > 0:
         lines = [*lines[:MAX_COLUMNS_LISTED], f"and {more} more"]
-    finer = _round_down(max(usual, min(steps)), usual)
+    finer = round_down(max(usual, min(steps)), usual)
     return [
         f"settings.decimate_range={step:g} loses what happens between the rows it keeps:\n  "
         + "\n  ".join(lines)
@@ -186,7 +189,7 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
     ]
 
 
-def _round_down(step: float, least: float) -> float:
+def round_down(step: float, least: float) -> float:
     """The largest of 1, 2 and 5 times a power of ten that is not above a step, or ``least`` where that is more."""
     power = 10.0 ** np.floor(np.log10(step))
     return max(least, float(max(m * power for m in (1, 2, 5) if m * power <= step * (1 + 1e-9))))

@@ -1,4 +1,4 @@
-"""The configuration of each command: ``train``, ``generate``, ``compare``, ``predict`` and ``export``."""
+"""The configuration of each command: ``train``, ``look``, ``generate``, ``compare``, ``predict`` and ``export``."""
 
 from __future__ import annotations
 
@@ -118,6 +118,26 @@ class GenerateConfig:
     dataset: GeneratedConfig = MISSING
     check: bool = False
     list: bool = False
+
+
+@dataclass
+class LookConfig(Checked):
+    """Configuration of ``look``: cases, time step, output; ``hydra/look.yaml`` explains each key."""
+
+    dataset: DatasetConfig = MISSING
+    step: float | None = None
+    files: int = ranged(40, low=1)
+    output: str | None = None
+    workers: int | None = ranged(None, low=1)
+    progress_bar: bool = True
+
+    def group(self) -> str:
+        return ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.step is not None and not 0 < self.step < float("inf"):
+            self.reject("step", "must be more than 0 and finite")
 
 
 @dataclass

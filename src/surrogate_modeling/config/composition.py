@@ -21,6 +21,7 @@ from surrogate_modeling.config.commands import (
     Config,
     ExportConfig,
     GenerateConfig,
+    LookConfig,
     PredictConfig,
     UseConfig,
 )
@@ -41,6 +42,7 @@ def register_schemas() -> None:
     store.store(name="generate_schema", node=GenerateConfig)
     store.store(name="compare_schema", node=CompareConfig)
     store.store(name="import_schema", node=ImportConfig)
+    store.store(name="look_schema", node=LookConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
@@ -195,6 +197,18 @@ def _saved_keys(path: Path) -> dict[str, Any]:
     if not isinstance(keys, dict):
         raise UserError(f"repeat={path}: holds no keys of an import; give its import.yaml")
     return {str(key): value for key, value in keys.items()}
+
+
+def to_look(composed: DictConfig) -> tuple[LookConfig, bool]:
+    """Turn the composed tree of ``look.py`` into a checked dataclass; whether ``dataset.controls`` was given."""
+    given = not OmegaConf.is_missing(composed.dataset, "controls")
+    if not given:
+        # Any number of columns: they are read in the order of the files, and their roles are found out.
+        composed.dataset.controls = 1
+    config = _to_object(composed)
+    assert isinstance(config, LookConfig)
+    _require_schema("dataset", config.dataset, DatasetConfig)
+    return config, given
 
 
 def to_use(composed: DictConfig) -> Any:

@@ -10,12 +10,23 @@ import re
 from collections.abc import Sequence
 
 # Sweeps and casts are Hydra's own syntax: an error in one must be reported, not quoted as a text.
+# Read as a value of another type.
+WORDS = ("null", "true", "false", "nan", "inf")
 FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag|str|int|float|bool|json_str|extend_list)\(")
 
 
 def quoted(arguments: Sequence[str]) -> list[str]:
     """Quote the values of a command's arguments that Hydra could not read otherwise."""
     return [_quoted(argument) for argument in arguments]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as a list that Hydra reads, those in quotes that it could not read otherwise: ``[valve,"T out"]``."""
+    parts = []
+    for name in names:
+        plain = re.fullmatch(r"[A-Za-z_][\w.-]*", name, re.ASCII) and name.lower() not in WORDS
+        parts.append(name if plain else _quote(name, '"'))
+    return f"[{','.join(parts)}]"
 
 
 def _quoted(argument: str) -> str:
@@ -30,10 +41,10 @@ def _quoted(argument: str) -> str:
     return attempt if _is_readable(attempt) else argument
 
 
-def _quote(text: str) -> str:
+def _quote(text: str, mark: str = "'") -> str:
     # Hydra reads a backslash as an escape only before a quote.
-    escaped = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    return "'" + re.sub(r"(\\+)$", r"\1\1", escaped) + "'"
+    escaped = re.sub(rf"(\\*){mark}", rf"\1\1\\{mark}", text)
+    return mark + re.sub(r"(\\+)$", r"\1\1", escaped) + mark
 
 
 def _is_readable(argument: str) -> bool:

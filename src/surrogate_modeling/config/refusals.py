@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import logging
 import os
 import sys
 import traceback
@@ -41,6 +42,8 @@ def run_command(main: Callable[[], Any]) -> int:
     """
     # Otherwise Hydra prints its own message of many lines and exits by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
+    # pandas imports it, and it says on each start how many threads it uses.
+    logging.getLogger("numexpr").setLevel(logging.WARNING)
     sys.argv[1:] = quoted(sys.argv[1:])
     sys.excepthook = _print_traceback
     try:

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.shape import shaped_like_input
 from surrogate_modeling.evaluation.metrics import ade
 from surrogate_modeling.evaluation.scores import Scores
 
 # Error of a regression over the error of the mean, from which on the column counts as not predicted.
 MIN_UNPREDICTED_RATIO = 0.9
-# Share of a column's rows on a straight line with their neighbours, and the tolerance [share of its range].
-MIN_STRAIGHT_SHARE, STRAIGHT_TOLERANCE = 0.5, 1e-4
 
 
 def forgotten_controls(cases: Sequence[Case], mean: np.ndarray, baselines: Sequence[Scores]) -> list[str]:
@@ -35,16 +34,5 @@ def forgotten_controls(cases: Sequence[Case], mean: np.ndarray, baselines: Seque
     return [
         name
         for j, name in enumerate(channels.predicted)
-        if unpredicted[j] and _shaped_like_input([case.outputs[:, j] for case in cases])
+        if unpredicted[j] and shaped_like_input([case.outputs[:, j] for case in cases])
     ]
-
-
-def _shaped_like_input(columns: Sequence[np.ndarray]) -> bool:
-    """Whether a column moves in steps or ramps: straight lines in most rows, or two values only."""
-    low, high = min(column.min() for column in columns), max(column.max() for column in columns)
-    if not high > low:
-        return False
-    if len(np.unique(np.concatenate([np.unique(column) for column in columns]))) <= 2:
-        return True
-    bends = np.concatenate([np.abs(np.diff(column.astype(np.float64), 2)) for column in columns])
-    return bool((bends <= STRAIGHT_TOLERANCE * (high - low)).mean() >= MIN_STRAIGHT_SHARE)

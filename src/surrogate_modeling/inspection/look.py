@@ -1,0 +1,152 @@
+"""Everything that is found out about a set of cases, and the advice that follows from it.
+
+Shape letters: F columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.shape import shaped_like_input
+from surrogate_modeling.inspection.next_row import Told, past_rows, told_by_others
+from surrogate_modeling.inspection.relations import Relation, find_relations
+from surrogate_modeling.inspection.responses import Response, fit, responses, with_roles
+from surrogate_modeling.inspection.roles import MIN_UNTOLD, suggest_controls
+from surrogate_modeling.inspection.sampling import Sampling
+from surrogate_modeling.inspection.series import Series, averaged
+from surrogate_modeling.inspection.similarity import Map, Suspect, alike_cases, map_of, suspicious_cases
+
+# Share of a column's variance that the linear baseline tells, below which a larger network is worth its time.
+FAIRLY_LINEAR = 0.5
+# Rows of the usual case in which causes are looked for.
+CAUSE_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found out about a set of cases.
+
+    Attributes:
+        case_set: all columns, on the chosen step.
+        sampling: of the files.
+        series: what was computed with.
+        told: what the others tell of each column.
+        relations: columns that others determine.
+        controls: positions of the controls, given or suggested.
+        given: whether the user named them.
+        ignored: positions of columns that say nothing: constants and copies.
+        responses: of the predicted columns by position; empty where there are too few rows.
+        in_len: suggested past rows.
+        alike: groups of cases that hardly differ.
+        suspects: cases that stand out.
+        map: of the cases.
+    """
+
+    case_set: CaseSet
+    sampling: Sampling
+    series: Series
+    told: Told
+    relations: list[Relation]
+    controls: list[int]
+    given: bool
+    ignored: list[int]
+    responses: dict[int, Response]
+    in_len: int
+    alike: list[list[str]]
+    suspects: list[Suspect]
+    map: Map
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns (F)."""
+        return self.series.names
+
+    @property
+    def predicted(self) -> list[int]:
+        """Positions of the columns that are predicted."""
+        return [i for i in range(len(self.names)) if i not in self.controls and i not in self.ignored]
+
+    @property
+    def nearly_linear(self) -> bool:
+        """Whether the linear baseline tells most of the usual predicted column."""
+        shares = [response.told for response in self.responses.values()]
+        return not shares or float(np.median(shares)) >= FAIRLY_LINEAR
+
+    def role(self, column: int) -> str:
+        """Control, parameter, predicted, or what else a column is."""
+        if self.series.constant[column]:
+            return "constant"
+        if column in self.controls:
+            return "parameter" if self.series.parameter[column] else "control"
+        return "ignore" if column in self.ignored else "predicted"
+
+    def _shaped(self, column: int) -> bool:
+        return shaped_like_input([case[:, column] for case in self.series.cases])
+
+    def notes(self, column: int) -> list[str]:
+        """What is to be said about a column beside its numbers."""
+        notes = [relation.text(self.names) for relation in self.relations if relation.column == column]
+        response = self.responses.get(column)
+        if self.given and column in self.controls and self.told.least[column] < MIN_UNTOLD[0]:
+            # Inputs in steps and ramps that a controller sets are told too.
+            if not self._shaped(column):
+                notes.append("the other columns tell it: an output?")
+        elif self.given and response is not None and response.unpredicted >= 1 and self._shaped(column):
+            notes.append("nothing tells it: a control?")
+        if self.sampling.event[column]:
+            notes.append("short events between the rows are lost")
+        return notes
+
+
+def look_at(case_set: CaseSet, sampling: Sampling, given: bool) -> Look:
+    """Find out what there is to know about the cases.
+
+    Args:
+        case_set: on the chosen step; controls first where they are given, else in the order of the files.
+        sampling: of their files, columns in the order of ``case_set``.
+        given: whether the controls of ``case_set`` are the user's.
+    """
+    series = Series.of(case_set)
+    # Causes show in rows that are not much finer than what happens.
+    coarse = averaged(case_set, CAUSE_ROWS)
+    rough = series if coarse is case_set else Series.of(coarse)
+    relations, told = find_relations(series), told_by_others(rough)
+    if given:
+        controls = list(range(len(case_set.channels.controls)))
+    else:
+        controls = suggest_controls(coarse, rough, told, relations)
+    ignored = _ignored(series, relations, controls)
+    predicted = [i for i in range(len(series.names)) if i not in controls and i not in ignored]
+    return Look(
+        case_set, sampling, series, told, relations, controls, given, ignored,
+        _responses(case_set, series, controls, predicted), past_rows(series, predicted),
+        alike_cases(case_set), suspicious_cases(case_set), map_of(case_set),
+    )  # fmt: skip
+
+
+def _ignored(series: Series, relations: Sequence[Relation], controls: Sequence[int]) -> list[int]:
+    """Constants, and copies of another column, that are not the user's controls."""
+    copies = {relation.column for relation in relations if relation.kind in ("copy", "scaled")}
+    return [i for i in range(len(series.names)) if i not in controls and (series.constant[i] or i in copies)]
+
+
+def _responses(
+    case_set: CaseSet, series: Series, controls: Sequence[int], predicted: Sequence[int]
+) -> dict[int, Response]:
+    if not controls or not predicted:
+        return {}
+    names = series.names
+    cases = with_roles(case_set, [names[i] for i in controls], [names[i] for i in predicted])
+    fitted = fit(cases)
+    if fitted is None:
+        return {}
+    return dict(zip(predicted, responses(*fitted, case_set.step), strict=True))
+
+
+def usual_rows(case_set: CaseSet) -> int:
+    """Rows of the usual case."""
+    return int(np.median([len(case.time) for case in case_set.cases]))
