@@ -138,3 +138,19 @@ def test_units_are_converted_to_those_of_the_training(tmp_path: Path, caplog: py
         schedule = read(path)
     np.testing.assert_allclose(schedule.case.values, [[1, 1, 0], [2, 2, 10], [3, 3, 20]], atol=1e-5)
     assert "'p' is converted from kPa to bar, on which the surrogate was trained" in caplog.text
+
+
+def test_parameters_are_constant_columns_or_one_number_per_schedule(tmp_path: Path) -> None:
+    channels = Channels(("u", "d"), ("p",), ("p",), {"u": "-", "d": "mm", "p": "bar"}, parameters=("d",))
+    demands = Demands(channels, 1, 1, Grid(1.0, 5.0), {"a": {"d": 7.0}})
+    bare = ("time,u,p", "s,-,bar", "0,1,2", "1,3,4")
+    np.testing.assert_array_equal(read(write(tmp_path, *bare), demands).case.values, [[1, 7, 2], [3, 7, 4]])
+    assert "missing columns 'd'" in problems(write(tmp_path, *bare, name="b.csv"), demands)
+    given = ("time,u,d,p", "s,-,mm,bar", "0,1,5,2", "1,3,5,4")
+    assert "column 'd' is also in parameters=<CSV>" in problems(write(tmp_path, *given), demands)
+    path = write(tmp_path, *given, name="b.csv")
+    np.testing.assert_array_equal(read(path, demands).case.values, [[1, 5, 2], [3, 5, 4]])
+    path = write(tmp_path, *given[:3], "1,3,6,4", name="b.csv")
+    assert "column 'd' is a parameter of the surrogate and must be constant, it goes from 5 to 6" in problems(
+        path, demands
+    )

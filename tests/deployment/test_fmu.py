@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -93,6 +94,35 @@ def test_a_start_at_rest_needs_controls_alone(tmp_path: Path, name: str, version
         )
         first = [result[name][0] for name in CHANNELS.predicted]
         np.testing.assert_allclose(first, row, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "version", "start"), [("lstm", 2.0, StartMode.rows), ("ssm", 3.0, StartMode.rest)])
+def test_parameters_have_one_value_that_holds_in_the_given_rows_too(
+    tmp_path: Path, name: str, version: float, start: StartMode
+) -> None:
+    surrogate = make(name, start=start)
+    surrogate.description = replace(surrogate.description, channels=replace(CHANNELS, parameters=("v/2",)))
+    path = tmp_path / "a.fmu"
+    difference = export_fmu(surrogate, path, version=version)
+    assert difference is not None
+    assert difference.relative < ROUNDING
+    variables = {variable.name: variable for variable in fmpy.read_model_description(str(path)).modelVariables}
+    parameter = variables["v/2"]
+    assert (parameter.causality, parameter.variability, parameter.unit) == ("parameter", "fixed", "K")
+    # The training mean.
+    assert float(parameter.start) == pytest.approx(float(surrogate.scaling.level[1]))
+    assert variables["u"].causality == "input"
+    assert not [other for other in variables if other.startswith("initial[") and other.endswith(".v/2")]
+    initial, controls = random_cases(surrogate, cases=1, rows=20)
+    assert np.ptp(controls[0, :, 1]) == 0
+    assert np.ptp(controls[0, :, 0]) > 0
+    predicted = run_fmu(surrogate, path, initial[0], controls[0])
+    assert prediction_difference(surrogate, predicted, surrogate.free_run(initial[0], controls[0])).relative < ROUNDING
+    # The value counts: another gives another trajectory, and that of the free run.
+    controls[0, :, 1] += 30
+    other = run_fmu(surrogate, path, initial[0], controls[0])
+    assert np.abs(other - predicted).max() > 1e-3
+    assert prediction_difference(surrogate, other, surrogate.free_run(initial[0], controls[0])).relative < ROUNDING
 
 
 def write_lstm(folder: Path, version: float) -> Path:

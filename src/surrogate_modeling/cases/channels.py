@@ -23,6 +23,7 @@ class Channels:
         units: unit of each column.
         offsets: subtracted from each column before it is stored in float32, which would round away a small variation
             on a large level; 0 for most columns. None: no offset in any column.
+        parameters: controls that are constant within a case, such as a length or the ambient temperature.
     """
 
     controls: tuple[str, ...]
@@ -30,6 +31,7 @@ class Channels:
     targets: tuple[str, ...]
     units: dict[str, str]
     offsets: tuple[float, ...] | None = None
+    parameters: tuple[str, ...] = ()
 
     def held(self, values: np.ndarray, first: int = 0) -> np.ndarray:
         """Convert physical values (..., N) to those stored in cases: offsets subtracted in double, then float32.
@@ -60,6 +62,11 @@ class Channels:
         """Positions of the targets among the predicted columns."""
         return [self.predicted.index(name) for name in self.targets]
 
+    @property
+    def parameter_indices(self) -> list[int]:
+        """Positions of the parameters among the controls."""
+        return [self.controls.index(name) for name in self.parameters]
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -69,11 +76,13 @@ class Roles:
         controls: how many columns after time are controls, or their names.
         targets: predicted columns that the aggregate scores cover; None for all.
         ignore: columns that are neither controls nor predicted, and not read.
+        parameters: controls that are constant within a case.
     """
 
     controls: int | Sequence[str]
     targets: Sequence[str] | None = None
     ignore: Sequence[str] = ()
+    parameters: Sequence[str] = ()
 
 
 def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Channels:
@@ -107,8 +116,13 @@ def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Ch
         raise UserError("dataset.controls: names every column; at least one must be left to predict")
     if targets is not None:
         _require_columns("targets", targets, predicted)
+    _require_columns("parameters", roles.parameters, control_names)
     return Channels(
-        tuple(control_names), tuple(predicted), tuple(targets or predicted), dict(zip(names, units, strict=True))
+        tuple(control_names),
+        tuple(predicted),
+        tuple(targets or predicted),
+        dict(zip(names, units, strict=True)),
+        parameters=tuple(name for name in control_names if name in roles.parameters),
     )
 
 
@@ -136,7 +150,7 @@ def require_ignored(ignore: Sequence[str], found: Collection[str], used: Sequenc
 def _require_columns(key: str, requested: Sequence[str], available: Sequence[str]) -> None:
     unknown = [name for name in requested if name not in available]
     if unknown:
-        what = "columns" if key == "controls" else "predicted columns"
+        what = {"controls": "columns", "parameters": "controls"}.get(key, "predicted columns")
         raise UserError(f"dataset.{key}: {', '.join(map(repr, unknown))} not among the {what}: {', '.join(available)}")
     _refuse_repeated(key, requested)
 

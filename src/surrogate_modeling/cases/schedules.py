@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -43,12 +43,15 @@ class Demands:
         in_len: rows before the first predicted one.
         given: those of them in which every predicted column is given; 0 where the columns need not be there.
         grid: the time grid it steps on, with the widest gap that is interpolated over.
+        parameters: by name of the schedule, the value of each parameter in its unit of the surrogate; where there are
+            none they are columns of the schedules.
     """
 
     channels: Channels
     in_len: int
     given: int
     grid: Grid
+    parameters: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def step(self) -> float:
@@ -120,7 +123,10 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
     problems = _column_problems(file, raw, demands) or _step_problems(file, raw, demands)
     if problems:
         return problems
-    time, values, valid_rows = _on_grid(raw.time, _columns(raw, channels), len(channels.controls), demands)
+    columns = _columns(raw, channels, demands.parameters.get(file.stem, {}))
+    if problems := _varying(file, columns, channels):
+        return problems
+    time, values, valid_rows = _on_grid(raw.time, columns, len(channels.controls), demands)
     values = channels.held(values)
     given = valid_rows[len(channels.controls) :]
     if len(time) <= demands.in_len:
@@ -145,11 +151,13 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
     return Schedule(Case(file.stem, time, values, channels), min(given) == len(time))
 
 
-def _columns(raw: RawCase, channels: Channels) -> np.ndarray:
-    """Columns of the surrogate (T, F) in its units, NaN where the file has none."""
+def _columns(raw: RawCase, channels: Channels, parameters: Mapping[str, float]) -> np.ndarray:
+    """Columns of the surrogate (T, F) in its units, NaN where neither the file nor the parameters have one."""
     values = np.full((len(raw.time), len(channels.controls) + len(channels.predicted)), np.nan)
     for i, name in enumerate((*channels.controls, *channels.predicted)):
-        if name in raw.names:
+        if name in parameters:
+            values[:, i] = parameters[name]
+        elif name in raw.names:
             place = raw.names.index(name)
             factor, offset = conversion(raw.units[place], channels.units[name])
             values[:, i] = raw.values[:, place]
@@ -157,6 +165,18 @@ def _columns(raw: RawCase, channels: Channels) -> np.ndarray:
                 values[:, i] = values[:, i] * factor + offset
                 _say_conversion(name, raw.units[place], channels.units[name])
     return values
+
+
+def _varying(file: Path, columns: np.ndarray, channels: Channels) -> list[Problem]:
+    """A problem for each parameter that is not constant."""
+    return [
+        Problem(
+            file,
+            f"column {name!r} is a parameter of the surrogate and must be constant, it goes from {low:g} to {high:g}",
+        )
+        for name, place in zip(channels.parameters, channels.parameter_indices, strict=True)
+        if (low := columns[:, place].min()) < (high := columns[:, place].max())
+    ]
 
 
 @cache
@@ -168,8 +188,13 @@ def _say_conversion(name: str, given: str, wanted: str) -> None:
 def _column_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem]:
     channels = demands.channels
     required = (*channels.controls, *(channels.predicted if demands.given else ()))
-    missing = [name for name in required if name not in raw.names]
-    problems = []
+    parameters = demands.parameters.get(file.stem, {})
+    missing = [name for name in required if name not in raw.names and name not in parameters]
+    problems = [
+        Problem(file, f"column {name!r} is also in parameters=<CSV>; give it in one of them")
+        for name in raw.names
+        if name in parameters
+    ]
     if missing:
         problems.append(
             Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs")

@@ -50,6 +50,7 @@ class DatasetConfig(Checked):
     controls: Any = MISSING
     targets: list[str] | None = None
     ignore: list[str] | None = None
+    parameters: list[str] | None = None
     split: Split = Split.random
     validation: int | float = ranged(0.15, low=0)
     test: int | float = ranged(0.15, low=0)

@@ -68,6 +68,8 @@ def random_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> 
     total = sizes.in_len + rows
     jumps = rng.normal(size=(cases, -(-total // HELD_ROWS), sizes.controls))
     controls = np.repeat(jumps, HELD_ROWS, axis=1)[:, :total]
+    constant = surrogate.description.channels.parameter_indices
+    controls[:, :, constant] = controls[:, :1, constant]
     initial = rng.normal(size=(cases, 1, sizes.predicted)) + 0.1 * rng.normal(
         size=(cases, sizes.in_len, sizes.predicted)
     )

@@ -10,8 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.schedules import Demands
+from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.config.settings import Device
@@ -54,10 +56,42 @@ def load_surrogate(reference: str, device: Device = Device.cpu) -> Surrogate:
         return Surrogate.load(file, str(pick_device(device, "device")))
 
 
-def demands_of(description: Description, max_gap: float | None) -> Demands:
-    """Requirements of a surrogate on control schedules; ``max_gap``: the widest time gap to interpolate, in steps."""
+def demands_of(description: Description, max_gap: float | None, parameters: str | None = None) -> Demands:
+    """Requirements of a surrogate on control schedules.
+
+    Args:
+        description: of the surrogate.
+        max_gap: widest time gap to interpolate, in steps.
+        parameters: a CSV with the columns case and one per parameter; None: they are columns of the schedules.
+
+    Raises:
+        UserError: the CSV cannot be read, or does not fit the surrogate.
+    """
     grid = Grid(description.step, max_gap, description.decimation)
-    return Demands(description.channels, description.in_len, description.given_rows, grid)
+    values = _parameters(parameters, description.channels) if parameters is not None else {}
+    return Demands(description.channels, description.in_len, description.given_rows, grid, values)
+
+
+def _parameters(path: str, channels: Channels) -> dict[str, dict[str, float]]:
+    """Values of the parameters by case, in the units of the surrogate."""
+    from surrogate_modeling.importing.parameters import read_parameters
+
+    if not channels.parameters:
+        raise UserError(
+            f"parameters={path}: this surrogate has no parameters; dataset.parameters names them for training"
+        )
+    units, cases = read_parameters(path, channels.parameters)
+    changes = {}
+    for name in units:
+        try:
+            # A CSV without units is in those of the surrogate.
+            changes[name] = conversion(units[name] or channels.units[name], channels.units[name])
+        except UnitError as error:
+            raise UserError(f"parameters={path}: column {name!r}: {error}") from None
+    return {
+        case: {name: values[name] * factor + offset for name, (factor, offset) in changes.items()}
+        for case, values in cases.items()
+    }
 
 
 def _local_file(reference: str) -> Path | None:

@@ -131,7 +131,7 @@ def _predict_chunks(
 ) -> Iterator[None]:
     """Predict chunk by chunk; yields once per finished file."""
     description = surrogate.description
-    demands = demands_of(description, config.max_gap)
+    demands = demands_of(description, config.max_gap, config.parameters)
     for schedules, problems in read_chunks(files, demands, config.workers):
         tally.problems += problems
         if schedules:

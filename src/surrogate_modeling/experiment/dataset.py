@@ -11,6 +11,7 @@ from pathlib import Path
 
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.channels import Roles
+from surrogate_modeling.cases.constants import require_constant
 from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.groups import read_groups
@@ -43,11 +44,12 @@ def load_cases(config: Config) -> CaseSet:
             log.warning("%d cases failed and are left out: see %s", len(made.failed), Path(dataset.path) / FAILED_FILE)
     case_set = read_cases(
         Path(dataset.path),
-        Roles(dataset.controls, dataset.targets, dataset.ignore or ()),
+        Roles(dataset.controls, dataset.targets, dataset.ignore or (), dataset.parameters or ()),
         Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap, settings.decimate),
         settings.in_len + settings.out_len,
         Reading(dataset.pattern, limit, settings.workers, settings.progress_bar),
     )
+    require_constant(case_set)
     # The memory that reading hundreds of raw files took is not needed for training.
     give_back_freed_memory()
     if dataset.groups is not None:

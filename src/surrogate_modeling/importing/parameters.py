@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,8 +66,14 @@ class Parameters:
         return value * factor + offset
 
 
-def read_parameters(path: str) -> tuple[dict[str, str], dict[str, dict[str, float]]]:
+def read_parameters(
+    path: str, names: Collection[str] | None = None
+) -> tuple[dict[str, str], dict[str, dict[str, float]]]:
     """Read a CSV with the columns case and one per parameter, units in brackets or in a second line.
+
+    Args:
+        path: of the CSV.
+        names: of the parameters; other columns are passed over. None: every column of numbers is one.
 
     Returns:
         Unit of each parameter, and the values of each case.
@@ -86,8 +92,10 @@ def read_parameters(path: str) -> tuple[dict[str, str], dict[str, dict[str, floa
         raise UserError(f"{name}: two lines for the case '{doubled[0]}'")
     # Columns of text, such as a remark or a group, are no parameters.
     kept = [column for column in columns[1:] if not is_text(table.frame[column.key])]
+    kept = [column for column in kept if names is None or column.name in names]
     if not kept:
-        raise UserError(f"{name}: no column of numbers behind 'case'")
+        wanted = "" if names is None else f" named {' or '.join(map(repr, names))}"
+        raise UserError(f"{name}: no column of numbers{wanted} behind 'case'")
     for column in kept:
         missing = ~np.isfinite(table.frame[column.key].to_numpy(dtype=float))
         if missing.any():

@@ -123,6 +123,8 @@ def train_command(config: ImportConfig, plan: Plan, folder: Path) -> str:
     controls += plan.parameters
     open_roles = not any(column.role for column in plan.columns)
     parts.append("dataset.controls=<columns>" if open_roles else _quoted(f"dataset.controls={_list(controls)}"))
+    if plan.parameters:
+        parts.append(_quoted(f"dataset.parameters={_list([*plan.parameters])}"))
     if config.targets:
         parts.append(_quoted(f"dataset.targets={_list(config.targets)}"))
     return " ".join(parts)

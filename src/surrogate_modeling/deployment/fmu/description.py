@@ -14,8 +14,9 @@ NO_UNIT = {"", "-", "1"}
 
 @dataclass(frozen=True)
 class Variable:
-    """Variable of an FMU; its place in :func:`list_variables` is its value reference."""
+    """Variable of an FMU; ``reference`` is its value reference, as in ``slave.h``."""
 
+    reference: int
     name: str
     unit: str
     start: float | None
@@ -30,6 +31,8 @@ def initial_name(row: int, column: str) -> str:
 def list_variables(description: Description, start: np.ndarray) -> list[Variable]:
     """List the variables in the order of ``slave.h``: controls, predicted columns, given rows.
 
+    Controls that are constant within a case are parameters, which hold in the given rows too.
+
     Args:
         description: of the surrogate.
         start: (in_len, G) start values of the given rows: of all columns, or of the controls alone.
@@ -40,14 +43,20 @@ def list_variables(description: Description, start: np.ndarray) -> list[Variable
     given = {"causality": "parameter", "variability": "fixed", "initial": "exact"}
     answered = {"causality": "output", "variability": "continuous", "initial": "calculated"}
     variables = [
-        Variable(name, channels.units[name], float(start[-1, i]), driven) for i, name in enumerate(channels.controls)
+        Variable(i, name, channels.units[name], float(start[-1, i]), given if name in channels.parameters else driven)
+        for i, name in enumerate(channels.controls)
     ]
-    variables += [Variable(name, channels.units[name], None, answered) for name in channels.predicted]
+    variables += [
+        Variable(i, name, channels.units[name], None, answered)
+        for i, name in enumerate(channels.predicted, start=len(channels.controls))
+    ]
     for row, values in enumerate(start, start=1):
         about = f"given row {row} of {len(start)}; the last is the start of the simulation"
+        first = len(columns) + (row - 1) * len(values)
         variables += [
-            Variable(initial_name(row, name), channels.units[name], float(value), {**given, "description": about})
-            for name, value in zip(columns[: len(values)], values, strict=True)
+            Variable(i, initial_name(row, name), channels.units[name], float(value), {**given, "description": about})
+            for i, (name, value) in enumerate(zip(columns[: len(values)], values, strict=True), start=first)
+            if name not in channels.parameters
         ]
     return variables
 
@@ -84,8 +93,13 @@ def write_description(
     if version < 3:
         _add_variables_2(parent, variables)
     else:
-        _add_variables_3(parent, variables)
-    outputs = [i for i, variable in enumerate(variables) if variable.attributes["causality"] == "output"]
+        _add_variables_3(parent, variables, len(description.channels.units) + start.size)
+    # FMI 2.0 counts the variables from 1.
+    outputs = [
+        place if version < 3 else variable.reference
+        for place, variable in enumerate(variables, start=1)
+        if variable.attributes["causality"] == "output"
+    ]
     _add_structure(root, outputs, version)
     return _as_bytes(root)
 
@@ -125,20 +139,20 @@ def _add_interface(root: ElementTree.Element, name: str, source: str, step: floa
 
 
 def _add_variables_2(parent: ElementTree.Element, variables: list[Variable]) -> None:
-    for reference, variable in enumerate(variables):
-        own = {"name": variable.name, "valueReference": str(reference), **variable.attributes}
+    for variable in variables:
+        own = {"name": variable.name, "valueReference": str(variable.reference), **variable.attributes}
         scalar = ElementTree.SubElement(parent, "ScalarVariable", own)
         ElementTree.SubElement(scalar, "Real", _value(variable))
 
 
-def _add_variables_3(parent: ElementTree.Element, variables: list[Variable]) -> None:
-    for reference, variable in enumerate(variables):
-        own = {"name": variable.name, "valueReference": str(reference), **variable.attributes}
+def _add_variables_3(parent: ElementTree.Element, variables: list[Variable], time_reference: int) -> None:
+    for variable in variables:
+        own = {"name": variable.name, "valueReference": str(variable.reference), **variable.attributes}
         ElementTree.SubElement(parent, "Float64", {**own, **_value(variable)})
     names = {variable.name for variable in variables}
     # FMI 3.0 demands time among the variables; a column may have that name.
     time = next(name for name in ("time", "simulation time", "time of this FMU") if name not in names)
-    own = {"name": time, "valueReference": str(len(variables)), "causality": "independent", "variability": "continuous"}
+    own = {"name": time, "valueReference": str(time_reference), "causality": "independent", "variability": "continuous"}
     ElementTree.SubElement(parent, "Float64", own)
 
 
@@ -154,7 +168,7 @@ def _add_structure(root: ElementTree.Element, outputs: list[int], version: float
         for kind in ("Outputs", "InitialUnknowns"):
             unknowns = ElementTree.SubElement(structure, kind)
             for i in outputs:
-                ElementTree.SubElement(unknowns, "Unknown", index=str(i + 1))
+                ElementTree.SubElement(unknowns, "Unknown", index=str(i))
         return
     for kind in ("Output", "InitialUnknown"):
         for i in outputs:

@@ -153,12 +153,20 @@ def run_fmu(surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.
     channels = description.channels
     given = given_rows(surrogate, initial[None], controls[None])[0]
     columns = (*channels.controls, *channels.predicted)[: given.shape[1]]
-    start = {initial_name(i + 1, c): float(v) for i, row in enumerate(given) for c, v in zip(columns, row, strict=True)}
+    start = {
+        initial_name(i + 1, name): float(value)
+        for i, row in enumerate(given)
+        for name, value in zip(columns, row, strict=True)
+        if name not in channels.parameters
+    }
+    # Parameters have one value, in the given rows too.
+    start |= {name: float(controls[0, i]) for i, name in enumerate(channels.controls) if name in channels.parameters}
     driven = controls[description.in_len :]
-    signals = np.zeros(len(driven), dtype=[("time", float), *((name, float) for name in channels.controls)])
+    inputs = [name for name in channels.controls if name not in channels.parameters]
+    signals = np.zeros(len(driven), dtype=[("time", float), *((name, float) for name in inputs)])
     signals["time"] = np.arange(len(driven)) * description.step
-    for i, name in enumerate(channels.controls):
-        signals[name] = driven[:, i]
+    for name in inputs:
+        signals[name] = driven[:, channels.controls.index(name)]
     result = fmpy.simulate_fmu(
         str(path), start_time=0.0, stop_time=len(driven) * description.step, step_size=description.step,
         output_interval=description.step, start_values=start, input=signals, output=list(channels.predicted),

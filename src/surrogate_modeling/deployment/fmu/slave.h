@@ -71,6 +71,12 @@ static double restored(const float *row, int j)
     return (double)(row[j] * output_scale[CONTROLS + j] + output_mean[CONTROLS + j]) + offset[CONTROLS + j];
 }
 
+/* A value of the given rows; a parameter has one value in all of them. */
+static double given(const State *s, int t, int i)
+{
+    return i < CONTROLS && is_parameter[i] ? s->controls[i] : s->initial[t * GIVEN + i];
+}
+
 /* The given rows, standardised, and the outputs of the last of them. */
 static void given_rows(const State *s, float *past, double *predicted)
 {
@@ -79,14 +85,14 @@ static void given_rows(const State *s, float *past, double *predicted)
     for (int t = 0; t < IN_LEN; t++) {
         float *row = past + t * COLUMNS;
         for (int i = 0; i < CONTROLS; i++)
-            row[i] = standardised(s->initial[t * CONTROLS + i], i);
+            row[i] = standardised(given(s, t, i), i);
         network_first_row(row, row + CONTROLS, work);
     }
     for (int j = 0; j < PREDICTED; j++)
         predicted[j] = restored(past + (IN_LEN - 1) * COLUMNS + CONTROLS, j);
 #else
     for (int i = 0; i < IN_LEN * COLUMNS; i++)
-        past[i] = standardised(s->initial[i], i % COLUMNS);
+        past[i] = standardised(given(s, i / COLUMNS, i % COLUMNS), i % COLUMNS);
     for (int j = 0; j < PREDICTED; j++)
         predicted[j] = s->initial[(IN_LEN - 1) * COLUMNS + CONTROLS + j];
 #endif
@@ -160,12 +166,12 @@ static const char *get_value(const State *s, unsigned reference, double *value)
 
 static const char *set_value(State *s, unsigned reference, double value)
 {
-    if (reference < FIRST_OUTPUT)
+    if (reference < FIRST_OUTPUT && (!is_parameter[reference] || s->phase < STEPPING))
         s->controls[reference] = value;
     else if (reference >= FIRST_INITIAL && reference < TIME_REFERENCE && s->phase < STEPPING)
         s->initial[reference - FIRST_INITIAL] = value;
     else
-        return "only inputs, and before the end of the initialization the initial rows, can be set";
+        return "only inputs, and before the end of the initialization parameters and initial rows, can be set";
     return NULL;
 }
 

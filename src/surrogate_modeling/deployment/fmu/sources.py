@@ -62,6 +62,7 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
         "FROM_CONTROLS": int(surrogate.first_row is not None),
         "FIRST_ROW_WORKSPACE": max(1, functions[-1].workspace),
     }
+    parameters = [int(name in description.channels.parameters) for name in description.channels.controls]
     return "\n\n".join(
         [
             "#include <math.h>",
@@ -75,6 +76,7 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
             c_array("divisor", surrogate.scaling.divisor),
             _doubles("offset", surrogate.scaling.offset[None]),
             _doubles("start_values", torch.from_numpy(start)),
+            f"static const char is_parameter[CONTROLS] = {{{', '.join(map(str, parameters))}}};",
             *constants.text,
             *(function.text for function in functions),
             "",
