@@ -203,6 +203,25 @@ def test_resuming_what_is_not_there(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_record_is_cut_in_time_and_its_stretches_give_the_names(tmp_path: Path) -> None:
+    """60 rows: 9 to test, 9 to validate, two gaps of 4, 34 to train; one column is ignored."""
+    plant = write_plant(tmp_path / "plant", count=1)
+    done = run_train(
+        tmp_path, "dataset=csv", f"dataset.path={plant}", "dataset.controls=1", "dataset.ignore=[fixed]",
+        "dataset.split=time", "settings.in_len=4", "settings.is_save_model=True", "settings.mlflow_exp_name=one", *SMALL,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "rows of 1 record: 34 to train, 9 to validate, 9 to test; 8 lost in gaps of 4 rows" in done.stdout
+    _, artifacts = recorded_run(tmp_path, "one")
+    assert [path.name for path in (artifacts / "csv").iterdir()] == ["case0.v1 (51 to 59 s).csv"]
+    assert [path.name for path in (artifacts / "figure").iterdir()] == ["case0.v1 (51 to 59 s)"]
+    with (artifacts / "errors.csv").open(encoding="utf-8") as file:
+        assert {row["case"] for row in csv.DictReader(file)} == {"case0.v1 (51 to 59 s)"}
+    saved = torch.load(artifacts / "lit_model.pth", weights_only=True, map_location="cpu")
+    assert saved["description"]["channels"]["predicted"] == ("T/out", "圧力.a")
+
+
+@pytest.mark.slow
 def test_members_of_an_ensemble_are_the_runs_of_their_seeds(
     finished: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path
 ) -> None:
