@@ -104,9 +104,10 @@ def _plan(files: Sequence[SourceFile], table: RawTable, config: ImportConfig) ->
     """The plan, after a look at all files where their text or their constants decide."""
     plan = make_plan(table, config)
     open_texts = [column.name for column in plan.columns if column.text and column.name not in config.text]
+    # One file may hold several tables, a case each.
     wants_constants = table.parameters and config.file_parameters != "none"
     constants: list[Mapping[str, float]] = [table.parameters]
-    if open_texts or (wants_constants and len(files) > 1):
+    if open_texts or wants_constants:
         texts, constants = _survey(files, open_texts, config)
         plan = make_plan(table, config, texts)
     from_files = chosen(config.file_parameters, constants) if table.parameters else []

@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
+from surrogate_modeling.importing.readers.columns import time_among
 from surrogate_modeling.importing.readers.resampling import Channel, on_one_grid
-from surrogate_modeling.importing.readers.tree import Found, Leaf, is_time
+from surrogate_modeling.importing.readers.tree import Found, Leaf
 
 # Names of arrays of texts that are the names and the units of the columns beside them.
 NAME_LISTS = ("names", "columns", "labels", "variables", "varnames", "signals", "channels", "columnnames", "header")
@@ -106,13 +107,12 @@ def _of_arrays(found: Found, source: str) -> RawTable:
             columns[column] = table[:, i] if leaf.is_text else table[:, i].astype(float)
             units |= {column: of_names[i]} if of_names[i] else {}
     units |= _unit_texts(found.leaves, columns)
-    time = next((name for name in columns if is_time(name)), None)
-    return RawTable(source, pd.DataFrame(columns), units, time=time, remarks=tuple(remarks))
+    return RawTable(source, pd.DataFrame(columns), units, time=time_among(columns), remarks=tuple(remarks))
 
 
 def _length(arrays: Mapping[str, Leaf]) -> tuple[int, str]:
     """Rows of a table, and the array that says so: time, or else the longest one."""
-    name = next((name for name, leaf in arrays.items() if is_time(name) and leaf.is_array), None)
+    name = time_among(name for name, leaf in arrays.items() if leaf.is_array)
     if name is None:
         name = max((name for name in arrays if arrays[name].is_array), key=lambda name: max(arrays[name].values.shape))
     return max(arrays[name].values.shape), name

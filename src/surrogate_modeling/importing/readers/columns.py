@@ -13,8 +13,8 @@ from surrogate_modeling.importing.raw_table import BadFile
 if TYPE_CHECKING:
     import pandas as pd
 
-# Signs in which a column's name says that it is time, in lower case.
-TIME_NAMES = ("time", "t", "zeit", "timestamp", "時間", "時刻")
+# Names of time, in lower case, and as it is written.
+TIME_WORDS, TIME_LETTER = ("time", "zeit", "timestamp", "時間", "時刻"), "t"
 
 
 def as_columns(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -118,8 +118,10 @@ def refuse_duplicates(names: Sequence[str], source: str) -> None:
 
 
 def time_among(names: Iterable[str]) -> str | None:
-    """The first name that says that its column is time; None if none does."""
-    return next((name for name in names if name.strip().lower() in TIME_NAMES), None)
+    """The first name whose last part says time in a word, or else is t (T is a temperature); None if none is."""
+    parts = {name: name.rpartition("/")[2].strip() for name in names}
+    words = [name for name, last in parts.items() if last.lower() in TIME_WORDS]
+    return next(iter([*words, *(name for name, last in parts.items() if last == TIME_LETTER)]), None)
 
 
 def chosen_parts(available: Sequence[str], wanted: Sequence[str], source: str, kind: str) -> list[str]:

@@ -14,7 +14,6 @@ from typing import TypeAlias
 import numpy as np
 
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
-from surrogate_modeling.importing.readers.columns import TIME_NAMES
 
 
 @dataclass(frozen=True)
@@ -132,8 +131,3 @@ def _flat(node: Node, path: str = "") -> dict[str, Leaf]:
 
 def _is_series(node: Node) -> bool:
     return isinstance(node, Mapping) and {"time", "data"} <= {name.lower() for name in node}
-
-
-def is_time(name: str) -> bool:
-    """Whether the last part of a path says that its array is time."""
-    return name.rpartition("/")[2].strip().lower() in TIME_NAMES
