@@ -1,6 +1,7 @@
 """The cache of compiled code: keyed by the sources, and rebuilt where damaged."""
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -50,3 +51,13 @@ def test_an_edit_is_noticed_and_damage_repaired(tmp_path) -> None:
 def test_source_hash_covers_every_module() -> None:
     assert len(cache.source_hash()) == 16
     assert compilation.code_folder().is_dir()
+
+
+def test_an_index_is_checked_without_importing_what_it_names(tmp_path: Path) -> None:
+    """Modules are being imported when it is checked: loading it would fail, and all be compiled again each time."""
+    index, version = tmp_path / "f.nbi", pickle.dumps("0.68")
+    index.write_bytes(version + b"cno_such_module\nname\n.")
+    assert compilation._readable(index)
+    for damaged in (version, version + b"cno_such_module\nname\n", b"", b"text"):
+        index.write_bytes(damaged)
+        assert not compilation._readable(index)
