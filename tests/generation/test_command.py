@@ -65,6 +65,22 @@ def test_a_program_that_writes_its_inputs_knows_best_what_it_took(tmp_path: Path
     np.testing.assert_allclose(table.values[:, [0, 2]], [[7, 1], [7, 2], [8, 3]])
 
 
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("# made by a tool\n\ntime [ms];y [bar];on\n0;1,5;OFF\n5000;2,5;ON\n10000;3,5;ON\n", {}),
+        ("t y on\n0 1.5 0\n5 2.5 1\n10 3.5 1\n", {"units": {"y": "bar"}}),
+        ("t,y,mode,n\n0,1.5,idle,7\n5,2.5,run,8\n10,3.5,run,9\n", {"text": {"mode": {"idle": 0, "run": 1}}, "ignore": ["n"]}),
+    ],
+)  # fmt: skip
+def test_output_in_any_format_is_read_by_the_importer(tmp_path: Path, text: str, keys: dict) -> None:
+    program = f"from pathlib import Path\nPath('o.txt').write_text({text!r})\n"
+    table = run(planned(tmp_path, program, output="o.txt", template=None, import_keys=keys), tmp_path)
+    np.testing.assert_allclose(table.time, [0, 5, 10])
+    np.testing.assert_allclose(table.values[:, 2:], [[1.5, 0], [2.5, 1], [3.5, 1]])
+    assert list(table.units)[:3] == ["u", "mass", "y"]
+
+
 def test_words_of_the_command_are_filled_in_and_files_beside_the_user_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,9 +97,15 @@ def test_words_of_the_command_are_filled_in_and_files_beside_the_user_found(
     ("program", "keys", "text"),
     [
         ("print('licence\\nno seat left'); raise SystemExit(3)", {}, "exit code 3: no seat left"),
-        ("pass", {}, "out/result.csv: No such file or directory; the program should write it"),
-        (PROGRAM.replace("s,bar", "min,bar"), {}, "result.csv: line 2, column 1 .*must be in seconds"),
-        (PROGRAM.replace("rows[::", "rows[:9:"), {}, "out/result.csv: time goes from 0 to 4 s; 0 to 10 s is wanted"),
+        ("pass", {}, "result.csv: No such file or directory; the program should write it"),
+        (PROGRAM.replace("s,bar", "min,bar"), {}, "out/result.csv: time goes from 0 to 600 s; 0 to 10 s are wanted"),
+        (PROGRAM.replace("s,bar", "furlong,bar"), {}, "result.csv: .*furlong"),
+        (
+            PROGRAM.replace("{2 * float(u) + offset}", "{'hot' if float(u) > 0.5 else 'cold'}"),
+            {},
+            "'y' holds text; give",
+        ),
+        (PROGRAM.replace("rows[::", "rows[:9:"), {}, "out/result.csv: time goes from 0 to 4 s; 0 to 10 s are wanted"),
         ("pass", {"command": ["no_such_program"]}, "no_such_program: No such file"),
         ("pass", {"command": ["true", "{{ nubmer }}"]}, "template: 'nubmer' is undefined"),
     ],
@@ -103,6 +125,9 @@ def test_a_case_that_fails_says_why_and_keeps_its_folder(tmp_path: Path, program
         ({"command": ""}, "command = : give a command line"),
         ({"output": "/tmp/x.csv"}, "output = /tmp/x.csv: give a path in the case's folder"),
         ({"template": "nowhere"}, "template = nowhere: No such file"),
+        ({"import_keys": {"controls": 2}}, "import_keys: controls unknown; known: separator"),
+        ({"import_keys": {"decimal": "x"}}, "import_keys.decimal=x: must be . or ,"),
+        ({"import_keys": {"missing": "guess"}}, "import_keys: .*missing"),
         ({"units": {"v": "K"}}, "units: 'v' is not among inputs and parameter_ranges"),
         ({"inputs": None, "parameter_ranges": None}, "every case would be the same"),
     ],

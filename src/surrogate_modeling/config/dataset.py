@@ -156,6 +156,7 @@ class CommandConfig(PlannedConfig):
     command: Any = MISSING
     template: str | None = None
     output: str = "output.csv"
+    import_keys: dict[str, Any] = field(default_factory=dict)
 
 
 # Dataset name -> class that its YAML is checked against.

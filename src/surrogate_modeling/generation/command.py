@@ -18,6 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.config.dataset import CommandConfig
+from surrogate_modeling.config.import_keys import ImportConfig
+from surrogate_modeling.config.schema import plain
+from surrogate_modeling.generation.output_file import IMPORT_KEYS, check_keys, read_output
 from surrogate_modeling.generation.plan import CasesPlan
 from surrogate_modeling.generation.planned import make_plan, planned_case_list, read_plan, require_known
 from surrogate_modeling.generation.signals import make_inputs
@@ -40,6 +43,7 @@ class Command:
         output: path of the file that the program writes, in the case's folder.
         plan: of the cases.
         units: of inputs and varied parameters by name.
+        reading: how the output is read; None: guessed, if it is not in the case format.
         failed: folder in which the folders of failed cases are kept.
     """
 
@@ -49,6 +53,7 @@ class Command:
     output: str
     plan: CasesPlan
     units: dict[str, str]
+    reading: ImportConfig | None
     failed: str
 
     @property
@@ -64,7 +69,14 @@ class Command:
     def content(self) -> dict[str, object]:
         """Command line, digests of the templates, output file, and the plan; the program itself may change unseen."""
         digests = {name: hashlib.sha256(text).hexdigest()[:16] for name, text in self.templates.items()}
-        command = {"command": list(self.words), "template": digests, "output": self.output, "units": self.units}
+        command: dict[str, object] = {
+            "command": list(self.words),
+            "template": digests,
+            "output": self.output,
+            "units": self.units,
+        }
+        if self.reading is not None:
+            command["import_keys"] = {key: plain(getattr(self.reading, key)) for key in IMPORT_KEYS}
         return {**command, **self.plan.content()}
 
     def case_list(self, count: int) -> tuple[str, list[list[str]]]:
@@ -142,27 +154,19 @@ class Command:
             raise CaseFailed(f"exit code {done.returncode}{last}")
 
     def _read(self, folder: Path, inputs: np.ndarray, parameters: dict[str, float]) -> CaseTable:
-        from surrogate_modeling.cases.case_file import CaseFileError, parse_case
-
-        path = folder / self.output
-        try:
-            raw = parse_case(path, path.read_bytes())
-        except CaseFileError as error:
-            raise CaseFailed(str(error)) from None
-        except OSError as error:
-            raise CaseFailed(f"{self.output}: {error.strerror}; the program should write it") from None
-        plan = self.plan
+        raw, plan = read_output(folder / self.output, self.reading), self.plan
         first, last = float(raw.time[0]), float(raw.time[-1])
         if first < -plan.step / 2 or not plan.duration - plan.step < last < plan.duration + plan.step / 2:
             raise CaseFailed(
-                f"{self.output}: time goes from {first:g} to {last:g} s; 0 to {plan.duration:g} s is wanted"
+                f"{self.output}: time goes from {first:g} to {last:g} s; 0 to {plan.duration:g} s are wanted"
             )
         columns = {item.name: np.interp(raw.time, plan.time, inputs[:, k]) for k, item in enumerate(plan.inputs)}
         columns |= {name: np.full(len(raw.time), value) for name, value in parameters.items()}
         # A program that writes its inputs knows best what it took.
-        columns |= {name: raw.values[:, k] for k, name in enumerate(raw.names)}
-        units = {**self.units, **dict(zip(raw.names, raw.units, strict=True))}
-        return CaseTable(units, raw.time, np.stack([columns[name] for name in units], axis=1), DIGITS)
+        columns |= {name: raw.values[:, k] for k, name in enumerate(raw.units)}
+        units = {**self.units, **raw.units}
+        values = np.stack([columns[name] for name in units], axis=1)
+        return CaseTable(units, raw.time, values, DIGITS, raw.remarks)
 
 
 def plan_command(dataset: CommandConfig) -> Command:
@@ -186,6 +190,7 @@ def plan_command(dataset: CommandConfig) -> Command:
     return Command(
         tuple(map(str, words)), str(Path.cwd()), _read_templates(dataset.template), dataset.output, plan,
         {name: str(units.get(name, "-")) for name in names},
+        check_keys(dataset.import_keys) if dataset.import_keys else None,
         str(Path(dataset.path).expanduser().absolute() / FAILED_FOLDER),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.generation.pool import Running, run_workers
-from surrogate_modeling.generation.simulator import FailedCase, PlanError, Simulator, case_name
+from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
 
 log = logging.getLogger(__name__)
 PLAN_FILE, FAILED_FILE = "plan.json", "failed.csv"
@@ -27,7 +27,7 @@ class GenerationResult:
 
     written: list[int] = field(default_factory=list)
     present: list[int] = field(default_factory=list)
-    failed: list[FailedCase] = field(default_factory=list)
+    failed: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
     controls: tuple[str, ...] = ()
 
@@ -70,21 +70,26 @@ def generate_cases(
     _write_case_list(folder, simulator, count)
     missing = missing_cases(folder, count, again)
     before = {} if again else _read_failures(folder)
-    failed = {number: FailedCase(number, reason) for number, reason in before.items() if number <= count}
+    failed = {number: Outcome(number, reason) for number, reason in before.items() if number <= count}
     present = [n for n in range(1, count + 1) if n not in {*missing, *failed}]
     written: list[int] = []
+    said: set[str] = set()
     if missing:
         log.info("%d of %d cases to simulate", len(missing), count)
         finished = run_workers(folder, simulator, missing, running)
         try:
-            for number, failure in track(finished, count, "simulating cases", done=count - len(missing)):
-                if failure is None:
-                    written.append(number)
-                else:
-                    failed[number] = failure
-                    log.warning("%s failed: %s", case_name(number), failure.reason)
-                    if len(failed) >= FAILURES_TO_STOP and not (written or present):
-                        raise PlanError(f"the first {len(failed)} cases all failed, the last of them: {failure.reason}")
+            for outcome in track(finished, count, "simulating cases", done=count - len(missing)):
+                for remark in outcome.remarks:
+                    if remark not in said:
+                        log.info("%s: %s", case_name(outcome.number), remark)
+                        said.add(remark)
+                if not outcome.reason:
+                    written.append(outcome.number)
+                    continue
+                failed[outcome.number] = outcome
+                log.warning("%s failed: %s", case_name(outcome.number), outcome.reason)
+                if len(failed) >= FAILURES_TO_STOP and not (written or present):
+                    raise PlanError(f"the first {len(failed)} cases all failed, the last of them: {outcome.reason}")
         finally:
             finished.close()
             _write_failures(folder, failed)
@@ -146,7 +151,7 @@ def _read_failures(folder: Path) -> dict[int, str]:
     return {int(row[0].removeprefix("case")): row[1] for row in rows if len(row) == 2 and row[0][4:].isdigit()}
 
 
-def _write_failures(folder: Path, failed: dict[int, FailedCase]) -> None:
+def _write_failures(folder: Path, failed: dict[int, Outcome]) -> None:
     """Write the failed cases, and those of before that were not tried now, or remove the list where it is empty."""
     reasons = {**_read_failures(folder), **{number: failure.reason for number, failure in failed.items()}}
     reasons = {n: reason for n, reason in reasons.items() if not (folder / f"{case_name(n)}.csv").exists()}

@@ -24,11 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from surrogate_modeling.generation.simulator import FailedCase, Simulator
+from surrogate_modeling.generation.simulator import Outcome, Simulator
 
 # -P: files in the current folder must not be imported as modules.
 COMMAND = [sys.executable, "-P", "-m", "surrogate_modeling.generation.worker"]
-CaseOutcome = tuple[int, FailedCase | None]
 # Bytes at the end of a worker's standard error in which its last line is looked for, and characters of it shown.
 TAIL_BYTES, SHOWN_CHARACTERS = 4096, 300
 SECONDS_TO_END = 10.0
@@ -52,7 +51,7 @@ class Running:
 
 def run_workers(
     folder: Path, simulator: Simulator, numbers: list[int], running: Running
-) -> Generator[CaseOutcome, None, None]:
+) -> Generator[Outcome, None, None]:
     """Make cases in worker processes, and yield each case's outcome as it finishes.
 
     Raises:
@@ -92,10 +91,10 @@ class _Jobs:
     """What the workers of a pool share: (case number, attempt) still to do, outcomes, whether one is prepared."""
 
     pending: deque[tuple[int, int]]
-    results: queue.Queue[CaseOutcome | Exception]
+    results: queue.Queue[Outcome | Exception]
     prepared: threading.Event
 
-    def next_result(self) -> CaseOutcome:
+    def next_result(self) -> Outcome:
         # A timeout keeps the main thread open to Ctrl-C on every platform.
         while True:
             try:
@@ -129,13 +128,13 @@ class _Worker(threading.Thread):
                     number, attempt = self.jobs.pending.popleft()
                 except IndexError:
                     return
-                reason, again = self._make(number)
+                outcome, again = self._make(number)
                 if self.stopped:
                     return
-                if reason and again and attempt < self.running.attempts:
+                if outcome.reason and again and attempt < self.running.attempts:
                     self.jobs.pending.append((number, attempt + 1))
                 else:
-                    self.jobs.results.put((number, FailedCase(number, reason) if reason else None))
+                    self.jobs.results.put(outcome)
         except Exception as error:  # any error: the main thread must not wait for ever
             self.jobs.results.put(error)
         finally:
@@ -150,8 +149,8 @@ class _Worker(threading.Thread):
         if self.ident is not None:
             self.join(timeout=SECONDS_TO_END)
 
-    def _make(self, number: int) -> tuple[str, bool]:
-        """Have one case made; returns the reason if it failed, and whether another attempt may help."""
+    def _make(self, number: int) -> tuple[Outcome, bool]:
+        """Have one case made; returns what became of it, and whether another attempt may help."""
         process = self.process
         assert process is not None
         late = threading.Event()
@@ -170,10 +169,11 @@ class _Worker(threading.Thread):
         if answer is None or late.is_set() or self.single:
             self._close()
         if answer is not None:
-            return f"{answer['reason']}{said}" if answer["reason"] else "", True
+            reason = f"{answer['reason']}{said}" if answer["reason"] else ""
+            return Outcome(number, reason, tuple(answer.get("remarks", ()))), True
         if late.is_set():
-            return f"not done after {self.running.timeout:g} s{said}", False
-        return f"the process died over this case ({_ending(process.returncode)}){said}", True
+            return Outcome(number, f"not done after {self.running.timeout:g} s{said}"), False
+        return Outcome(number, f"the process died over this case ({_ending(process.returncode)}){said}"), True
 
     def _open(self) -> bool:
         with self.lock:

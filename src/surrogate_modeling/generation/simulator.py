@@ -24,21 +24,31 @@ class CaseFailed(Exception):
 
 
 @dataclass(frozen=True)
-class FailedCase:
-    """A case that failed: number and reason."""
+class Outcome:
+    """What became of a case: its number, the reason if it failed, and what the user should know of its reading."""
 
     number: int
-    reason: str
+    reason: str = ""
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class CaseTable:
-    """Content of a case: unit of each column by name, time (T,) [s], values (T, F), significant digits in the file."""
+    """Content of a case.
+
+    Attributes:
+        units: of each column after time, by name.
+        time: (T,) [s].
+        values: (T, F).
+        digits: significant ones in the file.
+        remarks: what the user should know.
+    """
 
     units: dict[str, str]
     time: np.ndarray
     values: np.ndarray
     digits: int
+    remarks: tuple[str, ...] = ()
 
 
 class Simulator(Protocol):

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
-from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, Simulator, case_name
+from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, Outcome, Simulator, case_name
 
 
-def make_case(folder: Path, simulate: Callable[[int], CaseTable], number: int) -> str:
-    """Simulate and write one case; returns the reason if it failed, else an empty text."""
+def make_case(folder: Path, simulate: Callable[[int], CaseTable], number: int) -> Outcome:
+    """Simulate and write one case."""
     import numpy as np
 
     from surrogate_modeling.cases.writer import case_csv
@@ -31,11 +31,11 @@ def make_case(folder: Path, simulate: Callable[[int], CaseTable], number: int) -
         table = simulate(number)
         bad = [name for name, column in zip(table.units, table.values.T, strict=True) if not np.isfinite(column).all()]
         if bad:
-            return f"not finite: {', '.join(bad)}"
+            return Outcome(number, f"not finite: {', '.join(bad)}")
         write_atomic(folder / f"{case_name(number)}.csv", case_csv(table.units, table.time, table.values, table.digits))
     except (CaseFailed, NotWritten) as failure:
-        return " ".join(str(failure).split()) or type(failure).__name__
-    return ""
+        return Outcome(number, " ".join(str(failure).split()) or type(failure).__name__)
+    return Outcome(number, remarks=table.remarks)
 
 
 class _Orders:
@@ -75,9 +75,9 @@ def main() -> None:
         orders = _Orders()
         while (line := orders.lines.get()) is not None:
             orders.busy.set()
-            reason = make_case(Path(first["folder"]), simulate, int(line))
+            outcome = make_case(Path(first["folder"]), simulate, int(line))
             orders.busy.clear()
-            answer({"reason": reason})
+            answer({"reason": outcome.reason, "remarks": outcome.remarks})
 
 
 if __name__ == "__main__":
