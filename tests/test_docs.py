@@ -170,7 +170,7 @@ def written(value: object) -> str:
         ("networks", (2,), ("model", "ssm"), set()),
         ("networks", (3,), ("model", "nss"), set()),
         ("networks", (4,), ("model", "auto"), set()),
-        ("data-import", (0,), ("import",), set()),
+        ("data-import", (1,), ("import",), set()),
         ("comparison", (0,), ("compare",), set()),
         ("prediction", (0,), ("predict",), set()),
         ("look", (1,), ("look",), set()),
