@@ -1,6 +1,8 @@
 """The command ``generate``, and the way from an FMU over cases and a surrogate to an FMU."""
 
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -59,6 +61,26 @@ def test_nothing_is_run_without_trust_and_the_list_is_a_plan(tmp_path: Path) -> 
         plan=str(tmp_path / "plan.yaml"),
     )  # fmt: skip
     assert make_missing(config, limit=1).present == ([1] if "case0001" not in bad else [])
+
+
+def test_the_page_runs_as_written(tmp_path: Path) -> None:
+    """With fewer and shorter cases."""
+    blocks = re.findall(r"^```(\w+)\n(.*?)^```$", (PROJECT_ROOT / "docs" / "generation.md").read_text(), re.M | re.S)
+    build_fmu(tmp_path / "plant.fmu")
+    (tmp_path / "plan.yaml").write_text(next(text for language, text in blocks if language == "yaml"))
+    (tmp_path / "plant.py").write_text(next(text for language, text in blocks if language == "python"))
+    lines = [
+        shlex.split(line) for _, text in blocks for line in text.splitlines() if line.startswith("pdm run generate")
+    ]
+    made = [words[3:] for words in lines if ">" not in words]
+    assert len(made) == 2
+    for words, columns in zip(made, (["u", "on", "gain", "x"], ["valve", "mass", "level"]), strict=True):
+        done = generate(tmp_path, *words, "dataset.cases=3", "dataset.duration=60", "dataset.path=cases")
+        assert done.returncode == 0, done.stderr
+        table = pd.read_csv(tmp_path / "cases" / "case0003.csv", skiprows=[1])
+        assert list(table) == ["time", *columns]
+        assert len(table) == 601
+        shutil.rmtree(tmp_path / "cases")
 
 
 @pytest.mark.parametrize(

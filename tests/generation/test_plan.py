@@ -26,6 +26,7 @@ def test_a_range_alone_is_a_plan_and_defaults_are_shares_of_the_duration() -> No
     ("raw", "text"),
     [
         (["u"], r"inputs = \['u'\]: give a mapping"),
+        ({True: [0, 1]}, "inputs: True: put this name in quotes"),
         ({"u": [1, 0]}, r"inputs.u.range = \[1, 0\]: give two numbers, the lower first"),
         ({"u": [0, float("nan")]}, "inputs.u.range"),
         ({"u": [True, 2]}, "inputs.u.range"),

@@ -15,8 +15,14 @@ WITHOUT_EFFECT = {
     "settings.is_save_model",
     "settings.register_model",
     "dataset.workers",
+    "dataset.trust",
+    "dataset.case_timeout",
+    "dataset.attempts",
     # The location of the cases does not matter: their fingerprint identifies them.
     "dataset.path",
+    "dataset.fmu",
+    "dataset.plan",
+    "dataset.template",
     "resume",
     "objective",
 }

@@ -138,7 +138,7 @@ def parse_inputs(raw: object, duration: float) -> tuple[InputPlan, ...]:
     """
     if not isinstance(raw, Mapping):
         raise PlanError(f"inputs = {raw}: give a mapping of names to ranges, as {{valve: [0, 1]}}")
-    return tuple(_parse_input(str(name), item, duration) for name, item in raw.items())
+    return tuple(_parse_input(_name(name, "inputs"), item, duration) for name, item in raw.items())
 
 
 def parse_ranges(raw: object) -> dict[str, tuple[float, float]]:
@@ -149,7 +149,15 @@ def parse_ranges(raw: object) -> dict[str, tuple[float, float]]:
     """
     if not isinstance(raw, Mapping):
         raise PlanError(f"parameter_ranges = {raw}: give a mapping of names to ranges, as {{mass: [1, 2]}}")
-    return {str(name): _pair(limits, f"parameter_ranges.{name}") for name, limits in raw.items()}
+    key = "parameter_ranges"
+    return {_name(name, key): _pair(limits, f"{key}.{name}") for name, limits in raw.items()}
+
+
+def _name(name: object, key: str) -> str:
+    """A name as it was written: YAML reads some words as truth values."""
+    if isinstance(name, bool):
+        raise PlanError(f"{key}: {name}: put this name in quotes; YAML reads on, off, yes and no as truth values")
+    return str(name)
 
 
 def _parse_input(name: str, raw: object, duration: float) -> InputPlan:
