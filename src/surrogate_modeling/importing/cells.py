@@ -23,8 +23,12 @@ SPACES = " \u00a0\u202f\u2009"
 GROUPS = rf"\d{{1,3}}(?:[.,'’{SPACES}]\d{{3}})+"
 EXPONENT = r"(?:[eEdD][+-]?\d+|[+-]\d{3})"
 NUMBER = re.compile(rf"[+-]?(?:{GROUPS}(?:[.,]\d*)?|\d+(?:[.,]\d*)?|[.,]\d+){EXPONENT}?")
-DATE = re.compile(r"\d{1,4}\s*[-/.年]\s*(?:\d{1,2}|[A-Za-z]{3})\s*[-/.月]\s*\d{1,4}.*")
-CLOCK = re.compile(r"\d{1,3}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp][Mm])?")
+_CLOCK = r"\d{1,3}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp][Mm])?"
+CLOCK = re.compile(_CLOCK)
+DATE = re.compile(
+    r"\d{1,4}\s*[-/.年]\s*(?:\d{1,2}|[A-Za-z]{3})\s*[-/.月]\s*\d{1,4}日?"
+    rf"(?:(?:T|\s+){_CLOCK}\s*(?:Z|[+-]\d{{2}}:?\d{{2}})?)?"
+)
 STRICT = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 

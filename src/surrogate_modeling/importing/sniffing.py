@@ -203,7 +203,8 @@ def number_marks(rows: list[list[str]], separator: str, decimal: str | None) -> 
     if decimal is None:
         # The last mark of 1.234,5 and 1,234.5 is that of the decimals.
         if both:
-            decimal = "," if both[0].rfind(",") > both[0].rfind(".") else "."
+            commas_last = sum(cell.rfind(",") > cell.rfind(".") for cell in both)
+            decimal = "," if commas_last > len(both) / 2 else "."
         else:
             points = any("." in cell for cell in numbers)
             decimal = "," if any(_decimal_comma(cell, separator) for cell in commas) and not points else "."

@@ -91,7 +91,7 @@ def to_columns(cells: np.ndarray, plan: TextMap, lines: np.ndarray, source: str)
     known = plan.modes or tuple(plan.codes)
     places = {text.lower(): place for place, text in enumerate(known)}
     unique = {cell: _code(cell, places) for cell in dict.fromkeys(cells.tolist())}
-    codes = np.array([unique[cell] for cell in cells.tolist()])
+    codes = np.array([unique[cell] for cell in cells.tolist()], dtype=int)
     if (unknown := codes == -2).any():
         text = str(cells[unknown][0])[:40]
         raise BadFile(

@@ -34,6 +34,8 @@ CLOCKS = (" %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", ""
 # Seconds that are not those of a run but counted from 1970.
 EPOCH_SECONDS = 1e8
 DAY = 86400.0
+# Share of the cells that a format of dates must read.
+USUAL_SHARE = 0.5
 # Rows that decide which format of dates it is.
 SAMPLE_ROWS = 2000
 
@@ -202,11 +204,11 @@ class Clock:
         """
         found: dict[str, pd.Series] = {}
         for form in ("ISO8601", *("".join(parts) for parts in itertools.product(DATES, CLOCKS))):
-            try:
-                found[form] = pd.to_datetime(sample, format=form, utc=form == "ISO8601")
-            except (ValueError, OverflowError):
-                continue
-            if form == "ISO8601":
+            dates = pd.to_datetime(sample, format=form, utc=form == "ISO8601", errors="coerce")
+            # A wrong cell is an error of its row.
+            if len(dates) and dates.notna().mean() >= USUAL_SHARE:
+                found[form] = dates
+            if form in found and form == "ISO8601":
                 return form
         if not found:
             example = sample.iloc[0] if len(sample) else ""
@@ -215,9 +217,11 @@ class Clock:
                 f"column {self.names[0]!r}: {example!r} is no date of a known form; give date_format=..., e.g. "
                 "'%d.%m.%Y %H:%M:%S'",
             )
+        most = max(dates.notna().sum() for dates in found.values())
+        found = {form: dates for form, dates in found.items() if dates.notna().sum() == most}
         first, *others = found
-        steps = found[first] - found[first].iloc[0]
-        if different := [form for form in others if not (found[form] - found[form].iloc[0]).equals(steps)]:
+        steps = found[first].diff()
+        if different := [form for form in others if not found[form].diff().equals(steps)]:
             raise BadFile(
                 self.source,
                 f"column {self.names[0]!r}: {sample.iloc[0]!r} can be read as {first} or {different[0]}; give "
