@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -274,3 +275,17 @@ def test_the_table_of_cases_is_no_case(tmp_path: Path) -> None:
     out = run(tmp_path)
     assert [path.name for path in list_case_files(out)] == ["a.csv"]
     assert parse_case(out / "a.csv", (out / "a.csv").read_bytes()).time_name == "t"
+
+
+def test_texts_of_missing_cells_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "t;x;mode\n0;1,5;Bad\n1;OL;a\n2;2,5;b\n3;3,5;b\n")
+    pd.DataFrame({"t": [0.0, 1, 2], "x": [1.5, "OL", 2.5], "mode": ["a", "Bad", "b"]}).to_excel(
+        tmp_path / "in" / "b.xlsx", index=False
+    )
+    with pytest.raises(
+        UserError, match=r"line 3, column 'x': text 'OL' where a number is expected.*'no_number=\[OL\]'"
+    ):
+        run(tmp_path)
+    out = run(tmp_path, no_number=["OL", "bad"], missing=Missing.drop_rows)
+    assert case(out / "a.csv")[1].tolist() == [[2, 2.5, 1], [3, 3.5, 1]]
+    assert case(out / "b.csv")[1].tolist() == [[0, 1.5, 0], [2, 2.5, 1]]

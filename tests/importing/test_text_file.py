@@ -151,3 +151,35 @@ def test_the_guess_of_an_encoding_is_said(tmp_path: Path) -> None:
     found = dialect_of(path, ReadOptions())
     assert found.encoding == "cp932"
     assert found.remarks == ("encoding cp932 is a guess; encoding=... says otherwise",)
+
+
+TOOLS = {
+    "LabVIEW": (
+        "LabVIEW Measurement\t\n***End_of_Header***\t\n\t\nChannels\t2\t\t\nSamples\t5\t5\t\n***End_of_Header***\t\t\t\n"
+        "X_Value\tU1\tU2\tComment\n0,0\t1,5\t2,5\n0,1\t1,6\t2,4\n",
+        {"X_Value": [0, 0.1], "U1": [1.5, 1.6], "U2": [2.5, 2.4]},
+    ),
+    "AMESim": (
+        "% Amesim data\n% Time [s], pump@speed [rev/min], tank@pressure [barA]\n0.0 1000.0 1.0\n0.1 1100.0 1.1\n",
+        {"Time [s]": [0, 0.1], "pump@speed [rev/min]": [1000, 1100], "tank@pressure [barA]": [1, 1.1]},
+    ),
+    "Fluent": (
+        '"report"\n"Time Step" "etc.."\n("Time Step" "flow-time" "mass-flow")\n1 0.01 0.5\n2 0.02 0.6\n',
+        {"Time Step": [1, 2], "flow-time": [0.01, 0.02], "mass-flow": [0.5, 0.6]},
+    ),
+    "STAR-CCM+": (
+        '"Physical Time: Physical Time (s)","Temp Monitor: Temp Monitor (K)"\n0.1,300\n0.2,301\n',
+        {"Physical Time: Physical Time (s)": [0.1, 0.2], "Temp Monitor: Temp Monitor (K)": [300, 301]},
+    ),
+    "GT-POST": (
+        "# GT-POST export\nTime\tPressure Inlet\tT\nsec\tbar\tK\n0\t1.0\t300\n0.1\t1.1\t301\n",
+        {"Time": [0, 0.1], "Pressure Inlet": [1, 1.1], "T": [300, 301]},
+    ),
+}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_heads_of_tools(tmp_path: Path, tool: str) -> None:
+    text, expected = TOOLS[tool]
+    frame = table(tmp_path, text.encode()).frame
+    assert {name: frame[name].tolist() for name in frame} == expected

@@ -67,6 +67,7 @@ class ImportConfig(Checked):
     date_format: str | None = None
     duplicates: Duplicates = Duplicates.last
     missing: Missing = Missing.error
+    no_number: list[str] = field(default_factory=list)
     max_missing: float | None = ranged(5.0, low=1.0)
 
     controls: Any = None

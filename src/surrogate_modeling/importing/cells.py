@@ -7,6 +7,7 @@ print for no number (``1.#IND``).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -49,19 +50,23 @@ def is_date(cell: str) -> bool:
     return CLOCK.fullmatch(text) is not None or (DATE.fullmatch(text) is not None and not is_number(text))
 
 
-def to_numbers(cells: pa.Array, decimal: str = ".", thousands: str = "") -> tuple[np.ndarray, np.ndarray]:
+def to_numbers(
+    cells: pa.Array, decimal: str = ".", thousands: str = "", no_number: Sequence[str] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Convert cells of text to numbers.
 
     Args:
         cells: (T,) strings or null.
         decimal: mark of decimals, ``.`` or ``,``.
         thousands: mark between groups of three digits; empty: there is none.
+        no_number: texts of missing cells, beside the usual ones.
 
     Returns:
         float64 (T,), NaN where a cell is missing or text; and whether it is text (T,).
     """
     text = pc.utf8_trim_whitespace(cells.cast(pa.string()))
-    missing = pc.or_(pc.is_null(text), pc.is_in(pc.utf8_lower(text), pa.array(MISSING)))
+    words = [*MISSING, *(word.lower() for word in no_number)]
+    missing = pc.or_(pc.is_null(text), pc.is_in(pc.utf8_lower(text), pa.array(words)))
     number = pc.replace_substring_regex(text, r"^\+", "")
     if thousands:
         mark = f"[{SPACES}]" if thousands in SPACES else re.escape(thousands)

@@ -133,7 +133,8 @@ def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str)
         raise BadFile(
             source,
             f"{line_ranges(lines[wrong].tolist())}, column {column.name!r}: text {cell!r} where a number is expected; "
-            f"mend it, leave the column out with 'ignore=[{column.name}]', or give its numbers with text={{...}}",
+            f"mend it, say that it is none with 'no_number=[{cell}]', or leave the column out with "
+            f"'ignore=[{column.name}]'",
         )
     return np.array([values[cell] for cell in texts], dtype=float)
 

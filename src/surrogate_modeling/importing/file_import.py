@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,7 @@ def read_options(config: ImportConfig, file: SourceFile, rows: int | None = None
         step=config.step,
         name=str(file),
         rows=rows,
+        no_number=tuple(config.no_number),
     )
 
 
@@ -59,9 +60,22 @@ def blocks(path: Path, file: SourceFile, options: ReadOptions) -> Iterator[list[
     """
     if reader_of(path, file.inner) is read_text:
         for block in text_file.read_blocks(path, options):
-            yield [block]
+            yield [_blanked(block, options.no_number)]
     else:
-        yield read_tables(path, file.inner, options)
+        yield [_blanked(table, options.no_number) for table in read_tables(path, file.inner, options)]
+
+
+def _blanked(table: RawTable, words: Sequence[str]) -> RawTable:
+    """A table with missing cells for the texts of the key ``no_number``."""
+    texts = [name for name in table.frame.columns if table.frame[name].dtype.kind not in "iufbM"]
+    if not words or not texts:
+        return table
+    known = {word.lower() for word in words}
+    frame = table.frame.copy()
+    for name in texts:
+        cells = frame[name].tolist()
+        frame[name] = np.array([None if str(cell).strip().lower() in known else cell for cell in cells], dtype=object)
+    return replace(table, frame=frame)
 
 
 def sample(file: SourceFile, config: ImportConfig) -> list[RawTable]:

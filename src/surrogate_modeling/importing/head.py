@@ -105,10 +105,17 @@ def _candidates(lines: Sequence[str], split: Splitter, width: int) -> dict[int, 
 def _fitting(line: str, split: Splitter, width: int) -> list[str] | None:
     """The cells of a line of the head if they are as many as the columns, in one of the ways to split it."""
     bare = COMMENT_MARK.sub("", line)
-    ways = (split(line), split(bare), [cell for cell in WIDE_GAP.split(bare.strip()) if cell])
+    ways = [split(line), split(bare), [cell for cell in WIDE_GAP.split(bare.strip()) if cell]]
+    if bare != line:
+        # Names in a comment may have a separator of their own.
+        ways += [[cell.strip() for cell in bare.split(mark)] for mark in ",;\t"]
+    if bare.strip().startswith('("'):  # as Fluent writes them
+        ways.append(split(bare.strip()[1:].rstrip(") ")))
     words = [word.strip('"').strip() for word in WORD_WITH_UNIT.findall(bare)]
     for cells in (*ways, words if split("a b") == ["a", "b"] else []):
-        fewer = cells[:-1] if len(cells) == width + 1 and not cells[-1] else cells
+        # Behind the last separator, or a name for remarks of which there are none.
+        extra = len(cells) == width + 1 and cells[-1].lower() in ("", "comment", "comments", "remarks")
+        fewer = cells[:-1] if extra else cells
         filled = sum(map(bool, fewer)) >= LEAST_FILLED * width or is_unit_row(fewer)
         if len(fewer) in (width, width - 1) and len(fewer) >= 1 and filled:
             # One less: the column of row numbers has no name.

@@ -132,8 +132,10 @@ def make_plan(table: RawTable, config: ImportConfig, texts: Mapping[str, Sequenc
     _require_keys(columns, table, config)
     time = time_columns(columns, table, config)
     remarks = []
-    unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit)
-    if guessed and table.frame[_of(columns, time[0]).key].dtype.kind in "iuf":
+    cells = table.frame[_of(columns, time[0]).key]
+    first = float(cells.iloc[0]) if cells.dtype.kind in "iuf" and len(cells) else 0.0
+    unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit, first)
+    if guessed and cells.dtype.kind in "iuf":
         remarks.append(f"time {time[0]!r} has no unit and is taken for {unit}; time_unit=... says otherwise")
     cut_by = config.cases_by if config.cases_by and find_column(columns, config.cases_by) else None
     index = _index_column(columns, table, time)

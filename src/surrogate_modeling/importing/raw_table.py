@@ -72,6 +72,7 @@ class ReadOptions:
         step: common time step of channels that are sampled at several rates [s].
         name: of the file for messages, where ``path`` is a temporary file (unpacked from an archive).
         rows: first rows to read only; None for all. A reader may read more.
+        no_number: texts that say that there is no number, beside the usual ones.
     """
 
     separator: str | None = None
@@ -84,6 +85,7 @@ class ReadOptions:
     step: float | None = None
     name: str = ""
     rows: int | None = None
+    no_number: tuple[str, ...] = ()
 
     def source(self, path: Path, part: str = "") -> str:
         """The name of a file, and of a part of it, for messages."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from surrogate_modeling.importing.sniffing import COMMENT, Dialect, sniff
 
 SAMPLE_BYTES = 300_000
 BLOCK_BYTES = 8_000_000
+# Less text than this in a column of numbers is wrong cells.
+WRONG_SHARE = 0.5
 # Cells that Arrow reads as missing, in the cases that occur.
 NULLS = sorted({form for cell in MISSING for form in (cell, cell.upper(), cell.capitalize(), "NaN", "N/A")})
 
@@ -86,7 +88,7 @@ def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES
     source = options.source(path)
     taken = 0
     units = {name: unit for name, unit in zip(dialect.names, dialect.units, strict=False) if unit}
-    for frame, remarks in _frames(path, dialect, source, block_bytes):
+    for frame, remarks in _frames(path, dialect, options, block_bytes):
         shown = (*dialect.remarks, *remarks)
         lines = dialect.first_row + taken
         yield RawTable(source, frame, units, lines=lines, remarks=shown)
@@ -97,13 +99,16 @@ def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES
         raise BadFile(source, f"line {dialect.first_row}: no rows of numbers under the head")
 
 
-def _frames(path: Path, dialect: Dialect, source: str, block_bytes: int) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+def _frames(
+    path: Path, dialect: Dialect, options: ReadOptions, block_bytes: int
+) -> Iterator[tuple[pd.DataFrame, list[str]]]:
     """Blocks as frames, read as numbers as far as possible, from the first cell of another notation on as text."""
     fast = not dialect.thousands
+    source = options.source(path)
     done = 0
     try:
         if fast:
-            for frame, remarks in _arrow_blocks(path, dialect, source, block_bytes, fast=True):
+            for frame, remarks in _arrow_blocks(path, dialect, options, block_bytes, fast=True):
                 done += len(frame)
                 yield frame, remarks
             return
@@ -111,7 +116,7 @@ def _frames(path: Path, dialect: Dialect, source: str, block_bytes: int) -> Iter
         if "conversion error" not in str(error):
             raise BadFile(source, _arrow_reason(error, dialect)) from None
     try:
-        for frame, remarks in _arrow_blocks(path, dialect, source, block_bytes, fast=False):
+        for frame, remarks in _arrow_blocks(path, dialect, options, block_bytes, fast=False):
             if done >= len(frame):
                 done -= len(frame)
                 continue
@@ -122,8 +127,9 @@ def _frames(path: Path, dialect: Dialect, source: str, block_bytes: int) -> Iter
 
 
 def _arrow_blocks(
-    path: Path, dialect: Dialect, source: str, block_bytes: int, *, fast: bool
+    path: Path, dialect: Dialect, options: ReadOptions, block_bytes: int, *, fast: bool
 ) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+    source = options.source(path)
     names = [*dialect.names, *([""] if dialect.trailing else [])]
     keys = [str(i) for i in range(len(names))]
     numeric = [*dialect.numeric, *([False] if dialect.trailing else [])]
@@ -140,7 +146,7 @@ def _arrow_blocks(
                 ),
                 pa_csv.ConvertOptions(
                     column_types=types,
-                    null_values=NULLS,
+                    null_values=[*NULLS, *options.no_number],
                     strings_can_be_null=False,
                     decimal_point=dialect.decimal,
                     include_columns=keys[: len(dialect.names)],
@@ -148,7 +154,7 @@ def _arrow_blocks(
             )
             total = 0
             for block in blocks:
-                frame = _frame(block, dialect, fast=fast)
+                frame = _frame(block, dialect, options.no_number, fast=fast)
                 total += len(frame)
                 yield frame, []
         except UnicodeDecodeError as error:
@@ -193,14 +199,18 @@ def _arrow_reason(error: pa.ArrowInvalid, dialect: Dialect) -> str:
     return f"from line {dialect.first_row} on: {text}"
 
 
-def _frame(block: pa.RecordBatch, dialect: Dialect, *, fast: bool) -> pd.DataFrame:
+def _frame(block: pa.RecordBatch, dialect: Dialect, no_number: Sequence[str], *, fast: bool) -> pd.DataFrame:
     columns: dict[str, np.ndarray] = {}
     for name, column, numeric in zip(dialect.names, block.columns, dialect.numeric, strict=False):
         if fast and numeric:
             columns[name] = column.to_numpy(zero_copy_only=False)
             continue
-        values, is_text = to_numbers(column, dialect.decimal, dialect.thousands)
-        columns[name] = column.to_numpy(zero_copy_only=False) if is_text.any() else values
+        values, is_text = to_numbers(column, dialect.decimal, dialect.thousands, no_number)
+        if is_text.any():
+            cells = column.to_numpy(zero_copy_only=False)
+            # A wrong cell in a column of numbers leaves the others numbers.
+            values = np.where(is_text, cells, values.astype(object)) if is_text.mean() < WRONG_SHARE else cells
+        columns[name] = values
     return pd.DataFrame(columns, copy=False)
 
 

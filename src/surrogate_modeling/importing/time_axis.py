@@ -243,9 +243,18 @@ def _text(column: pd.Series) -> pd.Series:
     return column.map(lambda cell: None if cell is None or cell != cell else str(cell)).astype("string")
 
 
-def time_unit_of(name: str, unit: str | None) -> tuple[str, bool]:
-    """Unit of a numeric time column, and whether it is a guess: that given, that in its name (``time_ms``), or s."""
+def time_unit_of(name: str, unit: str | None, first: float = 0.0) -> tuple[str, bool]:
+    """Unit of a numeric time column, and whether it is a guess.
+
+    Args:
+        name: of the column, which may end in its unit: ``time_ms``.
+        unit: given by key or file.
+        first: time of the first row, which tells the unit of times counted from 1970.
+    """
     if unit:
         return unit, False
+    for epoch_unit, factor in (("ns", 1e9), ("us", 1e6), ("ms", 1e3)):
+        if EPOCH_SECONDS * factor * 10 < first < EPOCH_SECONDS * factor * 100:
+            return epoch_unit, True
     found = re.fullmatch(r".*[_ ](s|ms|us|min|h)", name.strip().lower())
     return (found[1], True) if found else ("s", True)
