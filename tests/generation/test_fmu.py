@@ -202,6 +202,9 @@ def test_inputs_without_a_plan_stay(plants: dict[int, Path], tmp_path: Path, cap
     caplog.set_level("INFO")
     fmu = planned(plants[2], inputs={"u": [0.5, 1]}, outputs=["x", "der(x)"])
     assert "inputs without a plan stay at their start values: on" in caplog.text
+    assert "asks for steps" not in caplog.text
+    planned(plants[2], output_step=0.25)
+    assert "the FMU asks for steps of 0.1 s, of which output_step = 0.25 s is no multiple" in caplog.text
     values = run(fmu, tmp_path).values
     # Off: nothing drives x, and its derivative is -x / 2.
     np.testing.assert_array_equal(values[:, 2:], np.zeros((201, 2)))

@@ -107,7 +107,7 @@ def reload_config(folder: Path) -> Config:
         raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
     assert isinstance(saved, DictConfig)
     schemas = {
-        "dataset": DATASET_SCHEMAS[saved.dataset.name],
+        "dataset": DATASET_SCHEMAS.get(saved.dataset.name, DatasetConfig),
         "model": MODEL_SCHEMAS[saved.model.name],
         "settings": SettingsConfig,
     }

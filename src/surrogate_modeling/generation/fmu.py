@@ -124,6 +124,8 @@ def plan_fmu(dataset: FmuConfig) -> tuple[Fmu, FmuModel]:
     held = [name for name in known if name not in limits and name not in start]
     if held:
         log.info("inputs without a plan stay at their start values: %s", ", ".join(held))
+    if model.step is not None and abs(plan.step / model.step - round(plan.step / model.step)) > 1e-6:
+        log.warning("the FMU asks for steps of %g s, of which output_step = %g s is no multiple", model.step, plan.step)
     kind = str(dataset.fmi_type) if dataset.fmi_type is not None else model.kinds[0]
     if kind not in model.kinds:
         raise PlanError(f"fmi_type = {kind}: {model.path} offers {' and '.join(model.kinds)} only")
