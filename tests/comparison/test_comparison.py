@@ -22,7 +22,7 @@ from surrogate_modeling.comparison.results import Numbers, Result, Status, make_
 from surrogate_modeling.comparison.table import main_table, markdown, results_csv, target_table, with_spread
 from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.config.composition import register_schemas
-from surrogate_modeling.config.models import MODEL_SCHEMAS
+from surrogate_modeling.config.models import MODEL_SCHEMAS, UNTRAINED
 
 DATASET = ["dataset=csv", "dataset.path=cases", "dataset.controls=2"]
 
@@ -87,7 +87,7 @@ def test_every_model_meets_every_recipe_and_seed_and_each_entry_may_differ() -> 
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        (dict(models=["donn"]), "donn with default: model=donn: no such file in hydra/model/; known: bt, dol, don, dot, lstm, nss, ssm"),
+        (dict(models=["donn"]), "donn with default: model=donn: no such file in hydra/model/; known: auto, bt, dol, don, dot, lstm, nss, ssm"),
         (dict(models=["don", "dot model.widht=3"]), "dot model.widht=3 with default: model.widht: no such key; did you mean width?"),
         (dict(recipes=["default settings.out_len=99"]), "don with default settings.out_len=99: settings.out_len=99: must be at most"),
         (dict(recipes=[" "]), "recipes: an empty entry"),
@@ -280,5 +280,5 @@ def test_the_shipped_yaml_compares_every_network() -> None:
     from hydra import compose
 
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
-        assert set(compose("compare").models) == set(MODEL_SCHEMAS)
+        assert set(compose("compare").models) == set(MODEL_SCHEMAS) - set(UNTRAINED)
     assert composed("settings=stable").settings.max_minutes is None

@@ -47,9 +47,9 @@ def test_a_linear_plant_goes_to_the_linear_members_and_the_others_are_dropped(
     plan = Plan(["persistence", "linear", "quadratic"], [TrainedMember(SMALL, RECIPE)], None)
     with caplog.at_level(logging.INFO):
         result = fit_portfolio(training, plan, baselines)
-    assert result.names == ["persistence", "linear", "quadratic"]
-    np.testing.assert_allclose(result.weight.sum(axis=0), 1.0)
-    assert result.weight[0].max() == 0.0
+    assert list(result.table.names) == ["persistence", "linear", "quadratic"]
+    np.testing.assert_allclose(result.table.weight.sum(axis=0), 1.0)
+    assert result.table.weight[0].max() == 0.0
     surrogate = training.surrogate
     assert "persistence" not in [member.name for member in surrogate.description.mixture]
     assert result.fit.least["val_nADE"] < 0.05
@@ -66,7 +66,7 @@ def test_left_out_runs_are_those_of_models_that_have_not_seen_the_case(tmp_path:
     """By hand: the linear baseline fitted with the same choices on the other cases."""
     training, baselines = portfolio(tmp_path)
     result = fit_portfolio(training, Plan(["linear"], [], None), baselines)
-    assert result.weight.tolist() == [[1.0, 1.0]]
+    assert result.table.weight.tolist() == [[1.0, 1.0]]
     baseline = baselines["linear"]
     kept = BaselineData(training.folds.kept(0), training.folds.parts[0], [1], training.surrogate.scaling, RECIPE.in_len)
     by_name = {case.name: rows for case, rows in zip(result.left_out.cases, result.left_out.rows, strict=True)}
@@ -118,7 +118,7 @@ def test_a_network_that_helps_nowhere_gives_its_time_to_the_others(
             training, Plan(["linear"], [TrainedMember(SMALL, replace(RECIPE, lr=1e-9))], None), baselines
         )
     assert "don helps in no column on the first fold" in caplog.text
-    assert result.names == ["linear"]
+    assert list(result.table.names) == ["linear"]
     assert not (tmp_path / "don/fold1").exists()
 
 
@@ -140,14 +140,14 @@ def test_a_training_that_diverges_is_left_out(tmp_path: Path, caplog: pytest.Log
     training, baselines = portfolio(tmp_path)
     wild = replace(RECIPE, lr=1e12, epochs=9)
     result = fit_portfolio(training, Plan(["linear"], [TrainedMember(SMALL, wild)], None), baselines)
-    assert result.names == ["linear"]
+    assert list(result.table.names) == ["linear"]
 
 
 def test_a_member_that_diverged_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training, baselines = portfolio(tmp_path)
     monkeypatch.setattr(Attempt, "is_finite", property(lambda attempt: attempt.name != "linear"))
     result = fit_portfolio(training, Plan(["persistence", "linear"], [], None), baselines)
-    assert result.names == ["persistence"]
+    assert list(result.table.names) == ["persistence"]
     monkeypatch.setattr(Attempt, "is_finite", False)
     with pytest.raises(UserError, match="diverged: persistence"):
         fit_portfolio(training, Plan(["persistence"], [], None), baselines)

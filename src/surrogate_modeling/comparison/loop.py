@@ -206,6 +206,7 @@ def _measured(result: Result, outcome: RunResult) -> Result:
         numbers=_numbers(outcome.network),
         validation=outcome.objective["nADE"],
         epochs=outcome.epochs,
+        weights=outcome.weights,
         test_cases=len(outcome.network.scores.cases),
         baselines={name: _numbers(evaluation) for name, evaluation in outcome.baselines.items()},
     )

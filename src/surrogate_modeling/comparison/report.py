@@ -13,7 +13,7 @@ from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
-from surrogate_modeling.comparison.table import HEAD, main_table, markdown, results_csv, target_table
+from surrogate_modeling.comparison.table import HEAD, main_table, markdown, results_csv, target_table, weight_table
 from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.evaluation.figures import picture_or_warning
 
@@ -79,6 +79,8 @@ class Report:
         lost = [f"- {row.model}, {row.recipe}: {reason}" for row in rows for reason in row.lost]
         if lost:
             parts.append("Trainings without scores, which the means leave out:\n\n" + "\n".join(lost))
+        if weights := weight_table(results):
+            parts += ["Mean weight of each member of a portfolio in the targets, over the seeds:", markdown(weights)]
         if targets := target_table(rows):
             parts += ["nADE of each target:", markdown(targets)]
         return "\n\n".join(parts) + "\n"

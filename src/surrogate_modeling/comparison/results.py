@@ -41,6 +41,7 @@ class Result:
 
     Attributes:
         validation: nADE of the validation cases in free run: what may be used to choose.
+        weights: of a portfolio, the mean weight of each member in the targets.
     """
 
     model: str
@@ -53,6 +54,7 @@ class Result:
     epochs: int = 0
     test_cases: int = 0
     baselines: dict[str, Numbers] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
     run: str = ""
     commit: str = ""
     device: str = ""

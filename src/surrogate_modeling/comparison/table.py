@@ -16,7 +16,7 @@ COLUMNS = (
     "model", "recipe", "seed", "status", "nADE", "nFDE", "validation_nADE", "training_seconds", "epochs",
     "prediction_seconds_per_case", "parameters", "test_cases", "diverged_cases",
 )  # fmt: skip
-TARGET = "nADE of "
+TARGET, WEIGHT = "nADE of ", "weight of "
 # With more targets the table of them is wider than a page; the CSV has all.
 LARGEST_TARGET_TABLE = 12
 
@@ -67,6 +67,19 @@ def target_table(rows: Sequence[Row]) -> list[list[str]]:
     return [["model", "recipe", *names], *lines]
 
 
+def weight_table(results: Sequence[Result]) -> list[list[str]]:
+    """Mean weight of each member of the portfolios, a column each, with the head; empty without portfolios."""
+    mixed = [result for result in results if result.weights]
+    names = list(dict.fromkeys(name for result in mixed for name in result.weights))
+    pairs = dict.fromkeys((result.model, result.recipe) for result in mixed)
+    lines = []
+    for pair in pairs:
+        own = [result.weights for result in mixed if (result.model, result.recipe) == pair]
+        means = (sum(weights.get(name, 0.0) for weights in own) / len(own) for name in names)
+        lines.append([*pair, *(number(mean, 2) for mean in means)])
+    return [["model", "recipe", *names], *lines] if lines else []
+
+
 def markdown(cells: Sequence[Sequence[str]]) -> str:
     """A Markdown table; the first line is its head."""
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in cells]
@@ -92,7 +105,7 @@ def results_csv(results: Sequence[Result]) -> str:
                 **_training(result),
             }
         )
-    targets = dict.fromkeys(key for line in lines for key in line if key.startswith(TARGET))
+    targets = dict.fromkeys(key for line in lines for key in line if key.startswith((TARGET, WEIGHT)))
     head = [*COLUMNS, *targets, "reason", "run", "commit", "device"]
     return csv_text([head, *([line.get(key, "") for key in head] for line in lines)])
 
@@ -114,6 +127,7 @@ def _training(result: Result) -> dict[str, object]:
         "validation_nADE": result.validation,
         "epochs": result.epochs,
         "test_cases": result.test_cases,
+        **{f"{WEIGHT}{name}": value for name, value in result.weights.items()},
     }
     where: dict[str, object] = {
         "reason": result.reason,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.evaluation.portfolio_report import write_portfolio
 from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.baseline_runs import FittedBaseline, fit_baselines
 from surrogate_modeling.experiment.planning import folds_of, plan_of
@@ -47,13 +48,15 @@ class Experiment:
 class TrainingResult:
     """Fit of the network, fitted baselines, and the seconds of all fits that the prediction uses.
 
-    ``left_out``: with folds, free runs over the cases by networks that had not seen them.
+    With folds, ``left_out`` are free runs over the cases by networks that had not seen them, and ``weights`` the mean
+    weight of each member in the targets.
     """
 
     fit: FitResult
     regressions: dict[str, FittedBaseline]
     seconds: float
     left_out: LeftOut | None = None
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 def train(experiment: Experiment, run: Run) -> TrainingResult:
@@ -92,11 +95,12 @@ def _train_folds(experiment: Experiment, folds: Folds, run: Run, on_epoch: OnEpo
     training = FoldTraining(config, surrogate, folds, run.folder / "checkpoints", on_epoch)
     fitted = {name: regression.baseline for name, regression in regressions.items()}
     result = fit_portfolio(training, plan_of(config), fitted)
-    targets = surrogate.description.channels.target_indices
-    for name, weight in zip(result.names, result.weight[:, targets].mean(axis=1), strict=True):
-        run.log_metrics({f"weight/{name}": float(weight)})
+    channels = surrogate.description.channels
+    weights = result.table.mean_weights(channels.target_indices)
+    run.log_metrics({f"weight/{name}": weight for name, weight in weights.items()})
+    write_portfolio(run.folder, result.table, channels)
     seconds = result.fit.seconds + regressions["quadratic"].seconds
-    return TrainingResult(result.fit, regressions, seconds, result.left_out)
+    return TrainingResult(result.fit, regressions, seconds, result.left_out, weights)
 
 
 def why_stopped(settings: SettingsConfig, fitted: FitResult) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from surrogate_modeling.cases.case import CaseSet
@@ -53,12 +53,16 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The objective's values by name, the evaluations of network and baselines, and the number of epochs trained."""
+    """The objective's values by name, the evaluations of network and baselines, and the number of epochs trained.
+
+    ``weights``: of a portfolio, the mean weight of each member in the targets.
+    """
 
     objective: dict[str, float]
     network: Evaluation
     baselines: dict[str, Evaluation]
     epochs: int
+    weights: dict[str, float] = field(default_factory=dict)
 
 
 def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment | None = None) -> RunResult:
@@ -121,7 +125,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         for name, reference in predict_baselines(surrogate, experiment.given, trained.regressions)
     }
     give_back_freed_memory()
-    result = RunResult(objective, network, baselines, trained.fit.epochs)
+    result = RunResult(objective, network, baselines, trained.fit.epochs, trained.weights)
     simulated_seconds = sum(len(rows) for rows in prediction.rows) * surrogate.description.step
     record_scores(run, result, simulated_seconds / prediction.seconds)
     run.log_metrics({"best_val_loss": trained.fit.val_loss})

@@ -70,7 +70,10 @@ def kept_windows(windows: int, cases: int) -> np.ndarray:
 
 
 def _trajectories(windows: Batch) -> Trajectories:
-    return Trajectories.of(*(part.double().cpu().numpy() for part in windows))
+    past, control, truth, weight = (part.double().cpu().numpy() for part in windows)
+    # Windows of short cases are filled up to the horizon with rows that no case has.
+    rows = int(np.flatnonzero(weight.any(axis=0))[-1]) + 1
+    return Trajectories.of(past, control[:, :rows], truth[:, :rows], weight[:, :rows])
 
 
 def _scaled(model: LinearModel, windows: Trajectories, states: int, modal: bool) -> LinearStart:

@@ -18,6 +18,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.evaluation.portfolio_report import PortfolioTable
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
@@ -55,12 +56,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class PortfolioResult:
-    """The fit as a whole, the mixture's free runs over cases left out, and the weight of each member (M, P)."""
+    """The fit as a whole, the mixture's free runs over cases left out, and the members with their weights."""
 
     fit: FitResult
     left_out: LeftOut
-    names: list[str]
-    weight: np.ndarray
+    table: PortfolioTable
 
 
 def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Baseline]) -> PortfolioResult:
@@ -112,7 +112,8 @@ def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequenc
     surrogate.mix([sound[i].result() for i in used], weight[used])
     seconds = sum(attempt.seconds for attempt in attempts)
     fit = FitResult({"val_loss": squares, "val_nADE": nade}, epochs, seconds)
-    return PortfolioResult(fit, LeftOut(cases, mixed), [attempt.name for attempt in sound], weight)
+    table = PortfolioTable([attempt.name for attempt in sound], residuals.errors, weight)
+    return PortfolioResult(fit, LeftOut(cases, mixed), table)
 
 
 def _log_table(

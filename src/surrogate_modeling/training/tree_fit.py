@@ -9,6 +9,7 @@ Shape letters: R fitted rows, N features of the filters, P predicted, D depth.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -130,7 +131,9 @@ def _cross_fit(
     validation = [tree_rows(empty, data, data.validation, k) for data, k in zip(folds, strides, strict=True)]
     columns = []
     # As many threads as torch was given; scikit-learn would take all cores.
-    with threadpool_limits(torch.get_num_threads(), user_api="openmp"):
+    with threadpool_limits(torch.get_num_threads(), user_api="openmp"), warnings.catch_warnings():
+        # Of scikit-learn about its own use of joblib.
+        warnings.filterwarnings("ignore", message=r".*sklearn\.utils\.parallel\.delayed.*")
         for i in range(empty.sizes.predicted):
             column = Column(i, _features_asked(empty, i))
             columns.append(_fit_column(column, config, training, validation if forms is None else forms[i]))
