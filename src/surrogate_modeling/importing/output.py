@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from surrogate_modeling.cases.folder import CASES_FILE, IMPORT_FILE
+from surrogate_modeling.common.atomic_file import STALE_AFTER
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.importing.records import FileRecord, Record, read_record
 
@@ -59,6 +62,13 @@ def kept(file: FileRecord, record: Record, old: Path, new: Path) -> bool:
     return True
 
 
+def _remove_stale(folder: Path) -> None:
+    """Remove what killed imports to the same folder left beside it."""
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}.{'[0-9a-f]' * 8}.part"):
+        if time.time() - left.stat().st_mtime > STALE_AFTER:
+            shutil.rmtree(left, ignore_errors=True)
+
+
 @contextmanager
 def whole(folder: Path) -> Iterator[Path]:
     """A temporary folder that replaces ``folder`` when all went well, and is removed otherwise.
@@ -69,6 +79,7 @@ def whole(folder: Path) -> Iterator[Path]:
     folder = folder.absolute()
     mark = f".{folder.name}.{secrets.token_hex(4)}"
     part, old = folder.with_name(f"{mark}.part"), folder.with_name(f"{mark}.old")
+    _remove_stale(folder)
     try:
         part.mkdir(parents=True)
     except OSError as error:

@@ -24,7 +24,7 @@ SEPARATOR_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "sp
 COMMENT = re.compile(r"\s*(#|%|!|//|\*)")
 QUOTED_OR_WORD = re.compile(r'"[^"]*"|\S+')
 # Lines at the end of the sample that show what rows look like.
-TAIL_LINES = 200
+TAIL_LINES = 100
 # Share of a column's cells that must be numbers or dates for the column to be one of these.
 USUAL_SHARE = 0.8
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -136,7 +137,7 @@ def _arrow_blocks(
     types = {key: pa.float64() if fast and number else pa.string() for key, number in zip(keys, numeric, strict=True)}
     bad: list[tuple[int, str]] = []
     separator = "\t" if dialect.separator == " " else dialect.separator
-    with io.BufferedReader(_Rows(path, dialect), block_bytes) as file:
+    with _opened(path, dialect, block_bytes) as file:
         try:
             blocks = pa_csv.open_csv(
                 file,
@@ -212,6 +213,18 @@ def _frame(block: pa.RecordBatch, dialect: Dialect, no_number: Sequence[str], *,
             values = np.where(is_text, cells, values.astype(object)) if is_text.mean() < WRONG_SHARE else cells
         columns[name] = values
     return pd.DataFrame(columns, copy=False)
+
+
+def _opened(path: Path, dialect: Dialect, block_bytes: int) -> IO[bytes]:
+    """The rows of a file as a stream of UTF-8: the bytes themselves where they are."""
+    if dialect.encoding in ("utf-8", "utf-8-sig") and dialect.separator != " ":
+        file = path.open("rb", buffering=block_bytes)
+        head = [file.readline() for _ in range(dialect.first_row - 1)]
+        # Lines that end with carriage returns alone are left to Python's reader of text.
+        if head and not any(b"\r" in line.rstrip(b"\r\n") for line in head):
+            return file
+        file.close()
+    return io.BufferedReader(_Rows(path, dialect), block_bytes)
 
 
 class _Rows(io.RawIOBase):
