@@ -9,6 +9,7 @@ import pandas as pd
 
 from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
+from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.importing.plan import Plan, columns_of, find_column
 from surrogate_modeling.importing.raw_table import RawTable
 from surrogate_modeling.importing.records import FileRecord
@@ -122,16 +123,12 @@ def train_command(config: ImportConfig, plan: Plan, folder: Path) -> str:
     controls = [name for column in plan.columns if column.role == "control" for name in column.names]
     controls += plan.parameters
     open_roles = not any(column.role for column in plan.columns)
-    parts.append("dataset.controls=<columns>" if open_roles else _quoted(f"dataset.controls={_list(controls)}"))
+    parts.append("dataset.controls=<columns>" if open_roles else _quoted(f"dataset.controls={listed(controls)}"))
     if plan.parameters:
         parts.append(_quoted(f"dataset.parameters={_list([*plan.parameters])}"))
     if config.targets:
-        parts.append(_quoted(f"dataset.targets={_list(config.targets)}"))
+        parts.append(_quoted(f"dataset.targets={listed(config.targets)}"))
     return " ".join(parts)
-
-
-def _list(names: Sequence[str]) -> str:
-    return "[" + ",".join(f'"{name}"' if any(mark in name for mark in "=,[]{}()\"':") else name for name in names) + "]"
 
 
 def _quoted(argument: str) -> str:

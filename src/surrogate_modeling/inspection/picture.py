@@ -1,4 +1,4 @@
-"""The look as one picture: what a step loses, time constants, columns that move together, and the cases."""
+"""The look as one picture: steps that lose information, time constants, columns that move together, and the cases."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.inspection.look import Look
+from surrogate_modeling.inspection.sampling import LOST_SHARE
 
 # More columns are not named along the axes.
 MOST_LABELS = 70
@@ -27,8 +28,8 @@ def draw(look: Look) -> bytes:
     height = 3.0 + 0.17 * min(count, MOST_LABELS)
     figure = Figure(figsize=(18, max(6.0, height)), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    lost, speed, together, cases = figure.subplots(1, 4, width_ratios=(1, 1, 2, 2))
-    _draw_lost(lost, look)
+    steps, speed, together, cases = figure.subplots(1, 4, width_ratios=(1, 1, 2, 2))
+    _draw_steps(steps, look)
     _draw_speed(speed, look)
     _draw_together(together, look)
     _draw_cases(cases, look)
@@ -44,9 +45,17 @@ def _label(axes: Any, look: Look, named: bool) -> None:
     axes.set_ylim(count - 0.5, -0.5)
 
 
-def _draw_lost(axes: Any, look: Look) -> None:
-    axes.barh(range(len(look.names)), 100 * look.sampling.lost, color="C3", height=0.7)
-    axes.set_title(f"variance lost at {look.sampling.step:g} s [%]", fontsize=9)
+def _draw_steps(axes: Any, look: Look) -> None:
+    """The step with which each column loses 1 % of its variance, and the chosen one as a line."""
+    sampling = look.sampling
+    for i in np.flatnonzero(np.isfinite(sampling.longest)):
+        axes.plot([sampling.step, sampling.longest[i]], [i, i], "-", color="0.7", linewidth=0.8)
+        axes.plot(
+            [sampling.longest[i]], [i], "o", color="C3" if sampling.longest[i] < sampling.step else "C2", markersize=4
+        )
+    axes.axvline(sampling.step, color="0.3", linestyle="--", linewidth=1.0)
+    axes.set_xscale("log")
+    axes.set_title(f"step that loses {LOST_SHARE:.0%} [s] (line: chosen)", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
     _label(axes, look, True)
 

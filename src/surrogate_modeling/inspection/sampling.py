@@ -51,7 +51,7 @@ class Sampling:
         raw: usual step of the files [s].
         step: chosen, or suggested [s].
         lost: (F,) share of each column's variance that the chosen step loses.
-        longest: (F,) step [s] with which that would be ``LOST_SHARE``; infinite where even the coarsest loses less.
+        longest: (F,) step [s] with which that would be ``LOST_SHARE`` in the usual case; infinite where all lose less.
         event: (F,) whether rows between two grid points lie far outside of them.
         files: how many were read for this.
     """
@@ -108,11 +108,12 @@ def _speed(case: RawCase, step: float, limit: float) -> FileSpeed:
 
 
 def _longest(speeds: Sequence[FileSpeed]) -> np.ndarray:
-    """Step (F,) with which each column loses ``LOST_SHARE``, over the cases in which it moves."""
+    """Step (F,) with which each column loses ``LOST_SHARE`` in the usual case in which it moves."""
     variance = np.array([speed.loss.variance for speed in speeds])
     moves = variance >= MIN_VARIANCE_SHARE * variance.mean(axis=0)
-    longest = np.where(moves, [speed.loss.longest for speed in speeds], np.inf)
-    return longest.min(axis=0)
+    steps = [speed.loss.longest for speed in speeds]
+    # The lower median: a mean of two would be infinite with one of them.
+    return np.nanquantile(np.where(moves, steps, np.nan), 0.5, axis=0, method="lower")
 
 
 def _lost(speeds: Sequence[FileSpeed]) -> tuple[np.ndarray, np.ndarray]:
