@@ -110,6 +110,7 @@ def test_constants_copies_functions_and_names_that_need_quotes(
     assert "counter: integral over time of u" in text
     arguments = suggested(text)
     assert 'dataset.controls=[u,"弁 1",size]' in arguments
+    assert "dataset.parameters=[size]" in arguments
     assert "dataset.ignore=[fixed,twice]" in arguments
     roles = composed(*arguments).dataset
     read = read_cases(tmp_path / "in", Roles(roles.controls, None, roles.ignore), Grid(1.0, 5.0), 11)

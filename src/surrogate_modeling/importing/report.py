@@ -125,7 +125,7 @@ def train_command(config: ImportConfig, plan: Plan, folder: Path) -> str:
     open_roles = not any(column.role for column in plan.columns)
     parts.append("dataset.controls=<columns>" if open_roles else _quoted(f"dataset.controls={listed(controls)}"))
     if plan.parameters:
-        parts.append(_quoted(f"dataset.parameters={_list([*plan.parameters])}"))
+        parts.append(_quoted(f"dataset.parameters={listed([*plan.parameters])}"))
     if config.targets:
         parts.append(_quoted(f"dataset.targets={listed(config.targets)}"))
     return " ".join(parts)

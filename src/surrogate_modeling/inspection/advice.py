@@ -115,6 +115,9 @@ def train_command(look: Look, typed: Sequence[str]) -> str:
         words.append(typed_controls)
     elif not look.given or not group.startswith("dataset=refrigerant"):
         words.append(f"dataset.controls={listed([names[i] for i in look.controls])}")
+    parameters = [names[i] for i in look.controls if look.series.parameter[i]]
+    if parameters and not any(word.startswith("dataset.parameters=") for word in typed):
+        words.append(f"dataset.parameters={listed(parameters)}")
     ignored = [*_typed_ignored(typed), *(names[i] for i in look.ignored)]
     if ignored:
         words.append(f"dataset.ignore={listed(ignored)}")
