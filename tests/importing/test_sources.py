@@ -18,7 +18,11 @@ def test_files_of_known_formats_in_natural_order(tmp_path: Path) -> None:
     names = [file.path.name for file in list_sources(str(tmp_path))]
     assert names == ["a2.TXT", "a10.csv", "b.xlsx"]
     assert [file.path.name for file in list_sources(f"{tmp_path}/**/*.csv")] == [".hidden.csv", "a10.csv", "c.csv"]
-    both = list_sources([f"{tmp_path}/sub/c.csv", f"{tmp_path}/a10.csv", f"{tmp_path}/sub/*.csv"])
+    (tmp_path / "sub" / "cases.csv").write_text("x")
+    (tmp_path / "sub" / "import.yaml").write_text("x")
+    # The table of an earlier import is no table of rows.
+    assert [file.path.name for file in list_sources(str(tmp_path / "sub"))] == ["c.csv"]
+    both = list_sources([f"{tmp_path}/sub/c.csv", f"{tmp_path}/a10.csv", f"{tmp_path}/sub/c.c*"])
     assert [file.path.name for file in both] == ["c.csv", "a10.csv"]
     (tmp_path / "none").mkdir()
     with pytest.raises(UserError, match=r"no file of a known format in this folder; '.*/\*\*/\*.csv' looks in its"):

@@ -168,11 +168,16 @@ def _each(
     problems: list[Problem] = []
     with ThreadPoolExecutor(workers_for(files, config.workers or os.cpu_count() or 1)) as pool:
         results: Iterator[T | Problem] = pool.map(guarded, files)
-        for result in track(results, len(files), description, config.progress_bar):
-            if isinstance(result, Problem):
-                problems.append(result)
-            else:
-                done.append(result)
+        try:
+            for result in track(results, len(files), description, config.progress_bar):
+                if isinstance(result, Problem):
+                    problems.append(result)
+                else:
+                    done.append(result)
+        except BaseException:
+            # After Ctrl-C, or a full disk, the files that wait are not begun.
+            pool.shutdown(cancel_futures=True)
+            raise
     return done, problems
 
 
