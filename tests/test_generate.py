@@ -174,11 +174,12 @@ def test_from_an_fmu_over_cases_and_a_surrogate_to_an_fmu(tmp_path: Path) -> Non
         "cases=cases/case0001.csv",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    # The surrogate's FMU makes cases in its turn: its inputs are the plant's input and parameter.
-    ranges = "dataset.inputs={u:{range:[0,1],times:[2,6]},gain:{range:[1,1],family:constant}}"
+    # The surrogate's FMU makes cases in its turn: the plant's parameter is one of it.
+    ranges = "dataset.inputs={u:{range:[0,1],times:[2,6]}}"
     done = generate(
         tmp_path, "dataset=fmu", "dataset.fmu=surrogate.fmu", "dataset.path=again", "dataset.output_step=0.1",
         "dataset.duration=30", "dataset.cases=3", "dataset.trust=True", ranges,
+        "dataset.parameter_ranges={gain:[1,1]}",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "again" / "case0001.csv", skiprows=[1])

@@ -40,6 +40,8 @@ def load_cases(config: Config) -> CaseSet:
         limit = len(made.present) + len(made.written)
         if dataset.controls is None:
             dataset = replace(dataset, controls=list(made.controls))
+        if dataset.parameters is None:
+            dataset = replace(dataset, parameters=list(made.parameters))
         if made.failed:
             log.warning("%d cases failed and are left out: see %s", len(made.failed), Path(dataset.path) / FAILED_FILE)
     case_set = read_cases(

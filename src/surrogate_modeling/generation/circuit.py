@@ -50,6 +50,11 @@ class Circuit:
         return {name: round(self.families.get(name, 0.0) / total, 9) for name in FAMILY_NAMES}
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """No control is declared to be constant."""
+        return ()
+
+    @property
     def one_case_per_process(self) -> bool:
         """A process makes any number of cases."""
         return False

@@ -62,6 +62,11 @@ class Command:
         return tuple(self.units)
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Parameters that vary from case to case."""
+        return tuple(self.plan.parameters)
+
+    @property
     def one_case_per_process(self) -> bool:
         """A process makes any number of cases."""
         return False

@@ -56,6 +56,11 @@ class Fmu:
         return (*(item.name for item in self.plan.inputs), *self.plan.parameters)
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Parameters that vary from case to case."""
+        return tuple(self.plan.parameters)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the predicted columns."""
         return tuple(self.units)[len(self.controls) :]

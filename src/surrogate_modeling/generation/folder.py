@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,13 +24,23 @@ FAILURES_TO_STOP = 10
 
 @dataclass(frozen=True)
 class GenerationResult:
-    """Numbers of the cases written, already present and failed, the seconds taken, and the names of the controls."""
+    """What became of the cases of a plan.
+
+    Attributes:
+        written: numbers of the cases made.
+        present: of those that were there.
+        failed: outcomes of those that failed.
+        seconds: taken.
+        controls: names of the controls.
+        parameters: of those that are constant within a case.
+    """
 
     written: list[int] = field(default_factory=list)
     present: list[int] = field(default_factory=list)
     failed: list[Outcome] = field(default_factory=list)
     seconds: float = 0.0
     controls: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
 
 def missing_cases(folder: Path, count: int, again: bool = True) -> list[int]:
@@ -73,28 +84,36 @@ def generate_cases(
     failed = {number: Outcome(number, reason) for number, reason in before.items() if number <= count}
     present = [n for n in range(1, count + 1) if n not in {*missing, *failed}]
     written: list[int] = []
-    said: set[str] = set()
     if missing:
         log.info("%d of %d cases to simulate", len(missing), count)
-        finished = run_workers(folder, simulator, missing, running)
+        outcomes = run_workers(folder, simulator, missing, running)
         try:
-            for outcome in track(finished, count, "simulating cases", done=count - len(missing)):
-                for remark in outcome.remarks:
-                    if remark not in said:
-                        log.info("%s: %s", case_name(outcome.number), remark)
-                        said.add(remark)
+            for outcome in _said(track(outcomes, count, "simulating cases", done=count - len(missing))):
                 if not outcome.reason:
                     written.append(outcome.number)
                     continue
                 failed[outcome.number] = outcome
-                log.warning("%s failed: %s", case_name(outcome.number), outcome.reason)
                 if len(failed) >= FAILURES_TO_STOP and not (written or present):
                     raise PlanError(f"the first {len(failed)} cases all failed, the last of them: {outcome.reason}")
         finally:
-            finished.close()
+            outcomes.close()
             _write_failures(folder, failed)
     failures = sorted(failed.values(), key=lambda failure: failure.number)
-    return GenerationResult(sorted(written), present, failures, time.monotonic() - began, simulator.controls)
+    seconds = time.monotonic() - began
+    return GenerationResult(sorted(written), present, failures, seconds, simulator.controls, simulator.parameters)
+
+
+def _said(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+    """Pass outcomes on; failures are logged, and each remark once."""
+    said: set[str] = set()
+    for outcome in outcomes:
+        for remark in outcome.remarks:
+            if remark not in said:
+                log.info("%s: %s", case_name(outcome.number), remark)
+                said.add(remark)
+        if outcome.reason:
+            log.warning("%s failed: %s", case_name(outcome.number), outcome.reason)
+        yield outcome
 
 
 def _check_or_write_plan(folder: Path, simulator: Simulator) -> None:

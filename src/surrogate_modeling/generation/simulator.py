@@ -68,6 +68,11 @@ class Simulator(Protocol):
         ...
 
     @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of those controls that are constant within a case."""
+        ...
+
+    @property
     def one_case_per_process(self) -> bool:
         """Whether each case needs a process of its own."""
         ...
