@@ -1,5 +1,6 @@
 """``pdm run import`` as users run it."""
 
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -115,3 +116,49 @@ def test_left_out_files_give_exit_code_two(tmp_path: Path) -> None:
     assert "left out:\n  in/b.csv: lines 1-2: no rows of numbers" in done.stdout
     assert done.stderr == "error: 1 files were left out; see the list above\n"
     assert (tmp_path / "out" / "a.csv").exists()
+
+
+@pytest.mark.slow
+def test_the_way_from_exports_with_parameters_to_an_fmu(tmp_path: Path) -> None:
+    """A first-order lag whose gain is a parameter: import, train, predict with one number per case, export."""
+    fmpy = pytest.importorskip("fmpy")
+    (tmp_path / "in").mkdir()
+    gains = {}
+    for number in range(6):
+        gain, y, lines = 1 + number / 4, 0.0, ["Zeit [ms];Pumpe;T (°C)"]
+        for k in range(200):
+            on = (k // (15 + number)) % 2
+            lines.append(f"{100 * k};{'EIN' if on else 'AUS'};{y:.4f}".replace(".", ","))
+            y += 0.1 * (gain * on - y)
+        (tmp_path / "in" / f"run{number}.csv").write_bytes("\n".join(lines).encode("latin-1"))
+        gains[f"run{number}"] = gain
+    table = "".join(f"{name},{gain}\n" for name, gain in gains.items())
+    (tmp_path / "gains.csv").write_text(f"case,gain [K]\n{table}")
+    done = run(tmp_path, "source=in", "output=cases", "controls=[Pumpe]", "parameters=gains.csv")
+    assert done.returncode == 0, done.stderr
+    train = shlex.split(done.stdout.splitlines()[-1].removeprefix("train on them: "))[3:]
+    assert train[-2:] == ["dataset.controls=[Pumpe,gain]", "dataset.parameters=[gain]"]
+
+    def command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return run_command(tmp_path, [str(PROJECT_ROOT / "src" / "surrogate_modeling" / f"{name}.py")], *arguments)
+
+    quick = ["settings.is_debug=True", "model=ssm", "settings=quick", "settings.decimate_range=0.1"]
+    done = command("train", *train, *quick, "settings.is_save_model=True", "settings.device=cpu")
+    assert done.returncode == 0, done.stderr
+    surrogate = next(tmp_path.rglob("lit_model.pth"))
+    assert (
+        run(tmp_path, "repeat=cases/import.yaml", "source=in/run1.csv", "output=bare", "parameters=null").returncode
+        == 0
+    )
+    done = command(
+        "predict", f"surrogate={surrogate}", "cases=bare", "parameters=cases/cases.csv", "output=p", "device=cpu"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "p" / "csv" / "run1.csv").exists()
+    done = command("export", f"surrogate={surrogate}", "format=fmu", "output=p.fmu")
+    assert done.returncode == 0, done.stderr
+    known = {
+        variable.name: variable for variable in fmpy.read_model_description(str(tmp_path / "p.fmu")).modelVariables
+    }
+    assert (known["gain"].causality, known["gain"].unit) == ("parameter", "K")
+    assert (known["Pumpe"].causality, known["T"].causality) == ("input", "output")
