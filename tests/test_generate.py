@@ -63,6 +63,7 @@ def test_nothing_is_run_without_trust_and_the_list_is_a_plan(tmp_path: Path) -> 
     assert make_missing(config, limit=1).present == ([1] if "case0001" not in bad else [])
 
 
+@pytest.mark.slow
 def test_the_page_runs_as_written(tmp_path: Path) -> None:
     """With fewer and shorter cases."""
     blocks = re.findall(r"^```(\w+)\n(.*?)^```$", (PROJECT_ROOT / "docs" / "generation.md").read_text(), re.M | re.S)
