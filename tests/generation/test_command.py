@@ -128,10 +128,12 @@ def test_a_case_that_fails_says_why_and_keeps_its_folder(tmp_path: Path, program
         ({"import_keys": {"controls": 2}}, "import_keys: controls unknown; known: separator"),
         ({"import_keys": {"decimal": "x"}}, "import_keys.decimal=x: must be . or ,"),
         ({"import_keys": {"missing": "guess"}}, "import_keys: .*missing"),
+        ({"inputs": {"u": {"file": "templates/table.bin"}}}, "recorded schedule table.bin: "),
         ({"units": {"v": "K"}}, "units: 'v' is not among inputs and parameter_ranges"),
         ({"inputs": None, "parameter_ranges": None}, "every case would be the same"),
     ],
 )
-def test_plans_that_are_refused(tmp_path: Path, keys: dict, text: str) -> None:
+def test_plans_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: dict, text: str) -> None:
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(PlanError, match=text):
         planned(tmp_path, **keys)

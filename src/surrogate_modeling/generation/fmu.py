@@ -13,7 +13,7 @@ import numpy as np
 
 from surrogate_modeling.config.dataset import FmuConfig
 from surrogate_modeling.generation.fmu_model import FmuModel, FmuVariable, read_fmu
-from surrogate_modeling.generation.plan import CasesPlan
+from surrogate_modeling.generation.plan import CasesPlan, checked_name
 from surrogate_modeling.generation.planned import make_plan, planned_case_list, read_plan, require_known
 from surrogate_modeling.generation.signals import make_inputs
 from surrogate_modeling.generation.simulator import CaseTable, PlanError
@@ -117,9 +117,7 @@ def plan_fmu(dataset: FmuConfig) -> tuple[Fmu, FmuModel]:
     limits = {**{item.name: item.range for item in plan.inputs}, **plan.parameters}
     for name, span in limits.items():
         _require_allowed(name, span, settable[name])
-    start = given["start"] or {}
-    if not isinstance(start, Mapping):
-        raise PlanError(f"start = {start}: give a mapping of names to values")
+    start = _start_values(given["start"] or {})
     require_known("start", start, settable, "what can be set before the start of the FMU")
     every = {item.name: item for item in model.variables}
     outputs = given["outputs"] or list(model.of("output"))
@@ -136,11 +134,25 @@ def plan_fmu(dataset: FmuConfig) -> tuple[Fmu, FmuModel]:
         raise PlanError(f"fmi_type = {kind}: {model.path} offers {' and '.join(model.kinds)} only")
     names = [*limits, *outputs]
     return Fmu(
-        str(model.path), model.digest, kind, plan, {str(name): float(value) for name, value in start.items()},
+        str(model.path), model.digest, kind, plan, start,
         {name: dataset.units.get(name, every[name].unit) for name in names},
         frozenset(name for name in limits if every[name].is_whole),
         model.is_single,
     ), model  # fmt: skip
+
+
+def _start_values(raw: object) -> dict[str, float]:
+    """Check the mapping ``start``.
+
+    Raises:
+        PlanError: it is none, or a value is no number.
+    """
+    if not isinstance(raw, Mapping):
+        raise PlanError(f"start = {raw}: give a mapping of names to values")
+    for name, value in raw.items():
+        if not isinstance(value, int | float):
+            raise PlanError(f"start.{name} = {value}: give a number")
+    return {checked_name(name, "start"): float(value) for name, value in raw.items()}
 
 
 def _all_ranges(inputs: Mapping[str, FmuVariable]) -> dict[str, list[float]]:

@@ -138,7 +138,7 @@ def parse_inputs(raw: object, duration: float) -> tuple[InputPlan, ...]:
     """
     if not isinstance(raw, Mapping):
         raise PlanError(f"inputs = {raw}: give a mapping of names to ranges, as {{valve: [0, 1]}}")
-    return tuple(_parse_input(_name(name, "inputs"), item, duration) for name, item in raw.items())
+    return tuple(_parse_input(checked_name(name, "inputs"), item, duration) for name, item in raw.items())
 
 
 def parse_ranges(raw: object) -> dict[str, tuple[float, float]]:
@@ -150,11 +150,19 @@ def parse_ranges(raw: object) -> dict[str, tuple[float, float]]:
     if not isinstance(raw, Mapping):
         raise PlanError(f"parameter_ranges = {raw}: give a mapping of names to ranges, as {{mass: [1, 2]}}")
     key = "parameter_ranges"
-    return {_name(name, key): _pair(limits, f"{key}.{name}") for name, limits in raw.items()}
+    return {checked_name(name, key): _pair(limits, f"{key}.{name}") for name, limits in raw.items()}
 
 
-def _name(name: object, key: str) -> str:
-    """A name as it was written: YAML reads some words as truth values."""
+def checked_name(name: object, key: str) -> str:
+    """A name as it was written.
+
+    Args:
+        name: key of a mapping.
+        key: of the mapping, for messages.
+
+    Raises:
+        PlanError: YAML has read it as a truth value.
+    """
     if isinstance(name, bool):
         raise PlanError(f"{key}: {name}: put this name in quotes; YAML reads on, off, yes and no as truth values")
     return str(name)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
-from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, Outcome, Simulator, case_name
+from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, Outcome, PlanError, Simulator, case_name
 
 
 def make_case(folder: Path, simulate: Callable[[int], CaseTable], number: int) -> Outcome:
@@ -33,7 +33,7 @@ def make_case(folder: Path, simulate: Callable[[int], CaseTable], number: int) -
         if bad:
             return Outcome(number, f"not finite: {', '.join(bad)}")
         write_atomic(folder / f"{case_name(number)}.csv", case_csv(table.units, table.time, table.values, table.digits))
-    except (CaseFailed, NotWritten) as failure:
+    except (CaseFailed, NotWritten, PlanError) as failure:
         return Outcome(number, " ".join(str(failure).split()) or type(failure).__name__)
     return Outcome(number, remarks=table.remarks)
 
