@@ -58,6 +58,10 @@ def plan_of(config: Config) -> Plan:
     model, settings = config.model, config.settings
     if not isinstance(model, AutoConfig):
         return Plan(["quadratic"] if settings.stack else [], [TrainedMember(model, settings)], None)
-    named = [name for name in model.members if name not in CLOSED_FORMS]
-    networks = [TrainedMember(MODEL_SCHEMAS[name](name), member_settings(config, name)) for name in named]
+    networks = []
+    for name in (member for member in model.members if member not in CLOSED_FORMS):
+        recipe = member_settings(config, name)
+        if settings.is_debug:
+            recipe = replace(recipe, epochs=min(recipe.epochs, settings.epochs))
+        networks.append(TrainedMember(MODEL_SCHEMAS[name](name), recipe))
     return Plan([name for name in model.members if name in CLOSED_FORMS], networks, settings.max_minutes)
