@@ -183,3 +183,17 @@ def test_heads_of_tools(tmp_path: Path, tool: str) -> None:
     text, expected = TOOLS[tool]
     frame = table(tmp_path, text.encode()).frame
     assert {name: frame[name].tolist() for name in frame} == expected
+
+
+def test_lines_are_those_of_the_file_also_behind_comments_and_empty_lines(tmp_path: Path) -> None:
+    body = b"# x\nt,y\n0,1\n\n# c\n1,2\n\n2,3\n3,4\n\n\n"
+    found = table(tmp_path, body)
+    assert found.frame["t"].tolist() == [0, 1, 2, 3]
+    assert found.line_numbers.tolist() == [3, 6, 8, 9]
+    with pytest.raises(BadFile, match=r"line 7: not 2 cells as in the other rows \(the first is '2'\)"):
+        table(tmp_path, body.replace(b"1,2\n\n", b"1,2\n2\n"))
+    assert "line 10, the last, is cut ('5')" in str(table(tmp_path, body.rstrip() + b"\n5\n").remarks)
+    path = tmp_path / "long.csv"
+    path.write_text("t;y\n" + "".join(f"{k};{k}\n" + "\n" * (k % 50 == 0) for k in range(1000)))
+    lines = np.concatenate([block.line_numbers for block in read_blocks(path, ReadOptions(), block_bytes=1500)])
+    assert lines.tolist() == [2 + k + (k + 49) // 50 for k in range(1000)]

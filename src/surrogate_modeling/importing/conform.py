@@ -56,7 +56,9 @@ class Conformer:
         """
         word = "line" if table.lines else "row"
         begin = table.lines or first_row + 1
-        lines = np.arange(begin, begin + len(table.frame))
+        lines = table.line_numbers
+        if lines is None:
+            lines = np.arange(begin, begin + len(table.frame))
         columns = columns_of(table, self.units)
         self._require_same(columns, table)
         time = self._seconds(columns, table, lines, word)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from surrogate_modeling.common.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
 
@@ -42,6 +43,7 @@ class RawTable:
         parameter_units: of those whose unit the file says.
         time: name of the time column where the format says which it is.
         lines: place of the first row of :attr:`frame`, for messages such as "line 7"; 0 where rows have no line.
+        line_numbers: place of each row (T,) where lines between them were passed over; None: one follows the other.
         part: name of the sheet, group or record; the case's name is made of it where a file holds several.
         remarks: what was done while reading that the user should know, one sentence each.
     """
@@ -53,6 +55,7 @@ class RawTable:
     parameter_units: dict[str, str] = field(default_factory=dict)
     time: str | None = None
     lines: int = 0
+    line_numbers: np.ndarray | None = None
     part: str = ""
     remarks: tuple[str, ...] = ()
 

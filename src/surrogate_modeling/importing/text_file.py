@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -42,7 +41,8 @@ def read(path: Path, options: ReadOptions) -> list[RawTable]:
     blocks = list(read_blocks(path, options))
     frame = blocks[0].frame if len(blocks) == 1 else pd.concat([block.frame for block in blocks], ignore_index=True)
     remarks = dict.fromkeys(remark for block in blocks for remark in block.remarks)
-    return [replace(blocks[0], frame=frame, remarks=tuple(remarks))]
+    lines = np.concatenate([block.line_numbers for block in blocks if block.line_numbers is not None])
+    return [replace(blocks[0], frame=frame, line_numbers=lines, remarks=tuple(remarks))]
 
 
 def dialect_of(path: Path, options: ReadOptions) -> Dialect:
@@ -89,39 +89,91 @@ def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES
     source = options.source(path)
     taken = 0
     units = {name: unit for name, unit in zip(dialect.names, dialect.units, strict=False) if unit}
-    for frame, remarks in _frames(path, dialect, options, block_bytes):
-        shown = (*dialect.remarks, *remarks)
-        lines = dialect.first_row + taken
-        yield RawTable(source, frame, units, lines=lines, remarks=shown)
-        taken += len(frame)
+    for part in _parts(path, dialect, options, block_bytes):
+        first = int(part.lines[0]) if len(part.lines) else dialect.first_row
+        remarks = (*dialect.remarks, *([part.remark] if part.remark else []))
+        yield RawTable(source, part.frame, units, lines=first, line_numbers=part.lines, remarks=remarks)
+        taken += len(part.frame)
         if options.rows is not None and taken >= options.rows:
             return
     if not taken:
         raise BadFile(source, f"line {dialect.first_row}: no rows of numbers under the head")
 
 
-def _frames(
-    path: Path, dialect: Dialect, options: ReadOptions, block_bytes: int
-) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+@dataclass(frozen=True)
+class _Part:
+    """A block of rows, the line of each, and what was done."""
+
+    frame: pd.DataFrame
+    lines: np.ndarray
+    remark: str = ""
+
+
+@dataclass
+class _Skipped:
+    """Lines that are no rows, counted from the first row: other numbers of cells, and comments."""
+
+    width: int
+    bad: list[tuple[int, str]] = field(default_factory=list)
+    quiet: list[int] = field(default_factory=list)
+    position: int = 0
+    last_row: int = 0
+
+    def note(self, row: pa_csv.InvalidRow) -> str:
+        """Collect a line that has not as many cells as the others."""
+        text = row.text or ""
+        if COMMENT.match(text):
+            self.quiet.append(row.number)
+        else:
+            self.bad.append((row.number, text))
+        return "skip"
+
+    def take(self, count: int) -> np.ndarray:
+        """Places of the next lines with as many cells as the others, or none, from 1."""
+        left_out = np.array([*self.quiet, *(number for number, _ in self.bad)], dtype=int)
+        left_out = left_out[left_out > self.position]
+        candidates = np.arange(self.position + 1, self.position + 1 + count + len(left_out))
+        places = candidates[~np.isin(candidates, left_out)][:count]
+        self.position = int(places[-1]) if count else self.position
+        return places
+
+    def cut_line(self, first_row: int, source: str) -> str:
+        """The remark about a last line that is cut; empty where there is none.
+
+        Raises:
+            BadFile: another line than the last has more or fewer cells.
+        """
+        if not self.bad:
+            return ""
+        number, text = self.bad[0]
+        if len(self.bad) == 1 and number > self.last_row:
+            return f"line {first_row + number - 1}, the last, is cut ({text[:40]!r}) and is left out"
+        places = line_ranges([first_row + number - 1 for number, _ in self.bad])
+        raise BadFile(
+            source,
+            f"{places}: not {self.width} cells as in the other rows (the first is {text[:60]!r}); mend or remove them",
+        )
+
+
+def _parts(path: Path, dialect: Dialect, options: ReadOptions, block_bytes: int) -> Iterator[_Part]:
     """Blocks as frames, read as numbers as far as possible, from the first cell of another notation on as text."""
-    fast = not dialect.thousands
     source = options.source(path)
     done = 0
     try:
-        if fast:
-            for frame, remarks in _arrow_blocks(path, dialect, options, block_bytes, fast=True):
-                done += len(frame)
-                yield frame, remarks
+        if not dialect.thousands:
+            for part in _arrow_blocks(path, dialect, options, block_bytes, fast=True):
+                done += len(part.frame)
+                yield part
             return
     except pa.ArrowInvalid as error:
         if "conversion error" not in str(error):
             raise BadFile(source, _arrow_reason(error, dialect)) from None
     try:
-        for frame, remarks in _arrow_blocks(path, dialect, options, block_bytes, fast=False):
-            if done >= len(frame):
-                done -= len(frame)
+        for part in _arrow_blocks(path, dialect, options, block_bytes, fast=False):
+            if done and done >= len(part.frame):
+                done -= len(part.frame)
                 continue
-            yield (frame.iloc[done:].reset_index(drop=True) if done else frame), remarks
+            yield _Part(part.frame.iloc[done:].reset_index(drop=True), part.lines[done:], part.remark) if done else part
             done = 0
     except pa.ArrowInvalid as error:
         raise BadFile(source, _arrow_reason(error, dialect)) from None
@@ -129,22 +181,20 @@ def _frames(
 
 def _arrow_blocks(
     path: Path, dialect: Dialect, options: ReadOptions, block_bytes: int, *, fast: bool
-) -> Iterator[tuple[pd.DataFrame, list[str]]]:
+) -> Iterator[_Part]:
     source = options.source(path)
     names = [*dialect.names, *([""] if dialect.trailing else [])]
     keys = [str(i) for i in range(len(names))]
     numeric = [*dialect.numeric, *([False] if dialect.trailing else [])]
     types = {key: pa.float64() if fast and number else pa.string() for key, number in zip(keys, numeric, strict=True)}
-    bad: list[tuple[int, str]] = []
+    skipped = _Skipped(len(names))
     separator = "\t" if dialect.separator == " " else dialect.separator
     with _opened(path, dialect, block_bytes) as file:
         try:
             blocks = pa_csv.open_csv(
                 file,
                 pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=block_bytes),
-                pa_csv.ParseOptions(
-                    delimiter=separator, invalid_row_handler=partial(_note, bad), ignore_empty_lines=True
-                ),
+                pa_csv.ParseOptions(delimiter=separator, invalid_row_handler=skipped.note, ignore_empty_lines=False),
                 pa_csv.ConvertOptions(
                     column_types=types,
                     null_values=[*NULLS, *options.no_number],
@@ -153,46 +203,28 @@ def _arrow_blocks(
                     include_columns=keys[: len(dialect.names)],
                 ),
             )
-            total = 0
             for block in blocks:
                 frame = _frame(block, dialect, options.no_number, fast=fast)
-                total += len(frame)
-                yield frame, []
+                frame, places = _without_empty(frame, skipped.take(len(frame)))
+                skipped.last_row = int(places[-1]) if len(places) else skipped.last_row
+                yield _Part(frame, places + dialect.first_row - 1)
         except UnicodeDecodeError as error:
             raise BadFile(
                 source, f"a byte that is not {dialect.encoding} ({error.reason}); give encoding=..., e.g. cp932"
             ) from None
-    if remark := _cut_line(bad, total, dialect, source):
-        yield frame.iloc[:0], [remark]
+    if remark := skipped.cut_line(dialect.first_row, source):
+        yield _Part(frame.iloc[:0], np.array([], dtype=int), remark)
 
 
-def _note(bad: list[tuple[int, str]], row: pa_csv.InvalidRow) -> str:
-    """Collect a line with another number of cells; lines of comments are skipped."""
-    if not COMMENT.match(row.text or ""):
-        bad.append((row.actual_columns, row.text or ""))
-        if row.number is not None:
-            bad[-1] = (row.number, row.text or "")
-    return "skip"
-
-
-def _cut_line(bad: list[tuple[int, str]], total: int, dialect: Dialect, source: str) -> str:
-    """The remark about a last line that is cut.
-
-    Raises:
-        BadFile: another line than the last has more or fewer cells.
-    """
-    if not bad:
-        return ""
-    width = len(dialect.names) + dialect.trailing
-    numbers = [dialect.first_row + number - 1 for number, _ in bad]
-    last = dialect.first_row + total + len(bad) - 1
-    if len(bad) == 1 and numbers[0] >= last - 1:
-        return f"line {numbers[0]}, the last, is cut ({bad[0][1][:40]!r}) and is left out"
-    raise BadFile(
-        source,
-        f"{line_ranges(numbers)}: not {width} cells as in the other rows (the first is {bad[0][1][:60]!r}); mend or "
-        "remove them",
-    )
+def _without_empty(frame: pd.DataFrame, places: np.ndarray) -> tuple[pd.DataFrame, np.ndarray]:
+    """Rows with anything in them, and their places: Arrow reads an empty line as a row without cells."""
+    empty = np.ones(len(frame), bool)
+    for name in frame.columns:
+        cells = frame[name]
+        empty &= (cells.isna() | (cells == "")).to_numpy(dtype=bool)
+        if not empty.any():
+            return frame, places
+    return frame[~empty].reset_index(drop=True), places[~empty]
 
 
 def _arrow_reason(error: pa.ArrowInvalid, dialect: Dialect) -> str:
