@@ -2,10 +2,12 @@
 
 import csv
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,7 @@ from surrogate_modeling.cases.grid import Grid, GridCase
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
 from surrogate_modeling.config.composition import register_schemas
+from surrogate_modeling.tracking.database import SQLITE, artifact_root, create_database
 
 # Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -165,6 +168,17 @@ def run_command(tmp_path: Path, command: Sequence[str], *arguments: str) -> subp
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *command, *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+
+
+def empty_store(folder: Path) -> str:
+    """Address of a tracking store in a folder, a copy of one that is made once: MLflow takes seconds for its tables."""
+    folder.mkdir(parents=True, exist_ok=True)
+    uri, file = f"{SQLITE}{folder / 'mlflow.db'}", Path(os.environ["EMPTY_STORE"], "mlflow.db")
+    create_database(f"{SQLITE}{file}", artifact_root(uri))
+    shutil.copy(file, folder / "mlflow.db")
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database, database:
+        database.execute("UPDATE experiments SET artifact_location = ?", (f"{artifact_root(uri)}/0",))
+    return uri
 
 
 @contextmanager

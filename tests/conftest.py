@@ -1,6 +1,9 @@
 """Hooks and fixtures of all tests."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,10 @@ from surrogate_modeling.cases import folder as cases
 # Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+# All processes of a session share it; the first one removes it.
+if "EMPTY_STORE" not in os.environ:
+    os.environ["EMPTY_STORE"] = tempfile.mkdtemp(prefix="empty-store-")
+    atexit.register(shutil.rmtree, os.environ["EMPTY_STORE"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

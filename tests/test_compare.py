@@ -11,7 +11,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from builders import PROJECT_ROOT, run_command, write_plant
+from builders import PROJECT_ROOT, empty_store, run_command, write_plant
 
 COMPARE = PROJECT_ROOT / "src" / "surrogate_modeling" / "compare.py"
 DON = "don model.width=4 model.trunk_dim=8"
@@ -39,6 +39,7 @@ def recorded(tmp_path: Path) -> list[mlflow.entities.Run]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """Two networks, two seeds, and a pair that diverges."""
     tmp_path = tmp_path_factory.mktemp("compare")
+    empty_store(tmp_path)
     write_plant(tmp_path / "plant")
     done = compare(tmp_path, MODELS, "recipes=[default]", f'pairs=["{DON} default settings.lr=1e9"]')
     return tmp_path, done
@@ -108,7 +109,7 @@ def test_repeated_it_trains_only_what_is_new(finished: tuple[Path, subprocess.Co
 def test_stopped_it_goes_on_in_the_same_run(tmp_path: Path) -> None:
     write_plant(tmp_path / "plant")
     own = [f'models=["{DON}"]', "recipes=[default]", "seeds=[1]", "settings.epochs=400", "settings.patience=400"]
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": empty_store(tmp_path), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, COMPARE, *arguments(tmp_path), *own], cwd=tmp_path, env=environment)
     runs = tmp_path / "out" / "runs"
     for _ in range(600):

@@ -15,7 +15,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from builders import NAMES, UNITS, lag, write_table
+from builders import NAMES, UNITS, empty_store, lag, write_table
 from test_train import SMALL, TRAIN, recorded_run, run_train, write_plant
 
 # Every fourth kill may come while a process is still starting [s]; the others, once the run is under way [s].
@@ -55,7 +55,7 @@ def prepare(tmp_path: Path, epochs: int, *more: str) -> tuple[Path, Path, list[s
     """Folders for a run that is left alone and for one that is killed, and the arguments of both."""
     plant = write_plant(tmp_path / "plant")
     for folder in (whole := tmp_path / "whole", killed := tmp_path / "killed"):
-        folder.mkdir()
+        empty_store(folder)
     arguments = ["dataset=csv", f"dataset.path={plant}", "dataset.controls=1", *SMALL, f"settings.epochs={epochs}"]
     arguments += [f"settings.patience={epochs}", "settings.mlflow_exp_name=killed", "settings.is_save_model=True"]
     return whole, killed, [*arguments, *more]

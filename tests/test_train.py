@@ -12,7 +12,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from builders import TRAIN, run_command, write_plant
+from builders import TRAIN, empty_store, run_command, write_plant
 
 from surrogate_modeling.training.members import member_seed
 
@@ -40,6 +40,7 @@ def run_train(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[st
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """One whole run that the tests below look at."""
     tmp_path = tmp_path_factory.mktemp("whole")
+    empty_store(tmp_path)
     plant = write_plant(tmp_path / "plant")
     done = run_train(
         tmp_path, "dataset=csv", f"dataset.path={plant}", "dataset.controls=1", "dataset.targets=['T/out','圧力.a']",
@@ -169,7 +170,7 @@ def test_bad_cases_stop_before_anything_is_recorded(tmp_path: Path) -> None:
 
 def stop_while_training(tmp_path: Path, signal_number: signal.Signals, *arguments: str) -> tuple[int, str]:
     """Start a run, send a signal once the first epochs are recorded; exit code and what was said."""
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": empty_store(tmp_path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(TRAIN), f"hydra.run.dir={tmp_path}/run", *arguments]
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         journal = tmp_path / "run" / "tracking.jsonl"

@@ -13,7 +13,7 @@ from pathlib import Path
 import mlflow
 import optuna
 import pytest
-from builders import TRAIN, run_command, write_plant
+from builders import TRAIN, empty_store, run_command, write_plant
 
 
 def train(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -24,6 +24,7 @@ def train(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A search over one choice and one range with two objectives."""
     tmp_path = tmp_path_factory.mktemp("search")
+    empty_store(tmp_path)
     cases = write_plant(tmp_path / "cases", count=5, rows=40)
     done = train(
         tmp_path, "-m", "+search=don", "model.trunk_depth=2", "model.trunk_dim=16", "model.branch_depth=2",

@@ -14,6 +14,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from broken_server import BrokenServer
+from builders import empty_store
 from tracking.test_run import start
 
 from surrogate_modeling.tracking import run as recorder
@@ -65,7 +66,7 @@ def test_a_broken_server_loses_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     run._thread.join(30)
     assert not run._thread.is_alive()
     broken.server.shutdown()
-    alive = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    alive = empty_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", alive)
     assert send_later([folder]) == 0
     check_all_arrived(alive, folder.name)
@@ -78,7 +79,7 @@ def test_a_store_that_dies_after_the_last_line_fails_no_run(
     def gone(self: Sender) -> str:
         raise ConnectionError("refused")
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", empty_store(tmp_path))
     monkeypatch.setattr(recorder, "SECONDS_TO_FINISH", 120.0)
     monkeypatch.setattr(Sender, "artifact_place", gone)
     run = start(tmp_path / "run-gone", a="1")
@@ -89,7 +90,7 @@ def test_a_store_that_dies_after_the_last_line_fails_no_run(
 
 @pytest.mark.slow
 def test_a_database_locked_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    uri = empty_store(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     mlflow.MlflowClient(uri).search_experiments()
     monkeypatch.setattr(recorder, "SECONDS_TO_FINISH", 1.0)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from builders import empty_store
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.tracking.database import artifact_root, create_database
 from surrogate_modeling.tracking.relocation import PLACES, follow_moved_store
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.store import URI
@@ -18,8 +18,7 @@ from surrogate_modeling.tracking.store import URI
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a store that has one run, one registered model, and a place that somebody chose."""
     project = tmp_path_factory.mktemp("template") / "my projekt 圧"
-    uri = f"sqlite:///{project}/mlflow.db"
-    create_database(uri, artifact_root(uri))
+    uri = empty_store(project)
     (project / "run" / "model").mkdir(parents=True)
     (project / "run" / "model" / "lit_model.pth").write_text("weights")
     (project / "own").mkdir()

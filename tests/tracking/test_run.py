@@ -6,7 +6,7 @@ from pathlib import Path
 import mlflow
 import pytest
 import torch
-from builders import composed, write_cases
+from builders import composed, empty_store, write_cases
 
 from surrogate_modeling.config.composition import to_config
 from surrogate_modeling.experiment.dataset import load_cases
@@ -24,7 +24,9 @@ from surrogate_modeling.training.module import SurrogateTraining
 
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("store") / "mlflow.db"
+    folder = tmp_path_factory.mktemp("store")
+    empty_store(folder)
+    return folder / "mlflow.db"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
+from builders import empty_store
 from exported import CHANNELS, STEP, make, with_units
 
 from surrogate_modeling.cases.case import Case
@@ -136,7 +137,7 @@ def test_a_served_surrogate_needs_no_more_than_is_listed() -> None:
 def test_a_registered_version_is_found_by_its_uri(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", empty_store(tmp_path))
     copy = tmp_path / "run"
     copy.mkdir()
     for item in folder.rglob("*"):
