@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -111,26 +110,27 @@ def test_shapes_that_do_not_fit_are_refused(folder: Path) -> None:
     assert caught.value.get_http_status_code() == 400
 
 
-def test_a_served_surrogate_needs_no_more_than_is_listed() -> None:
+def test_a_served_surrogate_needs_no_more_than_is_listed(tmp_path: Path) -> None:
     """Of what this project requires, nothing else is loaded with a surrogate, nor later by its free run."""
     others = (
-        "pyarrow omegaconf hydra optuna pytorch_lightning scipy matplotlib rich filelock platformdirs numba CoolProp"
+        "pyarrow omegaconf hydra optuna pytorch_lightning scipy matplotlib rich filelock platformdirs numba CoolProp "
+        "sklearn pandas"
     )
     code = (
         "import sys, numpy as np\n"
         f"sys.modules.update(dict.fromkeys({others.split()}))\n"
         "from surrogate_modeling.surrogate.model import Surrogate\n"
-        "surrogate = Surrogate.load(sys.argv[1])\n"
-        "sizes = surrogate.description.sizes\n"
-        "initial, controls = np.zeros((1, sizes.in_len, sizes.predicted)), np.zeros((1, 30, sizes.controls))\n"
-        "assert np.isfinite(surrogate.free_run(initial, controls)).all()\n"
+        "for path in sys.argv[1:]:\n"
+        "    surrogate = Surrogate.load(path)\n"
+        "    sizes = surrogate.description.sizes\n"
+        "    initial, controls = np.zeros((1, sizes.in_len, sizes.predicted)), np.zeros((1, 30, sizes.controls))\n"
+        "    assert np.isfinite(surrogate.free_run(initial, controls)).all()\n"
     )
-    for network in ("don", "ssm"):
-        with tempfile.TemporaryDirectory() as place:
-            make(network).save(Path(place) / "lit_model.pth")
-            command = [sys.executable, "-c", code, f"{place}/lit_model.pth"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    files = [str(tmp_path / f"{network}.pth") for network in ("don", "ssm", "trees")]
+    for file in files:
+        make(Path(file).stem).save(Path(file))
+    done = subprocess.run([sys.executable, "-c", code, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert REQUIREMENTS == ["mlflow", "torch", "numpy"]
 
 
