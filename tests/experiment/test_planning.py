@@ -28,11 +28,13 @@ def test_few_cases_are_all_trained_on_and_it_is_said(caplog: pytest.LogCaptureFi
     assert dataset_of(debug, case_set_of(CASES[:4])) is debug.dataset
 
 
-def test_folds_are_of_the_portfolio_and_of_runs_without_validation_cases() -> None:
+def test_folds_are_of_the_portfolio_and_of_runs_without_validation_cases(caplog: pytest.LogCaptureFixture) -> None:
     split = CaseSplit(CASES[:5], CASES[5:7], CASES[7:])
     assert folds_of(config(), split) is None
     assert folds_of(config("model=auto", "model.folds=3"), split).parts  # type: ignore[union-attr]
     assert len(folds_of(config("model=auto", "model.folds=3"), split).cases) == 7  # type: ignore[union-attr]
+    folds_of(config("model=auto", "settings=stable"), split)
+    assert "settings.stack has no effect with model=auto" in caplog.text
     alone = replace(split, validation=[])
     assert len(folds_of(config("model=ssm"), alone).parts) == 5  # type: ignore[union-attr]
     with pytest.raises(UserError, match="ensemble=3"):

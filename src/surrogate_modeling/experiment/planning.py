@@ -49,6 +49,8 @@ def folds_of(config: Config, split: CaseSplit) -> Folds | None:
             f"settings.ensemble={settings.ensemble}: with model=auto or dataset.validation=0 every fold trains a "
             "network, and their mean is the prediction; set it to 1"
         )
+    if settings.stack and isinstance(model, AutoConfig):
+        log.warning("settings.stack has no effect with model=auto, which has the regressions among its members")
     count = model.folds if isinstance(model, AutoConfig) else FOLDS
     return make_folds([*split.training, *split.validation], settings, count, split.table)
 
