@@ -239,7 +239,8 @@ def test_every_configuration_in_a_command_composes(page: Path) -> None:
         register_schemas()
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(ROOT / "hydra"), version_base="1.3"):
-            compose("config" if name == "train" else name, [*map(first_choice, overrides)], return_hydra_config=True)
+            chosen = [*map(first_choice, overrides)]
+            assert compose("config" if name == "train" else name, chosen, return_hydra_config=True), command
 
 
 def first_choice(argument: str) -> str:

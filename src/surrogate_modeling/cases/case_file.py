@@ -84,23 +84,11 @@ def parse_case(
     Raises:
         CaseFileError: with every problem found in names, units, cells and time.
     """
-    if problem := encoding_problem(body):
-        raise CaseFileError([Problem(path, problem)])
-    # The numbers are not copied: files may be large.
-    lines, first = first_lines(body, len(BOM) if body.startswith(BOM) else 0)
-    end = end_of_text(body, first)
-    if len(lines) < 2 or end == first:
-        raise CaseFileError(
-            [
-                Problem(
-                    path, "line 1: names, line 2: units and numbers from line 3 on are expected; the file ends before"
-                )
-            ]
-        )
-    names, units = (_fields(line) for line in lines)
+    names, units, (first, end) = _header(path, body)
     problems = header_problems(path, names, units)
     if len(names) < 2:
         raise CaseFileError(problems)
+    # The numbers are not copied: files may be large.
     data = memoryview(body)[first:end]
     line_ends = body.count(b"\n", first, end) + body.count(b"\r", first, end) - body.count(b"\r\n", first, end)
     cell_problems: list[Problem] = []
@@ -126,6 +114,19 @@ def parse_case(
     if problems:
         raise CaseFileError(problems, readable)
     return case
+
+
+def _header(path: Path, body: bytes) -> tuple[list[str], list[str], tuple[int, int]]:
+    """Names and units of a case file, and where its numbers begin and end."""
+    if problem := encoding_problem(body):
+        raise CaseFileError([Problem(path, problem)])
+    lines, first = first_lines(body, len(BOM) if body.startswith(BOM) else 0)
+    end = end_of_text(body, first)
+    if len(lines) < 2 or end == first:
+        text = "line 1: names, line 2: units and numbers from line 3 on are expected; the file ends before"
+        raise CaseFileError([Problem(path, text)])
+    names, units = (_fields(line) for line in lines)
+    return names, units, (first, end)
 
 
 def _fields(line: bytes) -> list[str]:

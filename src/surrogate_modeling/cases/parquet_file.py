@@ -62,24 +62,10 @@ def parse_parquet(
         CaseFileError: with every problem found in names, units, cells and time.
     """
     try:
-        file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(body)))
-        schema = file.schema_arrow
-        names, units = list(schema.names), [_unit(field) for field in schema]
-        used = [i for i, name in enumerate(names) if i == 0 or ignored is None or not ignored(name)]
-        problems = header_problems(path, names, units)
-        problems += [
-            Problem(path, f"column {i + 1} ({names[i]!r}): {schema.field(i).type}, not numbers; import makes these")
-            for i in used
-            if not _is_numeric(schema.field(i).type)
-        ]
-        if problems:
-            raise CaseFileError([Problem(path, problem.text.replace("line 1, ", "")) for problem in problems])
-        table = file.read(columns=[names[i] for i in used], use_threads=False)
+        schema, used, cells = _read(path, body, ignored)
     except (pa.ArrowException, OSError) as error:
         raise CaseFileError([Problem(path, f"not a Parquet file ({str(error).splitlines()[0]})")]) from None
-    cells = np.empty((table.num_rows, len(used)))
-    for place, column in enumerate(table.columns):
-        cells[:, place] = column.to_numpy()
+    names, units = list(schema.names), [_unit(field) for field in schema]
     rows = np.arange(1, len(cells) + 1)
     case = RawCase(
         names[0],
@@ -98,6 +84,27 @@ def parse_parquet(
     if problems:
         raise CaseFileError(problems, case)
     return case
+
+
+def _read(path: Path, body: bytes, ignored: Callable[[str], bool] | None) -> tuple[pa.Schema, list[int], np.ndarray]:
+    """Columns of a file, positions of those that are used (U,), and their cells (T, U)."""
+    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(body)))
+    schema = file.schema_arrow
+    names = list(schema.names)
+    used = [i for i, name in enumerate(names) if i == 0 or ignored is None or not ignored(name)]
+    problems = header_problems(path, names, [_unit(field) for field in schema])
+    problems += [
+        Problem(path, f"column {i + 1} ({names[i]!r}): {schema.field(i).type}, not numbers; import makes these")
+        for i in used
+        if not _is_numeric(schema.field(i).type)
+    ]
+    if problems:
+        raise CaseFileError([Problem(path, problem.text.replace("line 1, ", "")) for problem in problems])
+    table = file.read(columns=[names[i] for i in used], use_threads=False)
+    cells = np.empty((table.num_rows, len(used)))
+    for place, column in enumerate(table.columns):
+        cells[:, place] = column.to_numpy()
+    return schema, used, cells
 
 
 def _cell_problems(

@@ -105,11 +105,11 @@ class _Driven:
 
 # FMPy goes by the first letters of these names.
 class FMU2Driven(_Driven, fmi2.FMU2Model):
-    pass
+    """An FMU of FMI 2.0 in model exchange whose inputs follow the rows of a case."""
 
 
 class FMU3Driven(_Driven, fmi3.FMU3Model):
-    pass
+    """An FMU of FMI 3.0 in model exchange whose inputs follow the rows of a case."""
 
 
 class Runner:

@@ -95,6 +95,11 @@ class _Jobs:
     prepared: threading.Event
 
     def next_result(self) -> Outcome:
+        """Wait for the outcome of any case.
+
+        Raises:
+            Exception: what ended the thread of a worker.
+        """
         # A timeout keeps the main thread open to Ctrl-C on every platform.
         while True:
             try:
@@ -156,6 +161,7 @@ class _Worker(threading.Thread):
         late = threading.Event()
 
         def end() -> None:
+            """Kill the process, whose time is over."""
             late.set()
             _send_signal(process, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 

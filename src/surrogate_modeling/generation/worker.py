@@ -66,6 +66,7 @@ def main() -> None:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
         def answer(content: dict[str, Any]) -> None:
+            """Write one line of JSON."""
             print(json.dumps(content), file=answers, flush=True)
 
         first = json.loads(sys.stdin.readline())

@@ -156,6 +156,7 @@ class _Part:
         self.order = [self.columns.index(name) for name in plan.written if name in self.columns]
 
     def feed(self, table: RawTable) -> list[CaseRecord]:
+        """Take the next block of the table, and write the cases that end within it."""
         rows, cells = self.conformer.rows(table, self.taken)
         self.taken += len(table.frame)
         timed = np.isfinite(rows.time)
@@ -166,6 +167,11 @@ class _Part:
         return [record for segment in self.cutter.feed(rows, kept) for record in self._case(segment)]
 
     def finish(self) -> list[CaseRecord]:
+        """Write the case that the table ends with.
+
+        Raises:
+            BadFile: the table held no rows.
+        """
         records = [record for segment in self.cutter.finish() for record in self._case(segment)]
         if not records and not self.count:
             raise BadFile(self.first.source, "no rows")
@@ -236,6 +242,7 @@ def folder_sink(folder: Path, plan: Plan, config: ImportConfig, taken: Sequence[
     time_name = plan.time[0] if plan.time[0] not in units else "time"
 
     def sink(name: str, time: np.ndarray, values: np.ndarray) -> None:
+        """Write one case, unless another has its name."""
         if name.casefold() in names:
             raise BadFile(name, "two cases have this name; rename a file or a sheet")
         names.add(name.casefold())

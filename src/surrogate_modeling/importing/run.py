@@ -128,6 +128,7 @@ def _survey(
     """Texts of some columns over all files, and the constants of each table; unreadable files are passed over."""
 
     def look(file: SourceFile) -> tuple[dict[str, dict[str, None]], list[Mapping[str, float]]]:
+        """Texts and constants of one file."""
         texts: dict[str, dict[str, None]] = {name: {} for name in names}
         constants: dict[int, Mapping[str, float]] = {}
         with unpacked(file) as path:
@@ -157,6 +158,7 @@ def _each(
     """Do a job for every file in threads, and collect results and problems in the order of the files."""
 
     def guarded(file: SourceFile) -> T | Problem:
+        """Do the job, and return what is wrong with the file where it fails."""
         try:
             return job(file)
         except BadFile as error:
@@ -197,6 +199,7 @@ def _job(
     known = {file.source: file for file in earlier.files} if earlier and earlier.digest == record.digest else {}
 
     def job(file: SourceFile) -> FileRecord:
+        """Import one file, unless an earlier import holds it as it is."""
         digest = _content_digest(file)
         group = _group(file, names[file], importer.config)
         before = known.get(_absolute(str(file)))

@@ -270,6 +270,7 @@ class _Rows(io.RawIOBase):
             self.text.readline()
 
     def readable(self) -> bool:
+        """Whether bytes can be read: yes."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
@@ -282,6 +283,7 @@ class _Rows(io.RawIOBase):
         return count
 
     def close(self) -> None:
+        """Close the file as well."""
         self.text.close()
         super().close()
 

@@ -44,6 +44,7 @@ def run(config: LookConfig, given: bool, files: Sequence[Path], output: Path, ty
     ignore = frozenset(dataset.ignore or ())
 
     def parse(file: Path) -> RawCase:
+        """Read one file at its full rate."""
         try:
             return parse_file(file, file.read_bytes(), ignored=ignore.__contains__)
         except CaseFileError as error:

@@ -81,6 +81,7 @@ def find_step(
     coarse = max(2 * raw, float(first.time[-1] - first.time[0]) / MIN_ROWS)
 
     def at(grid_step: float, limit: float, name: str) -> list[FileSpeed]:
+        """Look at all files on one time grid."""
         with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
             results = pool.map(lambda file: _speed(parse(file), grid_step, limit), files)
             return list(track(results, len(files), name, bar))

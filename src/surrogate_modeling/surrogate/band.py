@@ -17,7 +17,7 @@ Shape letters: H predicted rows, P predicted columns, K knots.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -76,6 +76,26 @@ class Band:
         """Make a band from the values of :meth:`to_dict`."""
         knots, error, factor = (saved[key].numpy() for key in ("knots", "error", "factor"))
         return cls(knots, error, factor, saved["cases"], saved["of_spread"])
+
+
+def mean_and_deviation(trajectories: Iterator[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of trajectories that come one by one, by Welford's running moments.
+
+    All at once would cost their number in memory.
+
+    Args:
+        trajectories: at least one, each (B, H, P).
+
+    Returns:
+        Two of (B, H, P); the deviation of a single one is (), 0.
+    """
+    mean, count = next(trajectories), 1
+    squares = mean.new_zeros(())
+    for count, rows in enumerate(trajectories, start=2):
+        departure = rows - mean
+        mean = mean + departure / count
+        squares = squares + departure * (rows - mean)
+    return mean, (squares / max(1, count - 1)).sqrt()
 
 
 def calibrate_band(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,15 +25,18 @@ from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
-from surrogate_modeling.surrogate.band import Band, Banded
+from surrogate_modeling.surrogate.band import Band, Banded, mean_and_deviation
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, Member, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
 from surrogate_modeling.surrogate.first_row import FirstRow, start_window
+from surrogate_modeling.surrogate.parameters import ParameterValues, with_parameters
 from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
 from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.surrogate.training_range import Position, TrainingRange
 from surrogate_modeling.surrogate.units import UnitChoice, UnitEffects
+
+Rows = TypeVar("Rows", np.ndarray, Tensor)
 
 
 class Surrogate(nn.Module):
@@ -68,29 +71,31 @@ class Surrogate(nn.Module):
         """Scaling by which predicted rows are restored: that of a unit where one is baked in."""
         return self._baked or self.scaling
 
-    @overload
-    def free_run(self, initial: Tensor, controls: Tensor, unit: UnitChoice = None) -> Tensor: ...
-    @overload
-    def free_run(self, initial: np.ndarray, controls: np.ndarray, unit: UnitChoice = None) -> np.ndarray: ...
-    def free_run(self, initial: Any, controls: Any, unit: UnitChoice = None) -> Any:
+    def free_run(
+        self, initial: Rows, controls: Rows, unit: UnitChoice = None, *, parameters: ParameterValues | None = None
+    ) -> Rows:
         """Predict a batch of cases of one length, or one case, from their first rows to their last.
 
         Args:
             initial: (B, G, P) or (G, P), predicted columns of the first rows.
             controls: (B, T, C) or (T, C), controls of all rows, T > in_len.
             unit: the unit of all cases, or of each; None for the mean unit, which a new one in a list is too.
+            parameters: name and number, or a number for each case, of parameters that ``controls`` then lacks; in the
+                units of training.
 
         Returns:
             (B, T - in_len, P) or (T - in_len, P), row in_len of the case first; an array for arrays, a tensor for
-            tensors, then differentiable with respect to the controls and the initial rows.
+            tensors, then differentiable with respect to the controls, the initial rows and the parameters.
 
         Raises:
-            UserError: a single unit that is not known.
+            UserError: a single unit, or a parameter, that is not known.
             ValueError: shapes that do not fit this surrogate.
         """
         if not isinstance(controls, Tensor):
             with torch.no_grad():
-                return self.free_run(self._tensor(initial), self._tensor(controls), unit).cpu().numpy()
+                given = self._tensor(initial), self._tensor(controls)
+                return self.free_run(*given, unit, parameters=parameters).cpu().numpy()
+        controls = with_parameters(controls, parameters, self.description.channels)
         if controls.ndim == 2:
             return self.free_run(initial[None], controls[None], unit)[0]
         rows = self.network.free_run(*self._start(initial, controls))
@@ -147,19 +152,13 @@ class Surrogate(nn.Module):
             ValueError: shapes that do not fit this surrogate.
         """
         start = self._start(initial, controls)
-        # All members' trajectories at once would cost their number in memory: Welford's running moments.
-        members, count = self.network.trajectories(*start), 1
-        mean = next(members)
-        squares = mean.new_zeros(())
-        for count, rows in enumerate(members, start=2):
-            departure = rows - mean
-            mean = mean + departure / count
-            squares = squares + departure * (rows - mean)
+        mean, deviation = mean_and_deviation(self.network.trajectories(*start))
         mean, scale = self._restored(mean, unit)
-        spread = (squares / max(1, count - 1)).sqrt() * scale
-        return mean, spread.expand_as(mean)
+        return mean, (deviation * scale).expand_as(mean)
 
-    def free_run_band(self, initial: Any, controls: Any, unit: UnitChoice = None) -> Banded:
+    def free_run_band(
+        self, initial: Rows, controls: Rows, unit: UnitChoice = None, *, parameters: ParameterValues | None = None
+    ) -> Banded:
         """Free run with the 90 % band around the trajectory; arguments as in :meth:`free_run`.
 
         Raises:
@@ -170,8 +169,10 @@ class Surrogate(nn.Module):
             raise UserError("this surrogate has no uncertainty band; bands are calibrated at the end of training")
         if not isinstance(controls, Tensor):
             with torch.no_grad():
-                banded = self.free_run_band(self._tensor(initial), self._tensor(controls), unit)
+                given = self._tensor(initial), self._tensor(controls)
+                banded = self.free_run_band(*given, unit, parameters=parameters)
             return Banded(*(rows.cpu().numpy() for rows in banded))
+        controls = with_parameters(controls, parameters, self.description.channels)
         if controls.ndim == 2:
             return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None], unit)))
         mean, spread = self.free_run_spread(initial, controls, unit)

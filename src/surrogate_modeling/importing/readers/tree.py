@@ -84,6 +84,7 @@ def find_tables(tree: Group, options: ReadOptions, source: str) -> list[Found]:
 
 def _selected(table: Found, parts: Sequence[str]) -> Found:
     def wanted(name: str, leaf: Leaf) -> bool:
+        """Whether a leaf is a constant, or within one of the parts."""
         whole = f"{table.path}/{name}" if table.path else name
         return not leaf.is_array or any(_inside(whole, part) for part in parts)
 
