@@ -9,7 +9,7 @@ from builders import CONTROLS, case_set_of, make_case
 
 from surrogate_modeling.cases.case import CaseSet, RowTable
 from surrogate_modeling.cases.split import split_cases
-from surrogate_modeling.cases.stretches import Cut, blocks, cut_records
+from surrogate_modeling.cases.stretches import Cut, blocks, cut_records, without_block
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 
@@ -85,6 +85,17 @@ def test_blocks_share_a_record_evenly_with_gaps() -> None:
     np.testing.assert_array_equal(found[1].values, case.values[11:20])
     with pytest.raises(UserError, match="'a' has 32 rows: too few for 3 blocks of at least 9 rows .* 33 are needed"):
         blocks(case, 3, gap=3, least=9)
+
+
+def test_what_is_left_without_a_block_keeps_its_distance() -> None:
+    """Rows 11 to 19 are left out, with 3 on both sides; what is shorter than 8 rows is of no use."""
+    case = make_case("a", 32)
+    first, middle, _ = blocks(case, 3, gap=3, least=8)
+    left = without_block(case, middle, gap=3, least=8)
+    assert [(int(part.time[0]), int(part.time[-1])) for part in left] == [(0, 7), (23, 31)]
+    np.testing.assert_array_equal(left[1].values, case.values[23:])
+    assert [part.name for part in without_block(case, middle, gap=3, least=9)] == ["a (23 to 31 s)"]
+    assert [part.name for part in without_block(case, first, gap=3, least=9)] == ["a (11 to 31 s)"]
 
 
 def test_a_stretch_of_a_stretch_keeps_the_name_of_the_record() -> None:

@@ -39,19 +39,22 @@ def test_cases_of_one_unit_stay_together() -> None:
     assert len(make_folds(one, RECIPE, 4, None).parts) == 4
 
 
-def test_a_single_record_is_cut_into_blocks_early_and_late() -> None:
+def test_of_a_single_record_one_block_is_left_out_in_turn() -> None:
+    """400 rows less 3 gaps of 4 are 4 blocks of 97; what is left ends 4 rows before the block and begins 4 after."""
     record = lag_case(400, 0)
     folds = make_folds([record], RECIPE, 4, RowTable(record.values, {record.name: 0}))
-    assert [len(part) for part in folds.parts] == [2] * 4
-    firsts = [float(case.time[0]) for part in folds.parts for case in part]
-    assert sorted(firsts)[:4] == [float(part[0].time[0]) for part in folds.parts]
+    assert [[(case.time[0], case.time[-1]) for case in part] for part in folds.parts] == [
+        [(0, 96)], [(101, 197)], [(202, 298)], [(303, 399)],
+    ]  # fmt: skip
+    assert [(case.time[0], case.time[-1]) for case in folds.kept(1)] == [(0, 96), (202, 399)]
+    assert [(case.time[0], case.time[-1]) for case in folds.kept(3)] == [(0, 298)]
+    assert folds.cases == [record]
     assert folds.table is not None
-    for case in folds.cases:
+    for case in (*folds.left_out, *folds.kept(1)):
         np.testing.assert_array_equal(folds.table.rows_of(case.name, len(case.time)), case.values)
     several = make_folds([lag_case(400, 0), lag_case(400, 1)], RECIPE, 3, None)
-    assert [len(part) for part in several.parts] == [2] * 3
-    assert all({case.name.split(" ")[0] for case in part} == {"case0", "case1"} for part in several.parts)
-    with pytest.raises(UserError, match="too few for 10 blocks"):
+    assert [[case.name.split(" ")[0] for case in part] for part in several.parts] == [["case0", "case1"]] * 3
+    with pytest.raises(UserError, match="too few for 5 blocks"):
         make_folds([lag_case(60, 0)], RECIPE, 5, None)
 
 

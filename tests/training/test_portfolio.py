@@ -17,7 +17,7 @@ from surrogate_modeling.config.models import Candidate, DonConfig
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
-from surrogate_modeling.training.folds import Folds, FoldTraining
+from surrogate_modeling.training.folds import Folds, FoldTraining, make_folds
 from surrogate_modeling.training.portfolio import Plan, fit_portfolio
 from surrogate_modeling.training.race import TrainedMember
 from surrogate_modeling.training.regression_rows import BaselineData
@@ -88,6 +88,18 @@ def test_every_closed_form_is_judged_saved_and_fitted_on_all_cases(tmp_path: Pat
         training.surrogate.save(tmp_path / "a.pth")
         loaded = Surrogate.load(tmp_path / "a.pth")
         np.testing.assert_array_equal(loaded.predict(CASES)[0], training.surrogate.predict(CASES)[0])
+
+
+def test_a_single_record_is_fitted_whole_in_the_end(tmp_path: Path) -> None:
+    """The linear member is the baseline of the same choices on the uncut record, and blocks are judged without it."""
+    training, _ = portfolio(tmp_path)
+    record = lag_case(400, 9)
+    folds = make_folds([record], RECIPE, 4, None)
+    data = BaselineData([record], [], [1], training.surrogate.scaling, RECIPE.in_len, folds.parts, folds.stretches)
+    linear = fit_linear(data)
+    result = fit_portfolio(replace(training, folds=folds), Plan(["linear"], [], None), {"linear": linear})
+    assert len(result.left_out.cases) == 4
+    np.testing.assert_allclose(training.surrogate.predict([record])[0], linear.predict([record])[0], atol=1e-4)
 
 
 def test_networks_of_all_folds_are_one_member(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
+
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 
@@ -92,6 +94,20 @@ def blocks(case: Case, count: int, gap: int, least: int) -> list[Case]:
         )
     edges = [block * rows // count for block in range(count + 1)]
     return [_stretch(case, first + i * gap, end + i * gap) for i, (first, end) in enumerate(pairwise(edges))]
+
+
+def without_block(case: Case, block: Case, gap: int, least: int) -> list[Case]:
+    """What is left of a case without one of its blocks: the stretches before and after it.
+
+    Args:
+        case: a record, or a stretch of one.
+        block: as :func:`blocks` gives it.
+        gap: rows left out on both sides of the block.
+        least: rows that a stretch needs; a shorter one is left out.
+    """
+    first = int(np.searchsorted(case.time, block.time[0]))
+    ends = [(0, first - gap), (first + len(block.time) + gap, len(case.time))]
+    return [_stretch(case, begin, end) for begin, end in ends if end - begin >= least]
 
 
 def _bounds(rows: int, shares: Sequence[float], gap: int) -> list[tuple[int, int]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
-from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.networks.filter_network import MAX_LEVEL_COLUMNS
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import MULTIPLIED, Baseline, fit_linear, fit_quadratic, persistence
+from surrogate_modeling.training.folds import Folds
 from surrogate_modeling.training.regression_rows import MAX_SELECTION_TARGETS, BaselineData
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class FittedBaseline(NamedTuple):
 
 
 def fit_baselines(
-    surrogate: Surrogate, split: CaseSplit, progress_bar: bool, folds: Sequence[Sequence[Case]] = ()
+    surrogate: Surrogate, split: CaseSplit, progress_bar: bool, folds: Folds | None = None
 ) -> dict[str, FittedBaseline]:
     """Fit the linear and the quadratic baseline on the same split.
 
@@ -47,7 +47,7 @@ def fit_baselines(
         surrogate: for its columns and its scaling.
         split: training cases, and validation cases that select its hyperparameters.
         progress_bar: draw a bar on a terminal.
-        folds: parts of the training cases that select them where there are no validation cases.
+        folds: of the training cases, which select them where there are no validation cases.
     """
     description = surrogate.description
     columns, targets = len(description.channels.predicted), description.channels.target_indices
@@ -62,7 +62,9 @@ def fit_baselines(
     steps = cases * (1 + len(MULTIPLIED))
     ticks = track(range(steps), steps, "fitting the baselines", progress_bar)
     given = split.training, split.validation, targets
-    data = BaselineData(*given, surrogate.scaling, description.in_len, folds, lambda: next(ticks, None))
+    data = BaselineData(*given, surrogate.scaling, description.in_len, tick=lambda: next(ticks, None))
+    if folds is not None:
+        data = replace(data, folds=folds.parts, stretches=folds.stretches)
     started = time.perf_counter()
     linear = fit_linear(data)
     seconds = time.perf_counter() - started

@@ -90,8 +90,8 @@ def _train_folds(experiment: Experiment, folds: Folds, run: Run, on_epoch: OnEpo
     """Fit the network, or the portfolio, without each fold in turn, and mix what came of it."""
     config, given, surrogate = experiment.config, experiment.given, experiment.surrogate
     without_validation = replace(given, training=folds.cases) if not given.validation else given
-    parts = [] if given.validation else folds.parts
-    regressions = fit_baselines(surrogate, without_validation, config.settings.progress_bar, parts)
+    choosing = None if given.validation else folds
+    regressions = fit_baselines(surrogate, without_validation, config.settings.progress_bar, choosing)
     training = FoldTraining(config, surrogate, folds, run.folder / "checkpoints", on_epoch)
     fitted = {name: regression.baseline for name, regression in regressions.items()}
     result = fit_portfolio(training, plan_of(config), fitted)

@@ -83,8 +83,9 @@ class ClosedForms:
         self._starts: dict[int, Surrogate] = {}
         surrogate = training.surrogate
         targets, in_len = surrogate.description.channels.target_indices, surrogate.description.in_len
+        folds = training.folds
         self.data = BaselineData(
-            training.folds.cases, [], targets, surrogate.scaling, in_len, folds=training.folds.parts
+            folds.cases, [], targets, surrogate.scaling, in_len, folds=folds.parts, stretches=folds.stretches
         )
 
     def fit(self, name: str) -> Attempt:
@@ -110,7 +111,8 @@ class ClosedForms:
     def _persistence(self) -> Attempt:
         attempt = Attempt("persistence", PersistenceConfig())
         alone = self.training.single(Member(attempt.name, attempt.model))
-        attempt.judge(self.training.folds.cases, alone.predict(self.training.folds.cases))
+        left_out = self.training.folds.left_out
+        attempt.judge(left_out, alone.predict(left_out))
         attempt.finish(alone.network)
         return attempt
 
@@ -133,10 +135,11 @@ class ClosedForms:
     def _trees(self) -> Attempt:
         folds = self.training.folds
         data = [
-            replace(self.data, training=folds.kept(k), validation=part, folds=()) for k, part in enumerate(folds.parts)
+            replace(self.data, training=folds.kept(k), validation=part, folds=(), stretches=())
+            for k, part in enumerate(folds.parts)
         ]
         without = cross_fit_trees(data)
-        final = fit_trees(replace(self.data, folds=()), like=without[0])
+        final = fit_trees(replace(self.data, folds=(), stretches=()), like=without[0])
         attempt = Attempt("trees", TreesConfig(trees=final.trees, depth=final.depth))
         for part, fitted in zip(folds.parts, without, strict=True):
             model = TreesConfig(trees=fitted.trees, depth=fitted.depth)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from functools import reduce
 
 import numpy as np
 import torch
@@ -25,7 +24,7 @@ from surrogate_modeling.training.regression_rows import (
     BaselineData,
     RidgeSums,
     standardised,
-    sum_up,
+    sums_of_folds,
     validation_errors,
 )
 
@@ -160,9 +159,8 @@ def fit_best(data: BaselineData, choices: Sequence[FeatureSet]) -> Baseline:
         choices: with the same products.
     """
     network = _network(data, choices[0].pairs)
-    parts = [sum_up(data, network, part) for part in data.folds or [data.training]]
-    total = reduce(RidgeSums.plus, parts)
-    left_out = [(total.less(part), cases) for part, cases in zip(parts, data.folds, strict=False)]
+    total, without = sums_of_folds(data, network)
+    left_out = list(zip(without, data.folds, strict=True))
     errors = torch.zeros(len(choices), len(PENALTIES)).double()
     for sums, cases in [(total, data.validation)] if data.validation else left_out:
         solvers = [_solver(network, sums, choice) for choice in choices]
@@ -184,9 +182,8 @@ def cross_fit(baseline: Baseline, data: BaselineData) -> tuple[Baseline, list[Ba
         baseline: whose choices are kept.
         data: with folds.
     """
-    parts = [sum_up(data, baseline.network, part) for part in data.folds]
-    total = reduce(RidgeSums.plus, parts)
-    return _solved(baseline, total), [_solved(baseline, total.less(part)) for part in parts]
+    total, without = sums_of_folds(data, baseline.network)
+    return _solved(baseline, total), [_solved(baseline, sums) for sums in without]
 
 
 def _network(data: BaselineData, pairs: Tensor) -> FilterRegression:

@@ -27,7 +27,7 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
-from surrogate_modeling.training.folds import Folds, FoldTraining
+from surrogate_modeling.training.folds import FoldTraining
 
 # Every process holds the rows of all cases.
 MAX_BYTES_PER_PROCESS = 500_000_000
@@ -103,7 +103,7 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[FoldJob], processes: in
     context = multiprocessing.get_context("spawn")
     threads = max(1, (os.cpu_count() or 1) // processes)
     # Callbacks stay here, and cases that share an array would bring all of it along with each.
-    sent = replace(training, on_epoch=_unheard, folds=Folds(training.folds.parts))
+    sent = replace(training, on_epoch=_unheard, folds=replace(training.folds, table=None))
     workers: dict[Connection, SpawnProcess] = {}
     try:
         for _ in range(min(processes, len(waiting))):

@@ -10,16 +10,15 @@ Shape letters: H predicted rows of a case, P predicted columns.
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.cases.split import CaseSplit
-from surrogate_modeling.cases.stretches import blocks
+from surrogate_modeling.cases.stretches import blocks, without_block
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.commands import Config
@@ -39,18 +38,34 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Folds:
-    """Parts of the cases that are left out in turn, and the array of their rows if they share one."""
+    """Parts of the cases that are left out in turn.
+
+    Attributes:
+        parts: left out in turn.
+        table: the array of the cases' rows, if they share one.
+        records: the cases that the parts were cut from; empty where the parts hold whole cases.
+        stretches: for each part, what is left of the records without it; empty where that is the other parts.
+    """
 
     parts: list[list[Case]]
     table: RowTable | None = None
+    records: list[Case] = field(default_factory=list)
+    stretches: list[list[Case]] = field(default_factory=list)
 
     @property
     def cases(self) -> list[Case]:
-        """All cases, part by part."""
+        """All cases, uncut."""
+        return self.records or self.left_out
+
+    @property
+    def left_out(self) -> list[Case]:
+        """The cases of all parts."""
         return [case for part in self.parts for case in part]
 
     def kept(self, k: int) -> list[Case]:
-        """The cases of all parts but one."""
+        """What is fitted while part k is left out."""
+        if self.stretches:
+            return self.stretches[k]
         return [case for i, part in enumerate(self.parts) if i != k for case in part]
 
 
@@ -70,25 +85,29 @@ def make_folds(cases: Sequence[Case], settings: SettingsConfig, count: int, tabl
     units = [[case for case in cases if case.unit == name] for name in names]
     if len(units) < 2:
         units = [[case] for case in cases]
-        if len(cases) < count and (pieces := _pieces(cases, settings, count)):
-            # Neighbours in time are of different folds, so that every fold leaves out some of early and of late times.
-            parts = [pieces[k::count] for k in range(count)]
-            return Folds(parts, table and table.including(pieces))
+        if len(cases) < count and (folds := _cut(cases, settings, count, table)):
+            return folds
     order = np.random.default_rng(settings.seed).permutation(len(units)).tolist()
     parts = [[case for i in order[k::count] for case in units[i]] for k in range(min(count, len(units)))]
     return Folds(parts, table)
 
 
-def _pieces(cases: Sequence[Case], settings: SettingsConfig, count: int) -> list[Case]:
-    """Blocks of all cases, two for each fold, in the order of time; none where several cases are too short for that."""
-    each = math.ceil(2 * count / len(cases))
-    least = 2 * (settings.in_len + settings.out_len)
+def _cut(cases: Sequence[Case], settings: SettingsConfig, count: int, table: RowTable | None) -> Folds | None:
+    """Leave out one block of every case in turn; None where several cases are too short for that."""
+    gap, least = settings.in_len, 2 * (settings.in_len + settings.out_len)
     try:
-        return [piece for case in cases for piece in blocks(case, each, settings.in_len, least)]
+        cut = [blocks(case, count, gap, least) for case in cases]
     except UserError:
         if len(cases) == 1:
             raise
-        return []
+        return None
+    parts = [[pieces[k] for pieces in cut] for k in range(count)]
+    stretches = [
+        [stretch for case, block in zip(cases, part, strict=True) for stretch in without_block(case, block, gap, least)]
+        for part in parts
+    ]
+    views = [case for several in (*parts, *stretches) for case in several]
+    return Folds(parts, table and table.including(views), list(cases), stretches)
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,14 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
 from surrogate_modeling.training.fold_pool import FoldJob, network_of, processes_for, run_jobs
 from surrogate_modeling.training.folds import FoldTraining
-from surrogate_modeling.training.mixing import MIN_WEIGHT, Residuals, least_error_weights
+from surrogate_modeling.training.mixing import Residuals, least_error_weights
 
 log = logging.getLogger(__name__)
 # A training that gets less is not worth its place.
 MIN_MINUTES = 0.5
-# A network without weight on the first fold may still be trained on where its error is this close to the least.
-CLOSE = 1.2
+# A network is trained on where some column gives it this weight on the first fold, or its error is this many times the
+# least or less: weights of few cases follow chance.
+USEFUL_WEIGHT, CLOSE = 0.1, 1.2
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class Race:
             _, residuals = left_out_residuals(self.training, everyone)
             weight, errors = least_error_weights(residuals), residuals.errors.mean(axis=1)
             for attempt, of_columns, error in zip(everyone, weight, errors, strict=True):
-                if attempt in own and of_columns.max() < MIN_WEIGHT and error > CLOSE * errors.min():
+                if attempt in own and of_columns.max() < USEFUL_WEIGHT and error > CLOSE * errors.min():
                     kept.discard(attempt.name)
                     log.info("%s helps in no column on the first fold: its time goes to the others", attempt.name)
         self.members = [member for member in self.members if member.model.name in kept]
@@ -143,7 +144,7 @@ def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> t
     """The cases that every attempt was judged on, and the residuals of these free runs."""
     known = set.intersection(*(set(attempt.rows) for attempt in attempts))
     fold_of = {case.name: k for k, part in enumerate(training.folds.parts) for case in part}
-    cases = [case for case in training.folds.cases if case.name in known]
+    cases = [case for case in training.folds.left_out if case.name in known]
     rows = [[attempt.rows[case.name] for case in cases] for attempt in attempts]
     truth = [case.truth(len(own)) for case, own in zip(cases, rows[0], strict=True)]
     scale = training.surrogate.predicted_scale

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class BaselineData:
         scaling: fitted on the training cases.
         in_len: given rows.
         folds: parts of the training cases; without validation cases they choose, each left out in turn.
+        stretches: of the training cases without each fold; empty where these are the other folds.
         tick: called after each case that was read, for whoever shows progress.
     """
 
@@ -48,6 +50,7 @@ class BaselineData:
     scaling: Standardizer
     in_len: int
     folds: Sequence[Sequence[Case]] = ()
+    stretches: Sequence[Sequence[Case]] = ()
     tick: Callable[[], object] = lambda: None
 
     @property
@@ -133,6 +136,15 @@ def sum_up(data: BaselineData, network: FilterRegression, cases: Sequence[Case])
         data.tick()
     assert moments is not None, "a split leaves training cases"
     return RidgeSums(moments, own)
+
+
+def sums_of_folds(data: BaselineData, network: FilterRegression) -> tuple[RidgeSums, list[RidgeSums]]:
+    """Sums over the rows of all training cases, and over what each fold leaves."""
+    if data.stretches:
+        return sum_up(data, network, data.training), [sum_up(data, network, kept) for kept in data.stretches]
+    parts = [sum_up(data, network, part) for part in data.folds or [data.training]]
+    total = reduce(RidgeSums.plus, parts)
+    return total, [total.less(part) for part in parts if data.folds]
 
 
 def validation_errors(
