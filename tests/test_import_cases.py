@@ -114,7 +114,7 @@ def test_left_out_files_give_exit_code_two(tmp_path: Path) -> None:
     done = run(tmp_path, "source=in", "output=out", "skip_bad=True")
     assert done.returncode == 2
     assert "left out:\n  in/b.csv: lines 1-2: no rows of numbers" in done.stdout
-    assert done.stderr == "error: 1 files were left out; see the list above\n"
+    assert done.stderr == "error: 1 file was left out; see the list above\n"
     assert (tmp_path / "out" / "a.csv").exists()
 
 

@@ -48,9 +48,10 @@ def main(composed: DictConfig) -> None:
         if result.failed:
             named = "; ".join(f"{case_name(failure.number)}: {failure.reason}" for failure in result.failed[:SHOWN])
             more = f"; and {len(result.failed) - SHOWN} more" if len(result.failed) > SHOWN else ""
+            some = result.written or result.present
             raise UserError(
-                f"{len(result.failed)} cases failed, the others are there: {named}{more}. "
-                f"{FAILED_FILE} lists them; training goes on without them"
+                f"{len(result.failed)} cases failed, {'the others are there' if some else 'there are no others'}: "
+                f"{named}{more}. {FAILED_FILE} lists them" + ("; training goes on without them" if some else "")
             )
 
 

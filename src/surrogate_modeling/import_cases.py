@@ -29,7 +29,9 @@ def main(composed: DictConfig) -> None:
         from surrogate_modeling.importing.run import import_files
 
         if problems := import_files(config):
-            raise UserError(f"{len(problems)} files were left out; see the list above")
+            raise UserError(
+                f"{len(problems)} file{'s were' if len(problems) > 1 else ' was'} left out; see the list above"
+            )
 
 
 def cli() -> None:

@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from surrogate_modeling.common import progress
-from surrogate_modeling.common.progress import track
+from surrogate_modeling.common.progress import track, track_share
 
 
 class Screen(io.StringIO):
@@ -73,3 +73,12 @@ def test_an_error_within_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     with pytest.raises(ValueError, match="broken"):
         list(track(broken(), 2, "x"))  # type: ignore[arg-type]
+
+
+def test_the_share_of_a_long_thing_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    clock = count(step=2.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with caplog.at_level(logging.INFO):
+        assert list(track_share([20, 40, 60, 80, 100], lambda part: part / 100, "log.csv")) == [20, 40, 60, 80, 100]
+    # Pieces end at 2, 4, 6 s: 60 % took 6 s, so 40 % take 4 s; nothing is said at the end.
+    assert caplog.messages == ["log.csv: 60 %, about 4 s left"]

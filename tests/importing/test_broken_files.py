@@ -1,6 +1,7 @@
 """Files that cannot be imported are refused with their name, the place in them, and what to do."""
 
 import gzip
+import logging
 import re
 import zipfile
 from pathlib import Path
@@ -15,7 +16,9 @@ import scipy.io
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.import_keys import Duplicates, ImportConfig, Missing
+from surrogate_modeling.importing.file_import import FileImport
 from surrogate_modeling.importing.run import import_files
+from surrogate_modeling.importing.sources import SourceFile
 
 ROWS = "".join(f"{k},{k}\n" for k in range(20))
 
@@ -171,3 +174,87 @@ def test_a_sheet_of_notes_beside_a_sheet_of_numbers(tmp_path: Path) -> None:
     book.save(tmp_path / "a.xlsx")
     with pytest.raises(UserError, match=r"a.xlsx.*(line|row) \d, column 'y': text 'broken'"):
         import_files(ImportConfig(source=str(tmp_path / "a.xlsx"), output=str(tmp_path / "out"), workers=1))
+
+
+def imported(tmp_path: Path, **keys: Any) -> None:
+    """Import ``tmp_path/in`` to ``tmp_path/out``."""
+    import_files(ImportConfig(str(tmp_path / "in"), str(tmp_path / "out"), progress_bar=False, **keys))
+
+
+GOOD = "time [s],u [%],p [bar]\n0,1,2\n1,2,3\n2,3,4\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.zip", b"PK no archive", "no zip archive"),
+        ("a.csv", b'{"a": [1, 2, 3]}', "no column looks like time"),
+        ("a.csv", bytes(range(256)), "not text"),
+        ("a.csv", b"", "the file is empty"),
+    ],
+)
+def test_the_others_go_on_without_a_bad_first_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, content: bytes, reason: str
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(content)
+    (tmp_path / "in" / "b.csv").write_text(GOOD)
+    with pytest.raises(UserError, match=rf"1 of 2 files cannot be imported:\n  .*{name}: {reason}"):
+        imported(tmp_path)
+    assert not (tmp_path / "out").exists()
+    with caplog.at_level(logging.INFO):
+        imported(tmp_path, skip_bad=True)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.csv", "cases.csv", "import.yaml"]
+    assert reason in caplog.text
+
+
+@pytest.mark.parametrize("head", ["time,p [bar]\ns,Pa\n", "time [s],p [bar] [Pa]\n"])
+def test_two_units_of_one_column_are_refused_until_one_is_named(tmp_path: Path, head: str) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text(head + "0,1\n1,2\n2,3\n")
+    with pytest.raises(UserError, match=r"two units, 'bar' in the name and 'Pa' beside it; 'units=\{\"p \[bar\]\": Pa"):
+        imported(tmp_path)
+    imported(tmp_path, units={"p [bar]": "Pa"})
+    assert (tmp_path / "out" / "a.csv").read_text() == "time,p [bar]\ns,Pa\n0,1\n1,2\n2,3\n"
+
+
+def test_brackets_that_hold_no_unit_of_the_quantity_are_a_name(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("time,T[in],T[out]\ns,degC,degC\n0,1,5\n1,2,6\n")
+    imported(tmp_path)
+    assert (tmp_path / "out" / "a.csv").read_text() == "time,T[in],T[out]\ns,degC,degC\n0,1,5\n1,2,6\n"
+
+
+def test_a_second_line_of_units_is_named(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("time,p\ns,bar\n0,1\n1,2\n2,3\ns,Pa\n3,1e5\n4,2e5\n")
+    with pytest.raises(UserError, match=r"line 6, column 'time': 's' is no time as in the other rows"):
+        imported(tmp_path)
+
+
+def test_numbers_with_a_unit_in_each_cell_are_no_modes(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("time [s],p\n0,1 bar\n1,2 bar\n2,3.5 bar\n")
+    with pytest.raises(UserError, match=r"column 'p': a unit in each cell \('1 bar'\); write it once"):
+        imported(tmp_path)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "in" / name).write_text(GOOD)
+    read = FileImport.run
+
+    def slow(self: FileImport, file: SourceFile, *args: Any) -> Any:
+        done = read(self, file, *args)
+        if file.stem == "b":
+            (tmp_path / "in" / "b.csv").write_text(GOOD + "3,4,5\n")
+        return done
+
+    monkeypatch.setattr(FileImport, "run", slow)
+    imported(tmp_path, skip_bad=True)
+    # The case that was written of it is gone.
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.csv", "cases.csv", "import.yaml"]
+    (tmp_path / "in" / "b.csv").write_text(GOOD)
+    with pytest.raises(UserError, match=r"b\.csv: changed while it was read; import it again when it is complete"):
+        imported(tmp_path)

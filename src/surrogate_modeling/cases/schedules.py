@@ -196,8 +196,10 @@ def _column_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem
         if name in parameters
     ]
     if missing:
+        constant = [name for name in missing if name in channels.parameters]
+        hint = f"; parameters=<CSV> may give {', '.join(map(repr, constant))}, a line for each case" if constant else ""
         problems.append(
-            Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs")
+            Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs{hint}")
         )
     for position, name, unit in zip(raw.numbers, raw.names, raw.units, strict=True):
         try:

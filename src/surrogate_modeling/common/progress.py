@@ -15,6 +15,23 @@ OnEpoch = Callable[[dict[str, float], int], None]
 SECONDS_BETWEEN_LINES = 5.0
 
 
+def track_share(items: Iterable[Item], share: Callable[[Item], float], description: str) -> Generator[Item, None, None]:
+    """Yield the pieces of one long thing, and log every few seconds what share of it is done and the time left.
+
+    Args:
+        items: the pieces, in their order.
+        share: of the whole that is done with a piece, 0 to 1.
+        description: name of the thing, e.g. of a file.
+    """
+    last_logged = began = time.monotonic()
+    for item in items:
+        yield item
+        now, done = time.monotonic(), share(item)
+        if now - last_logged > SECONDS_BETWEEN_LINES and 0 < done < 1:
+            last_logged = now
+            log.info("%s: %.0f %%, about %.0f s left", description, 100 * done, (1 - done) / done * (now - began))
+
+
 def track(
     items: Iterable[Item], total: int, description: str, bar: bool = True, done: int = 0
 ) -> Generator[Item, None, None]:

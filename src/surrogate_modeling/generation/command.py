@@ -23,6 +23,7 @@ from surrogate_modeling.config.schema import plain
 from surrogate_modeling.generation.output_file import IMPORT_KEYS, check_keys, read_output
 from surrogate_modeling.generation.plan import CasesPlan
 from surrogate_modeling.generation.planned import make_plan, planned_case_list, read_plan, require_known
+from surrogate_modeling.generation.pool import ending
 from surrogate_modeling.generation.signals import make_inputs
 from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name
 
@@ -156,7 +157,7 @@ class Command:
         if done.returncode:
             said = (folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip().splitlines()
             last = f": {said[-1][:SHOWN_CHARACTERS]}" if said else ""
-            raise CaseFailed(f"exit code {done.returncode}{last}")
+            raise CaseFailed(f"{ending(done.returncode)}{last}")
 
     def _read(self, folder: Path, inputs: np.ndarray, parameters: dict[str, float]) -> CaseTable:
         raw, plan = read_output(folder / self.output, self.reading), self.plan

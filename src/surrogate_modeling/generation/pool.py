@@ -179,7 +179,7 @@ class _Worker(threading.Thread):
             return Outcome(number, reason, tuple(answer.get("remarks", ()))), True
         if late.is_set():
             return Outcome(number, f"not done after {self.running.timeout:g} s{said}"), False
-        return Outcome(number, f"the process died over this case ({_ending(process.returncode)}){said}"), True
+        return Outcome(number, f"the process died over this case ({ending(process.returncode)}){said}"), True
 
     def _open(self) -> bool:
         with self.lock:
@@ -261,7 +261,7 @@ def _send_signal(process: subprocess.Popen[str], number: signal.Signals) -> None
         pass  # it has ended already
 
 
-def _ending(code: int | None) -> str:
+def ending(code: int | None) -> str:
     """Name of a process's end: its signal or exit code."""
     if code is not None and code < 0:
         return signal.Signals(-code).name

@@ -11,6 +11,7 @@ import numpy as np
 from surrogate_modeling.cases.parquet_file import write_parquet
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.file_names import file_names
+from surrogate_modeling.common.progress import track_share
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.importing import text_file
 from surrogate_modeling.importing.conform import Conformer
@@ -59,7 +60,7 @@ def blocks(path: Path, file: SourceFile, options: ReadOptions) -> Iterator[list[
         BadFile: it cannot be read.
     """
     if reader_of(path, file.inner) is read_text:
-        for block in text_file.read_blocks(path, options):
+        for block in track_share(text_file.read_blocks(path, options), lambda table: table.share, str(file)):
             yield [_blanked(block, options.no_number)]
     else:
         yield [_blanked(table, options.no_number) for table in read_tables(path, file.inner, options)]

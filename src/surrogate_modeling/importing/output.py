@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -60,6 +60,14 @@ def kept(file: FileRecord, record: Record, old: Path, new: Path) -> bool:
         except OSError:  # another file system, or one without links
             shutil.copy2(old / name, new / name)
     return True
+
+
+def remove_others(folder: Path, files: Sequence[FileRecord], record: Record) -> None:
+    """Remove cases of files that turned out to be bad behind them."""
+    made = {name for file in files for name in case_files(file, record)}
+    for path in folder.iterdir():
+        if path.name not in made:
+            path.unlink()
 
 
 def _remove_stale(folder: Path) -> None:

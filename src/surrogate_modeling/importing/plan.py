@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.importing.cells import is_missing, is_number
@@ -97,10 +98,11 @@ def columns_of(table: RawTable, units: Mapping[str, str]) -> list[Column]:
         units: given by the key ``units``, by name with or without the unit in brackets.
 
     Raises:
-        UserError: two units of one column.
+        BadFile: two units of one column.
     """
     keys = [str(key) for key in table.frame.columns]
     split = {key: (key, table.units[key]) if table.units.get(key) else split_name(key) for key in keys}
+    _require_one_unit({name: unit for name, unit in split.values() if name not in units}, table.source)
     names = [name for name, _ in split.values()]
     found = []
     for key in keys:
@@ -110,6 +112,30 @@ def columns_of(table: RawTable, units: Mapping[str, str]) -> list[Column]:
         given = units.get(name, units.get(key))
         found.append(Column(key, name, given if given is not None else unit))
     return found
+
+
+def _require_one_unit(units: Mapping[str, str | None], source: str) -> None:
+    """Refuse a column whose name says another unit of the same quantity than the line of units.
+
+    Args:
+        units: by name, as the file says.
+        source: for the message.
+    """
+    for key, unit in units.items():
+        _, named = split_name(key)
+        if not (unit and named) or unit == named:
+            continue
+        try:
+            same = conversion(named, unit) == (1.0, 0.0)
+        except UnitError:
+            # In T[in] the brackets hold no unit.
+            continue
+        if not same:
+            raise BadFile(
+                source,
+                f"column {key!r}: two units, {named!r} in the name and {unit!r} beside it; "
+                f"'units={{\"{key}\": {unit}}}' says which",
+            )
 
 
 def find_column(columns: Sequence[Column], name: str) -> Column | None:

@@ -46,6 +46,7 @@ class RawTable:
         line_numbers: place of each row (T,) where lines between them were passed over; None: one follows the other.
         part: name of the sheet, group or record; the case's name is made of it where a file holds several.
         remarks: what was done while reading that the user should know, one sentence each.
+        share: of the file that has been read with it.
     """
 
     source: str
@@ -58,6 +59,7 @@ class RawTable:
     line_numbers: np.ndarray | None = None
     part: str = ""
     remarks: tuple[str, ...] = ()
+    share: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def result_report(
         lines += [f"{'would be refused' if rows else 'left out'}:", *problems]
     total = sum(case.rows for case, _ in cases)
     mended = sum(case.duplicates for case, _ in cases)
-    what = f"{len(cases)} cases of {total:,} rows from {len(records)} files" + (
+    what = f"{counted(len(cases), 'case')} of {total:,} rows from {counted(len(records), 'file')}" + (
         f", {mended} rows of one time" * bool(mended)
     )
     if rows:
@@ -99,6 +99,11 @@ def result_report(
     else:
         lines += [f"{what}: {config.output}", f"train on them: {train}"]
     return "\n".join(lines)
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words: 1 file, 2 files."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _remarks(records: Sequence[FileRecord]) -> list[str]:

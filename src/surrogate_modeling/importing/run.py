@@ -80,6 +80,7 @@ def import_files(config: ImportConfig) -> list[Problem]:
             raise UserError(
                 "\n".join((f"{len(problems)} of {len(files)} files cannot be imported:", *_lines(problems)))
             )
+        output.remove_others(part, made, record)
         record = replace(record, files=tuple(made), train=train_command(config, plan, folder))
         record.write(part)
     log.info("%s", result_report(made, _lines(problems), config, train=record.train))
@@ -91,9 +92,12 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
     problems: list[Problem] = []
     for file in files:
         try:
-            return sample(file, config)[0], problems
+            table = sample(file, config)[0]
+            # A table that gives no plan is a bad file like any other.
+            make_plan(table, config)
+            return table, problems
         except BadFile as error:
-            problems.append(Problem(file, error.reason))
+            problems.append(Problem(file, _reason(error, file)))
             if not config.skip_bad and not config.dry_run and len(problems) >= MAX_LISTED_PROBLEMS:
                 break
     lines = "\n".join(_lines(problems))
@@ -200,14 +204,18 @@ def _job(
 
     def job(file: SourceFile) -> FileRecord:
         """Import one file, unless an earlier import holds it as it is."""
-        digest = _content_digest(file)
+        state = file.state()
+        digest = file.digest()
         group = _group(file, names[file], importer.config)
         before = known.get(_absolute(str(file)))
         same = before is not None and (before.digest, before.name) == (digest, names[file])
         if before is not None and same and earlier is not None and output.kept(before, earlier, *folders):
             return replace(before, group=group)
         require_room(file, importer.cutting)
-        return replace(_record(importer, file, names[file]), digest=digest, group=group)
+        made = replace(_record(importer, file, names[file]), digest=digest, group=group)
+        if file.state() != state:
+            raise BadFile(str(file), "changed while it was read; import it again when it is complete")
+        return made
 
     return job
 
@@ -221,11 +229,6 @@ def _group(file: SourceFile, name: str, config: ImportConfig) -> str:
     if config.groups is Group.folder:
         return file.folders[-1] if file.folders else ""
     return name if config.groups is Group.file else ""
-
-
-def _content_digest(file: SourceFile) -> str:
-    with file.path.open("rb") as content:
-        return f"{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}{file.member}"
 
 
 def _cutting(config: ImportConfig, plan: Plan) -> Cutting:
@@ -284,7 +287,8 @@ def _absolute(source: str) -> str:
 
 
 def _merged(first: Sequence[Problem], other: Sequence[Problem]) -> list[Problem]:
-    return [*{problem.file: problem for problem in (*first, *other)}.values()]
+    # The first reason is the true one: others are differences from a plan that the file had no part in.
+    return [*{problem.file: problem for problem in (*other, *first)}.values()]
 
 
 def _lines(problems: Sequence[Problem]) -> list[str]:

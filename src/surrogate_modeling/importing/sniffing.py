@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.importing.cells import GROUPS, SPACES, is_date, is_missing, is_number
 from surrogate_modeling.importing.head import find_head
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
@@ -148,8 +149,8 @@ def _why_no_table(lines: Sequence[str]) -> str:
     if any(is_number(line) for line in rows[-3:]):
         return f"line {len(lines)}: one number to a line; a table needs time and at least one more column"
     return (
-        f"lines 1-{len(lines)}: no rows of numbers are found with a comma, semicolon, tab, | or spaces between the "
-        "cells; is it a table of time series? separator=..., header_row=... say how it is written"
+        f"{line_ranges(range(1, len(lines) + 1))}: no rows of numbers are found with a comma, semicolon, tab, | or "
+        "spaces between the cells; is it a table of time series? separator=..., header_row=... say how it is written"
     )
 
 

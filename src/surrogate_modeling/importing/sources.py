@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import shutil
 import tempfile
 import zipfile
@@ -56,6 +57,32 @@ class SourceFile:
         around = self.path.resolve().parent.parts[1:]
         return (*around, self.path.stem, *self.member.split("/")[:-1]) if self.member else around
 
+    def state(self) -> tuple[int, int]:
+        """Size and time of the last change, on the disk.
+
+        Raises:
+            BadFile: it cannot be read.
+        """
+        with self._reading():
+            found = self.path.stat()
+        return found.st_size, found.st_mtime_ns
+
+    def digest(self) -> str:
+        """Digest of the content on the disk, and the name within an archive.
+
+        Raises:
+            BadFile: it cannot be read.
+        """
+        with self._reading(), self.path.open("rb") as content:
+            return f"{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}{self.member}"
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BadFile(str(self), f"cannot be read: {error.strerror}") from None
+
 
 def list_sources(source: str | Sequence[str]) -> list[SourceFile]:
     """List the files of the key ``source``, in natural name order per entry.
@@ -107,14 +134,27 @@ def _members(path: Path) -> list[SourceFile]:
     if path.suffix.lower() != ".zip":
         return [SourceFile(path)]
     try:
+        return [SourceFile(path, name) for name in _names_within(path)]
+    except BadFile:
+        # It is refused when it is read, so that others can go on without it.
+        return [SourceFile(path)]
+
+
+def _names_within(path: Path) -> list[str]:
+    """Names of the files of known formats in an archive.
+
+    Raises:
+        BadFile: there are none, or it is no archive.
+    """
+    try:
         with zipfile.ZipFile(path) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
     except (OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path}: no zip archive ({error})") from None
+        raise BadFile(str(path), f"no zip archive ({error})") from None
     kept = [name for name in names if not name.startswith("__MACOSX/") and reader_of(None, name.rsplit("/", 1)[-1])]
     if not kept:
-        raise UserError(f"{path}: holds no file of a known format")
-    return [SourceFile(path, name) for name in sorted(kept, key=natural_order)]
+        raise BadFile(str(path), "holds no file of a known format")
+    return sorted(kept, key=natural_order)
 
 
 @contextmanager
@@ -122,8 +162,10 @@ def unpacked(file: SourceFile) -> Iterator[Path]:
     """The path of a file, unpacked into a temporary folder where it is in an archive.
 
     Raises:
-        BadFile: the archive is damaged.
+        BadFile: the archive is damaged, or none.
     """
+    if not file.member and file.path.suffix.lower() == ".zip":
+        _names_within(file.path)
     packed = bool(file.member) or file.path.suffix.lower() == ".gz"
     if not packed:
         yield file.path

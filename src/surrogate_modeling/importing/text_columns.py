@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.problems import line_ranges
-from surrogate_modeling.importing.cells import is_missing
+from surrogate_modeling.cases.units import DIMENSIONLESS, known_unit
+from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.raw_table import BadFile
 
 # Words for 0 and for 1, in lower case.
@@ -61,12 +62,18 @@ def text_map(
         source: of the file, for messages.
 
     Raises:
-        BadFile: there are too many texts to be modes.
+        BadFile: there are too many texts to be modes, or they are numbers with a unit.
     """
     if isinstance(given, Mapping):
         return TextMap(column, {str(text): float(code) for text, code in given.items()})
     if given is not None:
         return TextMap(column, {}, tuple(map(str, given)))
+    if example := next(filter(_with_unit, texts), None):
+        raise BadFile(
+            source,
+            f"column {column!r}: a unit in each cell ({example[:30]!r}); write it once, behind the name or in a line "
+            f"under it, and numbers alone in the cells, or leave the column out with 'ignore=[{column}]'",
+        )
     lowered = {text.lower() for text in texts}
     for zero, one in SWITCHES:
         if lowered <= {zero, one}:
@@ -106,6 +113,12 @@ def to_columns(cells: np.ndarray, plan: TextMap, lines: np.ndarray, source: str)
         values = np.array(list(plan.codes.values()))[codes][:, None].astype(float)
     values[missing] = np.nan
     return values
+
+
+def _with_unit(text: str) -> bool:
+    """Whether a text is a number with a unit, such as ``1.5 bar``."""
+    number, _, unit = text.partition(" ")
+    return is_number(number) and unit not in DIMENSIONLESS and known_unit(unit.strip())
 
 
 def _code(cell: object, places: dict[str, int]) -> int:

@@ -7,6 +7,7 @@ Arrow parses the rows; columns of numbers in a usual notation become numbers at 
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -92,7 +93,8 @@ def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES
     for part in _parts(path, dialect, options, block_bytes):
         first = int(part.lines[0]) if len(part.lines) else dialect.first_row
         remarks = (*dialect.remarks, *([part.remark] if part.remark else []))
-        yield RawTable(source, part.frame, units, lines=first, line_numbers=part.lines, remarks=remarks)
+        table = RawTable(source, part.frame, units, lines=first, line_numbers=part.lines, remarks=remarks)
+        yield replace(table, share=part.share)
         taken += len(part.frame)
         if options.rows is not None and taken >= options.rows:
             return
@@ -102,11 +104,12 @@ def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES
 
 @dataclass(frozen=True)
 class _Part:
-    """A block of rows, the line of each, and what was done."""
+    """A block of rows, the line of each, what was done, and the share of the file that has been read with it."""
 
     frame: pd.DataFrame
     lines: np.ndarray
     remark: str = ""
+    share: float = 1.0
 
 
 @dataclass
@@ -184,10 +187,9 @@ def _arrow_blocks(
 ) -> Iterator[_Part]:
     source = options.source(path)
     names = [*dialect.names, *([""] if dialect.trailing else [])]
-    keys = [str(i) for i in range(len(names))]
-    numeric = [*dialect.numeric, *([False] if dialect.trailing else [])]
+    keys, numeric = [str(i) for i in range(len(names))], [*dialect.numeric, *([False] if dialect.trailing else [])]
     types = {key: pa.float64() if fast and number else pa.string() for key, number in zip(keys, numeric, strict=True)}
-    skipped = _Skipped(len(names))
+    skipped, size = _Skipped(len(names)), max(1, path.stat().st_size)
     separator = "\t" if dialect.separator == " " else dialect.separator
     with _opened(path, dialect, block_bytes) as file:
         try:
@@ -207,7 +209,7 @@ def _arrow_blocks(
                 frame = _frame(block, dialect, options.no_number, fast=fast)
                 frame, places = _without_empty(frame, skipped.take(len(frame)))
                 skipped.last_row = int(places[-1]) if len(places) else skipped.last_row
-                yield _Part(frame, places + dialect.first_row - 1)
+                yield _Part(frame, places + dialect.first_row - 1, share=os.lseek(file.fileno(), 0, os.SEEK_CUR) / size)
         except UnicodeDecodeError as error:
             raise BadFile(
                 source, f"a byte that is not {dialect.encoding} ({error.reason}); give encoding=..., e.g. cp932"
@@ -268,6 +270,10 @@ class _Rows(io.RawIOBase):
         self.left = memoryview(b"")
         for _ in range(dialect.first_row - 1):
             self.text.readline()
+
+    def fileno(self) -> int:
+        """The file itself, whose position says how much of it has been read."""
+        return self.text.fileno()
 
     def readable(self) -> bool:
         """Whether bytes can be read: yes."""

@@ -15,7 +15,7 @@ import pandas as pd
 
 from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import UnitError, conversion
-from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing
+from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing, is_number
 from surrogate_modeling.importing.raw_table import BadFile
 
 _TIME_NAMES = """
@@ -62,7 +62,8 @@ def find_time(frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...] | No
         if found:
             return (found[0],)
     for place, name in enumerate(names):
-        if kinds[place] == "number" and _rises(frame.iloc[:, place].to_numpy(dtype=float)):
+        column = frame.iloc[:, place]
+        if column.dtype.kind in "iufb" and _rises(column.to_numpy(dtype=float)):
             return (name,)
     return None
 
@@ -79,7 +80,9 @@ def _kind(column: pd.Series) -> str:
         return "clock" if all(hasattr(cell, "hour") and not hasattr(cell, "year") for cell in cells) else "date"
     if sum(CLOCK.fullmatch(str(cell).strip()) is not None for cell in cells) >= least:
         return "clock"
-    return "date" if sum(is_date(str(cell)) for cell in cells) >= least else "text"
+    if sum(is_date(str(cell)) for cell in cells) >= least:
+        return "date"
+    return "number" if sum(is_number(str(cell)) for cell in cells) >= least else "text"
 
 
 def _rises(values: np.ndarray) -> bool:
@@ -123,9 +126,13 @@ class Clock:
         """
         columns = [frame[name] for name in self.names]
         kinds = [_kind(column) for column in columns]
-        if len(columns) == 1 and kinds[0] == "number":
-            return self._numbers(columns[0].to_numpy(dtype=float))
         place = (lines, word)
+        if len(columns) == 1 and kinds[0] == "number":
+            values = pd.to_numeric(columns[0], errors="coerce").to_numpy(dtype=float)
+            if columns[0].dtype.kind == "O":
+                filled = ~columns[0].map(lambda cell: cell is None or is_missing(str(cell))).to_numpy(dtype=bool)
+                self._refuse_unread(np.isnan(values) & filled, columns[0], place)
+            return self._numbers(values)
         if len(columns) == 1 and kinds[0] == "clock":
             return self._time_of_day(columns[0], place)
         if len(columns) == 1:
