@@ -13,6 +13,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from surrogate_modeling.common.console import print_text
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.composition import register_schemas, to_generation
@@ -38,7 +39,7 @@ def main(composed: DictConfig) -> None:
             check(dataset)
             return
         if config.list:
-            print(list_plan(dataset))
+            print_text(list_plan(dataset))
             return
         result = make_missing(dataset, again=True)
         log.info(

@@ -158,3 +158,9 @@ def test_the_last_words_of_a_journal_fit_on_a_full_disk(tmp_path: Path) -> None:
         drop_half_line(folder / "tracking.jsonl")
         assert (folder / "tracking.jsonl").read_bytes() == before
         assert [line[:13] for line in before.splitlines()] == [b'{"op": "start', b'{"op": "tags"']
+
+
+def test_a_folder_that_cannot_be_made_is_no_matter_of_space(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotWritten, match=r"a.csv: File exists\. What was there before is intact$"):
+        write_atomic(tmp_path / "file" / "a.csv", b"1")

@@ -92,3 +92,23 @@ def test_names_steer_no_terminal_and_what_its_encoding_lacks_is_escaped(tmp_path
     assert done.stdout == rb"T \x1b[31m\u202e \u5727\u529b" + b"\nsecond line\n"
     assert (tmp_path / "a.log").read_text(encoding="utf-8") == "T \\x1b[31m\\u202e 圧力\nsecond line\n"
     assert len(list(tmp_path.glob("__.a~*.png"))) == 1
+
+
+@pytest.mark.parametrize("say", ["logging.info", "print_text"])
+def test_a_reader_that_leaves_ends_the_lines_without_a_traceback(tmp_path: Path, say: str) -> None:
+    script = tmp_path / "a.py"
+    script.write_text(
+        "import logging, sys\n"
+        "from surrogate_modeling.common.console import print_text\n"
+        "from surrogate_modeling.common.run_log import make_logs_safe\n"
+        "logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
+        "make_logs_safe(); make_logs_safe()\n"
+        "sys.stdin.read()\n"
+        f"for _ in range(5): {say}('x' * 100_000)\n"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, script], **pipes, text=True) as process:  # type: ignore[call-overload]
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0

@@ -114,7 +114,8 @@ def _clean_once(folder: Path) -> None:
 
 def _message(path: Path, error: OSError, needed: int) -> str:
     reason = error.strerror or str(error)
-    return f"{path}: {reason}; {needed:,} bytes are needed, {_free(path)}. What was there before is intact"
+    room = f"; {needed:,} bytes are needed, {_free(path)}" if error.errno in (*DISK_FULL_ERRNOS, errno.EFBIG) else ""
+    return f"{path}: {reason}{room}. What was there before is intact"
 
 
 def _free(path: Path) -> str:

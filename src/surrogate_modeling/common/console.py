@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TextIO
 
 LOG_FORMAT = "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
 # Loggers whose every line is shown: the comparison, and the making and reading of cases before the first training.
@@ -14,6 +16,19 @@ TERMINAL_LOGGERS = (
     "surrogate_modeling.comparison", "surrogate_modeling.cases", "surrogate_modeling.generation",
     "surrogate_modeling.experiment.dataset",
 )  # fmt: skip
+
+
+def print_text(text: str) -> None:
+    """Print a text, of which a reader such as ``head`` or a pager that is left may want the first lines only."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        leave_pipe(sys.stdout)
+
+
+def leave_pipe(stream: TextIO) -> None:
+    """Let a stream whose reader has gone end nowhere: Python would write the rest at its end, and fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from surrogate_modeling.common.console import leave_pipe
 from surrogate_modeling.common.passwords import without_passwords
 from surrogate_modeling.common.tables import printable_lines
 
@@ -84,6 +85,21 @@ def make_logs_safe() -> None:
         if isinstance(stream, io.TextIOWrapper):
             encoding = "utf-8" if isinstance(handler, logging.FileHandler) else None
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
+            if not isinstance(handler, logging.FileHandler) and not isinstance(handler.handleError, _LeftAlone):
+                handler.handleError = _LeftAlone(handler, stream)  # type: ignore[method-assign]
+
+
+class _LeftAlone:
+    """Ends what goes to a pipe that nobody reads any more, as behind ``head``, instead of a traceback for each line."""
+
+    def __init__(self, handler: logging.Handler, stream: io.TextIOWrapper) -> None:
+        self.stream, self.usual = stream, handler.handleError
+
+    def __call__(self, record: logging.LogRecord) -> None:
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            leave_pipe(self.stream)
+        else:
+            self.usual(record)
 
 
 def report_full_disk_once() -> None:

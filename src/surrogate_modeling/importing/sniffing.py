@@ -63,6 +63,10 @@ class Dialect:
     remarks: tuple[str, ...] = ()
 
 
+# A number with marks of thousands.
+GROUPED = re.compile(rf"[+-]?{GROUPS}(?:[.,]\d*)?")
+
+
 def split_line(line: str, separator: str) -> list[str]:
     """The cells of a line, without quotes and outer blanks."""
     if separator == " ":
@@ -197,7 +201,7 @@ def _first_row(cells: list[list[str]], width: int, kinds: list[str]) -> int:
 def number_marks(rows: list[list[str]], separator: str, decimal: str | None) -> tuple[str, str]:
     """Mark of decimals and mark of thousands in rows of cells."""
     numbers = [cell for row in rows for cell in row if is_number(cell)]
-    grouped = [cell for cell in numbers if re.fullmatch(rf"[+-]?{GROUPS}(?:[.,]\d*)?", cell)]
+    grouped = [cell for cell in numbers if GROUPED.fullmatch(cell)]
     spaces = next((mark for cell in grouped for mark in cell if mark in f"{SPACES}'’"), "")
     commas = [cell for cell in numbers if "," in cell]
     both = [cell for cell in commas if "." in cell]
