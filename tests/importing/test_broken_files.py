@@ -42,7 +42,7 @@ BROKEN: list[tuple[str, str | bytes, dict[str, Any], str]] = [
     ("a.csv", "t,y\n0,1\n1,2,3\n2,3\n3,4\n", {}, "line 3: not 2 cells"),
     ("a.csv", "t,y\n0,1\n1,x\n2,3\n3,4\n", {}, "line 3, column 'y': text 'x' where a number is expected"),
     ("a.csv", "t,y\n0,1\n1,1.2.3\n2,3\n3,4\n", {}, "line 3, column 'y': text '1.2.3'"),
-    ("a.csv", "t,y\n0,1\n1,\n2,3\n", {}, "line 3, column 'y': no number in 1 cells; missing=interpolate"),
+    ("a.csv", "t,y\n0,1\n1,\n2,3\n", {}, "line 3, column 'y': no number in 1 cell; missing=interpolate"),
     ("a.csv", "t,y\n0,1\n1,inf\n2,3\n", {}, "line 3, column 'y': no number"),
     ("a.csv", "t,x,y\n0,,1\n1,,2\n2,,3\n", {"missing": Missing.interpolate}, "column 'x': no number in any row"),
     ("a.csv", "t,y\n0,\n1,2\n2,3\n", {"missing": Missing.interpolate}, "line 2, column 'y': missing at the beginning"),
@@ -232,11 +232,20 @@ def test_a_second_line_of_units_is_named(tmp_path: Path) -> None:
         imported(tmp_path)
 
 
-def test_numbers_with_a_unit_in_each_cell_are_no_modes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("cells", [("1 bar", "2 bar", "3.5 bar"), ("1%", "2%", "3%"), ("1 bar", "2 bar", "3 Pa")])
+def test_numbers_with_a_unit_in_each_cell_are_no_modes(tmp_path: Path, cells: tuple[str, ...]) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.csv").write_text("time [s],p\n0,1 bar\n1,2 bar\n2,3.5 bar\n")
-    with pytest.raises(UserError, match=r"column 'p': a unit in each cell \('1 bar'\); write it once"):
+    rows = "".join(f"{k},{cell}\n" for k, cell in enumerate(cells))
+    (tmp_path / "in" / "a.csv").write_text("time [s],p\n" + rows)
+    with pytest.raises(UserError, match=rf"column 'p': a unit in each cell \('{cells[0]}'\); write it once"):
         imported(tmp_path)
+
+
+def test_names_that_look_like_a_number_and_a_unit_are_modes(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("time [s],p\n0,3A\n1,3B\n2,3C\n")
+    imported(tmp_path)
+    assert (tmp_path / "out" / "a.csv").read_text().startswith("time,p=3A,p=3B,p=3C\ns,-,-,-\n0,1,0,0\n")
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

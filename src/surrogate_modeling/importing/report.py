@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.common.tables import aligned, counted
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.importing.plan import Plan, columns_of, find_column
@@ -99,11 +99,6 @@ def result_report(
     else:
         lines += [f"{what}: {config.output}", f"train on them: {train}"]
     return "\n".join(lines)
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things in words: 1 file, 2 files."""
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _remarks(records: Sequence[FileRecord]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.common.tables import counted
 from surrogate_modeling.importing.raw_table import BadFile
 
 # Columns with missing cells that a message lists.
@@ -183,6 +184,6 @@ def _missing_message(rows: Rows, names: Sequence[str], missing: np.ndarray) -> s
     parts = [f"{rows.place(np.flatnonzero(missing[:, i]))}, column {names[i]!r}" for i in columns[:MOST_LISTED]]
     more = f" and {len(columns) - MOST_LISTED} more columns" if len(columns) > MOST_LISTED else ""
     return (
-        f"{'; '.join(parts)}{more}: no number in {int(missing.sum())} cells; missing=interpolate or "
+        f"{'; '.join(parts)}{more}: no number in {counted(int(missing.sum()), 'cell')}; missing=interpolate or "
         "missing=drop_rows goes on, ignore=[...] leaves a column out"
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from surrogate_modeling.cases.problems import line_ranges
-from surrogate_modeling.cases.units import DIMENSIONLESS, known_unit
-from surrogate_modeling.importing.cells import is_missing, is_number
+from surrogate_modeling.cases.units import known_unit
+from surrogate_modeling.importing.cells import NUMBER, is_missing
 from surrogate_modeling.importing.raw_table import BadFile
 
 # Words for 0 and for 1, in lower case.
@@ -21,6 +22,8 @@ SWITCHES = (
 )  # fmt: skip
 # More modes than this are hardly modes: identifiers, comments, dates.
 MOST_MODES = 20
+# A number and a unit behind it.
+QUANTITY = re.compile(rf"(?P<number>{NUMBER.pattern})\s*(?P<unit>[^\d\s.,].*)")
 
 
 @dataclass(frozen=True)
@@ -68,10 +71,10 @@ def text_map(
         return TextMap(column, {str(text): float(code) for text, code in given.items()})
     if given is not None:
         return TextMap(column, {}, tuple(map(str, given)))
-    if example := next(filter(_with_unit, texts), None):
+    if _are_quantities(texts):
         raise BadFile(
             source,
-            f"column {column!r}: a unit in each cell ({example[:30]!r}); write it once, behind the name or in a line "
+            f"column {column!r}: a unit in each cell ({texts[0][:30]!r}); write it once, behind the name or in a line "
             f"under it, and numbers alone in the cells, or leave the column out with 'ignore=[{column}]'",
         )
     lowered = {text.lower() for text in texts}
@@ -115,10 +118,12 @@ def to_columns(cells: np.ndarray, plan: TextMap, lines: np.ndarray, source: str)
     return values
 
 
-def _with_unit(text: str) -> bool:
-    """Whether a text is a number with a unit, such as ``1.5 bar``."""
-    number, _, unit = text.partition(" ")
-    return is_number(number) and unit not in DIMENSIONLESS and known_unit(unit.strip())
+def _are_quantities(texts: Sequence[str]) -> bool:
+    """Whether all texts are numbers with a unit, such as ``1.5 bar`` and ``5%``; 3A and 3B are names of modes."""
+    found = [QUANTITY.fullmatch(text) for text in texts]
+    parts = [(match["number"], match["unit"]) for match in found if match]
+    numbers, units = {number for number, _ in parts}, {unit for _, unit in parts}
+    return 0 < len(parts) == len(texts) and len(numbers) > len(units) and all(map(known_unit, units))
 
 
 def _code(cell: object, places: dict[str, int]) -> int:

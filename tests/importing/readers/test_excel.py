@@ -118,3 +118,12 @@ def test_what_is_no_workbook(tmp_path: Path) -> None:
     path = workbook(tmp_path / "b.xlsx", {"run": [["t", "p", "T"], *ROWS]})
     with pytest.raises(BadFile, match=r"header_row=9: the sheet has 4 rows"):
         read_excel(path, ReadOptions(header_row=9))
+
+
+def test_sheets_without_numbers_are_left_out_and_said(tmp_path: Path) -> None:
+    about = [["made by", "bench 3"]]
+    path = workbook(tmp_path / "a.xlsx", {"about": about, "run": [["t", "p", "T"], *ROWS]})
+    table = one(path)
+    assert table.remarks == ("sheet 'about' has no row of numbers and was left out",)
+    with pytest.raises(BadFile, match=r"a\.xlsx \[about\]: no row of numbers"):
+        read_excel(path, ReadOptions(parts=("about",)))

@@ -30,7 +30,7 @@ class Layout:
 
 
 def read_excel(path: Path, options: ReadOptions) -> list[RawTable]:
-    """Read the sheets of a workbook; empty ones are left out, and the first table says so.
+    """Read the sheets of a workbook; those without numbers are left out, and the first table says so.
 
     Raises:
         BadFile: no workbook, a sheet without a table, or cells that cannot be used.
@@ -51,11 +51,16 @@ def read_excel(path: Path, options: ReadOptions) -> list[RawTable]:
     filled = {name: cells for name, cells in rows.items() if cells}
     if not filled:
         raise BadFile(source, "every sheet is empty")
-    empty = tuple(f"sheet {name!r} is empty and was left out" for name in wanted if name not in filled)
+    left_out = [f"sheet {name!r} is empty and was left out" for name in wanted if name not in filled]
+    tabular = {name: cells for name, cells in filled.items() if options.parts or any(map(_is_data, cells))}
+    # Where no sheet holds numbers, reading one of them says so.
+    if tabular:
+        left_out += [f"sheet {name!r} has no row of numbers and was left out" for name in filled if name not in tabular]
+        filled = tabular
     tables: list[RawTable] = []
     for name, cells in filled.items():
         part = name if len(filled) > 1 else ""
-        tables.append(_table(path, options, name, part, cells, () if tables else empty))
+        tables.append(_table(path, options, name, part, cells, () if tables else tuple(left_out)))
     return tables
 
 
