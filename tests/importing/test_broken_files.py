@@ -153,7 +153,7 @@ def test_files_that_do_not_fit_the_first_are_refused(tmp_path: Path) -> None:
         ({"ignore": ["z"]}, "ignore: 'z' is no column of"),
         ({"units": {"z": "K"}}, "units: 'z' is no column of"),
         ({"cases_by": "nope"}, "cases_by=nope: a column of the files, gaps, or a length in seconds"),
-        ({"parameters": "missing.csv"}, "parameters=missing.csv: cannot be read: No such file"),
+        ({"parameters": "missing.csv"}, "parameters=missing.csv: no such file"),
         ({"source": "nowhere"}, "source=nowhere: no such file or folder"),
         ({"source": "nowhere/*.csv"}, "source=nowhere/.*: no file matches"),
     ],

@@ -52,3 +52,15 @@ def test_constants_of_a_file_come_in_the_first_files_unit() -> None:
         found.of(("b",), table)
     with pytest.raises(BadFile, match=r"a.mat: the parameter 'T' of other files is missing"):
         found.of(("a",), RawTable("a.mat", pd.DataFrame()))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("", "the file is empty"), ("case,d\nrun1,wide\n", "no rows of numbers"), ("case,d\nrun1,\nrun2,2\n", "line 2")]
+)  # fmt: skip
+def test_what_is_no_table_of_cases_is_told_what_one_is(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(UserError, match=rf"p.csv: names, 'case' first, .* are expected \(.*{reason}") as refused:
+        read_parameters(str(tmp_path / "p.csv"))
+    assert "header_row" not in str(refused.value)
+    with pytest.raises(UserError, match=r"q\.csv: no such file"):
+        read_parameters(str(tmp_path / "q.csv"))

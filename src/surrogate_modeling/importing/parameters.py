@@ -83,7 +83,17 @@ def read_parameters(
     """
     place = Path(path).expanduser()
     name = f"parameters={path}"
-    (table,) = read(place, ReadOptions(name=name))
+    if not place.is_file():
+        raise UserError(f"{name}: no such file")
+    try:
+        (table,) = read(place, ReadOptions(name=name))
+    except BadFile as error:
+        # The keys that reasons name are those of the files to import.
+        reason = error.reason.split(";")[0]
+        raise UserError(
+            f"{name}: names, 'case' first, and under them a line for each case with a number for each parameter are "
+            f"expected ({reason})"
+        ) from None
     columns = columns_of(table, {})
     if not columns or columns[0].name.strip().lower() not in (CASE, "name", "file"):
         raise UserError(f"{name}: the first column must be 'case', it is {columns[0].name!r}")
