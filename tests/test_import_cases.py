@@ -4,15 +4,18 @@ import shlex
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from builders import run_command
 from hydra import compose, initialize_config_dir
+from modelica_files import write_result
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
 from surrogate_modeling.config.composition import register_schemas, to_import
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.quoting import quoted
+from surrogate_modeling.importing.run import import_files
 
 COMMAND = [str(PROJECT_ROOT / "src" / "surrogate_modeling" / "import_cases.py")]
 
@@ -49,6 +52,20 @@ def imported(*arguments: str) -> ImportConfig:
     register_schemas()
     with initialize_config_dir(str(CONFIG_DIR), version_base="1.3"):
         return to_import(compose("import", list(arguments)), arguments)
+
+
+def test_a_repeat_with_one_file_keeps_the_parameters_that_varied(tmp_path: Path) -> None:
+    table = np.column_stack(([0.0, 1, 2], [5.0, 6, 7], [300.0, 301, 302]))
+    columns = [("time", "Time in [s]", 0, 1), ("gain", "Gain [W/K]", 1, 2), ("u", "u [V]", 2, 2), ("T", "T [K]", 2, 3)]
+    (tmp_path / "in").mkdir()
+    for number in (1, 2):
+        constants = np.array([[0.0, number], [2.0, number]])
+        write_result(tmp_path / "in" / f"run{number}.mat", columns, [constants, table])
+    import_files(imported(f"source={tmp_path}/in", f"output={tmp_path}/out", "controls=[u]"))
+    assert (tmp_path / "out" / "run2.csv").read_text().startswith("time,u,gain,T\ns,V,W/K,K\n0,5,2,300\n")
+    one = f"source={tmp_path}/in/run2.mat"
+    import_files(imported(f"repeat={tmp_path}/out/import.yaml", one, f"output={tmp_path}/new"))
+    assert (tmp_path / "new" / "run2.csv").read_text() == (tmp_path / "out" / "run2.csv").read_text()
 
 
 @pytest.mark.parametrize(

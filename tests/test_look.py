@@ -80,8 +80,12 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_cases(tmp_path / "cases", count=2)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "bad.csv").write_text("time,a,b\ns,-,-\n0,1,2\n1,x,3\n2,1,2\n")
-    with pytest.raises(UserError, match=r"bad.csv: line 4, column 2 \('a'\): text 'x' where a number is expected"):
+    with pytest.raises(
+        UserError, match=r"bad.csv: line 4, column 2 \('a'\): text 'x' where a number is expected"
+    ) as refused:
         looked(tmp_path / "broken", capsys)
+    hint = f"'pdm run import source={tmp_path}/broken output=<folder>' makes cases of the files of other tools"
+    assert str(refused.value).endswith(hint)
     with pytest.raises(UserError, match="dataset.controls=9: the files have 4 columns"):
         looked(tmp_path / "cases", capsys, given=True, controls=9)
     with pytest.raises(UserError, match="step=0.0: must be more than 0 and finite"):

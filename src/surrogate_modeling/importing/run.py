@@ -71,7 +71,7 @@ def import_files(config: ImportConfig) -> list[Problem]:
         problems = _merged(problems, bad)
         log.info("%s", result_report(records, _lines(problems), config, rows=DRY_ROWS))
         return problems
-    record = Record(_keys(config, plan), _digest(config, plan, parameters), *_described(plan), (), "")
+    record = Record(_keys(config, plan, parameters), _digest(config, plan, parameters), *_described(plan), (), "")
     with output.whole(folder) as part:
         importer = FileImport(config, plan, cutting, parameters, folder_sink(part, plan, config))
         made, bad = _each(files, _job(importer, names, record, earlier, (folder, part)), config)
@@ -240,7 +240,7 @@ def _cutting(config: ImportConfig, plan: Plan) -> Cutting:
         ) from None
 
 
-def _keys(config: ImportConfig, plan: Plan) -> dict[str, Any]:
+def _keys(config: ImportConfig, plan: Plan, parameters: Parameters) -> dict[str, Any]:
     """Keys of the configuration with the guesses that another import must share filled in."""
     keys = {key: plain(value) for key, value in asdict(config).items() if key not in ("repeat", "dry_run", "overwrite")}
     source = [config.source] if isinstance(config.source, str) else config.source
@@ -248,9 +248,11 @@ def _keys(config: ImportConfig, plan: Plan) -> dict[str, Any]:
     keys["output"] = str(Path(config.output or "").expanduser().absolute())
     if config.parameters:
         keys["parameters"] = str(Path(config.parameters).expanduser().absolute())
+    # In one new file none of them varies.
+    keys["file_parameters"] = list(parameters.from_files) or keys["file_parameters"]
     keys["time"] = plan.time[0] if len(plan.time) == 1 else list(plan.time)
     keys["ignore"] = list(dict.fromkeys([*config.ignore, *plan.ignored]))
-    keys["to_units"] = {**{column.name: column.unit for column in plan.columns if column.unit and not column.text}}
+    keys["to_units"] = {column.name: column.unit for column in plan.columns if column.unit and not column.text}
     keys["text"] = {column.name: column.text.codes or list(column.text.modes) for column in plan.columns if column.text}
     return keys
 

@@ -18,7 +18,7 @@ from surrogate_modeling.cases.channels import Roles
 from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.parsing import parse_file
-from surrogate_modeling.cases.problems import file_refusal
+from surrogate_modeling.cases.problems import file_refusal, import_hint
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.config.commands import LookConfig
 from surrogate_modeling.inspection.sampling import Sampling, find_step
@@ -48,7 +48,7 @@ def run(config: LookConfig, given: bool, files: Sequence[Path], output: Path, ty
         try:
             return parse_file(file, file.read_bytes(), ignored=ignore.__contains__)
         except CaseFileError as error:
-            raise file_refusal(dataset.path, error.problems) from None
+            raise file_refusal(dataset.path, error.problems, hint=import_hint(Path(dataset.path))) from None
 
     spread = np.unique(np.linspace(0, len(files) - 1, min(len(files), config.files)).round().astype(int))
     chosen = [files[i] for i in spread]
