@@ -169,7 +169,9 @@ def test_trials_of_a_killed_worker_are_recorded_as_killed(tmp_path: Path) -> Non
             assert time.monotonic() < deadline
             assert process.poll() is None
             time.sleep(0.2)
-        listed = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True)
+        listed = subprocess.run(
+            ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True
+        )
         workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "LokyProcess" in line]
         os.kill(workers[-1], signal.SIGKILL)
         output, errors = process.communicate(timeout=600)
