@@ -5,6 +5,7 @@ import pytest
 from numpy.random import default_rng
 from scipy.signal import lfilter
 
+from surrogate_modeling.networks import subspace
 from surrogate_modeling.networks.linear_fit import fit_linear_model
 from surrogate_modeling.networks.linear_state_space import Trajectories, mean_error
 from surrogate_modeling.networks.subspace import poles
@@ -58,6 +59,18 @@ def test_noise_does_not_hide_a_resonance() -> None:
     nearest = found[np.abs(found - RADIUS * np.exp(ANGLE * 1j)).argmin()]
     assert abs(nearest) == pytest.approx(RADIUS, abs=0.01)
     assert np.angle(nearest) == pytest.approx(ANGLE, abs=0.01)
+
+
+def test_of_many_windows_some_are_enough_to_find_the_poles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a limit of a quarter of the numbers the result is that of every fourth window, and near the whole one."""
+    given = windows("lag", noise=0.01)
+    whole = (given.control[..., :-1], given.output, given.weight)
+    numbers = subspace.LAGS * 2 * len(given) * given.control.shape[1]
+    fourth = poles(*(part[::4] for part in whole))
+    monkeypatch.setattr(subspace, "MAX_REGRESSOR_VALUES", numbers // 4)
+    assert np.abs(fourth - 0.9).min() < 0.01
+    limited = poles(*whole)
+    assert np.abs(limited - fourth[np.abs(fourth - 0.9).argmin()]).min() < 1e-9
 
 
 def test_poles_of_unequal_windows_use_the_rows_that_are_there() -> None:

@@ -17,7 +17,8 @@ ORDER = 8
 PENALTY = 1e-6
 # Singular values smaller than this against the first are noise.
 MIN_SINGULAR_VALUE = 1e-3
-MAX_REGRESSOR_VALUES = 30_000_000
+# Rows times columns of the regression: of more, every second, third, ... window is used.
+MAX_REGRESSOR_VALUES = 20_000_000
 # Two poles whose logarithms differ by less than this share of them are one.
 MIN_POLE_DISTANCE = 0.1
 MIN_POLE_RADIUS = 0.05
@@ -55,6 +56,9 @@ def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.nda
 
 
 def _poles(control: np.ndarray, output: np.ndarray) -> list[complex]:
+    values = LAGS * (control.shape[2] + output.shape[2]) * control.shape[0] * control.shape[1]
+    thinned = slice(None, None, max(1, values // MAX_REGRESSOR_VALUES))
+    control, output = control[thinned], output[thinned]
     past, now, output_rows = _lagged(control, output)
     regressors = np.concatenate((past, now), axis=1)
     gram = regressors.T @ regressors / len(regressors)
