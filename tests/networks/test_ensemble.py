@@ -125,11 +125,11 @@ def test_bands_in_batches_are_those_of_one_case_at_a_time(members: int, monkeypa
     whole = [ensemble.free_run_band(rows[:IN_LEN, 1:], rows[:, :1]) for rows in values]
     sizes, plain = [], Surrogate.free_run_band
 
-    def watched(self: Surrogate, initial: np.ndarray, controls: np.ndarray) -> Banded:
+    def watched(self: Surrogate, initial: np.ndarray, controls: np.ndarray, *more: object) -> Banded:
         """Of one batch."""
         if controls.ndim == 3:
             sizes.append(controls.shape[0] * controls.shape[1])
-        return plain(self, initial, controls)
+        return plain(self, initial, controls, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(batching, "ROWS_PER_BATCH", 60)
     monkeypatch.setattr(Surrogate, "free_run_band", watched)
