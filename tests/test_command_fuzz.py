@@ -156,6 +156,7 @@ def test_what_is_right_begins_a_run(place: Place, argument: str) -> None:
 @example(["dataset.targets=${x}"])
 @example(["settings.workers=100000"])
 @example(["model.width=" + "1" * 18])
+@pytest.mark.slow
 def test_whatever_is_typed_begins_a_run_or_is_refused(place: Place, typed: list[str]) -> None:
     if not any("=refrigerant" in argument for argument in typed):
         place.check(*place.good, *typed)

@@ -61,7 +61,7 @@ def prepare(tmp_path: Path, epochs: int, *more: str) -> tuple[Path, Path, list[s
     return whole, killed, [*arguments, *more]
 
 
-@pytest.mark.parametrize(("kills", "epochs"), [(1, 60), pytest.param(20, 800, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("kills", "epochs"), [(1, 30), pytest.param(20, 800, marks=pytest.mark.slow)])
 def test_a_killed_run_equals_the_uninterrupted_one(tmp_path: Path, kills: int, epochs: int) -> None:
     chance = random.Random(20)
     whole, killed, arguments = prepare(tmp_path, epochs, "settings.num_figures=0")

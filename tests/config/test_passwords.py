@@ -66,6 +66,7 @@ def test_a_password_in_a_search_space_is_refused(capsys: pytest.CaptureFixture[s
     )
 
 
+@pytest.mark.slow
 def test_no_file_of_a_run_holds_it(tmp_path: Path) -> None:
     """Neither the study's address nor that of the tracking store, whose server does not let the run in."""
     server = BrokenServer(hangs=False, status=401)

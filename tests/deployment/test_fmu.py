@@ -30,13 +30,10 @@ ROUNDING = 2e-5
 
 
 QUICK = {
-    ("dot", False, 2.0),
     ("don", False, 2.0),
     ("lstm", False, 2.0),
     ("ssm", True, 2.0),
-    ("lstm", True, 3.0),
     ("ssm", False, 3.0),
-    ("ssm-modes", False, 2.0),
     ("nss", False, 2.0),
     ("nss-stable", True, 3.0),
     ("portfolio", True, 2.0),

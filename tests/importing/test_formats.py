@@ -162,7 +162,11 @@ EXPORTS = {
 }
 
 
-@pytest.mark.parametrize("name", EXPORTS)
+# The two versions of measurement files are read by one module.
+TWINS = {"mdf3"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n in TWINS else ()) for n in EXPORTS])
 def test_every_export_becomes_the_same_cases(tmp_path: Path, name: str) -> None:
     export = EXPORTS[name]
     (tmp_path / "in").mkdir()

@@ -71,7 +71,7 @@ class NextRow(WindowNetwork):
         return self.row(torch.cat((past.flatten(1), control[:, 0]), dim=-1))[:, None]
 
 
-@pytest.fixture(params=[Lag, NextRow])
+@pytest.fixture(params=[Lag, pytest.param(NextRow, marks=pytest.mark.slow)])
 def model(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> LagConfig:
     monkeypatch.setitem(NETWORKS, "lag", request.param)
     monkeypatch.setitem(MODEL_SCHEMAS, "lag", LagConfig)

@@ -51,6 +51,7 @@ def check(device: str, sizes: list[tuple[int, int, int, bool]]) -> None:
 
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton comes with torch for Linux only")
+@pytest.mark.slow
 def test_states_and_gradients_are_those_of_a_loop() -> None:
     check("cpu", [(2, 1, 3, False), (70, 2, 5, False), (65, 3, 3, True)])
 

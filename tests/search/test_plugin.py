@@ -21,7 +21,7 @@ def app(tmp_path: Path) -> App:
     return app
 
 
-@pytest.mark.parametrize("sweeper", [PLUGIN, []], ids=["plugin", "ours"])
+@pytest.mark.parametrize("sweeper", [pytest.param(PLUGIN, marks=pytest.mark.slow), []], ids=["plugin", "ours"])
 def test_documented_forms_run(app: App, sweeper: list[str]) -> None:
     (app.folder / "conf" / "space").mkdir()
     params = "# @package _global_\nhydra: {sweeper: {params: {x: 'interval(-2.0, 2.0)'}}}\n"
@@ -41,6 +41,7 @@ def test_documented_forms_run(app: App, sweeper: list[str]) -> None:
     assert study.direction.name == "MAXIMIZE"
 
 
+@pytest.mark.slow
 def test_several_directions_run_with_the_plugin(app: App) -> None:
     app.environment["RETURNS"] = "two"
     code, output = app.run(*SPACE, *PLUGIN, "hydra.sweeper.direction=[minimize,maximize]", "hydra.sweeper.n_trials=2")

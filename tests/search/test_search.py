@@ -46,6 +46,7 @@ def test_a_failed_trial_is_said_in_one_line_and_replaced(app: App) -> None:
     assert states(app.trials())["COMPLETE"] == 3
 
 
+@pytest.mark.slow
 def test_too_many_failures_end_the_search(app: App) -> None:
     app.environment["RETURNS"] = "bad"
     code, said = app.run(*SPACE)
@@ -111,6 +112,7 @@ def test_a_killed_search_goes_on_to_exactly_n(app: App, times: int, storage: str
     assert all("killed" in trial.user_attrs["reason"] for trial in trials if trial.state is TrialState.FAIL)
 
 
+@pytest.mark.slow
 def test_two_processes_share_a_study(app: App) -> None:
     arguments = [*SPACE, "hydra.sweeper.n_trials=6", "sleep=0.5"]
     both = [app.start(*arguments) for _ in range(2)]
@@ -197,6 +199,7 @@ def test_a_study_goes_on_only_with_its_own_problem(app: App) -> None:
     assert "0 of 1 trials done" in said
 
 
+@pytest.mark.slow
 def test_without_a_seed_each_study_draws_its_own(app: App) -> None:
     arguments = [*SPACE, "hydra.sweeper.n_trials=1", "hydra/sweeper/sampler=random"]
     for name in ("s", "t"):
