@@ -182,7 +182,8 @@ def stop_while_training(tmp_path: Path, signal_number: signal.Signals, *argument
     return process.returncode, errors
 
 
-@pytest.mark.parametrize("signal_number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.slow
 def test_an_interrupted_run_ends_killed_with_its_files(tmp_path: Path, signal_number: signal.Signals) -> None:
     plant = write_plant(tmp_path / "plant")
     arguments = [f"dataset.path={plant}", "dataset=csv", "dataset.controls=1", *SMALL, "settings.epochs=100000"]

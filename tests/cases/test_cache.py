@@ -234,6 +234,7 @@ def test_a_cache_folder_that_cannot_be_made_costs_the_cache_only(
     assert "could not cache" in caplog.text
 
 
+@pytest.mark.slow
 def test_two_processes_fill_one_cache(tmp_path: Path, cache_folder: Path) -> None:
     write_cases(tmp_path, 6)
     context = multiprocessing.get_context("spawn")

@@ -86,7 +86,8 @@ def test_whole_trajectory_of_any_length(tmp_path: Path, name: str) -> None:
         assert prediction_difference(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
 
 
-@pytest.mark.parametrize("name", ["don", pytest.param("ssm-stacked", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["don", "ssm-stacked"])
+@pytest.mark.slow
 def test_controls_are_all_that_is_given(tmp_path: Path, name: str) -> None:
     """The past of a start at rest is a row of controls, and a whole trajectory has no other input than controls."""
     surrogate = make(name, start=StartMode.rest, level=1e6 if name == "don" else 0.0)
@@ -105,7 +106,8 @@ def test_controls_are_all_that_is_given(tmp_path: Path, name: str) -> None:
     assert (known["start"], known["past_columns"]) == ("rest", "controls, in the order of these lists")
 
 
-@pytest.mark.parametrize("form", [Form.step, pytest.param(Form.trajectory, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("form", [Form.step, Form.trajectory])
+@pytest.mark.slow
 def test_a_unit_is_baked_in(tmp_path: Path, form: Form) -> None:
     surrogate = with_units(make("don"))
     paths, _ = export_onnx(surrogate.for_unit("new"), tmp_path / "a.onnx", form)

@@ -18,6 +18,7 @@ def app(tmp_path: Path) -> App:
     return App(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_same_command_runs_only_what_is_missing(app: App) -> None:
     assert app.run(*SPACE, "hydra.sweeper.n_trials=2")[0] == 0
     code, said = app.run(*SPACE, "hydra.sweeper.n_trials=2")

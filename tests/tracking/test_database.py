@@ -63,6 +63,7 @@ def test_the_file_is_found_in_any_form(tmp_path: Path, monkeypatch: pytest.Monke
     assert artifact_root("sqlite:///b.db") == f"file://{tmp_path}/mlruns"
 
 
+@pytest.mark.slow
 def test_of_processes_at_once_one_makes_the_database(tmp_path: Path) -> None:
     """The lock lies beside the store, so that it holds for whatever clone a process runs in."""
     path = tmp_path / "new" / "mlflow.db"
