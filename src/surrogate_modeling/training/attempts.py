@@ -39,12 +39,12 @@ class Attempt:
         self.name, self.model = name, model
         self.rows: dict[str, np.ndarray] = {}
         self.seconds, self.diverged = 0.0, False
-        self._networks: list[Network] = []
+        self._networks: dict[int, Network] = {}
         self._final: Network | None = None
 
-    def add(self, network: Network) -> None:
-        """Keep a network that was fitted without some cases."""
-        self._networks.append(network)
+    def add(self, network: Network, fold: int) -> None:
+        """Keep a network that was fitted without a fold; the folds may come in any order."""
+        self._networks[fold] = network
 
     def judge(self, left_out: Sequence[Case], rows: Sequence[np.ndarray]) -> None:
         """Keep free runs over cases left out."""
@@ -63,9 +63,10 @@ class Attempt:
         """The member of the mixture, and its network."""
         if self._final is not None:
             return Member(self.name, self.model), self._final
-        if len(self._networks) == 1:
-            return Member(self.name, self.model), self._networks[0]
-        return Member(self.name, self.model, len(self._networks)), EnsembleNetwork(self._networks)
+        networks = [self._networks[fold] for fold in sorted(self._networks)]
+        if len(networks) == 1:
+            return Member(self.name, self.model), networks[0]
+        return Member(self.name, self.model, len(networks)), EnsembleNetwork(networks)
 
 
 class ClosedForms:

@@ -115,7 +115,7 @@ class Race:
                 log.warning("%s without fold %d of %d: the training diverged", name, outcome.job.fold + 1, count)
                 attempt.diverged = True
                 continue
-            attempt.add(network_of(self.training, outcome).network)
+            attempt.add(network_of(self.training, outcome).network, outcome.job.fold)
             attempt.judge(self.training.folds.parts[outcome.job.fold], outcome.rows)
             attempt.seconds += outcome.result.seconds
             self.epochs = max(self.epochs, outcome.result.epochs)
