@@ -8,42 +8,19 @@ Shape letters: B batch, F feature (C control, then P predicted), R rows, S state
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from typing import cast
+from collections.abc import Iterator
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from surrogate_modeling.networks.base import Network
+from surrogate_modeling.networks.joint import JointNetwork
 
 
-class EnsembleNetwork(Network):
+class EnsembleNetwork(JointNetwork):
     """Ensemble that predicts the mean of its members' trajectories.
 
     Args:
         members: networks for the same columns.
     """
-
-    def __init__(self, members: Sequence[Network]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-        self.rows_per_step = math.lcm(*(member.rows_per_step for member in members))
-
-    @property
-    def networks(self) -> list[Network]:
-        """The member networks."""
-        return [cast(Network, member) for member in self.members]
-
-    @property
-    def state_size(self) -> int:
-        """Total size of the members' states."""
-        return sum(member.state_size for member in self.networks)
-
-    @property
-    def parameter_count(self) -> int:
-        """Number of fitted weights of all members."""
-        return sum(member.parameter_count for member in self.networks)
 
     def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
         """Free run (B, H, P) of each member."""
@@ -54,15 +31,10 @@ class EnsembleNetwork(Network):
         """Past (B, in_len, F) and control (B, R, C) -> mean of the members' rows (B, R, P)."""
         return _mean(list(self.trajectories(past, control)))
 
-    def encode(self, past: Tensor) -> Tensor:
-        """State (B, S): the members' states side by side."""
-        return torch.cat([member.encode(past) for member in self.networks], dim=-1)
-
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """State (B, S) and controls (B, R, C) -> next state and mean of the members' rows (B, R, P)."""
-        parts = state.split([member.state_size for member in self.networks], dim=-1)
-        moved = [member.advance(part, control) for member, part in zip(self.networks, parts, strict=True)]
-        return torch.cat([after for after, _ in moved], dim=-1), _mean([rows for _, rows in moved])
+        after, rows = self.advance_members(state, control)
+        return after, _mean(rows)
 
 
 def _mean(values: list[Tensor]) -> Tensor:

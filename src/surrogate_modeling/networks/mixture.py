@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from surrogate_modeling.networks.base import Network
+from surrogate_modeling.networks.joint import JointNetwork
 
 
-class MixtureNetwork(Network):
+class MixtureNetwork(JointNetwork):
     """Weighted mean of the members' trajectories, column by column.
 
     Args:
@@ -30,25 +30,8 @@ class MixtureNetwork(Network):
     weight: Tensor
 
     def __init__(self, members: Sequence[Network], predicted: int) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-        self.rows_per_step = math.lcm(*(member.rows_per_step for member in members))
+        super().__init__(members)
         self.register_buffer("weight", torch.full((len(members), predicted), 1.0 / len(members)))
-
-    @property
-    def networks(self) -> list[Network]:
-        """The member networks."""
-        return [cast(Network, member) for member in self.members]
-
-    @property
-    def state_size(self) -> int:
-        """Total size of the members' states."""
-        return sum(member.state_size for member in self.networks)
-
-    @property
-    def parameter_count(self) -> int:
-        """Number of fitted weights of all members."""
-        return sum(member.parameter_count for member in self.networks)
 
     def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
         """Mixed free runs (B, H, P), one per member of an ensemble among the members.
@@ -70,15 +53,10 @@ class MixtureNetwork(Network):
         assert total is not None
         return total
 
-    def encode(self, past: Tensor) -> Tensor:
-        """State (B, S): the members' states side by side."""
-        return torch.cat([member.encode(past) for member in self.networks], dim=-1)
-
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """State (B, S) and controls (B, R, C) -> next state and mixed rows (B, R, P)."""
-        parts = state.split([member.state_size for member in self.networks], dim=-1)
-        moved = [member.advance(part, control) for member, part in zip(self.networks, parts, strict=True)]
-        return torch.cat([after for after, _ in moved], dim=-1), self._mix([rows for _, rows in moved])
+        after, rows = self.advance_members(state, control)
+        return after, self._mix(rows)
 
     def _mix(self, trajectories: Sequence[Tensor]) -> Tensor:
         total = self.weight[0] * trajectories[0]
