@@ -86,6 +86,13 @@ class Feedback(Choice):
     targets = "targets"
 
 
+class Language(Choice):
+    """Language of pages for people: English or Japanese."""
+
+    en = "en"
+    ja = "ja"
+
+
 DEFAULT_IN_LEN = 10
 # Limit of MLflow's databases for the name of an experiment or a registered model.
 MAX_NAME_CHARACTERS = 256

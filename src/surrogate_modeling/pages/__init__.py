@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: templates, style, scripts and texts that reports and exported pages share."""

@@ -1,0 +1,58 @@
+"""Render a page from its template: one self-contained HTML file with its style, scripts and data."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from surrogate_modeling.common.tables import printable
+from surrogate_modeling.pages.embedding import json_text
+from surrogate_modeling.pages.texts import filled, page_texts
+
+ASSETS = files(__package__) / "assets"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    loader = PackageLoader("surrogate_modeling.pages")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.globals["asset"] = asset
+    environment.filters["json"] = json_text
+    # Marks of writing direction and control characters are shown, as on the terminal.
+    environment.filters["shown"] = printable
+    return environment
+
+
+def asset(name: str) -> Markup:
+    """A style or a script of the package, for a style or a script element."""
+    text = (ASSETS / name).read_text(encoding="utf-8")
+    assert "</script" not in text.lower(), f"{name} would end its script element"
+    assert "</style" not in text.lower(), f"{name} would end its style element"
+    return Markup(text)
+
+
+def render(page: str, language: str, **content: Any) -> str:
+    """Render a page.
+
+    Args:
+        page: name of its template and of its texts.
+        language: of the texts, ``en`` or ``ja``.
+        content: values of the template. Texts are escaped; data goes through the filter ``json``.
+
+    Returns:
+        The page; no byte of it is fetched from elsewhere.
+    """
+    texts = page_texts(page, language)
+
+    def text(key: str, **values: object) -> str:
+        """One text with its values."""
+        return filled(texts[key], **values)
+
+    template = _environment().get_template(f"{page}.html.j2")
+    return template.render(language=language, texts=texts, t=text, **content)
