@@ -1,4 +1,4 @@
-"""Build the C text of one function: arrays, loops and constants.
+"""Build the text of one function, in C or JavaScript: arrays, loops and constants.
 
 An array has strides over memory, as in PyTorch: views (permute, expand, slice, ...) cost nothing, and a loop that
 reads one follows its strides.
@@ -9,19 +9,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 
 import torch
 from torch import Tensor
 
+from surrogate_modeling.deployment.c_code.dialects import C, Dialect
 
-class CTranslationError(Exception):
-    """An operation of the network has no C counterpart here."""
+
+class TranslationError(Exception):
+    """An operation of the network has no counterpart here."""
 
 
 @dataclass(frozen=True)
 class Array:
-    """Array of floats in C: ``base`` is a pointer expression, sizes and strides are in elements."""
+    """Array of floats within the memory named ``base``; sizes, strides and offset are in elements."""
 
     base: str
     shape: tuple[int, ...]
@@ -41,11 +42,6 @@ class Array:
             for size, stride, expected in zip(self.shape, self.strides, contiguous(self.shape), strict=True)
         )
 
-    @property
-    def pointer(self) -> str:
-        """Pointer expression of the first element."""
-        return f"{self.base} + {self.offset}" if self.offset else self.base
-
     def at(self, indices: Sequence[str]) -> str:
         """Expression of the element at these index expressions, one per dimension."""
         terms = [
@@ -55,7 +51,7 @@ class Array:
         ]
         if self.offset or not terms:
             terms.append(str(self.offset))
-        return f"({self.base})[{' + '.join(terms)}]" if " " in self.base else f"{self.base}[{' + '.join(terms)}]"
+        return f"{self.base}[{' + '.join(terms)}]"
 
     def broadcast(self, shape: Sequence[int]) -> Array:
         """View with that shape: sizes of 1 are repeated."""
@@ -78,19 +74,45 @@ def contiguous(shape: Sequence[int]) -> tuple[int, ...]:
 
 @dataclass
 class Constants:
-    """Weights as ``static const float`` arrays, shared by the functions of one file; equal ones are written once."""
+    """Weights shared by the functions of one file, as ``static const float`` arrays; equal ones are written once.
 
-    arrays: dict[tuple[tuple[int, ...], bytes], str] = field(default_factory=dict)
+    Attributes:
+        text: definitions of the arrays.
+    """
+
+    arrays: dict[tuple[tuple[int, ...], bytes], Array] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
 
     def add(self, values: Tensor) -> Array:
-        """Add a tensor; returns it as a C array."""
+        """Add a tensor; returns it as an array of the file."""
         values = values.detach().to("cpu", torch.float32).contiguous()
         key = (tuple(values.shape), values.numpy().tobytes())
         if key not in self.arrays:
-            self.arrays[key] = name = f"k{len(self.arrays)}"
-            self.text.append(c_array(name, values))
-        return Array(self.arrays[key], tuple(values.shape), contiguous(values.shape))
+            base, offset = self._place(values)
+            self.arrays[key] = Array(base, tuple(values.shape), contiguous(values.shape), offset)
+        return self.arrays[key]
+
+    def _place(self, values: Tensor) -> tuple[str, int]:
+        """Write a tensor; returns the name of its memory and its first position there."""
+        self.text.append(c_array(name := f"k{len(self.text)}", values))
+        return name, 0
+
+
+@dataclass
+class PackedConstants(Constants):
+    """Weights one after another in the memory ``k``, for a page.
+
+    Attributes:
+        values: of the memory, float32.
+    """
+
+    values: bytearray = field(default_factory=bytearray)
+
+    def _place(self, values: Tensor) -> tuple[str, int]:
+        """Append a tensor; returns the name of the memory and its first position there."""
+        offset = len(self.values) // 4
+        self.values += values.numpy().astype("<f4").tobytes()
+        return "k", offset
 
 
 def c_array(name: str, values: Tensor, kind: str = "float") -> str:
@@ -112,27 +134,32 @@ def literal(value: float) -> str:
 
 
 class Builder:
-    """Builder of one C function: its statements, and the workspace ``w`` that holds its results.
+    """Builder of one function: its statements, and the workspace ``w`` that holds its results.
 
     Args:
         constants: of the file.
+        dialect: of the language.
     """
 
-    def __init__(self, constants: Constants) -> None:
+    def __init__(self, constants: Constants, dialect: Dialect | None = None) -> None:
         self.constants = constants
-        self.lines: list[str] = []
+        self.dialect = dialect or C()
+        self.statements: list[list[str]] = []
         self.workspace = 0
-        self._names = count()
 
     def new(self, shape: Sequence[int]) -> Array:
         """New array in the workspace."""
         start = self.workspace
         self.workspace += max(1, math.prod(shape))
-        return Array(f"w + {start}", tuple(shape), contiguous(shape))
+        return Array("w", tuple(shape), contiguous(shape), start)
 
     def emit(self, line: str) -> None:
         """Append one statement."""
-        self.lines.append(f"    {line}")
+        self.statements.append([self.dialect.line(line)])
+
+    def pointer(self, array: Array | None) -> str:
+        """Arguments that tell a routine where an array begins; of None, that there is none."""
+        return self.dialect.null if array is None else self.dialect.pointer(array.base, array.offset)
 
     def loop(self, shape: Sequence[int], body: Callable[[list[str]], list[str]]) -> None:
         """Emit nested loops over a shape; sizes of 1 need none.
@@ -142,21 +169,17 @@ class Builder:
             body: index expressions -> statements.
         """
         indices = [f"i{axis}" if size > 1 else "0" for axis, size in enumerate(shape)]
-        depth = 1
-        for axis, size in enumerate(shape):
-            if size > 1:
-                pad = "    " * depth
-                self.lines.append(f"{pad}for (int i{axis} = 0; i{axis} < {size}; i{axis}++) {{")
-                depth += 1
-        self.lines += ["    " * depth + statement for statement in body(indices)]
-        self.lines += ["    " * level + "}" for level in range(depth - 1, 0, -1)]
+        looped = [(f"i{axis}", size) for axis, size in enumerate(shape) if size > 1]
+        heads = ["    " * depth + self.dialect.loop(*loop) for depth, loop in enumerate(looped)]
+        inner = ["    " * len(looped) + self.dialect.line(statement) for statement in body(indices)]
+        self.statements.append([*heads, *inner, *("    " * depth + "}" for depth in range(len(looped) - 1, -1, -1))])
 
     def elementwise(self, inputs: Sequence[Array], expression: Callable[..., str]) -> Array:
         """Emit a new array, each element computed from the broadcast elements of the inputs.
 
         Args:
             inputs: arrays.
-            expression: C expressions of their elements -> C expression.
+            expression: expressions of their elements -> expression, as in C.
         """
         shape = torch.broadcast_shapes(*(array.shape for array in inputs))
         result = self.new(shape)

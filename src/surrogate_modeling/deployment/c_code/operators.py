@@ -1,4 +1,4 @@
-"""C code of the operations that compute: elementwise, matrix products, sums, and layers with routines of their own."""
+"""The operations that compute: elementwise, matrix products, sums, and layers with routines of their own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from surrogate_modeling.deployment.c_code import views
-from surrogate_modeling.deployment.c_code.builder import Array, Builder, CTranslationError, literal
+from surrogate_modeling.deployment.c_code.builder import Array, Builder, TranslationError, literal
 
 aten = torch.ops.aten
 Operand = Array | float
@@ -148,12 +148,12 @@ def matmul(b: Builder, x: Array, y: Array) -> Array:
 def addmm(b: Builder, bias: Array, x: Array, y: Array, *, beta: float = 1, alpha: float = 1) -> Array:
     """bias + x y, a matrix product; factors ``beta`` and ``alpha`` other than 1 are refused."""
     if (beta, alpha) != (1, 1):
-        raise CTranslationError("addmm with beta or alpha")
+        raise TranslationError("addmm with beta or alpha")
     return _binary("$y + $x")(b, bias, matmul(b, x, y))
 
 
 def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | torch.Tensor | None = None) -> Array:
-    """x W^T + b over the last dimension; a constant weight is transposed when the C is written."""
+    """x W^T + b over the last dimension; a constant weight is transposed when the code is written."""
     if isinstance(weight, Array):
         product = matmul(b, x if len(x.shape) > 1 else views.unsqueeze(b, x, 0), views.matrix_transpose(b, weight))
         return product if bias is None else _binary("$x + $y")(b, product, _array(b, bias))
@@ -162,8 +162,8 @@ def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | tor
     result = b.new((*x.shape[:-1], outputs))
     kernel = b.constants.add(weight.t())
     b.emit(
-        f"dense_layer({x.pointer}, {x.size // inputs}, {inputs}, {outputs}, {kernel.base}, {_pointer(b, bias)}, "
-        f"{result.pointer});"
+        f"dense_layer({b.pointer(x)}, {x.size // inputs}, {inputs}, {outputs}, {b.pointer(kernel)}, "
+        f"{_pointer(b, bias)}, {b.pointer(result)});"
     )
     return result
 
@@ -176,8 +176,8 @@ def layer_norm(
     size = math.prod(shape)
     result = b.new(x.shape)
     b.emit(
-        f"layer_norm({x.pointer}, {x.size // size}, {size}, {_pointer(b, weight)}, {_pointer(b, bias)}, "
-        f"{literal(eps)}, {result.pointer});"
+        f"layer_norm({b.pointer(x)}, {x.size // size}, {size}, {_pointer(b, weight)}, {_pointer(b, bias)}, "
+        f"{literal(eps)}, {b.pointer(result)});"
     )
     return result
 
@@ -186,7 +186,7 @@ def softmax(b: Builder, x: Array, dim: int, *_: Any) -> Array:
     """Softmax over one dimension."""
     last = views.transpose(b, x, dim, -1)
     result = b.elementwise([last], lambda element: element)
-    b.emit(f"softmax({result.pointer}, {result.size // last.shape[-1]}, {last.shape[-1]});")
+    b.emit(f"softmax({b.pointer(result)}, {result.size // last.shape[-1]}, {last.shape[-1]});")
     return views.transpose(b, result, dim, -1)
 
 
@@ -196,7 +196,7 @@ def attention(
 ) -> Array:  # fmt: skip
     """softmax(query key^T scale + mask) value."""
     if dropout or enable_gqa:
-        raise CTranslationError("attention with dropout or grouped heads")
+        raise TranslationError("attention with dropout or grouped heads")
     scores = matmul(b, query, views.transpose(b, key, -2, -1))
     scores = _binary("$x * $y")(b, scores, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
     if causal:
@@ -218,7 +218,7 @@ def _recurrent(gates: int) -> Callable[..., tuple[Array, ...]]:
         """Outputs of all rows, and the last states."""
         per_layer = 4 if has_bias else 2
         if bidirectional or len(weights) != layers * per_layer or x.shape[0 if batch_first else 1] != 1:
-            raise CTranslationError("a recurrent layer with two directions or a projection")
+            raise TranslationError("a recurrent layer with two directions or a projection")
         states = [_array(b, part) for part in (initial if gates == 4 else [initial])]
         size = states[0].shape[-1]
         last = [b.elementwise([state], lambda element: element) for state in states]
@@ -227,13 +227,13 @@ def _recurrent(gates: int) -> Callable[..., tuple[Array, ...]]:
         x = b.dense(x)
         for layer in range(layers):
             own = weights[layer * per_layer : (layer + 1) * per_layer]
-            kernels = [b.constants.add(weight.t()).base for weight in own[:2]]
-            biases = [b.constants.add(bias).base for bias in own[2:]] or ["0", "0"]
-            held = [views.select(b, state, 0, layer).pointer for state in last]
+            kernels = [b.pointer(b.constants.add(weight.t())) for weight in own[:2]]
+            biases = [b.pointer(b.constants.add(bias)) for bias in own[2:]] or [b.dialect.null] * 2
+            held = [b.pointer(views.select(b, state, 0, layer)) for state in last]
             result = b.new((*x.shape[:-1], size))
             b.emit(
-                f"{kind}_layer({x.pointer}, {rows}, {x.shape[-1]}, {size}, {', '.join(kernels)}, {', '.join(biases)}, "
-                f"{', '.join(held)}, {work.pointer}, {result.pointer});"
+                f"{kind}_layer({b.pointer(x)}, {rows}, {x.shape[-1]}, {size}, {', '.join(kernels + biases + held)}, "
+                f"{b.pointer(work)}, {b.pointer(result)});"
             )
             x = result
         return (x, *last)
@@ -246,7 +246,7 @@ def _array(b: Builder, values: Any) -> Array:
 
 
 def _pointer(b: Builder, values: Any) -> str:
-    return "0" if values is None else b.dense(_array(b, values)).pointer
+    return b.pointer(None if values is None else b.dense(_array(b, values)))
 
 
 UNARY = {

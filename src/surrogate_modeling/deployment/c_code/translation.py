@@ -1,4 +1,4 @@
-"""Translate a PyTorch module at fixed sizes to one C function that needs only the C library.
+"""Translate a PyTorch module at fixed sizes to one function in C, which needs only the C library, or in JavaScript.
 
 The module is exported to PyTorch's own graph of ATen operations, and each of them is written as plain loops. So every
 network works whose operations are among ``OPERATORS``; any other is refused by name. Values that depend on no input
@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.export.graph_signature import InputKind
 
-from surrogate_modeling.deployment.c_code.builder import Array, Builder, Constants, CTranslationError, contiguous
+from surrogate_modeling.deployment.c_code.builder import Array, Builder, Constants, TranslationError, contiguous
+from surrogate_modeling.deployment.c_code.dialects import Dialect
 from surrogate_modeling.deployment.c_code.operators import OPERATORS
 
 aten = torch.ops.aten
@@ -31,28 +32,31 @@ TENSOR_OPERATIONS = (*PRESERVED_OPERATIONS, aten.index.Tensor, aten.index_select
 
 
 @dataclass(frozen=True)
-class CFunction:
-    """C function ``static void name(const float *in0, ..., float *out0, ..., float *w)`` and the length of ``w``."""
+class Function:
+    """Function of the arrays ``in0``, ..., which fills ``out0``, ..., and the length of its workspace ``w``."""
 
     name: str
     text: str
     workspace: int
 
 
-def translate(name: str, module: nn.Module, inputs: Sequence[Tensor], constants: Constants) -> CFunction:
-    """Write the module as a C function for inputs of these shapes.
+def translate(
+    name: str, module: nn.Module, inputs: Sequence[Tensor], constants: Constants, dialect: Dialect | None = None
+) -> Function:
+    """Write the module as a function for inputs of these shapes.
 
     Args:
         name: of the function.
         module: in evaluation mode; returns a tensor or several.
         inputs: examples, float32.
         constants: of the file; the weights are added to them.
+        dialect: of the language; None for C.
 
     Raises:
-        CTranslationError: an operation has no C counterpart.
+        TranslationError: an operation has no counterpart here.
     """
     graph = export_graph(module, inputs)
-    builder = Builder(constants)
+    builder = Builder(constants, dialect)
     node_values = _placeholders(graph, inputs)
     outputs: Sequence[Any] = ()
     for node in graph.graph.nodes:
@@ -63,9 +67,8 @@ def translate(name: str, module: nn.Module, inputs: Sequence[Tensor], constants:
     for i, values in enumerate(outputs):
         array = values if isinstance(values, Array) else constants.add(values)
         builder.copy(array, Array(f"out{i}", array.shape, contiguous(array.shape)))
-    parameters = [f"const float *in{i}" for i in range(len(inputs))] + [f"float *out{i}" for i in range(len(outputs))]
-    head = f"static void {name}({', '.join(parameters)}, float *w)"
-    return CFunction(name, "\n".join([head, "{", *builder.lines, "    (void)w;", "}"]), builder.workspace)
+    text = builder.dialect.function(name, len(inputs), len(outputs), builder.statements)
+    return Function(name, text, builder.workspace)
 
 
 def export_graph(module: nn.Module, inputs: Sequence[Tensor]) -> Any:
@@ -97,7 +100,7 @@ def _placeholders(program: Any, inputs: Sequence[Tensor]) -> dict[Any, Any]:
 
 
 def _evaluate(builder: Builder, node: Any, node_values: dict[Any, Any]) -> Any:
-    """The value of a node: a tensor where no input is involved, else an array of C."""
+    """The value of a node: a tensor where no input is involved, else an array."""
     arguments = torch.fx.node.map_arg(node.args, node_values.__getitem__)
     keywords = torch.fx.node.map_arg(node.kwargs, node_values.__getitem__)
     if node.target is operator.getitem:
@@ -105,7 +108,7 @@ def _evaluate(builder: Builder, node: Any, node_values: dict[Any, Any]) -> Any:
     if not _holds_array((arguments, keywords)):
         return node.target(*arguments, **keywords)
     if node.target not in OPERATORS:
-        raise CTranslationError(f"the operation {node.target} of this network has no C counterpart yet")
+        raise TranslationError(f"the operation {node.target} of this network cannot be translated yet")
     if node.target not in TENSOR_OPERATIONS:
         arguments = _map_tensors(arguments, builder.constants.add)
     return OPERATORS[node.target](builder, *arguments, **_drop_storage(keywords))

@@ -1,4 +1,4 @@
-"""C code of the operations that only change the view of memory, and of gathering and joining; as in PyTorch."""
+"""The operations that only change the view of memory, gathering and joining; as in PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from surrogate_modeling.deployment.c_code.builder import Array, Builder, CTranslationError, contiguous, literal
+from surrogate_modeling.deployment.c_code.builder import Array, Builder, TranslationError, contiguous, literal
 
 aten = torch.ops.aten
 # Numbers up to here are exact in float32.
@@ -127,7 +127,7 @@ def repeat(b: Builder, x: Array, counts: Sequence[int]) -> Array:
 def pad(b: Builder, x: Array, amounts: Sequence[int], value: float = 0) -> Array:
     """Amounts come as (before, after) pairs from the last dimension on."""
     if min(amounts) < 0:
-        raise CTranslationError("padding by a negative amount")
+        raise TranslationError("padding by a negative amount")
     pairs = [(0, 0)] * (len(x.shape) - len(amounts) // 2) + list(zip(amounts[::2], amounts[1::2], strict=True))[::-1]
     result = b.new([size + before + after for size, (before, after) in zip(x.shape, pairs, strict=True)])
     b.loop(result.shape, lambda i: [f"{result.at(i)} = {literal(value)};"])
@@ -172,9 +172,9 @@ def gather(b: Builder, x: Array | Tensor, dim: int, index: Array | Tensor) -> Ar
 
 
 def _computed_positions(b: Builder, x: Array | Tensor, dim: int, index: Array | Tensor) -> tuple[Array, Array]:
-    """Both as arrays of C; computed positions are floats there, which are exact up to a limit."""
+    """Both as arrays; computed positions are floats there, which are exact up to a limit."""
     if x.shape[dim] > MAX_COMPUTED_POSITIONS:
-        raise CTranslationError(f"computed positions among more than {MAX_COMPUTED_POSITIONS} elements")
+        raise TranslationError(f"computed positions among more than {MAX_COMPUTED_POSITIONS} elements")
     array, positions = (part if isinstance(part, Array) else b.constants.add(part) for part in (x, index))
     return array, positions
 
@@ -183,7 +183,7 @@ def index_tensor(b: Builder, x: Array | Tensor, indices: Sequence[Any]) -> Array
     """Rows of one dimension by an index tensor."""
     given = [(dim, index) for dim, index in enumerate(indices) if index is not None]
     if len(given) != 1:
-        raise CTranslationError("indexing in several dimensions at once")
+        raise TranslationError("indexing in several dimensions at once")
     return index_select(b, x, *given[0])
 
 
@@ -197,7 +197,7 @@ def flip(_: Builder, x: Array, dims: Sequence[int]) -> Array:
 
 
 def same(_b: Builder, x: Array, *_: Any, **__: Any) -> Array:
-    """Operations that change nothing in C: copies, dropout in evaluation, conversions among float types."""
+    """Operations that change nothing here: copies, dropout in evaluation, conversions among float types."""
     return x
 
 

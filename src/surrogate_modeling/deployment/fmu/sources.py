@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.deployment.c_code import Constants, CTranslationError, c_array, translate
+from surrogate_modeling.deployment.c_code import Constants, TranslationError, c_array, translate
 from surrogate_modeling.deployment.stepping import Advance, Encode
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -36,7 +36,7 @@ def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: 
     slave = {name: own.joinpath(name).read_text() for name in (main_source(version), "slave.h")}
     try:
         model = _model_header(surrogate, start, token)
-    except CTranslationError as error:
+    except TranslationError as error:
         raise UserError(f"format=fmu: {error}; use format=onnx, or add it to c_code/operators.py") from None
     return {**slave, "routines.h": routines, "model.h": model}
 

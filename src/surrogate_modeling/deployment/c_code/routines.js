@@ -1,0 +1,118 @@
+/* Loops shared by all translated networks: routines.h in JavaScript. An array is given as the memory it lies in and
+   its first position there. Sums are kept in double until they are stored. */
+"use strict";
+
+const expf = Math.exp, tanhf = Math.tanh, sqrtf = Math.sqrt, logf = Math.log, log1pf = Math.log1p;
+const expm1f = Math.expm1, fabsf = Math.abs, sinf = Math.sin, cosf = Math.cos, powf = Math.pow;
+const fminf = Math.min, fmaxf = Math.max, INFINITY = Infinity, NAN = NaN;
+
+/* Error function by its series of positive terms (Abramowitz and Stegun 1964, 7.1.6); 1 in float32 beyond 4. */
+function erff(x) {
+    const size = Math.abs(x);
+    if (!(size < 4)) return Number.isNaN(x) ? x : Math.sign(x);
+    let term = size, sum = size;
+    for (let n = 1; term > 1e-10 * sum; n++) {
+        term *= 2 * x * x / (2 * n + 1);
+        sum += term;
+    }
+    return Math.sign(x) * 2 / Math.sqrt(Math.PI) * Math.exp(-x * x) * sum;
+}
+
+function sigmoid(x) {
+    return 1 / (1 + Math.exp(-x));
+}
+
+function position(index, size) {
+    return (index | 0) + (index < 0 ? size : 0);
+}
+
+/* Four columns at once: their sums stay in registers. */
+function dense_layer(x, x0, rows, inputs, outputs, weight, weight0, bias, bias0, y, y0) {
+    for (let r = 0; r < rows; r++) {
+        const from = x0 + r * inputs, to = y0 + r * outputs;
+        let j = 0;
+        for (; j + 3 < outputs; j += 4) {
+            let a = 0, b = 0, c = 0, d = 0;
+            if (bias !== null) {
+                a = bias[bias0 + j];
+                b = bias[bias0 + j + 1];
+                c = bias[bias0 + j + 2];
+                d = bias[bias0 + j + 3];
+            }
+            for (let k = 0, at = weight0 + j; k < inputs; k++, at += outputs) {
+                const value = x[from + k];
+                a += value * weight[at];
+                b += value * weight[at + 1];
+                c += value * weight[at + 2];
+                d += value * weight[at + 3];
+            }
+            y[to + j] = a;
+            y[to + j + 1] = b;
+            y[to + j + 2] = c;
+            y[to + j + 3] = d;
+        }
+        for (; j < outputs; j++) {
+            let sum = bias === null ? 0 : bias[bias0 + j];
+            for (let k = 0, at = weight0 + j; k < inputs; k++, at += outputs) sum += x[from + k] * weight[at];
+            y[to + j] = sum;
+        }
+    }
+}
+
+function lstm_layer(x, x0, rows, inputs, size, input, input0, state, state0, input_bias, input_bias0, state_bias,
+                    state_bias0, h, h0, c, c0, gates, gates0, y, y0) {
+    const from_state = gates0 + 4 * size;
+    for (let r = 0; r < rows; r++) {
+        dense_layer(x, x0 + r * inputs, 1, inputs, 4 * size, input, input0, input_bias, input_bias0, gates, gates0);
+        dense_layer(h, h0, 1, size, 4 * size, state, state0, state_bias, state_bias0, gates, from_state);
+        for (let j = 0; j < 4 * size; j++) gates[gates0 + j] += gates[from_state + j];
+        for (let j = 0; j < size; j++) {
+            const keep = sigmoid(gates[gates0 + size + j]) * c[c0 + j];
+            c[c0 + j] = keep + sigmoid(gates[gates0 + j]) * Math.tanh(gates[gates0 + 2 * size + j]);
+            h[h0 + j] = sigmoid(gates[gates0 + 3 * size + j]) * Math.tanh(c[c0 + j]);
+            y[y0 + r * size + j] = h[h0 + j];
+        }
+    }
+}
+
+function gru_layer(x, x0, rows, inputs, size, input, input0, state, state0, input_bias, input_bias0, state_bias,
+                   state_bias0, h, h0, gates, gates0, y, y0) {
+    const from_state = gates0 + 3 * size;
+    for (let r = 0; r < rows; r++) {
+        dense_layer(x, x0 + r * inputs, 1, inputs, 3 * size, input, input0, input_bias, input_bias0, gates, gates0);
+        dense_layer(h, h0, 1, size, 3 * size, state, state0, state_bias, state_bias0, gates, from_state);
+        for (let j = 0; j < size; j++) {
+            const reset = sigmoid(gates[gates0 + j] + gates[from_state + j]);
+            const update = sigmoid(gates[gates0 + size + j] + gates[from_state + size + j]);
+            const fresh = Math.tanh(gates[gates0 + 2 * size + j] + reset * gates[from_state + 2 * size + j]);
+            h[h0 + j] = (1 - update) * fresh + update * h[h0 + j];
+            y[y0 + r * size + j] = h[h0 + j];
+        }
+    }
+}
+
+function layer_norm(x, x0, rows, size, weight, weight0, bias, bias0, eps, y, y0) {
+    for (let r = 0; r < rows; r++) {
+        const from = x0 + r * size, to = y0 + r * size;
+        let mean = 0, square = 0;
+        for (let j = 0; j < size; j++) mean += x[from + j];
+        mean /= size;
+        for (let j = 0; j < size; j++) square += (x[from + j] - mean) * (x[from + j] - mean);
+        const rate = 1 / Math.sqrt(square / size + eps);
+        for (let j = 0; j < size; j++) {
+            const scaled = (x[from + j] - mean) * rate * (weight === null ? 1 : weight[weight0 + j]);
+            y[to + j] = scaled + (bias === null ? 0 : bias[bias0 + j]);
+        }
+    }
+}
+
+/* In place, over the last dimension. */
+function softmax(x, x0, rows, size) {
+    for (let r = 0; r < rows; r++) {
+        const from = x0 + r * size;
+        let largest = x[from], sum = 0;
+        for (let j = 1; j < size; j++) largest = x[from + j] > largest ? x[from + j] : largest;
+        for (let j = 0; j < size; j++) sum += x[from + j] = Math.exp(x[from + j] - largest);
+        for (let j = 0; j < size; j++) x[from + j] /= sum;
+    }
+}
