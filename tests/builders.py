@@ -27,6 +27,7 @@ from surrogate_modeling.cases.grid import Grid, GridCase
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
 from surrogate_modeling.config.composition import register_schemas
+from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.tracking.database import SQLITE, artifact_root, create_database
 
 # Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
@@ -216,3 +217,9 @@ def read_in_process(folder: Path, cache: Path, start: object, results: object) -
     folder_module.CACHE_FOLDER = cache
     start.wait()  # type: ignore[attr-defined]
     results.put([read(folder).cases[-1].values.tobytes() for _ in range(3)])  # type: ignore[attr-defined]
+
+
+def make_band(knots: Sequence[float], error: Sequence[Sequence[float]], factor: Sequence[float]) -> Band:
+    """Band of 12 cases; of whole trajectories the errors stand at the next knot, and the factors are 3 and 15 times."""
+    rows, q = np.array(error, float), np.array(factor, float)
+    return Band(np.array(knots, float), rows, q, np.roll(rows, 1, axis=0), 3 * q, 15 * q, 12)

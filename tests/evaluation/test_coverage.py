@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from builders import make_case, make_channels
 
-from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
+from surrogate_modeling.evaluation.coverage import Coverage, coverage, coverage_table, write_coverage
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.band import Banded
 
@@ -44,3 +44,9 @@ def test_a_band_of_many_times_the_error_is_found() -> None:
     wide = Coverage.of([case], bands, make_channels(), 2 / 3).wide_targets(scores)
     assert wide == {"T": pytest.approx(9.0, rel=1e-4)}
     assert "67%" in coverage_table(Coverage.of([case], bands, make_channels(), 2 / 3))
+
+
+def test_coverage_counts_rows() -> None:
+    truth = np.array([[1.0], [2.0], [3.0], [4.0]])
+    lower, upper = np.array([[1.0], [2.5], [np.nan], [3.0]]), np.array([[2.0], [9.0], [9.0], [4.0]])
+    assert coverage(lower, upper, truth) == pytest.approx([0.5])

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import make_band
 from exported import row_by_row
 
 from surrogate_modeling.cases.case import Case
@@ -18,7 +19,6 @@ from surrogate_modeling.deployment.fmu.export import export_fmu
 from surrogate_modeling.deployment.onnx_export import export_onnx
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate import batching
-from surrogate_modeling.surrogate.band import Band, Banded
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -92,7 +92,7 @@ def test_several_rows_at_once_are_stepped_together() -> None:
 
 def test_saved_members_and_band_come_back(tmp_path: Path) -> None:
     ensemble = make(SSM)
-    ensemble.band = Band(np.array([0.0, 5.0]), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([2.0, 1.0]), 12)
+    ensemble.band = make_band([0, 5], [[1, 2], [3, 4]], [2, 1])
     ensemble.save(tmp_path / "lit_model.pth")
     loaded = Surrogate.load(tmp_path / "lit_model.pth")
     assert loaded.description == ensemble.description
@@ -106,7 +106,7 @@ def test_the_band_of_one_network_grows_as_calibrated() -> None:
     initial, controls = inputs()
     with pytest.raises(UserError, match="no uncertainty band"):
         single.free_run_band(initial, controls)
-    single.band = Band(np.array([0.0, 5.0]), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([2.0, 1.0]), 12)
+    single.band = make_band([0, 5], [[1, 2], [3, 4]], [2, 1])
     mean, lower, upper = single.free_run_band(initial[0], controls[0])
     np.testing.assert_allclose(mean, single.free_run(initial[0], controls[0]), rtol=1e-6)
     np.testing.assert_allclose((upper - lower)[[0, 5, 9]] / 2, [[2, 2], [6, 4], [6, 4]], rtol=1e-4)
@@ -117,22 +117,21 @@ def test_the_band_of_one_network_grows_as_calibrated() -> None:
 def test_bands_in_batches_are_those_of_one_case_at_a_time(members: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cases of five lengths; a batch holds 60 rows, those filled up counted, so that memory is bounded."""
     ensemble = make(SSM, members=members)
-    ensemble.band = Band(np.array([0.0, 5.0]), np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([2.0, 1.0]), 12)
+    ensemble.band = make_band([0, 5], [[1, 2], [3, 4]], [2, 1])
     rng = np.random.default_rng(2)
     lengths = [20, 7, 30, 7, 12, 59, 20, 8]
     values = [rng.normal([0, 300, 5], [1, 20, 2], (length, 3)).astype(np.float32) for length in lengths]
     cases = [Case(f"c{i}", np.arange(len(rows), dtype=float), rows, CHANNELS) for i, rows in enumerate(values)]
     whole = [ensemble.free_run_band(rows[:IN_LEN, 1:], rows[:, :1]) for rows in values]
-    sizes, plain = [], Surrogate.free_run_band
+    sizes, plain = [], Surrogate.free_run_spread
 
-    def watched(self: Surrogate, initial: np.ndarray, controls: np.ndarray, *more: object) -> Banded:
+    def watched(self: Surrogate, initial: torch.Tensor, controls: torch.Tensor, *more: object) -> object:
         """Of one batch."""
-        if controls.ndim == 3:
-            sizes.append(controls.shape[0] * controls.shape[1])
+        sizes.append(controls.shape[0] * controls.shape[1])
         return plain(self, initial, controls, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(batching, "ROWS_PER_BATCH", 60)
-    monkeypatch.setattr(Surrogate, "free_run_band", watched)
+    monkeypatch.setattr(Surrogate, "free_run_spread", watched)
     batched = ensemble.predict_band(cases)
     assert len(sizes) == 4
     assert max(sizes) <= 60

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from builders import make_band
 
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import LstmConfig
-from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.parameters import with_parameters
@@ -27,7 +27,7 @@ def make_surrogate(channels: Channels = CHANNELS) -> Surrogate:
     surrogate = Surrogate(Description(LstmConfig("lstm", dim=4, depth=1), channels, IN_LEN, 1, 1.0))
     rng = np.random.default_rng(1)
     surrogate.scaling.fit([rng.normal([14, 50, 20, 300, 2], [2, 20, 5, 9, 1], (50, 5)).astype(np.float32)])
-    surrogate.band = Band(np.array([0.0]), np.ones((1, 2)), np.array([2.0, 3.0]), 9)
+    surrogate.band = make_band([0], [[1, 1]], [2, 3])
     return surrogate.eval()
 
 

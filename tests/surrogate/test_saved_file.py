@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders import make_band
 from exported import IN_LEN, SMALL, STACKED, make
 
 from surrogate_modeling.common.errors import UserError
@@ -20,7 +21,9 @@ from surrogate_modeling.surrogate.saved_file import read_saved
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     path = tmp_path_factory.mktemp("saved") / "lit_model.pth"
-    make("ssm").save(path)
+    surrogate = make("ssm")
+    surrogate.band = make_band([0], [[1, 1, 1]], [1, 2, 3])
+    surrogate.save(path)
     return path, torch.load(path, weights_only=True)
 
 
@@ -81,6 +84,8 @@ def test_a_file_that_is_cut_is_refused(tmp_path: Path, good: tuple[Path, dict[st
         (("description", "channels", "predicted"), None, "damaged"),
         (("weights",), [1, 2], "the weights are not tensors"),
         (("band",), {"knots": 3}, "damaged"),
+        (("band", "all_factor"), torch.ones(2), "the band does not fit the predicted columns"),
+        (("band", "peak"), torch.ones(1, 2), "the band does not fit the predicted columns"),
     ],
 )
 def test_absurd_sizes_and_wrong_values_are_refused_before_memory_is_taken(

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from builders import make_case, make_channels
+from builders import make_band, make_case, make_channels
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import LstmConfig
 from surrogate_modeling.deployment.stepping import Start, Step
-from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -68,7 +67,7 @@ def test_a_typed_unit_that_is_not_known_names_the_nearest() -> None:
 
 def test_the_band_lies_around_the_unit() -> None:
     surrogate = make_surrogate()
-    surrogate.band = Band(np.array([0.0]), np.ones((1, 2)), np.array([2.0, 3.0]), 9)
+    surrogate.band = make_band([0], [[1, 1]], [2, 3])
     banded = surrogate.free_run_band(*given(), unit="south")
     np.testing.assert_allclose(banded.mean, surrogate.free_run(*given(), unit="south"), rtol=1e-6)
     np.testing.assert_allclose(banded.upper - banded.mean, np.tile([2.0, 3.0], (37, 1)), rtol=1e-3)

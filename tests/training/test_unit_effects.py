@@ -165,9 +165,14 @@ def test_the_band_is_calibrated_on_effects_that_have_not_seen_its_cases(monkeypa
     assert ratios[int(0.95 * len(ratios))] <= model.band.factor[0] * (1 + 1e-6)
     # With free runs of models that had not seen their cases, these are what the band rests on.
     model.units = model.band = None
-    add_units_and_band(model, split, LeftOut(list(table.cases), list(table.rows)), has_units=True)
+    add_units_and_band(
+        model,
+        split,
+        LeftOut(list(table.cases), list(table.rows), [0.1 * np.ones_like(rows) for rows in table.rows]),
+        has_units=True,
+    )
     assert model.units.names == ("a", "b", "c")
     assert model.band.cases == 9
-    assert not model.band.of_spread
+    assert not model.band.of_copies
     add_units_and_band(model_without := surrogate(), replace(split, validation=[]), None, has_units=False)
     assert model_without.units is None

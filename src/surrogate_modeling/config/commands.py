@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.schema import MISSING, Checked, plain, ranged
+from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ranged
 from surrogate_modeling.config.settings import Device
 
 if TYPE_CHECKING:
@@ -29,6 +29,17 @@ class Format(Enum):
 
 # Versions of the FMI standard that an FMU can be written for.
 FMI_VERSIONS = (2.0, 3.0)
+
+
+class BandScope(Choice):
+    """What the 90 % band holds with that probability: a row of a column, its whole trajectory, or those of all targets.
+
+    A row is one drawn at random from a new case.
+    """
+
+    row = "row"
+    trajectory = "trajectory"
+    all = "all"
 
 
 class Form(Enum):

@@ -114,7 +114,7 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
 def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     settings, split, surrogate = experiment.config.settings, experiment.split, experiment.surrogate
     trained = train(experiment, run)
-    judged = trained.left_out or LeftOut(split.validation, [])
+    judged = trained.left_out or LeftOut(split.validation, [], [])
     inputs = ObjectiveInputs(surrogate, judged.cases, trained.fit.least, judged.rows)
     objective = evaluate_objectives(experiment.assignment.objective, inputs)
     add_units_and_band(surrogate, split, trained.left_out, experiment.config.dataset.unit_effects)

@@ -6,7 +6,7 @@ Shape letters: B batch, T time, H predicted rows, F feature (C control, then P p
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeVar
 
@@ -126,14 +126,30 @@ class Network(nn.Module, ABC):
         # Without gradients not through a compiled call: its graph would be as long as the horizon, and new for each.
         return self(past, control) if torch.is_grad_enabled() else self.forward(past, control)
 
-    def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
-        """Free run (B, H, P) of each member of an ensemble; a single network is its only member.
+    def free_run_spread(self, past: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002 for networks that have members
+        """Free run, and the standard deviation of the members' trajectories around it; () 0 for a single network.
 
         Args:
             past: (B, in_len, F).
             control: (B, H, C), the rows that follow.
+            copies: the spread within an ensemble that is part of a mixture counts too.
+
+        Returns:
+            (B, H, P), and the deviation, which broadcasts to it.
         """
-        yield self.free_run(past, control)
+        rows = self.free_run(past, control)
+        return rows, rows.new_zeros(())
+
+    def advance_spread(self, state: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+        """Move the state as :meth:`advance`; also gives the deviation of the members' rows as :meth:`free_run_spread`.
+
+        Args:
+            state: (B, S).
+            control: (B, R, C).
+            copies: as of :meth:`free_run_spread`.
+        """
+        state, rows = self.advance(state, control)
+        return state, rows, torch.zeros_like(rows)
 
     def initialise(self, whole: Batch, spread: Batch) -> None:
         """Fit, before training, the weights that have a closed form; most networks have none.

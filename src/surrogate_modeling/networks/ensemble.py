@@ -8,11 +8,11 @@ Shape letters: B batch, F feature (C control, then P predicted), R rows, S state
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from torch import Tensor
 
-from surrogate_modeling.networks.joint import JointNetwork
+from surrogate_modeling.networks.joint import JointNetwork, Part, mean_and_squares, root
 
 
 class EnsembleNetwork(JointNetwork):
@@ -22,19 +22,23 @@ class EnsembleNetwork(JointNetwork):
         members: networks for the same columns.
     """
 
-    def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
-        """Free run (B, H, P) of each member."""
-        for member in self.networks:
-            yield member.free_run(past, control)
-
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F) and control (B, R, C) -> mean of the members' rows (B, R, P)."""
-        return _mean(list(self.trajectories(past, control)))
+        return _mean([member.free_run(past, control) for member in self.networks])
+
+    def free_run_spread(self, past: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002
+        """Past (B, in_len, F) and control (B, H, C) -> mean and deviation of the members' rows (B, H, P)."""
+        return _moments(member.free_run(past, control) for member in self.networks)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """State (B, S) and controls (B, R, C) -> next state and mean of the members' rows (B, R, P)."""
         after, rows = self.advance_members(state, control)
         return after, _mean(rows)
+
+    def advance_spread(self, state: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+        """State (B, S) and controls (B, R, C) -> next state, mean and deviation of the members' rows (B, R, P)."""
+        after, rows = self.advance_members(state, control)
+        return after, *_moments(rows)
 
 
 def _mean(values: list[Tensor]) -> Tensor:
@@ -42,3 +46,10 @@ def _mean(values: list[Tensor]) -> Tensor:
     for value in values[1:]:
         total = total + value
     return total / len(values)
+
+
+def _moments(members: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
+    """Mean and sample standard deviation of the members' rows."""
+    several = (Part(rows, rows.new_zeros(()), rows.new_ones(())) for rows in members)
+    mean, squares, total = mean_and_squares(several)
+    return mean, root(squares / (total - 1).clamp(min=1))

@@ -9,14 +9,13 @@ Shape letters: B batch, R rows, H horizon, F feature (C control, then P predicte
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from surrogate_modeling.networks.base import Network
-from surrogate_modeling.networks.joint import JointNetwork
+from surrogate_modeling.networks.joint import JointNetwork, Part, mean_and_squares, root
 
 
 class MixtureNetwork(JointNetwork):
@@ -33,16 +32,16 @@ class MixtureNetwork(JointNetwork):
         super().__init__(members)
         self.register_buffer("weight", torch.full((len(members), predicted), 1.0 / len(members)))
 
-    def trajectories(self, past: Tensor, control: Tensor) -> Iterator[Tensor]:
-        """Mixed free runs (B, H, P), one per member of an ensemble among the members.
+    def free_run_spread(self, past: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor]:
+        """Mixed free run (B, H, P), and the root of the weighted mean square of the members around it.
 
         Args:
             past: (B, in_len, F).
             control: (B, H, C).
+            copies: the spread within a member that is an ensemble counts too.
         """
-        several = [list(member.trajectories(past, control)) for member in self.networks]
-        for k in range(math.lcm(*map(len, several))):
-            yield self._mix([rows[k % len(rows)] for rows in several])
+        runs = (member.free_run_spread(past, control) for member in self.networks)
+        return self._moments(runs, copies)
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F) and control (B, R, C) -> mixed rows (B, R, P)."""
@@ -57,6 +56,19 @@ class MixtureNetwork(JointNetwork):
         """State (B, S) and controls (B, R, C) -> next state and mixed rows (B, R, P)."""
         after, rows = self.advance_members(state, control)
         return after, self._mix(rows)
+
+    def advance_spread(self, state: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor, Tensor]:
+        """State (B, S) and controls (B, R, C) -> next state, mixed rows (B, R, P) and their deviation."""
+        after, rows = self.advance_members_spread(state, control, copies)
+        return after, *self._moments(rows, copies)
+
+    def _moments(self, members: Iterable[tuple[Tensor, Tensor]], copies: bool) -> tuple[Tensor, Tensor]:
+        several = (
+            Part(rows, deviation if copies else rows.new_zeros(()), weight)
+            for (rows, deviation), weight in zip(members, self.weight, strict=True)
+        )
+        mean, squares, _ = mean_and_squares(several)
+        return mean, root(squares)
 
     def _mix(self, trajectories: Sequence[Tensor]) -> Tensor:
         total = self.weight[0] * trajectories[0]

@@ -1,33 +1,36 @@
-"""A 90 % band around predicted trajectories: split conformal calibration on the validation cases.
+"""A 90 % band around predicted trajectories, calibrated by conformal prediction with the case as exchangeable unit.
 
-The half-width of a column is q (s + g(t)): s is the spread of the ensemble (0 for one network), g(t) the mean
-absolute error of the median training case in free run at that distance from the start, and q the least factor that
-covers enough of the validation cases (Vovk et al. 2005; Lei et al. 2018). Rows of a case are not exchangeable, cases
-are. So each of n validation cases weighs 1 / (n + 1), shared by its rows, and the rest of the weight lies at infinity
-(Dunn et al. 2022, arXiv:1809.07441; Lee et al. 2023, arXiv:2306.06342).
+The half-width of a column is q (s + g(t)): s is the spread of the members of an ensemble or a mixture (0 for one
+network), g(t) the error of the median case at that distance from the start, and q a factor that cases set which had no
+part in g (:mod:`surrogate_modeling.training.conformal`). What it holds with probability 0.9 is its scope:
 
-What is guaranteed, per column: a row drawn at random from a new case lies in the band with probability 0.9 or more, if
-the case is exchangeable with the validation cases and these had no part in training. It is an average over cases: one
-case may lie outside for long, and the whole trajectory lies inside less often. Early stopping has seen the
-validation cases, so the promise holds approximately only: the coverage on test cases is measured and reported. With
-fewer than 9 validation cases the level cannot be had; the largest error then sets the band, which promises n / (n + 1).
+- ``row``: a row drawn at random from a new case, for each column by itself. It is an average over cases: one case may
+  lie outside for long, and the whole trajectory lies inside less often.
+- ``trajectory``: all rows of a new case, for each column by itself.
+- ``all``: all rows of all targets of a new case. A byproduct then has its own ``trajectory`` band.
+
+Each promise is for a case that is exchangeable with the cases that set the band, its length included, if these had no
+part in training. Early stopping has seen the validation cases, so it holds approximately only: the coverage on test
+cases is measured and reported. With fewer than 9 cases the level cannot be had; the largest error then sets the band,
+which promises n / (n + 1).
 
 Shape letters: H predicted rows, P predicted columns, K knots.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.commands import BandScope as BandScope
+
 LEVEL = 0.9
-# Least g(t), in training standard deviations: a column predicted without error has a band all the same.
-MIN_GROWTH = 1e-4
+ARRAYS = ("knots", "error", "factor", "peak", "trajectory_factor", "all_factor")
+Rows = TypeVar("Rows", np.ndarray, torch.Tensor)
 
 
 class Banded(NamedTuple):
@@ -40,109 +43,85 @@ class Banded(NamedTuple):
 
 @dataclass(frozen=True)
 class Band:
-    """Calibrated parameters of the band; only the spread of the ensemble is added when it is applied.
+    """Calibrated parameters of the bands; only the spread of the members is added when one is applied.
 
     Attributes:
-        knots: (K,) rows from the start at which ``error`` is known.
-        error: (K, P) mean absolute errors of the median training case, physical units.
-        factor: (P,) the factor q.
-        cases: n, cases that set it.
-        of_spread: whether the spread of an ensemble is added. It is not where each case that set the band was left out
-            by one member only.
+        knots: (K,) rows from the start at which the errors are known.
+        error: (K, P) mean absolute errors of the median case: g(t) of single rows, physical units.
+        factor: (P,) the factor q of single rows.
+        peak: (K, P) g(t) of whole trajectories, physical units.
+        trajectory_factor: (P,) q of the whole trajectory of one column.
+        all_factor: (P,) q of the whole trajectories of all targets.
+        cases: n, cases that set the factors.
+        of_copies: whether the spread of an ensemble within a mixture counts. It does not where each case that set the
+            band was left out by one member of that ensemble only.
     """
 
     knots: np.ndarray
     error: np.ndarray
     factor: np.ndarray
+    peak: np.ndarray
+    trajectory_factor: np.ndarray
+    all_factor: np.ndarray
     cases: int
-    of_spread: bool = True
+    of_copies: bool = True
 
     @property
     def level(self) -> float:
         """Guaranteed coverage with this number of calibration cases: 0.9, or n / (n + 1)."""
         return min(LEVEL, self.cases / (self.cases + 1))
 
-    def growth(self, rows: int) -> np.ndarray:
+    def growth(self, rows: int, scope: BandScope = BandScope.row) -> np.ndarray:
         """g(t), (rows, P), linear between the knots and held beyond the last."""
-        return _interpolated(self.knots, self.error, rows)
+        return interpolated(self.knots, self.error if scope is BandScope.row else self.peak, rows)
+
+    def factors(self, scope: BandScope = BandScope.row) -> np.ndarray:
+        """The factor q of each column (P,)."""
+        of_scope = {BandScope.row: self.factor, BandScope.trajectory: self.trajectory_factor}
+        return of_scope.get(scope, self.all_factor)
+
+    def bounds(self, mean: Rows, spread: Rows | float = 0.0, scope: BandScope = BandScope.row) -> Banded:
+        """The band around trajectories.
+
+        Args:
+            mean: (..., H, P), from the first predicted row on, physical units.
+            spread: of the members, the same shape; 0 for one network.
+            scope: what it is to hold.
+
+        Returns:
+            Arrays for an array, tensors for a tensor.
+        """
+        growth, factor = self.growth(mean.shape[-2], scope), self.factors(scope)
+        if isinstance(mean, torch.Tensor):
+            half = torch.from_numpy(factor).to(mean) * (torch.from_numpy(growth).to(mean) + spread)
+        else:
+            half = (factor * (growth + spread)).astype(mean.dtype)
+        return Banded(mean, mean - half, mean + half)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values to be saved beside the weights."""
-        arrays = {key: torch.from_numpy(getattr(self, key)) for key in ("knots", "error", "factor")}
-        return {**arrays, "cases": self.cases, "of_spread": self.of_spread}
+        arrays = {key: torch.from_numpy(getattr(self, key)) for key in ARRAYS}
+        return {**arrays, "cases": self.cases, "of_copies": self.of_copies}
 
     @classmethod
     def from_dict(cls, saved: dict[str, Any]) -> Band:
         """Make a band from the values of :meth:`to_dict`."""
-        knots, error, factor = (saved[key].numpy() for key in ("knots", "error", "factor"))
-        return cls(knots, error, factor, saved["cases"], saved["of_spread"])
+        arrays = {key: saved[key].numpy() for key in ARRAYS}
+        return cls(**arrays, cases=saved["cases"], of_copies=saved["of_copies"])
 
 
-def mean_and_deviation(trajectories: Iterator[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and standard deviation of trajectories that come one by one, by Welford's running moments.
+def scope_of(name: BandScope | str) -> BandScope:
+    """The scope of a name.
 
-    All at once would cost their number in memory.
-
-    Args:
-        trajectories: at least one, each (B, H, P).
-
-    Returns:
-        Two of (B, H, P); the deviation of a single one is (), 0.
+    Raises:
+        UserError: there is none.
     """
-    mean, count = next(trajectories), 1
-    squares = mean.new_zeros(())
-    for count, rows in enumerate(trajectories, start=2):
-        departure = rows - mean
-        mean = mean + departure / count
-        squares = squares + departure * (rows - mean)
-    return mean, (squares / max(1, count - 1)).sqrt()
+    try:
+        return BandScope(name)
+    except ValueError:
+        raise UserError(f"band={name}: must be one of {', '.join(map(str, BandScope))}") from None
 
 
-def calibrate_band(
-    training: Sequence[np.ndarray], errors: Sequence[np.ndarray], spreads: Sequence[np.ndarray], scale: np.ndarray
-) -> Band | None:
-    """Fit g(t) on training cases and q on validation cases.
-
-    Args:
-        training: absolute errors (H, P) of free runs over training cases.
-        errors: the same of the validation cases.
-        spreads: (H, P) of the ensemble over the validation cases.
-        scale: (P,) training standard deviations.
-
-    Returns:
-        The band; None without validation cases, or where a free run over cases diverged.
-    """
-    if not errors or not all(np.isfinite(array).all() for array in (*training, *errors, *spreads)):
-        return None
-    knots, growth = _growth(training, scale)
-    ratios = [e / (s + _interpolated(knots, growth, len(e))) for e, s in zip(errors, spreads, strict=True)]
-    factor = np.array([_case_quantile([ratio[:, j] for ratio in ratios]) for j in range(len(scale))])
-    return Band(knots, growth, factor, len(errors))
-
-
-def _growth(errors: Sequence[np.ndarray], scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean absolute error of the median case in bins of rows that double in length, at the middle of each."""
-    longest = max(map(len, errors))
-    edges = [0]
-    while edges[-1] < longest:
-        edges.append(min(longest, max(1, 2 * edges[-1])))
-    middles, means = [], []
-    for first, last in pairwise(edges):
-        middles.append((first + last - 1) / 2)
-        # The median over cases: one case that goes wrong must not widen the band of all.
-        means.append(np.median([e[first:last].mean(axis=0) for e in errors if len(e) > first], axis=0))
-    return np.array(middles), np.maximum(means, MIN_GROWTH * scale)
-
-
-def _interpolated(knots: np.ndarray, values: np.ndarray, rows: int) -> np.ndarray:
+def interpolated(knots: np.ndarray, values: np.ndarray, rows: int) -> np.ndarray:
+    """Values (K, P) at the knots (K,) as (rows, P), linear between the knots and held beyond the last."""
     return np.stack([np.interp(np.arange(rows), knots, column) for column in values.T], axis=-1)
-
-
-def _case_quantile(ratios: Sequence[np.ndarray]) -> float:
-    """Least ratio with LEVEL of the weight at or below it; each case weighs 1 / (n + 1), whatever its length."""
-    weights = np.concatenate([np.full(len(ratio), 1 / ((len(ratios) + 1) * len(ratio))) for ratio in ratios])
-    values = np.concatenate(ratios)
-    order = np.argsort(values)
-    reached = np.cumsum(weights[order])
-    # Rounding of the sum must not push an exact hit one row on.
-    return float(values[order][min(int(np.searchsorted(reached, LEVEL - 1e-9)), len(values) - 1)])

@@ -25,7 +25,7 @@ from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
-from surrogate_modeling.surrogate.band import Band, Banded, mean_and_deviation
+from surrogate_modeling.surrogate.band import Band, Banded, BandScope, scope_of
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, Member, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
@@ -138,7 +138,7 @@ class Surrogate(nn.Module):
         return copy
 
     def free_run_spread(self, initial: Tensor, controls: Tensor, unit: UnitChoice = None) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the members' trajectories; deviation 0 for a single network.
+        """Mean and standard deviation of the members' trajectories, as the band counts it; 0 for a single network.
 
         Args:
             initial: (B, G, P).
@@ -151,37 +151,53 @@ class Surrogate(nn.Module):
         Raises:
             ValueError: shapes that do not fit this surrogate.
         """
-        start = self._start(initial, controls)
-        mean, deviation = mean_and_deviation(self.network.trajectories(*start))
+        copies = self.band is None or self.band.of_copies
+        mean, deviation = self.network.free_run_spread(*self._start(initial, controls), copies=copies)
         mean, scale = self._restored(mean, unit)
         return mean, (deviation * scale).expand_as(mean)
 
     def free_run_band(
-        self, initial: Rows, controls: Rows, unit: UnitChoice = None, *, parameters: ParameterValues | None = None
+        self,
+        initial: Rows,
+        controls: Rows,
+        unit: UnitChoice = None,
+        *,
+        parameters: ParameterValues | None = None,
+        scope: BandScope | str = BandScope.row,
     ) -> Banded:
-        """Free run with the 90 % band around the trajectory; arguments as in :meth:`free_run`.
+        """Free run with the 90 % band around the trajectory; other arguments as in :meth:`free_run`.
+
+        Args:
+            initial: (B, G, P) or (G, P).
+            controls: (B, T, C) or (T, C).
+            unit: of all cases, or of each.
+            parameters: that ``controls`` lacks.
+            scope: what the band is to hold, ``row``, ``trajectory`` or ``all``.
 
         Raises:
-            UserError: the surrogate has no band.
+            UserError: the surrogate has no band, or there is no such scope.
             ValueError: shapes that do not fit this surrogate.
         """
-        if self.band is None:
-            raise UserError("this surrogate has no uncertainty band; bands are calibrated at the end of training")
+        band, scope = self.require_band(), scope_of(scope)
         if not isinstance(controls, Tensor):
             with torch.no_grad():
                 given = self._tensor(initial), self._tensor(controls)
-                banded = self.free_run_band(*given, unit, parameters=parameters)
+                banded = self.free_run_band(*given, unit, parameters=parameters, scope=scope)
             return Banded(*(rows.cpu().numpy() for rows in banded))
         controls = with_parameters(controls, parameters, self.description.channels)
         if controls.ndim == 2:
-            return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None], unit)))
-        mean, spread = self.free_run_spread(initial, controls, unit)
-        if not self.band.of_spread:
-            spread = torch.zeros_like(mean)
-        growth = torch.as_tensor(self.band.growth(mean.shape[1]), dtype=mean.dtype, device=mean.device)
-        factor = torch.as_tensor(self.band.factor, dtype=mean.dtype, device=mean.device)
-        half = factor * (spread + growth)
-        return Banded(mean, mean - half, mean + half)
+            return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None], unit, scope=scope)))
+        return band.bounds(*self.free_run_spread(initial, controls, unit), scope)
+
+    def require_band(self) -> Band:
+        """The band.
+
+        Raises:
+            UserError: the surrogate has none.
+        """
+        if self.band is None:
+            raise UserError("this surrogate has no uncertainty band; bands are calibrated at the end of training")
+        return self.band
 
     @property
     def _predicted_columns(self) -> slice:
@@ -221,19 +237,22 @@ class Surrogate(nn.Module):
         """
         return [rows for (rows,) in self._batched(cases, lambda *given: (self.free_run(*given),))]
 
-    def predict_band(self, cases: Sequence[Case]) -> list[Banded]:
+    def predict_band(self, cases: Sequence[Case], scope: BandScope = BandScope.row) -> list[Banded]:
         """Free run of cases with the 90 % band; arguments as in :meth:`predict`.
 
         Raises:
             UserError: the surrogate has no band.
         """
-        return [Banded(*rows) for rows in self._batched(cases, self.free_run_band)]
+        band = self.require_band()
+        return [band.bounds(mean, spread, scope) for mean, spread in self.predict_spread(cases)]
 
-    def predict_with_band(self, cases: Sequence[Case]) -> tuple[list[np.ndarray], list[Banded] | None]:
+    def predict_with_band(
+        self, cases: Sequence[Case], scope: BandScope = BandScope.row
+    ) -> tuple[list[np.ndarray], list[Banded] | None]:
         """Free run of cases once, and the 90 % bands where the surrogate has one."""
         if self.band is None:
             return self.predict(cases), None
-        bands = self.predict_band(cases)
+        bands = self.predict_band(cases, scope)
         return [band.mean for band in bands], bands
 
     def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -21,7 +21,7 @@ from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description, make_network
 from surrogate_modeling.surrogate.units import UnitEffects
 
-FORMAT = "surrogate-8"
+FORMAT = "surrogate-9"
 NETWORK_PREFIX = "network."
 # Tensors that every prediction is computed with.
 COMPUTED_WITH = (NETWORK_PREFIX, "first_row.")
@@ -151,5 +151,7 @@ def _check_band(band: Band | None, description: Description) -> None:
     if band is None:
         return
     predicted, knots = len(description.channels.predicted), len(band.knots)
-    if band.error.shape != (knots, predicted) or band.factor.shape != (predicted,) or knots == 0 or band.cases < 1:
+    grown, factors = (band.error, band.peak), (band.factor, band.trajectory_factor, band.all_factor)
+    fits = all(values.shape == (knots, predicted) for values in grown) and all(q.shape == (predicted,) for q in factors)
+    if not fits or knots == 0 or band.cases < 1:
         raise UserError("the band does not fit the predicted columns")

@@ -13,8 +13,9 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.split import CaseSplit
-from surrogate_modeling.surrogate.band import LEVEL, calibrate_band
+from surrogate_modeling.surrogate.band import LEVEL
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.conformal import Residuals, calibrate_band
 from surrogate_modeling.training.portfolio import LeftOut
 
 log = logging.getLogger(__name__)
@@ -30,18 +31,19 @@ def add_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = 
         split: its validation cases set the band, and the growth of the error over its training cases the shape.
         left_out: free runs over cases by networks that had not seen them, which then give both.
     """
+    scale, targets = surrogate.predicted_scale, surrogate.description.channels.target_indices
+    surrogate.band = None
     if left_out is None:
-        training = spread_over(split.training, GROWTH_CASES)
-        banded = surrogate.predict_spread(split.validation)
-        errors = _errors(split.validation, [mean for mean, _ in banded])
-        spreads = [spread for _, spread in banded]
-        growth = _errors(training, surrogate.predict(training))
+        shaping, calibrating = (
+            residuals(cases, surrogate.predict_spread(cases))
+            for cases in (spread_over(split.training, GROWTH_CASES), split.validation)
+        )
+        band = calibrate_band(shaping, calibrating, scale, targets)
     else:
-        errors = growth = _errors(left_out.cases, left_out.rows)
-        spreads = [np.zeros_like(error) for error in errors]
-    band = calibrate_band(growth, errors, spreads, surrogate.predicted_scale)
-    # The networks of all folds spread less over a case that most have seen than they err on a new one.
-    surrogate.band = band = band and replace(band, of_spread=left_out is None)
+        own = zip(left_out.rows, left_out.spreads, strict=True)
+        band = calibrate_band(residuals(left_out.cases, list(own)), None, scale, targets)
+    # An ensemble of the networks of all folds spreads less over a case that most have seen than it errs on a new one.
+    surrogate.band = band = band and replace(band, of_copies=left_out is None)
     if band is None:
         log.warning("no uncertainty band: there are no validation cases, or the free run over some cases diverged")
     elif band.level < LEVEL:
@@ -57,8 +59,10 @@ def spread_over(cases: Sequence[Case], count: int) -> list[Case]:
     return [cases[i] for i in chosen]
 
 
-def _errors(cases: Sequence[Case], predicted: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Absolute errors (H, P) of each case."""
-    return [
-        np.abs(rows.astype(np.float64) - case.truth(len(rows))) for case, rows in zip(cases, predicted, strict=True)
+def residuals(cases: Sequence[Case], predicted: Sequence[tuple[np.ndarray, np.ndarray]]) -> Residuals:
+    """Absolute errors of cases, and the spread of the members, from the mean and the spread (H, P) of each."""
+    errors = [
+        np.abs(mean.astype(np.float64) - case.truth(len(mean)))
+        for case, (mean, _) in zip(cases, predicted, strict=True)
     ]
+    return Residuals(errors, [spread for _, spread in predicted])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.calibration import add_band, spread_over
@@ -31,11 +33,26 @@ def add_units_and_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut
         add_band(surrogate, split, left_out)
     elif left_out is not None:
         surrogate.units = fitted.effects
-        add_band(surrogate, split, replace(left_out, rows=fitted.rows))
+        add_band(surrogate, split, _with_effects(left_out, fitted))
     else:
         surrogate.units, validation = fitted.left_out(split.validation)
         add_band(surrogate, replace(split, validation=validation))
         surrogate.units = fitted.effects
+
+
+def _with_effects(left_out: LeftOut, fitted: FittedUnits) -> LeftOut:
+    """The free runs with the effect of each case's unit; those of cases without a unit stay."""
+    effects = fitted.without_case
+    rows = dict(zip(effects.names, fitted.rows, strict=True))
+    gain = dict(zip(effects.names, effects.gain, strict=True))
+    return LeftOut(
+        left_out.cases,
+        [rows.get(case.name, own) for case, own in zip(left_out.cases, left_out.rows, strict=True)],
+        [
+            np.abs(1 + gain.get(case.name, np.zeros(1))) * spread
+            for case, spread in zip(left_out.cases, left_out.spreads, strict=True)
+        ],
+    )
 
 
 def _fitted(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None) -> FittedUnits | None:

@@ -48,10 +48,17 @@ class Plan:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Free runs (H, P) over cases by models that were fitted without them, in physical units."""
+    """Free runs over cases by models that were fitted without them, in physical units.
+
+    Attributes:
+        cases: the cases.
+        rows: (H, P) of each.
+        spreads: (H, P) of each, the weighted spread of the models around them.
+    """
 
     cases: list[Case]
     rows: list[np.ndarray]
+    spreads: list[np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,9 @@ def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequenc
     weight = learn_weights(residuals)
     several = [np.stack([attempt.rows[case.name] for attempt in sound]) for case in cases]
     mixed = [np.einsum("mhp,mp->hp", own, weight) for own in several]
+    spreads = [
+        np.sqrt(np.einsum("mhp,mp->hp", (own - rows) ** 2, weight)) for own, rows in zip(several, mixed, strict=True)
+    ]
     truth = [case.truth(len(rows)) for case, rows in zip(cases, mixed, strict=True)]
     squares = float(np.mean(np.concatenate([((m - t) / surrogate.predicted_scale) ** 2
                                             for m, t in zip(mixed, truth, strict=True)])))  # fmt: skip
@@ -113,7 +123,7 @@ def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequenc
     seconds = sum(attempt.seconds for attempt in attempts)
     fit = FitResult({"val_loss": squares, "val_nADE": nade}, epochs, seconds)
     table = PortfolioTable([attempt.name for attempt in sound], residuals.errors, weight)
-    return PortfolioResult(fit, LeftOut(cases, mixed), table)
+    return PortfolioResult(fit, LeftOut(cases, mixed, spreads), table)
 
 
 def _log_table(
