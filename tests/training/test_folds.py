@@ -35,6 +35,9 @@ def test_cases_of_one_unit_stay_together() -> None:
     folds = make_folds(cases, RECIPE, 2, None)
     assert [len({case.unit for case in part}) for part in folds.parts] == [2, 2]
     assert all(len(part) == 6 for part in folds.parts)
+    # Groups that are no units are dealt case by case: of 12 cases each part of 2 gets some of at least 3 of 4 groups.
+    mixed = make_folds(cases, RECIPE, 2, None, by_unit=False)
+    assert min(len({case.unit for case in part}) for part in mixed.parts) >= 3
     one = [replace(case, unit="u") for case in cases]
     assert len(make_folds(one, RECIPE, 4, None).parts) == 4
 

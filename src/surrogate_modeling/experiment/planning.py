@@ -52,7 +52,8 @@ def folds_of(config: Config, split: CaseSplit) -> Folds | None:
     if settings.stack and isinstance(model, AutoConfig):
         log.warning("settings.stack has no effect with model=auto, which has the regressions among its members")
     count = model.folds if isinstance(model, AutoConfig) else FOLDS
-    return make_folds([*split.training, *split.validation], settings, count, split.table)
+    cases = [*split.training, *split.validation]
+    return make_folds(cases, settings, count, split.table, by_unit=config.dataset.unit_effects)
 
 
 def plan_of(config: Config) -> Plan:

@@ -16,12 +16,17 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.config.models import ModelConfig, NssConfig, PersistenceConfig, RegressionConfig, TreesConfig
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.networks.trees import TreeRegression
 from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import Baseline, cross_fit
+from surrogate_modeling.training.fold_pool import StartJob, network_of, processes_for, run_jobs
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.regression_rows import BaselineData
 from surrogate_modeling.training.tree_fit import cross_fit_trees, fit_trees
+
+# Closed forms whose fit takes as long as a training: they are tried with the networks.
+TAKE_LONG = ("trees",)
 
 
 class Attempt:
@@ -103,6 +108,13 @@ class ClosedForms:
         attempt.seconds = time.perf_counter() - began
         return attempt
 
+    def first_look(self, name: str) -> Attempt:
+        """Fit a model that takes long, see ``TAKE_LONG``, without the first fold only."""
+        began = time.perf_counter()
+        attempt, _ = self._trees_without(range(1))
+        attempt.seconds = time.perf_counter() - began
+        return attempt
+
     def start(self, model: ModelConfig, k: int) -> Surrogate:
         """A network with its closed-form weights, fitted without fold k; a copy where it was fitted before."""
         if model == self.linear and k in self._starts:
@@ -127,23 +139,34 @@ class ClosedForms:
 
     def _linear_state_space(self) -> Attempt:
         attempt = Attempt("lss", self.linear)
-        for k, part in enumerate(self.training.folds.parts):
-            self._starts[k] = self.training.start(self.linear, k)
-            attempt.judge(part, self._starts[k].predict(part))
-        attempt.finish(self.training.start(self.linear, None).network)
+        parts = self.training.folds.parts
+        jobs = [StartJob(self.linear, k) for k in (*range(len(parts)), None)]
+        for outcome in run_jobs(self.training, jobs, processes_for(self.training, len(jobs))):
+            fitted = network_of(self.training, self.linear, outcome.weights)
+            if outcome.fold is None:
+                attempt.finish(fitted.network)
+            else:
+                self._starts[outcome.fold] = fitted
+                attempt.judge(parts[outcome.fold], outcome.rows)
         return attempt
 
     def _trees(self) -> Attempt:
-        folds = self.training.folds
-        data = [
-            replace(self.data, training=folds.kept(k), validation=part, folds=(), stretches=())
-            for k, part in enumerate(folds.parts)
-        ]
-        without = cross_fit_trees(data)
+        parts = self.training.folds.parts
+        attempt, without = self._trees_without(range(len(parts)))
         final = fit_trees(replace(self.data, folds=(), stretches=()), like=without[0])
-        attempt = Attempt("trees", TreesConfig(trees=final.trees, depth=final.depth))
-        for part, fitted in zip(folds.parts, without, strict=True):
-            model = TreesConfig(trees=fitted.trees, depth=fitted.depth)
-            attempt.judge(part, self.training.single(Member(attempt.name, model), fitted).predict(part))
+        attempt.model = TreesConfig(trees=final.trees, depth=final.depth)
         attempt.finish(final)
         return attempt
+
+    def _trees_without(self, folds: range) -> tuple[Attempt, list[TreeRegression]]:
+        """Trees fitted without each of some folds, and judged on it."""
+        parts = self.training.folds.parts
+        data = [
+            replace(self.data, training=self.training.folds.kept(k), validation=parts[k], folds=(), stretches=())
+            for k in folds
+        ]
+        attempt, without = Attempt("trees", TreesConfig()), cross_fit_trees(data)
+        for k, fitted in zip(folds, without, strict=True):
+            model = TreesConfig(trees=fitted.trees, depth=fitted.depth)
+            attempt.judge(parts[k], self.training.single(Member(attempt.name, model), fitted).predict(parts[k]))
+        return attempt, without

@@ -1,7 +1,7 @@
-"""Trainings of several folds side by side, each in a process of its own with its share of the cores.
+"""Fits of several folds side by side, each in a process of its own with its share of the cores.
 
-A small network keeps one core busy, and hardly two. On a GPU, and for a search that runs trials side by side, the
-trainings follow each other in this process.
+A small network keeps one core busy, and hardly two; so does a linear fit. On a GPU, and for a search that runs trials
+side by side, they follow each other in this process.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
@@ -33,14 +34,16 @@ from surrogate_modeling.training.folds import FoldTraining
 MAX_BYTES_PER_PROCESS = 500_000_000
 
 
-@dataclass(frozen=True)
-class FoldJob:
-    """One training: a network, its recipe, the fold left out, and the weights it starts from."""
+Outcome = TypeVar("Outcome")
+OutcomeOfJob = TypeVar("OutcomeOfJob", covariant=True)
 
-    model: ModelConfig
-    settings: SettingsConfig
-    fold: int
-    start: dict[str, Tensor]
+
+class Job(Protocol[OutcomeOfJob]):
+    """Work on the cases of one fold that is sent to a process."""
+
+    def do(self, training: FoldTraining) -> OutcomeOfJob:
+        """Do it; what it gives is sent back."""
+        ...
 
 
 class FoldOutcome(NamedTuple):
@@ -61,8 +64,56 @@ class FoldOutcome(NamedTuple):
     metrics: list[tuple[dict[str, float], int]]
 
 
+@dataclass(frozen=True)
+class FoldJob:
+    """One training: a network, its recipe, the fold left out, and the weights it starts from."""
+
+    model: ModelConfig
+    settings: SettingsConfig
+    fold: int
+    start: dict[str, Tensor]
+
+    def do(self, training: FoldTraining) -> FoldOutcome:
+        """Train the network without its fold; a training that diverges has no result."""
+        alone = training.single(Member(self.model.name, self.model))
+        alone.network.load_state_dict(self.start)
+        metrics: list[tuple[dict[str, float], int]] = []
+        own = replace(training, on_epoch=lambda values, epoch: metrics.append((values, epoch)))
+        try:
+            result = own.fit(alone, self.settings, self.fold)
+        except TrainingDiverged:
+            return FoldOutcome(self, self.start, [], None, metrics)
+        return FoldOutcome(self, _weights(alone), alone.predict(training.folds.parts[self.fold]), result, metrics)
+
+
+class StartOutcome(NamedTuple):
+    """Weights in closed form, and free runs (H, P) over the cases of the fold."""
+
+    fold: int | None
+    weights: dict[str, Tensor]
+    rows: list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class StartJob:
+    """The closed-form weights of a network, fitted without a fold; None: on all cases."""
+
+    model: ModelConfig
+    fold: int | None
+
+    def do(self, training: FoldTraining) -> StartOutcome:
+        """Fit them."""
+        alone = training.start(self.model, self.fold)
+        rows = [] if self.fold is None else alone.predict(training.folds.parts[self.fold])
+        return StartOutcome(self.fold, _weights(alone), rows)
+
+
+def _weights(alone: Surrogate) -> dict[str, Tensor]:
+    return {name: value.cpu() for name, value in alone.network.state_dict().items()}
+
+
 def processes_for(training: FoldTraining, jobs: int) -> int:
-    """How many trainings run side by side."""
+    """How many fits run side by side."""
     settings = training.config.settings
     rows = sum(case.values.nbytes for case in training.folds.cases)
     if training.surrogate.device.type != "cpu" or settings.is_debug or rows > MAX_BYTES_PER_PROCESS:
@@ -70,34 +121,19 @@ def processes_for(training: FoldTraining, jobs: int) -> int:
     return max(1, min(jobs, settings.workers or os.cpu_count() or 1))
 
 
-def run_jobs(training: FoldTraining, jobs: Sequence[FoldJob], processes: int) -> Iterator[FoldOutcome]:
-    """Do all trainings, and yield each outcome as it comes; the metrics of its epochs are passed on then.
+def run_jobs(training: FoldTraining, jobs: Sequence[Job[Outcome]], processes: int) -> Iterator[Outcome]:
+    """Do all jobs, and yield each outcome as it comes.
 
     Raises:
         UserError: a process was killed.
     """
-    outcomes = _side_by_side(training, jobs, processes) if processes > 1 else (do_job(training, job) for job in jobs)
-    for outcome in outcomes:
-        for metrics, epoch in outcome.metrics:
-            training.on_epoch(metrics, epoch)
-        yield outcome
+    if processes > 1:
+        yield from _side_by_side(training, jobs, processes)
+    else:
+        yield from (job.do(training) for job in jobs)
 
 
-def do_job(training: FoldTraining, job: FoldJob) -> FoldOutcome:
-    """Train one network without its fold; a training that diverges has no result."""
-    alone = training.single(Member(job.model.name, job.model))
-    alone.network.load_state_dict(job.start)
-    metrics: list[tuple[dict[str, float], int]] = []
-    own = replace(training, on_epoch=lambda values, epoch: metrics.append((values, epoch)))
-    try:
-        result = own.fit(alone, job.settings, job.fold)
-    except TrainingDiverged:
-        return FoldOutcome(job, job.start, [], None, metrics)
-    weights = {name: value.cpu() for name, value in alone.network.state_dict().items()}
-    return FoldOutcome(job, weights, alone.predict(training.folds.parts[job.fold]), result, metrics)
-
-
-def _side_by_side(training: FoldTraining, jobs: Sequence[FoldJob], processes: int) -> Iterator[FoldOutcome]:
+def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processes: int) -> Iterator[Outcome]:
     waiting = deque(jobs)
     # Not fork: this process has threads of torch and of the tracking client.
     context = multiprocessing.get_context("spawn")
@@ -121,8 +157,8 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[FoldJob], processes: in
             except EOFError:
                 code = workers[connection].exitcode
                 raise UserError(
-                    f"a training process ended (exit code {code}), most likely for want of memory; settings.workers=1 "
-                    "trains one network at a time"
+                    f"a process that fits a fold ended (exit code {code}), most likely for want of memory; "
+                    "settings.workers=1 fits one model at a time"
                 ) from None
             if waiting:
                 connection.send(waiting.popleft())
@@ -148,12 +184,13 @@ def _work(connection: Connection, training: FoldTraining, threads: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     quiet = replace(training.config, settings=replace(training.config.settings, progress_bar=False))
     training = replace(training, config=quiet)
-    while True:
-        job: FoldJob = connection.recv()
-        try:
-            connection.send(do_job(training, replace(job, settings=replace(job.settings, progress_bar=False))))
-        except UserError as error:
-            connection.send(error)
+    with threadpool_limits(threads):
+        while True:
+            job: Job[Any] = connection.recv()
+            try:
+                connection.send(job.do(training))
+            except UserError as error:
+                connection.send(error)
 
 
 def _end_with_parent() -> None:
@@ -164,8 +201,8 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def network_of(training: FoldTraining, outcome: FoldOutcome) -> Surrogate:
-    """A surrogate with the network of an outcome."""
-    alone = training.single(Member(outcome.job.model.name, outcome.job.model))
-    alone.network.load_state_dict(outcome.weights)
-    return alone
+def network_of(training: FoldTraining, model: ModelConfig, weights: dict[str, Tensor]) -> Surrogate:
+    """A surrogate with a network of these weights."""
+    alone = training.single(Member(model.name, model))
+    alone.network.load_state_dict(weights)
+    return alone.eval()

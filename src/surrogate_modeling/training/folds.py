@@ -69,7 +69,9 @@ class Folds:
         return [case for i, part in enumerate(self.parts) if i != k for case in part]
 
 
-def make_folds(cases: Sequence[Case], settings: SettingsConfig, count: int, table: RowTable | None) -> Folds:
+def make_folds(
+    cases: Sequence[Case], settings: SettingsConfig, count: int, table: RowTable | None, *, by_unit: bool = True
+) -> Folds:
     """Deal the cases into folds, unit by unit where these are known; fewer cases than folds are cut into blocks.
 
     Args:
@@ -77,13 +79,15 @@ def make_folds(cases: Sequence[Case], settings: SettingsConfig, count: int, tabl
         settings: whose seed deals, and whose lengths a block must have.
         count: of the folds; fewer where there are fewer units, or cases too short to be cut.
         table: the array of the cases' rows.
+        by_unit: whether cases of one group stay together: a new unit is what has to be predicted, a new group of
+            another kind is not.
 
     Raises:
         UserError: the only case is too short to be cut.
     """
     names = list(dict.fromkeys(case.unit for case in cases if case.unit is not None))
     units = [[case for case in cases if case.unit == name] for name in names]
-    if len(units) < 2:
+    if not by_unit or len(units) < 2:
         units = [[case] for case in cases]
         if len(cases) < count and (folds := _cut(cases, settings, count, table)):
             return folds

@@ -1,7 +1,8 @@
 """A portfolio: several models fitted without each fold in turn, and mixed by their free runs over the cases left out.
 
-Models in closed form come first; what is left of the time is shared by the networks. In the end the closed forms are
-fitted on all cases, the networks of all folds become one member, and members without weight are dropped.
+Models in closed form come first, but for those that take long; what is left of the time is shared by these and the
+networks. In the end the closed forms are fitted on all cases, the networks of all folds become one member, and members
+without weight are dropped.
 
 Shape letters: M members, H predicted rows of a case, P predicted columns.
 """
@@ -21,7 +22,7 @@ from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.evaluation.portfolio_report import PortfolioTable
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.attempts import Attempt, ClosedForms
+from surrogate_modeling.training.attempts import TAKE_LONG, Attempt, ClosedForms
 from surrogate_modeling.training.baselines import Baseline
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.folds import FoldTraining
@@ -85,15 +86,18 @@ def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Basel
     forms = ClosedForms(training, baselines, [member.model for member in plan.networks])
     end = None if plan.minutes is None else began + 60 * plan.minutes
     attempts, untried = list[Attempt](), list[str]()
+    late = [name for name in plan.closed_forms if name in TAKE_LONG]
     for name in plan.closed_forms:
+        if name in late:
+            continue
         if attempts and end is not None and time.monotonic() > end:
             untried.append(name)
             continue
         attempts.append(forms.fit(name))
         log.info("%s: %.0f s", name, attempts[-1].seconds)
     race = Race(training, plan.networks, forms, attempts, end)
-    race.run()
-    return _mixed(training, [*attempts, *race.attempts.values()], [*untried, *race.untried], race.epochs)
+    race.run(late)
+    return _mixed(training, [*race.others, *race.attempts.values()], [*untried, *race.untried], race.epochs)
 
 
 def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequence[str], epochs: int) -> PortfolioResult:

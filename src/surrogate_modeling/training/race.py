@@ -1,6 +1,6 @@
-"""Networks of a portfolio, trained without one fold after another; those that help nowhere leave after the first.
+"""Models that take long, fitted without one fold after another; those that help nowhere leave after the first.
 
-A network that the others do without on the first fold would take time from those that they need (successive halving,
+A model that the others do without on the first fold would take time from those that they need (successive halving,
 Jamieson and Talwalkar 2016, with one cut).
 
 Shape letters: M members, R rows of all cases, P predicted columns.
@@ -25,9 +25,11 @@ from surrogate_modeling.training.mixing import Residuals, least_error_weights
 log = logging.getLogger(__name__)
 # A training that gets less is not worth its place.
 MIN_MINUTES = 0.5
-# A network is trained on where some column gives it this weight on the first fold, or its error is this many times the
+# A model is fitted on where some column gives it this weight on the first fold, or its error is this many times the
 # least or less: weights of few cases follow chance.
 USEFUL_WEIGHT, CLOSE = 0.1, 1.2
+# Of the time left, what a closed form may take.
+MAX_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class TrainedMember:
 
 
 class Race:
-    """Trainings of several networks within a time limit.
+    """Trainings of several networks, and closed forms that take long, within a time limit.
 
     Args:
         training: cases in folds.
@@ -50,7 +52,8 @@ class Race:
 
     Attributes:
         attempts: of each network that was trained, by its name.
-        untried: names of networks for which there was no time.
+        others: members in closed form.
+        untried: names of models for which there was no time.
         epochs: of the longest fit.
     """
 
@@ -62,23 +65,37 @@ class Race:
         others: Sequence[Attempt],
         end: float | None,
     ) -> None:
-        self.training, self.forms, self.others, self.end = training, forms, others, end
+        self.training, self.forms, self.others, self.end = training, forms, list(others), end
         self.members = list(members)
         self.attempts: dict[str, Attempt] = {}
         self.untried: list[str] = []
         self.epochs = 0
 
-    def run(self) -> None:
-        """Train every network without the first fold, and those that help without the others."""
+    def run(self, closed_forms: Sequence[str] = ()) -> None:
+        """Fit every model without the first fold, and those that help without the others.
+
+        Args:
+            closed_forms: names of those that take long.
+        """
         folds = self._affordable_folds()
-        if not self.members:
-            return
         self.members = [replace(member, model=self.training.structured(member.model)) for member in self.members]
         self.attempts = {member.model.name: Attempt(member.model.name, member.model) for member in self.members}
-        self._train(range(1), to_come=folds - 1)
-        self._drop_useless()
+        if self.members:
+            self._train(range(1), to_come=folds - 1)
+        looks = [] if self._is_over() else [self.forms.first_look(name) for name in closed_forms]
+        self.untried += [name for name in closed_forms if name not in {look.name for look in looks}]
+        helping = self._helping(looks)
+        self.members = [member for member in self.members if member.model.name in helping]
+        self.attempts = {name: attempt for name, attempt in self.attempts.items() if name in helping}
+        for look in looks:
+            if look.name in helping:
+                self._fit_whole(look)
         if folds > 1 and self.members:
             self._train(range(1, folds), to_come=0)
+
+    def _is_over(self) -> bool:
+        """Whether the time is, some member being there."""
+        return self.end is not None and time.monotonic() > self.end and bool(self.others or self.attempts)
 
     def _affordable_folds(self) -> int:
         """How many folds there is time for; drops networks that there is none for."""
@@ -104,6 +121,8 @@ class Race:
             for member in self.members
         ]
         processes = processes_for(self.training, len(jobs))
+        if processes > 1:
+            jobs = [replace(job, settings=replace(job.settings, progress_bar=False)) for job in jobs]
         if self.end is not None:
             rounds = math.ceil(len(jobs) * (1 + to_come) / processes)
             minutes = max(MIN_MINUTES / 10, (self.end - time.monotonic()) / 60 / rounds)
@@ -111,11 +130,13 @@ class Race:
         for outcome in run_jobs(self.training, jobs, processes):
             name, count = outcome.job.model.name, len(self.training.folds.parts)
             attempt = self.attempts[name]
+            for metrics, epoch in outcome.metrics:
+                self.training.on_epoch(metrics, epoch)
             if outcome.result is None:
                 log.warning("%s without fold %d of %d: the training diverged", name, outcome.job.fold + 1, count)
                 attempt.diverged = True
                 continue
-            attempt.add(network_of(self.training, outcome).network, outcome.job.fold)
+            attempt.add(network_of(self.training, outcome.job.model, outcome.weights).network, outcome.job.fold)
             attempt.judge(self.training.folds.parts[outcome.job.fold], outcome.rows)
             attempt.seconds += outcome.result.seconds
             self.epochs = max(self.epochs, outcome.result.epochs)
@@ -124,20 +145,28 @@ class Race:
                 outcome.result.least.get("val_nADE", math.nan), outcome.result.epochs, outcome.result.seconds,
             )  # fmt: skip
 
-    def _drop_useless(self) -> None:
-        """Drop networks that diverged, and those that a mixture on the first fold does without."""
-        own = [attempt for attempt in self.attempts.values() if attempt.is_finite]
+    def _fit_whole(self, look: Attempt) -> None:
+        """Fit a closed form without every fold and on all cases, unless the networks would lack the time."""
+        seconds = look.seconds * (1 + len(self.training.folds.parts))
+        if self.end is not None and seconds > MAX_SHARE * (self.end - time.monotonic()):
+            self.untried.append(look.name)
+            return
+        self.others.append(self.forms.fit(look.name))
+        log.info("%s: %.0f s", look.name, self.others[-1].seconds)
+
+    def _helping(self, looks: Sequence[Attempt]) -> set[str]:
+        """Names of the networks, and of the closed forms looked at, that a mixture on the first fold makes use of."""
+        own = [attempt for attempt in (*self.attempts.values(), *looks) if attempt.is_finite]
         everyone = [*(attempt for attempt in self.others if attempt.is_finite), *own]
-        kept = {attempt.name for attempt in own}
+        helping = {attempt.name for attempt in own}
         if own and len(everyone) > 1:
             _, residuals = left_out_residuals(self.training, everyone)
             weight, errors = least_error_weights(residuals), residuals.errors.mean(axis=1)
             for attempt, of_columns, error in zip(everyone, weight, errors, strict=True):
                 if attempt in own and of_columns.max() < USEFUL_WEIGHT and error > CLOSE * errors.min():
-                    kept.discard(attempt.name)
+                    helping.discard(attempt.name)
                     log.info("%s helps in no column on the first fold: its time goes to the others", attempt.name)
-        self.members = [member for member in self.members if member.model.name in kept]
-        self.attempts = {name: attempt for name, attempt in self.attempts.items() if name in kept}
+        return helping
 
 
 def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> tuple[list[Case], Residuals]:
