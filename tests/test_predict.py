@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import make_band
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
-from surrogate_modeling.config.commands import PredictConfig
+from surrogate_modeling.config.commands import BandScope, PredictConfig
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.deployment import prediction
 from surrogate_modeling.deployment.prediction import predict_files
@@ -178,3 +179,29 @@ def test_refusals_are_one_line_with_exit_code_2(tmp_path: Path, arguments: list[
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert not (tmp_path / "prediction").exists() or not any((tmp_path / "prediction").iterdir())
+
+
+@pytest.mark.parametrize("scope", [None, *BandScope])
+def test_the_band_that_is_asked_for_is_written(
+    surrogate: tuple[Surrogate, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture, scope: BandScope | None
+) -> None:
+    """Errors of 1 and 10 at all rows; factors 2 and 3 of rows, 3 times that of trajectories, 15 times of all targets."""
+    made = Surrogate.load(surrogate[1])
+    made.band = make_band([0], [[1, 10]], [2, 3])
+    write(tmp_path / "in", cases(1)[0], truth=False)
+    (tmp_path / "out").mkdir()
+    config = PredictConfig(
+        str(surrogate[1]), str(tmp_path / "in"), str(tmp_path / "out"), band=scope, num_figures=0, workers=1
+    )
+    with caplog.at_level("INFO"):
+        predict_files(made, list((tmp_path / "in").iterdir()), tmp_path / "out", config)
+    edges = np.loadtxt(tmp_path / "out" / "band" / "c0.csv", delimiter=",", skiprows=2)[:, 1:]
+    times = {BandScope.trajectory: 3, BandScope.all: 15}.get(scope or BandScope.row, 1)
+    widths = np.tile([4.0 * times, 60.0 * times], (ROWS - IN_LEN, 1))
+    np.testing.assert_allclose(edges[:, 1::2] - edges[:, ::2], widths, rtol=1e-4)
+    assert ("with probability 90 %, set by 12 cases" in caplog.text) is (scope is not None)
+    # Without a band there is nothing to give.
+    made.band = None
+    if scope is not None:
+        with pytest.raises(UserError, match=f"band={scope}: this surrogate has no uncertainty band"):
+            predict_files(made, [], tmp_path / "out", config)

@@ -14,7 +14,7 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pytest
-from builders import empty_store
+from builders import empty_store, make_band
 from exported import CHANNELS, STEP, make, with_units
 
 from surrogate_modeling.cases.case import Case
@@ -65,8 +65,9 @@ def test_a_start_at_rest_is_served_from_controls_alone(tmp_path: Path) -> None:
     np.testing.assert_allclose(answer, surrogate.free_run(none, controls), rtol=1e-5)
 
 
-def test_a_unit_is_served_by_its_name(tmp_path: Path) -> None:
+def test_a_unit_is_served_by_its_name_and_a_band_by_its_scope(tmp_path: Path) -> None:
     surrogate = with_units(make("don"))
+    surrogate.band = make_band([0, 9], [[1, 2, 30], [2, 4, 60]], [1, 1, 2])
     surrogate.save(tmp_path / "lit_model.pth")
     initial, controls = random_cases(surrogate, 2, 20)
     values = np.hstack((controls[0], np.zeros((len(controls[0]), 3))))
@@ -79,6 +80,12 @@ def test_a_unit_is_served_by_its_name(tmp_path: Path) -> None:
         np.testing.assert_allclose(answer, surrogate.free_run(initial, controls, unit=unit), rtol=1e-5)
     with pytest.raises(mlflow.exceptions.MlflowException, match="unit=nwe: not among the 2 units"):
         model.predict(inputs, params={"unit": "nwe"})
+    answer = model.predict(inputs, params={"unit": "new", "band": "all"})
+    expected = surrogate.free_run_band(initial, controls, unit="new", scope="all")
+    for name, rows in zip(("predicted", "lower", "upper"), expected, strict=True):
+        np.testing.assert_allclose(answer[name], rows, rtol=1e-5)
+    with pytest.raises(mlflow.exceptions.MlflowException, match="band=each: must be one of row, trajectory, all"):
+        model.predict(inputs, params={"band": "each"})
 
 
 @pytest.mark.parametrize(

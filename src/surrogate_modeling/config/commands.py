@@ -68,6 +68,7 @@ class PredictConfig(UseConfig):
     groups: str | None = None
     unit: str | None = None
     parameters: str | None = None
+    band: BandScope | None = None
     overwrite: bool = False
     max_gap: float | None = ranged(5.0, low=1.0)
     num_figures: int | None = ranged(200, low=0)

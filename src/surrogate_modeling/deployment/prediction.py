@@ -39,7 +39,7 @@ from surrogate_modeling.evaluation.report import (
 )
 from surrogate_modeling.evaluation.scores import Scores, joined, score
 from surrogate_modeling.evaluation.tables import summary_table
-from surrogate_modeling.surrogate.band import LEVEL, Banded
+from surrogate_modeling.surrogate.band import HOLDS, LEVEL, Banded, BandScope, existing
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.training_range import Range
 
@@ -76,8 +76,9 @@ def predict_files(surrogate: Surrogate, files: Sequence[Path], output: Path, con
         config: checked.
 
     Raises:
-        UserError: some files could not be predicted; the others were.
+        UserError: there is no band to give, or some files could not be predicted; the others were.
     """
+    _log_band(surrogate, config.band)
     tally, unit_of = Tally(), units_of(surrogate, files, config)
     with ExcursionTable(output / "range.csv") as table:
         finished = _predict_chunks(surrogate, files, output, config, table, tally, unit_of)
@@ -137,7 +138,7 @@ def _predict_chunks(
         if schedules:
             cases = [replace(schedule.case, unit=unit_of.get(schedule.case.name)) for schedule in schedules]
             started = time.perf_counter()
-            predicted, bands = surrogate.predict_with_band(cases)
+            predicted, bands = _predict(surrogate, cases, config.band or BandScope.row)
             tally.seconds += time.perf_counter() - started
             tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
             tally.predicted += len(cases)
@@ -145,6 +146,30 @@ def _predict_chunks(
             tally.shown = _log_excursions(surrogate, cases, predicted, table, tally.shown)
             _write_chunk(surrogate, schedules, predicted, bands, output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
+
+
+def _predict(
+    surrogate: Surrogate, cases: Sequence[Case], scope: BandScope
+) -> tuple[list[np.ndarray], list[Banded] | None]:
+    """Free run of cases once, and the bands where the surrogate has one."""
+    if surrogate.band is None:
+        return surrogate.predict(cases), None
+    bands = surrogate.predict_band(cases, scope)
+    return [band.mean for band in bands], bands
+
+
+def _log_band(surrogate: Surrogate, scope: BandScope | None) -> None:
+    """Say what the band that was asked for promises.
+
+    Raises:
+        UserError: the surrogate has none.
+    """
+    if scope is not None:
+        band = existing(surrogate.band, f"band={scope}: ")
+        log.info(
+            "band/ and figures: the band that is to hold %s with probability %.0f %%, set by %d cases",
+            HOLDS[scope], 100 * band.level, band.cases,
+        )  # fmt: skip
 
 
 def _log_excursions(

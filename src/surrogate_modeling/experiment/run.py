@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.split import CaseSplit, split_cases
 from surrogate_modeling.common.memory import give_back_freed_memory
@@ -15,19 +17,19 @@ from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import shorten
-from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
 from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
 from surrogate_modeling.evaluation.forgotten_controls import forgotten_controls
 from surrogate_modeling.evaluation.report import ReportOptions, ScoredCases, write_errors, write_report
 from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.evaluation.tables import group_table, summary_table
 from surrogate_modeling.experiment.assignment import Assignment
+from surrogate_modeling.experiment.bands import report_coverage
 from surrogate_modeling.experiment.baseline_runs import Prediction, predict_baselines
 from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
 from surrogate_modeling.experiment.planning import dataset_of
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
-from surrogate_modeling.surrogate.band import LEVEL, Banded
+from surrogate_modeling.surrogate.band import LEVEL
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.tracking.run import Run
@@ -118,7 +120,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     inputs = ObjectiveInputs(surrogate, judged.cases, trained.fit.least, judged.rows)
     objective = evaluate_objectives(experiment.assignment.objective, inputs)
     add_units_and_band(surrogate, split, trained.left_out, experiment.config.dataset.unit_effects)
-    prediction, bands = predict_test(surrogate, split, trained.seconds)
+    prediction, spreads = predict_test(surrogate, split, trained.seconds)
     network = evaluate(surrogate, split, prediction)
     baselines = {
         name: evaluate(surrogate, split, reference)
@@ -137,10 +139,9 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         )
     if settings.is_save_model:
         _save(experiment, run)
-    level = surrogate.band.level if surrogate.band else LEVEL
-    positions = [surrogate.position(case) for case in split.test]
-    scored = ScoredCases(split.test, prediction.rows, network.scores, bands, level, positions)
-    _report(experiment, run, scored, result)
+    _report(experiment, run, _scored(surrogate, split, network.scores, prediction.rows, spreads), result)
+    if spreads is not None:
+        report_coverage(run, surrogate, split.test, list(zip(prediction.rows, spreads, strict=True)), network.scores)
     _warn_of_forgotten_controls(experiment, result)
     return result
 
@@ -171,7 +172,7 @@ def _save(experiment: Experiment, run: Run) -> None:
 
 def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResult) -> None:
     """Write the files of the run folder, and log the tables of scores."""
-    settings, split, surrogate = experiment.config.settings, experiment.split, experiment.surrogate
+    settings, split = experiment.config.settings, experiment.split
     scores = test.scores
     write_report(run.folder, test, ReportOptions(settings.workers, settings.num_figures, settings.progress_bar))
     analysis = analyse(split.test, test.rows, scores, test.positions or [])
@@ -179,28 +180,34 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
     log.info("worst test cases:\n%s", worst_table(analysis))
     baselines = {name: other.scores for name, other in result.baselines.items()}
     log.info("free run over %d test cases:\n%s", len(split.test), summary_table(scores, baselines))
-    if test.bands:
-        table = Coverage.of(split.test, test.bands, surrogate.description.channels, test.level)
-        run.log_metrics(table.metrics())
-        write_coverage(run.folder / "coverage.csv", table)
-        calibrated = surrogate.band.cases if surrogate.band else 0
-        log.info("%.0f %% band on the test cases (calibrated on %d other cases):\n%s",
-                 100 * test.level, calibrated, coverage_table(table))  # fmt: skip
-        for name, ratio in table.wide_targets(scores).items():
-            log.warning(
-                "the band of %s is %.0f times as wide as its error: the worst of the %d cases that set it is far off; "
-                "look at that case, or give more of them (dataset.validation)", name, ratio, calibrated,
-            )  # fmt: skip
     if groups := scores.groups({case.name: case.unit for case in split.test if case.unit is not None}):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
 
 
-def predict_test(surrogate: Surrogate, split: CaseSplit, fit_seconds: float) -> tuple[Prediction, list[Banded] | None]:
-    """Predict the test cases in free run, with the uncertainty band if the surrogate has one."""
+def _scored(
+    surrogate: Surrogate, split: CaseSplit, scores: Scores, rows: list[np.ndarray], spreads: list[np.ndarray] | None
+) -> ScoredCases:
+    """The test cases with what is reported of each: prediction, scores, band of rows, distance from the training."""
+    bands, level = None, LEVEL
+    if surrogate.band is not None and spreads is not None:
+        bands = list(map(surrogate.band.bounds, rows, spreads))
+        level = surrogate.band.level
+    positions = [surrogate.position(case) for case in split.test]
+    return ScoredCases(split.test, rows, scores, bands, level, positions)
+
+
+def predict_test(
+    surrogate: Surrogate, split: CaseSplit, fit_seconds: float
+) -> tuple[Prediction, list[np.ndarray] | None]:
+    """Predict the test cases in free run, with the members' spread if the surrogate has a band."""
     started = time.perf_counter()
-    rows, bands = surrogate.predict_with_band(split.test)
-    return Prediction(rows, fit_seconds, time.perf_counter() - started, surrogate.network.parameter_count), bands
+    spreads = None
+    if surrogate.band is None:
+        rows = surrogate.predict(split.test)
+    else:
+        rows, spreads = map(list, zip(*surrogate.predict_spread(split.test), strict=True))
+    return Prediction(rows, fit_seconds, time.perf_counter() - started, surrogate.network.parameter_count), spreads
 
 
 def evaluate(surrogate: Surrogate, split: CaseSplit, prediction: Prediction) -> Evaluation:

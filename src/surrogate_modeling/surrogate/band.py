@@ -29,6 +29,11 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import BandScope as BandScope
 
 LEVEL = 0.9
+HOLDS = {
+    BandScope.row: "a row of a column",
+    BandScope.trajectory: "the whole trajectory of a column",
+    BandScope.all: "the whole trajectories of all targets",
+}
 ARRAYS = ("knots", "error", "factor", "peak", "trajectory_factor", "all_factor")
 Rows = TypeVar("Rows", np.ndarray, torch.Tensor)
 
@@ -108,6 +113,20 @@ class Band:
         """Make a band from the values of :meth:`to_dict`."""
         arrays = {key: saved[key].numpy() for key in ARRAYS}
         return cls(**arrays, cases=saved["cases"], of_copies=saved["of_copies"])
+
+
+def existing(band: Band | None, asked: str = "") -> Band:
+    """The band of a surrogate; ``asked`` is what asks for it, the beginning of the message.
+
+    Raises:
+        UserError: it has none.
+    """
+    if band is None:
+        raise UserError(
+            f"{asked}this surrogate has no uncertainty band; one is calibrated at the end of training, on validation "
+            "cases or cases left out, where all free runs are finite"
+        )
+    return band
 
 
 def scope_of(name: BandScope | str) -> BandScope:

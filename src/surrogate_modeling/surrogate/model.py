@@ -25,7 +25,7 @@ from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
-from surrogate_modeling.surrogate.band import Band, Banded, BandScope, scope_of
+from surrogate_modeling.surrogate.band import Band, Banded, BandScope, existing, scope_of
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, Member, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
@@ -165,20 +165,13 @@ class Surrogate(nn.Module):
         parameters: ParameterValues | None = None,
         scope: BandScope | str = BandScope.row,
     ) -> Banded:
-        """Free run with the 90 % band around the trajectory; other arguments as in :meth:`free_run`.
-
-        Args:
-            initial: (B, G, P) or (G, P).
-            controls: (B, T, C) or (T, C).
-            unit: of all cases, or of each.
-            parameters: that ``controls`` lacks.
-            scope: what the band is to hold, ``row``, ``trajectory`` or ``all``.
+        """Free run with the 90 % band that is to hold ``scope``; other arguments as in :meth:`free_run`.
 
         Raises:
             UserError: the surrogate has no band, or there is no such scope.
             ValueError: shapes that do not fit this surrogate.
         """
-        band, scope = self.require_band(), scope_of(scope)
+        band, scope = existing(self.band), scope_of(scope)
         if not isinstance(controls, Tensor):
             with torch.no_grad():
                 given = self._tensor(initial), self._tensor(controls)
@@ -188,16 +181,6 @@ class Surrogate(nn.Module):
         if controls.ndim == 2:
             return Banded(*(rows[0] for rows in self.free_run_band(initial[None], controls[None], unit, scope=scope)))
         return band.bounds(*self.free_run_spread(initial, controls, unit), scope)
-
-    def require_band(self) -> Band:
-        """The band.
-
-        Raises:
-            UserError: the surrogate has none.
-        """
-        if self.band is None:
-            raise UserError("this surrogate has no uncertainty band; bands are calibrated at the end of training")
-        return self.band
 
     @property
     def _predicted_columns(self) -> slice:
@@ -243,17 +226,8 @@ class Surrogate(nn.Module):
         Raises:
             UserError: the surrogate has no band.
         """
-        band = self.require_band()
+        band = existing(self.band)
         return [band.bounds(mean, spread, scope) for mean, spread in self.predict_spread(cases)]
-
-    def predict_with_band(
-        self, cases: Sequence[Case], scope: BandScope = BandScope.row
-    ) -> tuple[list[np.ndarray], list[Banded] | None]:
-        """Free run of cases once, and the 90 % bands where the surrogate has one."""
-        if self.band is None:
-            return self.predict(cases), None
-        bands = self.predict_band(cases, scope)
-        return [band.mean for band in bands], bands
 
     def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Free run of cases: mean and standard deviation of the members' trajectories."""

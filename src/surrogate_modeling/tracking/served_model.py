@@ -1,8 +1,8 @@
 """MLflow model code that loads and serves a saved surrogate; it is copied into the model, so nothing is pickled.
 
 Input: ``initial`` (B, in_len, P), the predicted columns of the first rows (of a surrogate that starts from controls
-alone there is no such input), and ``controls`` (B, T, C), the controls of all rows. Output: (B, T - in_len, P).
-Physical units; the order of the columns is in the model's metadata.
+alone there is no such input), and ``controls`` (B, T, C), the controls of all rows. Output: (B, T - in_len, P), or
+three of these with a band around it. Physical units; the order of the columns is in the model's metadata.
 """
 
 from __future__ import annotations
@@ -34,14 +34,15 @@ class ServedSurrogate(PythonModel):
         Args:
             context: unused.
             model_input: ``initial`` (B, in_len, P), if any, and ``controls`` (B, T, C).
-            params: ``unit``, the unit of all cases; empty or left out: the mean unit.
+            params: ``unit``, the unit of all cases; empty or left out: the mean unit. ``band``, what the 90 % band is
+                to hold: row, trajectory or all; empty or left out: there is none in the answer.
 
         Returns:
-            (B, T - in_len, P).
+            (B, T - in_len, P); with a band ``predicted``, ``lower`` and ``upper``, each of this shape.
 
         Raises:
-            MlflowException: an input does not fit or is not a finite number, with its place, or the unit is not known;
-                served, status 400.
+            MlflowException: an input does not fit or is not a finite number, with its place, the unit is not known, or
+                there is no such band; served, status 400.
         """
         channels = self.surrogate.description.channels
         controls = np.asarray(model_input["controls"], np.float64)
@@ -51,16 +52,21 @@ class ServedSurrogate(PythonModel):
         _check_finite("initial", initial, channels.predicted)
         _check_finite("controls", controls, channels.controls)
         try:
-            unit = (params or {}).get("unit") or None
-            predicted = self.surrogate.free_run(initial, controls, unit=unit).astype(np.float64)
+            unit, scope = ((params or {}).get(key) or None for key in ("unit", "band"))
+            if scope is None:
+                answer = {"predicted": self.surrogate.free_run(initial, controls, unit=unit).astype(np.float64)}
+            else:
+                banded = self.surrogate.free_run_band(initial, controls, unit=unit, scope=scope)
+                names = ("predicted", "lower", "upper")
+                answer = {name: rows.astype(np.float64) for name, rows in zip(names, banded, strict=True)}
         except (ValueError, UserError) as error:
             raise MlflowException(str(error), INVALID_PARAMETER_VALUE) from None
-        if place := _not_finite(predicted, channels.predicted):
+        if place := _not_finite(answer["predicted"], channels.predicted):
             raise MlflowException(
                 f"the free run leaves what numbers hold at predictions{place}: inputs far outside the training range?",
                 INVALID_PARAMETER_VALUE,
             )
-        return predicted
+        return answer["predicted"] if scope is None else answer
 
 
 def _check_finite(name: str, values: np.ndarray, columns: Sequence[str]) -> None:

@@ -42,12 +42,13 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
     example = {"controls": case.controls[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64)}
     if description.given_rows:
         example = {"initial": case.outputs[None, : sizes.in_len].astype(np.float64), **example}
+    asked = ["unit"] * (surrogate.units is not None) + ["band"] * (surrogate.band is not None)
     signature = ModelSignature(
         Schema(
             [*(initial if description.given_rows else []), TensorSpec(number, (-1, -1, sizes.controls), "controls")]
         ),
         Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
-        **({} if surrogate.units is None else {"params": ParamSchema([ParamSpec("unit", "string", "")])}),
+        **({"params": ParamSchema([ParamSpec(name, "string", "") for name in asked])} if asked else {}),
     )
     # A run that was stopped after this step, or in it, comes here again; MLflow refuses a folder that holds anything.
     shutil.rmtree(folder, ignore_errors=True)
