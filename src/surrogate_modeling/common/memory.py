@@ -1,4 +1,4 @@
-"""Return freed memory to the operating system."""
+"""Memory of this process: return what was freed to the operating system, and the most it held."""
 
 from __future__ import annotations
 
@@ -17,3 +17,13 @@ def give_back_freed_memory() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
+
+
+def peak_memory() -> int | None:
+    """Most memory that this process held so far [bytes]; None where the system does not say (Windows)."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak

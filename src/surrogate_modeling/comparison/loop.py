@@ -23,7 +23,8 @@ from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.dataset import load_cases_once
 from surrogate_modeling.experiment.recording import device_name, git_commit
-from surrogate_modeling.experiment.run import Evaluation, RunResult, run_experiment
+from surrogate_modeling.experiment.result import Evaluation, RunResult
+from surrogate_modeling.experiment.run import run_experiment
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.tracking.journal import JOURNAL, locked
 from surrogate_modeling.tracking.parent import ParentRun, clear_sent

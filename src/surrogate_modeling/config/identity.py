@@ -11,6 +11,8 @@ WITHOUT_EFFECT = {
     "settings.workers",
     "settings.progress_bar",
     "settings.num_figures",
+    "settings.figure_format",
+    "settings.language",
     "settings.mlflow_exp_name",
     "settings.is_save_model",
     "settings.register_model",

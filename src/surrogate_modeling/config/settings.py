@@ -93,6 +93,14 @@ class Language(Choice):
     ja = "ja"
 
 
+class FigureFormat(Choice):
+    """File format of the figures of trajectories; svg and pdf are drawings that a paper can scale."""
+
+    png = "png"
+    svg = "svg"
+    pdf = "pdf"
+
+
 DEFAULT_IN_LEN = 10
 # Limit of MLflow's databases for the name of an experiment or a registered model.
 MAX_NAME_CHARACTERS = 256
@@ -149,6 +157,8 @@ class SettingsConfig(Checked):
     compile: Compile = Compile.auto
     progress_bar: bool = True
     num_figures: int | None = ranged(None, low=0)
+    figure_format: FigureFormat = FigureFormat.png
+    language: Language = Language.en
     workers: int | None = ranged(None, low=1)
     system_metrics: bool = False
 

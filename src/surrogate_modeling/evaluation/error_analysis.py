@@ -19,6 +19,9 @@ from surrogate_modeling.surrogate.training_range import BEYOND, Position
 MAX_CASES_LOGGED = 5
 # Finite errors are capped here, so that their means stay finite in float32.
 MAX_FINITE_ERROR = 1e30
+# Cases with a larger nADE are left out of curves over time and distance, which they would flatten.
+MAX_SHOWN_ERROR = 10.0
+BIN_WIDTH, MAX_DISTANCE, MIN_ROWS_PER_BIN = 0.1, 2.0, 10
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,32 @@ class ErrorAnalysis:
     def finite(self) -> np.ndarray:
         """Mask (B,) of the cases that did not diverge."""
         return np.isfinite(self.scores.ade).all(axis=1)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Mask (B,) of the cases whose curves fit a common axis."""
+        near = self.scores.case_nade <= MAX_SHOWN_ERROR
+        return near if near.any() else self.finite
+
+    def distance_bins(self) -> np.ndarray:
+        """Error of the rows of :attr:`shown` cases in bins of their distance from the training cases.
+
+        Returns:
+            (bins, 4): middle of the bin, mean, 5 % and 95 % quantile of the error; the last bin holds all that is
+            farther, and bins of fewer than ``MIN_ROWS_PER_BIN`` rows are left out.
+        """
+        error, position = self.over_targets[self.shown], np.minimum(self.position[self.shown], MAX_DISTANCE)
+        there = ~np.isnan(position)
+        if not there.any():
+            return np.empty((0, 4))
+        # An edge belongs to the inside.
+        which = np.maximum(np.ceil(position[there] / BIN_WIDTH - 1e-6).astype(int) - 1, 0)
+        values, bins = error[there], []
+        for k in range(which.max() + 1):
+            inside = values[which == k]
+            if len(inside) >= MIN_ROWS_PER_BIN:
+                bins.append(((k + 0.5) * BIN_WIDTH, inside.mean(dtype=np.float64), *np.quantile(inside, (0.05, 0.95))))
+        return np.array(bins).reshape(-1, 4)
 
 
 def analyse(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis
+from surrogate_modeling.evaluation.error_analysis import BIN_WIDTH, MAX_DISTANCE, MAX_SHOWN_ERROR, ErrorAnalysis
 from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
 from surrogate_modeling.evaluation.thinning import thin_band, thin_mean
 
@@ -20,9 +20,8 @@ MAX_MAP_CASES = 120
 # With more columns the other panels are placed below the map, not beside it.
 MAX_COLUMNS_BESIDE_PANELS = 14
 MAX_TARGET_CURVES = 8
-BIN_WIDTH, MAX_DISTANCE, MIN_ROWS_PER_BIN = 0.1, 2.0, 10
-# Errors [standard deviations] above the first share one colour, and so do those below the largest by the second factor.
-MAX_SHOWN_ERROR, COLOR_RATIO = 10.0, 50.0
+# Errors below the largest that is shown by this factor share one colour, and so do those above MAX_SHOWN_ERROR.
+COLOR_RATIO = 50.0
 MIN_COLORBAR_INCHES = 1.6
 MAX_LABEL_CHARACTERS = 28
 
@@ -106,7 +105,7 @@ def _draw_map(
 
 
 def _draw_growth(axes: Any, analysis: ErrorAnalysis) -> None:
-    scores, kept = analysis.scores, _kept(analysis)
+    scores, kept = analysis.scores, analysis.shown
     axes.set_title(f"Error over time{_without(analysis)}", fontsize=10)
     axes.set_xlabel("time since the last given row [s]")
     axes.set_ylabel("|error| / training std")
@@ -139,7 +138,7 @@ def _mean_of_cases(errors: np.ndarray) -> np.ndarray:
 
 def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:
     """Mean error in bins of the rows' distance, and a point per case at its largest distance."""
-    kept = _kept(analysis)
+    kept = analysis.shown
     axes.set_title(f"Error against distance from the training cases{_without(analysis)}", fontsize=10)
     axes.set_xlabel("1: as far as training cases are apart; beyond 1: not trained on")
     axes.set_ylabel("|error| / training std, mean of targets")
@@ -147,16 +146,9 @@ def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:
     # A surrogate that was built by hand has no training range.
     if not kept.any() or np.isnan(analysis.reach[kept]).all():
         return
-    error, position = analysis.over_targets[kept], np.minimum(analysis.position[kept], MAX_DISTANCE)
-    there = ~np.isnan(position)
-    which = np.maximum(np.ceil(position[there] / BIN_WIDTH - 1e-6).astype(int) - 1, 0)  # an edge belongs to the inside
-    values, bins = error[there], []
-    for k in range(which.max() + 1):
-        inside = values[which == k]
-        if len(inside) >= MIN_ROWS_PER_BIN:
-            bins.append(((k + 0.5) * BIN_WIDTH, inside.mean(dtype=np.float64), *np.quantile(inside, (0.05, 0.95))))
-    if bins:
-        middle, mean, low, high = np.array(bins).T
+    position = np.minimum(analysis.position[kept], MAX_DISTANCE)
+    if len(bins := analysis.distance_bins()):
+        middle, mean, low, high = bins.T
         axes.fill_between(middle, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the rows")
         axes.plot(middle, mean, "k.-", linewidth=1.5, label="mean of the rows there")
     reach = np.minimum(analysis.reach[kept], MAX_DISTANCE)
@@ -171,14 +163,8 @@ def _draw_positions(axes: Any, analysis: ErrorAnalysis) -> None:
     axes.legend(fontsize=7)
 
 
-def _kept(analysis: ErrorAnalysis) -> np.ndarray:
-    """Mask (B,) of the cases whose curves fit a common axis."""
-    near = analysis.scores.case_nade <= MAX_SHOWN_ERROR
-    return near if near.any() else analysis.finite
-
-
 def _without(analysis: ErrorAnalysis) -> str:
-    lost = int((~_kept(analysis)).sum())
+    lost = int((~analysis.shown).sum())
     return f", without {lost} that diverged (nADE > {MAX_SHOWN_ERROR:g})" if lost else ""
 
 

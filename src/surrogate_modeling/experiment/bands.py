@@ -23,7 +23,7 @@ def report_coverage(
     cases: Sequence[Case],
     runs: Sequence[tuple[np.ndarray, np.ndarray]],
     scores: Scores,
-) -> None:
+) -> Coverage:
     """Write ``coverage.csv``, record the metrics, and log what was promised and reached.
 
     Args:
@@ -47,3 +47,4 @@ def report_coverage(
             "the band of %s is %.0f times as wide as its error: the worst of the %d cases that set it is far off; "
             "look at that case, or give more of them (dataset.validation)", name, ratio, band.cases,
         )  # fmt: skip
+    return table

@@ -35,6 +35,8 @@ class Experiment:
         given: the same as the surrogate may see them, from which it and the baselines start.
         surrogate: to train.
         assignment: options from a search or a comparison.
+        name: of the run.
+        tags: of its record.
     """
 
     config: Config
@@ -42,6 +44,8 @@ class Experiment:
     given: CaseSplit
     surrogate: Surrogate
     assignment: Assignment
+    name: str
+    tags: dict[str, str]
 
 
 @dataclass(frozen=True)

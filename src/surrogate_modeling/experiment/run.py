@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import shorten
-from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
+from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, analyse, worst_table
 from surrogate_modeling.evaluation.forgotten_controls import forgotten_controls
 from surrogate_modeling.evaluation.report import ReportOptions, ScoredCases, write_errors, write_report
 from surrogate_modeling.evaluation.scores import Scores, score
@@ -27,8 +27,10 @@ from surrogate_modeling.experiment.bands import report_coverage
 from surrogate_modeling.experiment.baseline_runs import Prediction, predict_baselines
 from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
+from surrogate_modeling.experiment.page import TestResult, write_run_page
 from surrogate_modeling.experiment.planning import dataset_of
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
+from surrogate_modeling.experiment.result import Evaluation, RunResult
 from surrogate_modeling.surrogate.band import LEVEL
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
@@ -41,30 +43,6 @@ from surrogate_modeling.training.portfolio import LeftOut
 from surrogate_modeling.training.setup import make_surrogate, with_given_starts
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of a network or a baseline on the test cases, and its cost; seconds of prediction are per case."""
-
-    scores: Scores
-    fit_seconds: float
-    seconds_per_case: float
-    parameters: int
-
-
-@dataclass(frozen=True)
-class RunResult:
-    """The objective's values by name, the evaluations of network and baselines, and the number of epochs trained.
-
-    ``weights``: of a portfolio, the mean weight of each member in the targets.
-    """
-
-    objective: dict[str, float]
-    network: Evaluation
-    baselines: dict[str, Evaluation]
-    epochs: int
-    weights: dict[str, float] = field(default_factory=dict)
 
 
 def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment | None = None) -> RunResult:
@@ -98,7 +76,6 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
     )  # fmt: skip
     surrogate = make_surrogate(config, case_set, split)
     as_given = with_given_starts(surrogate, split)
-    experiment = Experiment(config, split, as_given, surrogate, assignment)
     tags = {
         "git_commit": git_commit(),
         "dataset_fingerprint": case_set.fingerprint,
@@ -109,6 +86,7 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         **assignment.tags,
     }
     name = assignment.name or run_name(config, folder)
+    experiment = Experiment(config, split, as_given, surrogate, assignment, name, tags)
     with recorded(open_run(config, folder, name, tags)) as run:
         return _train_and_test(experiment, run)
 
@@ -128,8 +106,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     }
     give_back_freed_memory()
     result = RunResult(objective, network, baselines, trained.fit.epochs, trained.weights)
-    simulated_seconds = sum(len(rows) for rows in prediction.rows) * surrogate.description.step
-    record_scores(run, result, simulated_seconds / prediction.seconds)
+    record_scores(run, result, surrogate.description.step)
     run.log_metrics({"best_val_loss": trained.fit.val_loss})
     if experiment.assignment.trial is not None:
         run.log_metrics({f"objective/{name}": value for name, value in objective.items()})
@@ -139,10 +116,13 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         )
     if settings.is_save_model:
         _save(experiment, run)
-    _report(experiment, run, _scored(surrogate, split, network.scores, prediction.rows, spreads), result)
+    scored = _scored(surrogate, split, network.scores, prediction.rows, spreads)
+    analysis, coverage = _report(experiment, run, scored, result), None
     if spreads is not None:
-        report_coverage(run, surrogate, split.test, list(zip(prediction.rows, spreads, strict=True)), network.scores)
+        runs = list(zip(prediction.rows, spreads, strict=True))
+        coverage = report_coverage(run, surrogate, split.test, runs, network.scores)
     _warn_of_forgotten_controls(experiment, result)
+    write_run_page(experiment, run.folder, TestResult(scored, spreads, analysis, coverage), result)
     return result
 
 
@@ -170,8 +150,8 @@ def _save(experiment: Experiment, run: Run) -> None:
         run.register_model(settings.register_model)
 
 
-def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResult) -> None:
-    """Write the files of the run folder, and log the tables of scores."""
+def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResult) -> ErrorAnalysis:
+    """Write the files of the run folder, and log the tables of scores; returns the analysis of the errors."""
     settings, split = experiment.config.settings, experiment.split
     scores = test.scores
     write_report(run.folder, test, ReportOptions(settings.workers, settings.num_figures, settings.progress_bar))
@@ -183,6 +163,7 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
     if groups := scores.groups({case.name: case.unit for case in split.test if case.unit is not None}):
         run.log_metrics({f"nADE/{name}": nade for name, (nade, _, _) in groups.items()})
         log.info("by group of test cases:\n%s", group_table(groups))
+    return analysis
 
 
 def _scored(
@@ -214,11 +195,12 @@ def evaluate(surrogate: Surrogate, split: CaseSplit, prediction: Prediction) -> 
     """Score a prediction of the test cases, and add its cost."""
     scores = score(split.test, prediction.rows, surrogate.description.channels, surrogate.predicted_scale)
     per_case = prediction.seconds / len(prediction.rows)
-    return Evaluation(scores, prediction.fit_seconds, per_case, prediction.parameters)
+    rate = sum(len(rows) for rows in prediction.rows) / max(prediction.seconds, 1e-9)
+    return Evaluation(scores, prediction.fit_seconds, per_case, prediction.parameters, rate)
 
 
-def record_scores(run: Run, result: RunResult, real_time_factor: float) -> None:
-    """Log the aggregates over the test cases, and how many times faster than real time the prediction was."""
+def record_scores(run: Run, result: RunResult, step: float) -> None:
+    """Log the aggregates over the test cases, and the costs; ``step`` of the time grid [s]."""
     network = result.network
     run.log_metrics(
         {
@@ -228,7 +210,7 @@ def record_scores(run: Run, result: RunResult, real_time_factor: float) -> None:
             "parameters": network.parameters,
             "training_seconds": network.fit_seconds,
             "prediction_seconds_per_case": network.seconds_per_case,
-            "real_time_factor": real_time_factor,
+            "real_time_factor": network.rows_per_second * step,
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -26,6 +27,7 @@ def _environment() -> Environment:
     environment.filters["json"] = json_text
     # Marks of writing direction and control characters are shown, as on the terminal.
     environment.filters["shown"] = printable
+    environment.filters["significant"] = significant
     return environment
 
 
@@ -54,5 +56,23 @@ def render(page: str, language: str, **content: Any) -> str:
         """One text with its values."""
         return filled(texts[key], **values)
 
+    def said(item: tuple[str, dict[str, Any]]) -> str:
+        """A sentence: a text by its key, with values that may be lists of names."""
+        key, values = item
+        return text(key, **{name: _listed(value, texts["comma"]) for name, value in values.items()})
+
     template = _environment().get_template(f"{page}.html.j2")
-    return template.render(language=language, texts=texts, t=text, **content)
+    return template.render(language=language, texts=texts, t=text, said=said, **content)
+
+
+def _listed(value: Any, comma: str) -> str:
+    return comma.join(map(printable, value)) if isinstance(value, list | tuple) else printable(str(value))
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number for people with some significant digits; a dash where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    return f"{value:.0f}" if 10**digits <= abs(value) < 1e6 else f"{value:.{digits}g}"

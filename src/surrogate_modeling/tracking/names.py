@@ -35,7 +35,7 @@ class SafeNames:
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / RENAMED
-        self._known = _read(self.file)
+        self._known = read_renamed(self.file)
         self._taken = set(self._known.values())
 
     def of(self, names: Iterable[str]) -> dict[str, str]:
@@ -71,8 +71,8 @@ class SafeNames:
         return next(choice for choice in choices if choice not in self._taken)
 
 
-def _read(file: Path) -> dict[str, str]:
-    """Read the names changed by an earlier part of the run; an invalid file is made again."""
+def read_renamed(file: Path) -> dict[str, str]:
+    """Read the names that changed, with what they became; an invalid file, which is made again, has none."""
     try:
         content = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError):

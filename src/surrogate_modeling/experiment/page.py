@@ -1,0 +1,78 @@
+"""Write the report page of a run."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from surrogate_modeling.common.errors import first_line
+from surrogate_modeling.common.memory import peak_memory
+from surrogate_modeling.common.run_log import warnings_counted
+from surrogate_modeling.evaluation.coverage import Coverage
+from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis
+from surrogate_modeling.evaluation.report import ScoredCases
+from surrogate_modeling.experiment.fitting import Experiment
+from surrogate_modeling.experiment.result import Evaluation, RunResult
+from surrogate_modeling.reporting.content import PAGE_FILE, Content, write_page
+from surrogate_modeling.reporting.run_report import RunFacts, run_content
+from surrogate_modeling.reporting.training import Cost
+
+log = logging.getLogger(__name__)
+
+
+def write_run_page(
+    experiment: Experiment, folder: Path, scored: ScoredCases, analysis: ErrorAnalysis, result: RunResult
+) -> None:
+    """Write ``report.html`` into the run's folder; what fails there is a warning, because no result depends on it."""
+    try:
+        content = run_content(folder, _facts(experiment, scored, analysis, result))
+        write_page(folder, content, str(experiment.config.settings.language))
+    except Exception as error:  # any error: a page must not end a run
+        log.warning("%s could not be written: %s", PAGE_FILE, first_line(error))
+
+
+def _facts(experiment: Experiment, scored: ScoredCases, analysis: ErrorAnalysis, result: RunResult) -> RunFacts:
+    network, step = result.network, experiment.surrogate.description.step
+    coverage = {}
+    if scored.bands:
+        coverage["row"] = Coverage.of(scored.cases, scored.bands, scored.scores.channels, scored.level)
+    with warnings_counted() as warned:
+        warnings = dict(warned.counts)
+    return RunFacts(
+        experiment.name,
+        experiment.config,
+        experiment.split,
+        step,
+        scored,
+        analysis,
+        {name: other.scores for name, other in result.baselines.items()},
+        coverage,
+        _cost(network, result.epochs, step, experiment.tags["device"]),
+        {name: _baseline_cost(other) for name, other in result.baselines.items()},
+        experiment.tags,
+        warnings,
+    )
+
+
+def _cost(network: Evaluation, epochs: int, step: float, device: str) -> Cost:
+    import torch
+
+    on_device = torch.cuda.max_memory_allocated() if torch.cuda.is_available() else 0
+    return Cost(
+        fit_seconds=network.fit_seconds,
+        seconds_per_case=network.seconds_per_case,
+        real_time=network.rows_per_second * step,
+        parameters=network.parameters,
+        epochs=epochs,
+        memory_bytes=peak_memory(),
+        device_memory_bytes=on_device or None,
+        device=device,
+    )
+
+
+def _baseline_cost(evaluation: Evaluation) -> Content:
+    return {
+        "fit_seconds": evaluation.fit_seconds,
+        "seconds_per_case": evaluation.seconds_per_case,
+        "parameters": evaluation.parameters,
+    }

@@ -1,0 +1,73 @@
+"""Content of a report: plain values that a page shows, kept beside it so that the page can be made again.
+
+A run keeps its content as ``report.json.gz``. Numbers that are not finite are null there, as in the page.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.pages.embedding import finite
+from surrogate_modeling.pages.rendering import render
+
+Content = dict[str, Any]
+# A text of the page by its key, and the values that it holds.
+Sentence = tuple[str, dict[str, Any]]
+KEPT_FILE, PAGE_FILE = "report.json.gz", "report.html"
+FORMAT = 1
+
+
+def write_page(folder: Path, content: Content, language: str) -> Path:
+    """Write ``report.html``, and ``report.json.gz`` from which it can be made again.
+
+    Args:
+        folder: of the run, the search or the comparison.
+        content: of the page; ``kind`` names its template.
+        language: of its texts.
+    """
+    text = json.dumps(finite({"format": FORMAT, **content}), ensure_ascii=False, separators=(",", ":"))
+    # Without a time stamp, the same content is the same file.
+    write_atomic(folder / KEPT_FILE, gzip.compress(_encoded(text), 6, mtime=0), durable=False)
+    return write_only_page(folder / PAGE_FILE, content, language)
+
+
+def write_only_page(path: Path, content: Content, language: str) -> Path:
+    """Write the page of a content."""
+    write_atomic(path, _encoded(page_of(content, language)), durable=False)
+    return path
+
+
+def page_of(content: Content, language: str) -> str:
+    """The page of a content."""
+    blocks = content.get("blocks", [])
+    rest = {key: value for key, value in content.items() if key != "blocks"}
+    return render(content["kind"], language, title=content["title"], content=rest, blocks=blocks)
+
+
+def read_kept(path: Path) -> Content:
+    """Read the content that a run kept.
+
+    Raises:
+        UserError: damaged, or written by a newer version.
+    """
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()))
+        found = content["format"]
+    except (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: not what a run keeps of its report ({type(error).__name__})") from None
+    if found != FORMAT:
+        raise UserError(
+            f"{path}: of format {found}, and this version reads format {FORMAT}; use the version that wrote it"
+        )
+    return dict(content)
+
+
+def _encoded(text: str) -> bytes:
+    # A name may hold half a letter, from a file system that does not say its encoding.
+    return text.encode("utf-8", "backslashreplace")

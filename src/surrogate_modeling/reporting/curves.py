@@ -1,0 +1,101 @@
+"""Trajectories of the test cases for a report, thinned and packed.
+
+Shape letters: T rows of a case, H predicted rows, C controls, P predicted columns, K points of a curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from surrogate_modeling.evaluation.figures import MAX_TRUTH_RANGES
+from surrogate_modeling.evaluation.report import ScoredCases
+from surrogate_modeling.evaluation.thinning import thin_table
+from surrogate_modeling.pages.embedding import pack16
+from surrogate_modeling.reporting.content import Content
+
+# Numbers of all trajectories together, so that a page stays below some megabytes; but each curve has its points.
+MAX_VALUES, MIN_POINTS, MAX_POINTS = 1_800_000, 240, 4000
+
+
+def curves_content(scored: ScoredCases) -> tuple[list[Content], list[str]]:
+    """Description of each case's curves, and the curves as packed texts.
+
+    The curves of a case are its controls, then truth, prediction and half-widths of the band of all predicted columns.
+    """
+    channels = scored.scores.channels
+    arrays = len(channels.controls) + len(channels.predicted) * (3 if scored.bands else 2)
+    points = int(np.clip(MAX_VALUES // (arrays * len(scored.cases)), MIN_POINTS, MAX_POINTS))
+    described, packed = [], []
+    for i in range(len(scored.cases)):
+        content, text = _case(scored, i, points)
+        described.append(content)
+        packed.append(text)
+    return described, packed
+
+
+def _case(scored: ScoredCases, i: int, points: int) -> tuple[Content, str]:
+    case, rows = scored.cases[i], scored.rows[i].astype(np.float64)
+    given = len(case.time) - len(rows)
+    before = np.full((given, rows.shape[1]), np.nan)
+    outputs = case.outputs.astype(np.float64)
+    low, high, leaves = _limits(outputs, rows)
+    shown = np.where(np.isfinite(rows), np.clip(rows, low, high), np.nan)
+    parts = [case.controls.astype(np.float64), outputs, np.vstack((before, shown))]
+    if scored.bands:
+        width = scored.bands[i].upper.astype(np.float64) - rows
+        parts.append(np.vstack((before, np.where(np.isfinite(width), width, np.nan))))
+    curves = np.hstack(parts).T
+    whole = len(case.time) <= points
+    if not whole:
+        curves = thin_table(curves, points // 2)
+    smallest, largest = _extremes(curves)
+    content: Content = {
+        "start": float(case.time[0]),
+        "end": float(case.time[-1]),
+        "rows": len(case.time),
+        "given": given,
+        "points": curves.shape[1],
+        "whole": whole,
+        "low": _short(smallest),
+        "high": _short(largest),
+        "leaves": np.flatnonzero(leaves).tolist(),
+        "outside": _stretches(scored.positions[i].outside) if scored.positions else [],
+    }
+    return content, pack16(curves, np.array(content["low"]), np.array(content["high"]))
+
+
+def _limits(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Limits (P,) of what is drawn of a prediction, and whether it leaves them (P,) or is not finite somewhere.
+
+    A diverged prediction would flatten the truth: as in the figures it is drawn up to some ranges beyond it.
+    """
+    low, high = np.nanmin(truth, axis=0), np.nanmax(truth, axis=0)
+    span = np.where(high > low, high - low, np.maximum(np.abs(high) * 0.01, 1e-9))
+    low, high = low - MAX_TRUTH_RANGES * span, high + MAX_TRUTH_RANGES * span
+    inside = (predicted >= low) & (predicted <= high)
+    return low, high, ~inside.all(axis=0)
+
+
+def _extremes(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest finite value of each curve (N, K); 0 where there is none."""
+    known = np.isfinite(curves)
+    low, high = np.where(known, curves, np.inf).min(axis=1), np.where(known, curves, -np.inf).max(axis=1)
+    return np.where(known.any(axis=1), low, 0.0), np.where(known.any(axis=1), high, 0.0)
+
+
+def _short(values: np.ndarray) -> list[float]:
+    """Numbers of nine digits."""
+    return [float(f"{value:.9g}") for value in values]
+
+
+def _stretches(mask: np.ndarray) -> list[list[int]]:
+    """First and last row of each stretch where the mask (T,) is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.astype(np.int8), [0]))))
+    return [[int(first), int(last) - 1] for first, last in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def sampled(values: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Evenly spaced rows of each of some arrays (T, P), ``count`` of each, one below the other."""
+    return np.concatenate([array[np.linspace(0, len(array) - 1, count).astype(int)] for array in values])
