@@ -65,7 +65,7 @@ def test_a_run_leaves_every_artifact(finished: tuple[Path, subprocess.CompletedP
     for name in ("config.yaml", "hydra.yaml", "overrides.yaml"):
         assert (artifacts / ".hydra" / name).stat().st_size > 0
     assert sorted(path.name for path in (artifacts / "csv").iterdir()) == ["case4.v1.csv", "case5.v1.csv"]
-    assert len(list((artifacts / "figure").rglob("*.png"))) == 2 * 3
+    assert len(list((artifacts / "figure").rglob("*.png"))) == 2 * (3 + 1)
     assert len(list((artifacts / "figure").rglob("loss.txt"))) == 2
     assert len(list((artifacts / "loss").iterdir())) == 2 * 3
     saved = torch.load(artifacts / "lit_model.pth", weights_only=True, map_location="cpu")

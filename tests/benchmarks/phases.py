@@ -23,7 +23,8 @@ from surrogate_modeling.cases.grid import Grid, decimate
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig, ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
-from surrogate_modeling.evaluation.figures import Curve, draw_figures
+from surrogate_modeling.evaluation.curve_axes import Curve
+from surrogate_modeling.evaluation.figures import draw_figures
 from surrogate_modeling.evaluation.report import ReportOptions, write_predictions
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate

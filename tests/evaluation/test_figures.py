@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from surrogate_modeling.evaluation.figures import MAX_TRUTH_RANGES, Curve, _limits, draw_figures
+from surrogate_modeling.evaluation.curve_axes import MAX_TRUTH_RANGES, Curve, _limits
+from surrogate_modeling.evaluation.figures import Sheet, draw_figures
 
 
 def curve(path: Path, truth: np.ndarray, predicted: np.ndarray, **text: str) -> Curve:
@@ -105,3 +106,19 @@ def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(
     assert (tmp_path / "good.png").exists()
     assert "1 of 2 figures could not be drawn, the first: " in caplog.text
     assert "wrong.png" in caplog.text
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_a_sheet_has_all_curves_of_a_case(tmp_path: Path, count: int) -> None:
+    curves = tuple(curve(tmp_path / f"{i}.png", WAVE, WAVE[10:] + i, column=f"列{i}") for i in range(count))
+    list(draw_figures([Sheet(tmp_path / "targets.png", curves)], 1))
+    assert {path.name for path in tmp_path.iterdir()} == {"targets.png"}
+    # Plots of 5.2 by 2.3 inches, three in a row, at 100 dots.
+    columns, rows = min(3, count), -(-count // 3)
+    assert imread(tmp_path / "targets.png").shape == (230 * rows + 75, 520 * columns, 4)
+
+
+@pytest.mark.parametrize(("ending", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+def test_the_ending_of_a_file_is_its_format(tmp_path: Path, ending: str, start: bytes) -> None:
+    list(draw_figures([curve(tmp_path / f"a.{ending}", WAVE, WAVE[10:])], 1))
+    assert (tmp_path / f"a.{ending}").read_bytes().startswith(start)

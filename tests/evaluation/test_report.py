@@ -42,12 +42,16 @@ def test_everything_is_there_and_opens(tmp_path: Path) -> None:
     write_report(tmp_path, scored, ReportOptions(workers=1, progress_bar=False))
     assert files(tmp_path) == {
         *(f"csv/{name}.csv" for name in ("one.v1", "two")),
-        *(f"figure/{name}/{what}" for name in ("one.v1", "two") for what in ("T.png", "p.png", "loss.txt")),
+        *(
+            f"figure/{name}/{what}"
+            for name in ("one.v1", "two")
+            for what in ("T.png", "p.png", "targets.png", "loss.txt")
+        ),
         *(f"loss/loss_{column}_{metric}.csv" for column in ("T", "p") for metric in ("ADE", "FDE")),
     }
     for path in tmp_path.rglob("*.png"):
         picture = imread(path)
-        assert picture.shape == (360, 800, 4)
+        assert picture.shape == ((305, 1040, 4) if path.stem == "targets" else (360, 800, 4))
         assert picture[..., :3].std() > 0.01
     table = (tmp_path / "figure" / "one.v1" / "loss.txt").read_text(encoding="utf-8").splitlines()
     assert [line.split() for line in table[1:]] == [
@@ -112,7 +116,7 @@ def test_unsafe_names_stay_in_the_folder_and_apart(tmp_path: Path) -> None:
     )
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     found = files(folder)
-    assert len({name.casefold() for name in found}) == 8 + 8 * 3 + 4
+    assert len({name.casefold() for name in found}) == 8 + 8 * 4 + 4
     assert {name.split("/")[0] for name in found} == {"csv", "figure", "loss"}
     assert "figure/運転 1/loss.txt" in found
 
@@ -128,9 +132,9 @@ def test_a_diverged_free_run_still_leaves_everything(tmp_path: Path) -> None:
     rows[2][7:] = np.float32(-3e38)
     scores = score(cases, rows, make_channels(), SCALE)
     write_report(tmp_path, ScoredCases(cases, rows, scores), ReportOptions(workers=1, progress_bar=False))
-    assert len(list(tmp_path.rglob("*.png"))) == 8
+    assert len(list(tmp_path.rglob("*.png"))) == 4 * 3
     for path in tmp_path.rglob("*.png"):
-        assert imread(path).shape == (360, 800, 4)
+        assert imread(path).shape == ((305, 1040, 4) if path.stem == "targets" else (360, 800, 4))
     assert lines(tmp_path / "csv" / "nan.csv")[2][-2:] == ["nan", "nan"]
     assert lines(tmp_path / "csv" / "inf.csv")[7][-2] == "inf"
     assert [row[0] for row in lines(tmp_path / "loss" / "loss_T_ADE.csv")[1:]] == ["fine", "huge", "nan", "inf"]
@@ -148,7 +152,7 @@ def test_few_figures_are_those_of_targets_in_the_worst_cases(tmp_path: Path) -> 
         tmp_path, ScoredCases(cases, rows, scores), ReportOptions(workers=1, num_figures=5, progress_bar=False)
     )
     pictures = {path.relative_to(tmp_path / "figure").as_posix() for path in tmp_path.rglob("*.png")}
-    assert pictures == {*(f"c{i}/p.png" for i in range(4)), "c1/T.png"}
+    assert pictures == {*(f"c{i}/{name}.png" for i in range(4) for name in ("p", "targets")), "c1/T.png"}
     assert len(list(tmp_path.rglob("loss.txt"))) == 4
 
 

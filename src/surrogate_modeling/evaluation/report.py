@@ -20,12 +20,16 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.file_names import file_names
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text, printable
+from surrogate_modeling.evaluation.curve_axes import Curve
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, errors_csv
 from surrogate_modeling.evaluation.error_figure import draw_errors
-from surrogate_modeling.evaluation.figures import Curve, draw_figures, picture_or_warning
+from surrogate_modeling.evaluation.figures import Sheet, draw_figures, picture_or_warning
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.band import LEVEL, Banded
 from surrogate_modeling.surrogate.training_range import Position
+
+# Figure of a case with all its targets.
+SHEET_NAME = "targets"
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,13 @@ class ReportOptions:
         workers: cores; None for all.
         num_figures: maximum number of figures, targets of the worst cases first; None for every case and column.
         progress_bar: show bars on a terminal.
+        figure_format: ending of the figures' files.
     """
 
     workers: int | None = None
     num_figures: int | None = None
     progress_bar: bool = True
+    figure_format: str = "png"
 
 
 def write_report(folder: Path, predicted: ScoredCases, options: ReportOptions) -> None:
@@ -71,16 +77,31 @@ def write_report(folder: Path, predicted: ScoredCases, options: ReportOptions) -
         write_bands(folder / "band", predicted.cases, predicted.bands, channels, options)
     write_predictions(folder / "csv", predicted.cases, predicted.rows, channels, options)
     write_losses(folder / "loss", predicted.scores)
-    write_figures(case_curves(folder / "figure", predicted)[: options.num_figures], options)
+    curves = case_curves(folder / "figure", predicted, options.figure_format)
+    drawn = curves[: options.num_figures]
+    write_figures([*drawn, *target_sheets(curves, drawn, channels.targets)], options)
     write_case_tables(folder / "figure", predicted.scores)
 
 
-def write_figures(curves: Sequence[Curve], options: ReportOptions) -> None:
-    """Draw every curve and write it to its path."""
-    for path in {curve.path.parent for curve in curves}:
+def write_figures(figures: Sequence[Curve | Sheet], options: ReportOptions) -> None:
+    """Draw every figure and write it to its path."""
+    for path in {figure.path.parent for figure in figures}:
         path.mkdir(parents=True, exist_ok=True)
-    for _ in track(draw_figures(curves, options.workers), len(curves), "drawing figures", options.progress_bar):
+    for _ in track(draw_figures(figures, options.workers), len(figures), "drawing figures", options.progress_bar):
         pass
+
+
+def target_sheets(curves: Sequence[Curve], drawn: Sequence[Curve], targets: Sequence[str]) -> list[Sheet]:
+    """One sheet with all targets for each case of which a curve is drawn."""
+    wanted = dict.fromkeys(curve.path.parent for curve in drawn)
+    of_case: dict[Path, list[Curve]] = {folder: [] for folder in wanted}
+    for curve in curves:
+        if curve.column in set(targets) and curve.path.parent in of_case:
+            of_case[curve.path.parent].append(curve)
+    return [
+        Sheet(folder / f"{SHEET_NAME}{found[0].path.suffix}", tuple(found))
+        for folder, found in of_case.items() if found
+    ]  # fmt: skip
 
 
 def write_errors(folder: Path, analysis: ErrorAnalysis) -> None:
@@ -156,11 +177,12 @@ def write_losses(folder: Path, scores: Scores) -> None:
             write_atomic(folder / f"loss_{safe}_{metric}.csv", text.encode(), durable=False)
 
 
-def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
-    """Curves of all cases and columns, targets before byproducts and the worst cases first."""
+def case_curves(folder: Path, predicted: ScoredCases, ending: str = "png") -> list[Curve]:
+    """Curves of all cases and columns, targets before byproducts and the worst cases first; ``ending`` of the files."""
     cases, scores, bands = predicted.cases, predicted.scores, predicted.bands
     channels = scores.channels
-    case_folders, files = file_names(scores.cases), file_names(channels.predicted)
+    # A column of the sheet's name gets another one.
+    case_folders, files = file_names(scores.cases), file_names((SHEET_NAME, *channels.predicted))
     targets = set(channels.targets)
     worst_first = np.argsort(-scores.case_nade, kind="stable")
     columns = sorted(range(len(channels.predicted)), key=lambda j: channels.predicted[j] not in targets)
@@ -173,7 +195,7 @@ def case_curves(folder: Path, predicted: ScoredCases) -> list[Curve]:
     ]
     return [
         Curve(
-            folder / case_folders[cases[i].name] / f"{files[channels.predicted[j]]}.png",
+            folder / case_folders[cases[i].name] / f"{files[channels.predicted[j]]}.{ending}",
             cases[i].name,
             channels.predicted[j],
             channels.units[channels.predicted[j]],

@@ -154,7 +154,8 @@ def _report(experiment: Experiment, run: Run, test: ScoredCases, result: RunResu
     """Write the files of the run folder, and log the tables of scores; returns the analysis of the errors."""
     settings, split = experiment.config.settings, experiment.split
     scores = test.scores
-    write_report(run.folder, test, ReportOptions(settings.workers, settings.num_figures, settings.progress_bar))
+    options = ReportOptions(settings.workers, settings.num_figures, settings.progress_bar, str(settings.figure_format))
+    write_report(run.folder, test, options)
     analysis = analyse(split.test, test.rows, scores, test.positions or [])
     write_errors(run.folder, analysis)
     log.info("worst test cases:\n%s", worst_table(analysis))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from surrogate_modeling.evaluation.figures import MAX_TRUTH_RANGES
+from surrogate_modeling.evaluation.curve_axes import MAX_TRUTH_RANGES
 from surrogate_modeling.evaluation.report import ScoredCases
 from surrogate_modeling.evaluation.thinning import thin_table
 from surrogate_modeling.pages.embedding import pack16
