@@ -60,7 +60,7 @@ function axis(label, extra = {}) {
 
 function widest(u, values) {
   const longest = Math.max(0, ...(values || []).map(text => String(text).length));
-  return 14 + 6.5 * longest;
+  return 18 + 6.6 * longest;
 }
 
 /**
@@ -142,6 +142,10 @@ function drawMarks(u, marks) {
     ctx.save();
     ctx.fillStyle = color(mark.color);
     ctx.fillRect(from, bbox.top, to - from, bbox.height);
+    if (mark.edge) {
+      ctx.fillStyle = color(mark.edge);
+      ctx.fillRect(from, bbox.top, to - from, 4 * devicePixelRatio);
+    }
     ctx.restore();
   }
 }

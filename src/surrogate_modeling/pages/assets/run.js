@@ -143,7 +143,7 @@ function scoreText(i, j) {
 
 function marksOf(meta) {
   const marks = meta.given ? [{ from: meta.start, to: rowTime(meta, meta.given), color: "--given" }] : [];
-  return [...marks, ...meta.outside.map(([first, last]) => ({ from: rowTime(meta, first), to: rowTime(meta, last), color: "--outside" }))];
+  return [...marks, ...meta.outside.map(([first, last]) => ({ from: rowTime(meta, first), to: rowTime(meta, last), color: "--outside", edge: "--edge" }))];
 }
 
 function addFigure(parent, name, unit, note, id, draw) {
