@@ -105,7 +105,7 @@ def test_a_run_on_a_full_disk_goes_on_to_the_same_end(
     assert {m.step for m in client.get_metric_history(record.info.run_id, "val_loss")} == set(range(EPOCHS))
     resumed = torch.load(artifacts / "lit_model.pth", weights_only=True)["weights"]
     assert all(torch.equal(value, weights[key]) for key, value in resumed.items())
-    assert len(list((artifacts / "figure").rglob("*.png"))) == 3
+    assert len(list((artifacts / "figure").rglob("*.png"))) == 4
 
 
 def test_a_journal_that_is_full_ends_the_run_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_a_full_disk_of_the_store_makes_the_record_wait(
         assert record.info.status == "FINISHED"
         client = mlflow.MlflowClient(uri)
         assert {m.step for m in client.get_metric_history(record.info.run_id, "val_loss")} == set(range(EPOCHS))
-        assert len(list((artifacts / "figure").rglob("*.png"))) == 3
+        assert len(list((artifacts / "figure").rglob("*.png"))) == 4
 
 
 def test_a_disk_that_is_full_from_the_start_is_said_in_one_line(

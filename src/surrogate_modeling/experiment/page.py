@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from surrogate_modeling.common.atomic_file import NotWritten
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.common.memory import peak_memory
 from surrogate_modeling.common.run_log import warnings_counted
@@ -20,22 +25,40 @@ from surrogate_modeling.reporting.training import Cost
 log = logging.getLogger(__name__)
 
 
-def write_run_page(
-    experiment: Experiment, folder: Path, scored: ScoredCases, analysis: ErrorAnalysis, result: RunResult
-) -> None:
-    """Write ``report.html`` into the run's folder; what fails there is a warning, because no result depends on it."""
+@dataclass(frozen=True)
+class TestResult:
+    """The test cases as they were predicted.
+
+    Attributes:
+        scored: with their predictions and scores.
+        spreads: of the members over each (H, P); None without a band.
+        analysis: of the errors.
+        coverage: of the band; None without one.
+    """
+
+    scored: ScoredCases
+    spreads: Sequence[np.ndarray] | None
+    analysis: ErrorAnalysis
+    coverage: Coverage | None
+
+
+def write_run_page(experiment: Experiment, folder: Path, test: TestResult, result: RunResult) -> None:
+    """Write ``report.html`` into the run's folder; what fails there is a warning, because no result depends on it.
+
+    Raises:
+        NotWritten: the disk is full.
+    """
     try:
-        content = run_content(folder, _facts(experiment, scored, analysis, result))
+        content = run_content(folder, _facts(experiment, test, result))
         write_page(folder, content, str(experiment.config.settings.language))
-    except Exception as error:  # any error: a page must not end a run
-        log.warning("%s could not be written: %s", PAGE_FILE, first_line(error))
+    except NotWritten:
+        raise
+    except Exception as error:  # any other error: a page must not end a run
+        log.warning("%s could not be made: %s", PAGE_FILE, first_line(error))
 
 
-def _facts(experiment: Experiment, scored: ScoredCases, analysis: ErrorAnalysis, result: RunResult) -> RunFacts:
+def _facts(experiment: Experiment, test: TestResult, result: RunResult) -> RunFacts:
     network, step = result.network, experiment.surrogate.description.step
-    coverage = {}
-    if scored.bands:
-        coverage["row"] = Coverage.of(scored.cases, scored.bands, scored.scores.channels, scored.level)
     with warnings_counted() as warned:
         warnings = dict(warned.counts)
     return RunFacts(
@@ -43,10 +66,12 @@ def _facts(experiment: Experiment, scored: ScoredCases, analysis: ErrorAnalysis,
         experiment.config,
         experiment.split,
         step,
-        scored,
-        analysis,
+        test.scored,
+        test.analysis,
         {name: other.scores for name, other in result.baselines.items()},
-        coverage,
+        experiment.surrogate.band,
+        test.spreads,
+        test.coverage,
         _cost(network, result.epochs, step, experiment.tags["device"]),
         {name: _baseline_cost(other) for name, other in result.baselines.items()},
         experiment.tags,

@@ -14,28 +14,49 @@ from surrogate_modeling.evaluation.report import ScoredCases
 from surrogate_modeling.evaluation.thinning import thin_table
 from surrogate_modeling.pages.embedding import pack16
 from surrogate_modeling.reporting.content import Content
+from surrogate_modeling.surrogate.band import Band, BandScope
 
 # Numbers of all trajectories together, so that a page stays below some megabytes; but each curve has its points.
 MAX_VALUES, MIN_POINTS, MAX_POINTS = 1_800_000, 240, 4000
 
 
-def curves_content(scored: ScoredCases) -> tuple[list[Content], list[str]]:
+def curves_content(
+    scored: ScoredCases, band: Band | None, spreads: Sequence[np.ndarray] | None
+) -> tuple[list[Content], list[str]]:
     """Description of each case's curves, and the curves as packed texts.
 
-    The curves of a case are its controls, then truth, prediction and half-widths of the band of all predicted columns.
+    The curves of a case are its controls, then truth and prediction of all predicted columns, and the half-widths of
+    their bands of rows and of trajectories. That of all targets is a multiple of the last.
+
+    Args:
+        scored: the cases.
+        band: of the surrogate; None if it has none.
+        spreads: of its members over each case (H, P); None without a band.
     """
     channels = scored.scores.channels
-    arrays = len(channels.controls) + len(channels.predicted) * (3 if scored.bands else 2)
+    arrays = len(channels.controls) + len(channels.predicted) * (2 if band is None else 4)
     points = int(np.clip(MAX_VALUES // (arrays * len(scored.cases)), MIN_POINTS, MAX_POINTS))
     described, packed = [], []
     for i in range(len(scored.cases)):
-        content, text = _case(scored, i, points)
+        widths = [] if band is None or spreads is None else _half_widths(band, scored.rows[i], spreads[i])
+        content, text = _case(scored, i, points, widths)
         described.append(content)
         packed.append(text)
     return described, packed
 
 
-def _case(scored: ScoredCases, i: int, points: int) -> tuple[Content, str]:
+def _half_widths(band: Band, rows: np.ndarray, spread: np.ndarray) -> list[np.ndarray]:
+    mean = rows.astype(np.float64)
+    return [band.bounds(mean, spread, scope).upper - mean for scope in (BandScope.row, BandScope.trajectory)]
+
+
+def all_targets_ratio(band: Band) -> list[float]:
+    """Half-width of the band of all targets over that of trajectories, of each predicted column."""
+    own, every = band.factors(BandScope.trajectory), band.factors(BandScope.all)
+    return np.where(own > 0, every / np.where(own > 0, own, 1.0), 1.0).tolist()
+
+
+def _case(scored: ScoredCases, i: int, points: int, widths: Sequence[np.ndarray]) -> tuple[Content, str]:
     case, rows = scored.cases[i], scored.rows[i].astype(np.float64)
     given = len(case.time) - len(rows)
     before = np.full((given, rows.shape[1]), np.nan)
@@ -43,9 +64,7 @@ def _case(scored: ScoredCases, i: int, points: int) -> tuple[Content, str]:
     low, high, leaves = _limits(outputs, rows)
     shown = np.where(np.isfinite(rows), np.clip(rows, low, high), np.nan)
     parts = [case.controls.astype(np.float64), outputs, np.vstack((before, shown))]
-    if scored.bands:
-        width = scored.bands[i].upper.astype(np.float64) - rows
-        parts.append(np.vstack((before, np.where(np.isfinite(width), width, np.nan))))
+    parts += [np.vstack((before, np.where(np.isfinite(width), width, np.nan))) for width in widths]
     curves = np.hstack(parts).T
     whole = len(case.time) <= points
     if not whole:

@@ -6,7 +6,6 @@ Shape letters: B cases, H predicted rows, P predicted columns.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.pages.embedding import pack16
 from surrogate_modeling.reporting.content import Content
 from surrogate_modeling.reporting.curves import sampled
+from surrogate_modeling.surrogate.band import BandScope
 
 TIME_BINS = 300
 # Points of truth against prediction, per column over all cases.
@@ -105,16 +105,23 @@ def _scatter(scored: ScoredCases) -> Content:
     }
 
 
-def coverage_content(tables: Sequence[tuple[str, Coverage]]) -> list[Content]:
-    """Promised and reached coverage of every column, one table per scope of the band."""
+def coverage_content(table: Coverage) -> list[Content]:
+    """Promised and reached coverage of every column, for each scope of the band."""
+    channels, together = table.channels, float(table.together.mean())
+    inside = {
+        BandScope.row: table.rows.mean(axis=0).tolist(),
+        BandScope.trajectory: table.whole.mean(axis=0).tolist(),
+        # Of a target: what holds for all of them together.
+        BandScope.all: [together if name in channels.targets else None for name in channels.predicted],
+    }
     return [
         {
-            "scope": scope,
+            "scope": scope.value,
             "promised": table.level,
-            "reached": table.inside.mean(axis=0).tolist(),
-            "least": table.inside.min(axis=0).tolist(),
-            "half_width": table.half_width.tolist(),
-            "all_targets": table.overall,
+            "reached": inside[scope],
+            "least": table.rows.min(axis=0).tolist() if scope is BandScope.row else None,
+            "half_width": table.half_width[scope].tolist(),
+            "all_targets": table.reached(scope),
         }
-        for scope, table in tables
+        for scope in BandScope
     ]

@@ -154,9 +154,17 @@ function addFigure(parent, name, unit, note, id, draw) {
   whenSeen(holder, () => draw(holder, watched));
 }
 
+/** Half-width of the band of a column in the chosen scope; null without a band. */
+function halfWidth(data, j) {
+  const scope = RUN.band[CASES.scope];
+  if (!scope) return null;
+  const width = data.curves[CONTROLS + (scope === "row" ? 2 : 3) * PREDICTED + j];
+  return scope === "all" ? width.map(value => value * RUN.all_targets_ratio[j]) : width;
+}
+
 function drawColumn(holder, live, data, j, marks) {
   const truth = data.curves[CONTROLS + j], rows = data.curves[CONTROLS + PREDICTED + j];
-  const width = RUN.band.length ? data.curves[CONTROLS + (2 + CASES.scope) * PREDICTED + j] : null;
+  const width = halfWidth(data, j);
   const series = [], bands = [];
   if (width) {
     series.push({ values: rows.map((value, k) => value + width[k]), color: "--band", width: 0 }, { values: rows.map((value, k) => value - width[k]), color: "--band", width: 0 });
@@ -252,7 +260,7 @@ function drawCoverage(place) {
   for (const table_ of RUN.coverage) {
     const head = [{ text: t("column") }, { text: t("unit") }, { text: t("promised"), number: true }, { text: t("reached"), number: true }, { text: "" }, { text: t("least_case"), number: true }, { text: t("half_width"), number: true }];
     const percent = value => value === null ? "–" : `${(100 * value).toFixed(1)} %`;
-    const rows = inOrder.map(j => {
+    const rows = inOrder.filter(j => table_.reached[j] !== null).map(j => {
       const bar = make("span", { className: "bar-cell" }), fill = make("i"), mark = make("u");
       fill.style.width = `${100 * table_.reached[j]}%`;
       mark.style.left = `${100 * table_.promised}%`;
