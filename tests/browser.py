@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -63,3 +64,11 @@ def page_of(browser: Any, file: Path | None = None, fragment: str = "", **option
         assert errors == []
     finally:
         page.close()
+
+
+def wait_for(page: Any, expression: str, seconds: float = 20.0) -> None:
+    """Wait until an expression of the page's own script is true; Playwright's way needs rights the pages do not give."""
+    end = monotonic() + seconds
+    while not page.evaluate(expression):
+        assert monotonic() < end, f"not true after {seconds:g} s: {expression}"
+        page.wait_for_timeout(20)

@@ -41,7 +41,7 @@ def views(x: Tensor) -> tuple[Tensor, ...]:
         torch.stack((first, second), dim=1), x[..., torch.tensor([3, 0, 3])], x.flip(1) + x, x.repeat(1, 2, 1),
         torch.cat(list(x.unbind(1))[::-1], dim=-1), x.unflatten(-1, (2, 3)).sum(-1),
         fn.pad(x, (1, 2), value=1.0), x.index_select(1, torch.tensor([2, 2])), torch.arange(6.0) + x[0, 0],
-        x.repeat_interleave(2, dim=-1), x.split([1, 3], dim=1)[1].contiguous().view(-1), x.cumsum(1),
+        x.repeat_interleave(2, dim=-1), x.split([1, 3], dim=1)[1].contiguous().view(-1), x.cumsum(1), torch.full_like(x, 2.5),
     )  # fmt: skip
 
 

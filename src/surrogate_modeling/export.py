@@ -1,7 +1,8 @@
-"""Export a trained surrogate as ONNX or as an FMU.
+"""Export a trained surrogate as ONNX, as an FMU, or as a page that runs it.
 
     pdm run python export.py format=onnx surrogate=<lit_model.pth, run id or models:/ URI> output=<file>
     pdm run python export.py format=fmu surrogate=...
+    pdm run python export.py format=html surrogate=... cases=<folder>
 
 An export is compared with the surrogate over whole free runs before it is kept; the largest difference is printed.
 """
@@ -48,9 +49,19 @@ def main(composed: DictConfig) -> None:
                 "the file predicts the mean unit; unit=<name> gives one of %d, such as %s",
                 len(surrogate.units.names), surrogate.units.names[0],
             )  # fmt: skip
-        from surrogate_modeling.deployment.export_check import real_cases
+        from surrogate_modeling.deployment.export_check import given_schedules, real_cases
 
-        real = real_cases(surrogate, config)
+        schedules = given_schedules(surrogate, config)
+        if config.format is Format.html:
+            from surrogate_modeling.deployment.html.export import export_html
+
+            found = export_html(
+                surrogate, output, schedules, starts=config.starts, language=config.language.value,
+                browser=config.browser, check=config.check,
+            )  # fmt: skip
+            log.info("%s: largest difference from the surrogate %s", output, found or "not measured")
+            return
+        real = real_cases(surrogate, schedules)
         if config.format is Format.onnx:
             from surrogate_modeling.deployment.onnx_export import export_onnx
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ranged
-from surrogate_modeling.config.settings import Device
+from surrogate_modeling.config.settings import Device, Language
 
 if TYPE_CHECKING:
     from surrogate_modeling.config.dataset import DatasetConfig, GeneratedConfig
@@ -25,10 +25,18 @@ class Format(Enum):
 
     onnx = "onnx"
     fmu = "fmu"
+    html = "html"
 
 
 # Versions of the FMI standard that an FMU can be written for.
 FMI_VERSIONS = (2.0, 3.0)
+
+
+# Keys of an export that go with one format only.
+OF_ONE_FORMAT = {
+    "form": Format.onnx, "fmi_version": Format.fmu, "starts": Format.html, "language": Format.html,
+    "browser": Format.html, "check": Format.html,
+}  # fmt: skip
 
 
 class BandScope(Choice):
@@ -95,6 +103,10 @@ class ExportConfig(UseConfig):
     cases: str | None = None
     num_cases: int = ranged(3, low=1)
     max_gap: float | None = ranged(5.0, low=1.0)
+    starts: int = ranged(3, low=1)
+    language: Language = Language.en
+    browser: str | None = None
+    check: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -102,8 +114,9 @@ class ExportConfig(UseConfig):
             self.reject("fmi_version", f"must be {' or '.join(map(str, FMI_VERSIONS))}")
         if self.format is Format.fmu and self.form is Form.trajectory:
             self.reject("form", "only for format=onnx; an FMU goes step by step")
-        if self.format is Format.onnx and self.fmi_version != FMI_VERSIONS[0]:
-            self.reject("fmi_version", "only for format=fmu")
+        for key, wanted in OF_ONE_FORMAT.items():
+            if self.format is not wanted and getattr(self, key) != ExportConfig.__dataclass_fields__[key].default:
+                self.reject(key, f"only for format={wanted.value}")
 
 
 @dataclass

@@ -91,6 +91,7 @@ def largest_difference(
     run: Callable[[np.ndarray, np.ndarray], np.ndarray],
     real: Sequence[FreeRunInputs],
     what: str,
+    tolerance: float = TOLERANCE,
 ) -> Difference:
     """Run random and real cases through an exported model and the surrogate; the largest difference.
 
@@ -99,6 +100,7 @@ def largest_difference(
         run: initial (B, G, P) and controls (B, T, C) -> (B, H, P) by the exported model.
         real: cases beside the random ones, each batch of a length of its own.
         what: was exported, for the message.
+        tolerance: largest difference that passes, as a share of the size of a column.
 
     Raises:
         UserError: the difference is more than rounding, or one of the two diverges.
@@ -107,7 +109,7 @@ def largest_difference(
     for initial, controls in (random_cases(surrogate), *real):
         predicted = run(initial, controls)
         found.append(prediction_difference(surrogate, predicted, reference_of(surrogate, initial, controls, predicted)))
-        if not found[-1].relative <= TOLERANCE:
+        if not found[-1].relative <= tolerance:
             raise UserError(f"{what} differs from the surrogate by {found[-1]}; it was not written")
     return max(found, key=lambda difference: difference.relative)
 
@@ -149,18 +151,22 @@ def prediction_difference(surrogate: Surrogate, predicted: np.ndarray, reference
     return Difference(standardised, float(error[worst]), float((error / size)[worst]), name, channels.units[name])
 
 
-def real_cases(surrogate: Surrogate, config: ExportConfig) -> list[FreeRunInputs]:
-    """Initial rows (1, G, P) and controls (1, T, C) of each of the first cases given.
+def given_schedules(surrogate: Surrogate, config: ExportConfig) -> list[Schedule]:
+    """The first cases given, on the surrogate's step.
 
     Raises:
         UserError: the cases do not fit the surrogate.
     """
     if config.cases is None:
         return []
-    description = surrogate.description
-    demands = demands_of(description, config.max_gap)
+    demands = demands_of(surrogate.description, config.max_gap)
     results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
     if problems := [problem for result in results if isinstance(result, list) for problem in result]:
         raise file_refusal(config.cases, problems, most=MAX_LISTED_PROBLEMS)
-    cases = [result.case for result in results if isinstance(result, Schedule)]
-    return [(case.outputs[None, : description.given_rows], case.controls[None]) for case in cases]
+    return [result for result in results if isinstance(result, Schedule)]
+
+
+def real_cases(surrogate: Surrogate, schedules: Sequence[Schedule]) -> list[FreeRunInputs]:
+    """Initial rows (1, G, P) and controls (1, T, C) of each schedule."""
+    count = surrogate.description.given_rows
+    return [(schedule.case.outputs[None, :count], schedule.case.controls[None]) for schedule in schedules]

@@ -133,6 +133,11 @@ def variance(b: Builder, x: Array, dims: Any = None, *, correction: float = 1, k
 
 def matmul(b: Builder, x: Array, y: Array) -> Array:
     """(..., I, K) times (..., K, J) -> (..., I, J)."""
+    if y.size == math.prod(y.shape[-2:]) and y.is_contiguous:
+        x = b.dense(x)
+        plain = b.new((*x.shape[:-1], y.shape[-1]))
+        _emit_dense(b, x, y, None, plain)
+        return views.view(b, plain, (*torch.broadcast_shapes(x.shape[:-2], y.shape[:-2]), *plain.shape[-2:]))
     batch = torch.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     rows, inner, columns = x.shape[-2], x.shape[-1], y.shape[-1]
     result = b.new((*batch, rows, columns))
@@ -158,14 +163,18 @@ def linear(b: Builder, x: Array, weight: torch.Tensor | Array, bias: Array | tor
         product = matmul(b, x if len(x.shape) > 1 else views.unsqueeze(b, x, 0), views.matrix_transpose(b, weight))
         return product if bias is None else _binary("$x + $y")(b, product, _array(b, bias))
     x = b.dense(x)
-    outputs, inputs = weight.shape
-    result = b.new((*x.shape[:-1], outputs))
-    kernel = b.constants.add(weight.t())
+    result = b.new((*x.shape[:-1], weight.shape[0]))
+    _emit_dense(b, x, b.constants.add(weight.t()), bias, result)
+    return result
+
+
+def _emit_dense(b: Builder, x: Array, kernel: Array, bias: Any, result: Array) -> None:
+    """Rows of x (..., K) times a kernel (..., K, J), all contiguous, plus a bias (J,) or None."""
+    inputs, outputs = kernel.shape[-2:]
     b.emit(
         f"dense_layer({b.pointer(x)}, {x.size // inputs}, {inputs}, {outputs}, {b.pointer(kernel)}, "
         f"{_pointer(b, bias)}, {b.pointer(result)});"
     )
-    return result
 
 
 def layer_norm(

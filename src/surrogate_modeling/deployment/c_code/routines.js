@@ -26,36 +26,39 @@ function position(index, size) {
     return (index | 0) + (index < 0 ? size : 0);
 }
 
-/* Four columns at once: their sums stay in registers. */
+/* Eight columns at once: their sums stay in registers. */
 function dense_layer(x, x0, rows, inputs, outputs, weight, weight0, bias, bias0, y, y0) {
-    for (let r = 0; r < rows; r++) {
-        const from = x0 + r * inputs, to = y0 + r * outputs;
+    const end = x0 + rows * inputs;
+    for (; x0 < end; x0 += inputs, y0 += outputs) {
         let j = 0;
-        for (; j + 3 < outputs; j += 4) {
-            let a = 0, b = 0, c = 0, d = 0;
-            if (bias !== null) {
-                a = bias[bias0 + j];
-                b = bias[bias0 + j + 1];
-                c = bias[bias0 + j + 2];
-                d = bias[bias0 + j + 3];
-            }
+        for (; j + 7 < outputs; j += 8) {
+            let s0 = 0, s1 = 0, s2 = 0, s3 = 0, s4 = 0, s5 = 0, s6 = 0, s7 = 0;
             for (let k = 0, at = weight0 + j; k < inputs; k++, at += outputs) {
-                const value = x[from + k];
-                a += value * weight[at];
-                b += value * weight[at + 1];
-                c += value * weight[at + 2];
-                d += value * weight[at + 3];
+                const value = x[x0 + k];
+                s0 += value * weight[at];
+                s1 += value * weight[at + 1];
+                s2 += value * weight[at + 2];
+                s3 += value * weight[at + 3];
+                s4 += value * weight[at + 4];
+                s5 += value * weight[at + 5];
+                s6 += value * weight[at + 6];
+                s7 += value * weight[at + 7];
             }
-            y[to + j] = a;
-            y[to + j + 1] = b;
-            y[to + j + 2] = c;
-            y[to + j + 3] = d;
+            y[y0 + j] = s0;
+            y[y0 + j + 1] = s1;
+            y[y0 + j + 2] = s2;
+            y[y0 + j + 3] = s3;
+            y[y0 + j + 4] = s4;
+            y[y0 + j + 5] = s5;
+            y[y0 + j + 6] = s6;
+            y[y0 + j + 7] = s7;
         }
         for (; j < outputs; j++) {
-            let sum = bias === null ? 0 : bias[bias0 + j];
-            for (let k = 0, at = weight0 + j; k < inputs; k++, at += outputs) sum += x[from + k] * weight[at];
-            y[to + j] = sum;
+            let sum = 0;
+            for (let k = 0, at = weight0 + j; k < inputs; k++, at += outputs) sum += x[x0 + k] * weight[at];
+            y[y0 + j] = sum;
         }
+        if (bias !== null) for (j = 0; j < outputs; j++) y[y0 + j] += bias[bias0 + j];
     }
 }
 

@@ -201,6 +201,11 @@ def same(_b: Builder, x: Array, *_: Any, **__: Any) -> Array:
     return x
 
 
+def full_like(_: Builder, x: Array, value: float) -> Tensor:
+    """One value in every place: known without the array."""
+    return torch.full(x.shape, value)
+
+
 VIEWS: dict[Any, Callable[..., Any]] = {
     aten.view.default: view,
     aten._unsafe_view.default: view,
@@ -226,6 +231,7 @@ VIEWS: dict[Any, Callable[..., Any]] = {
     aten.flip.default: flip,
     aten.repeat.default: repeat,
     aten.constant_pad_nd.default: pad,
+    aten.full_like.default: full_like,
     aten.clone.default: same,
     aten.alias.default: same,
     aten.detach.default: same,

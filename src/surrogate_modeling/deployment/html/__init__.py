@@ -1,0 +1,1 @@
+"""Export a surrogate as a page that runs it: see :mod:`surrogate_modeling.deployment.html.export`."""

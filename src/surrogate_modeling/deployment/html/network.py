@@ -1,0 +1,94 @@
+"""Write the network of a surrogate as JavaScript, with its weights apart.
+
+Shape letters: B batch, R rows of a step, F feature (C control, then P predicted), S state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+import torch
+from torch import Tensor, nn
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.deployment.c_code import JavaScript, PackedConstants, TranslationError, translate
+from surrogate_modeling.deployment.stepping import Encode
+from surrogate_modeling.networks import Network
+from surrogate_modeling.surrogate.model import Surrogate
+
+
+@dataclass(frozen=True)
+class NetworkScript:
+    """A network in JavaScript.
+
+    Attributes:
+        text: a function of the weights, ``makeNetwork``, that gives its functions and sizes.
+        weights: float32, little-endian.
+    """
+
+    text: str
+    weights: bytes
+
+
+class AdvanceSpread(nn.Module):
+    """Module: state (B, S) and controls (B, R, C) -> next state, rows and the deviation of the members' rows (B, R, P).
+
+    Args:
+        network: of the surrogate.
+        copies: the spread within an ensemble that is part of a mixture counts.
+    """
+
+    def __init__(self, network: Network, copies: bool) -> None:
+        super().__init__()
+        self.network, self.copies = network, copies
+
+    def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """State (B, S) and controls (B, R, C) -> next state, rows and deviation (B, R, P), standardised."""
+        return self.network.advance_spread(state, control, copies=self.copies)
+
+
+def write_network(surrogate: Surrogate) -> NetworkScript:
+    """Translate the network of a surrogate.
+
+    Args:
+        surrogate: on the CPU, in evaluation mode.
+
+    Raises:
+        UserError: the network has an operation that cannot be translated.
+    """
+    sizes, network = surrogate.description.sizes, surrogate.network
+    constants, dialect = PackedConstants(), JavaScript()
+    past = torch.zeros(1, sizes.in_len, sizes.controls + sizes.predicted)
+    control = torch.zeros(1, network.rows_per_step, sizes.controls)
+    state = torch.zeros(1, network.state_size)
+    advance = AdvanceSpread(network, surrogate.band is None or surrogate.band.of_copies)
+    try:
+        functions = [
+            translate("encode", Encode(network), (past,), constants, dialect),
+            translate("advance", advance, (state, control), constants, dialect),
+        ]
+        if surrogate.first_row is not None:
+            functions.append(translate("firstRow", surrogate.first_row, (control[0, :1],), constants, dialect))
+    except TranslationError as error:
+        raise UserError(f"format=html: {error}; use format=onnx, or add it to c_code/operators.py") from None
+    numbers = {
+        "controls": sizes.controls,
+        "predicted": sizes.predicted,
+        "inLen": sizes.in_len,
+        "rowsPerStep": network.rows_per_step,
+        "state": network.state_size,
+        "workspace": max(1, *(function.workspace for function in functions)),
+    }
+    routines = resources.files("surrogate_modeling.deployment.c_code").joinpath("routines.js").read_text()
+    given = ["encode", "advance", "firstRow" if surrogate.first_row is not None else "firstRow: null"]
+    text = "\n".join(
+        [
+            "function makeNetwork(k) {",
+            routines,
+            *(function.text for function in functions),
+            f"return {{ {', '.join(given)}, sizes: {{ {', '.join(f'{key}: {n}' for key, n in numbers.items())} }} }};",
+            "}",
+        ]
+    )
+    return NetworkScript(text, bytes(constants.values))
