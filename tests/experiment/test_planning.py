@@ -44,9 +44,12 @@ def test_folds_are_of_the_portfolio_and_of_runs_without_validation_cases(caplog:
 def test_the_plan_of_a_portfolio_and_of_one_network() -> None:
     plan = plan_of(config("model=auto", "model.members=[linear,nss,don]", "settings.max_minutes=7"))
     assert plan.closed_forms == ["linear"]
-    assert [member.model.name for member in plan.networks] == ["nss", "don"]
+    assert [(member.label, member.model.name) for member in plan.networks] == [
+        ("nss", "nss"), ("don", "don"), ("nss-large", "nss")
+    ]  # fmt: skip
+    assert (plan.networks[2].model.states, plan.networks[2].settings) == (24, plan.networks[0].settings)
     assert plan.minutes == 7
-    assert [str(member.settings.criterion) for member in plan.networks] == ["l1", "smoothl1"]
+    assert [str(member.settings.criterion) for member in plan.networks] == ["l1", "smoothl1", "l1"]
     alone = plan_of(config("model=ssm", "settings=stable", "settings.max_minutes=7"))
     assert (alone.closed_forms, alone.minutes) == (["quadratic"], None)
     assert alone.networks[0].settings.max_minutes == 7
@@ -59,6 +62,8 @@ def test_the_plan_of_a_portfolio_and_of_one_network() -> None:
         ("model.members=[nss,nss]", "none twice"),
         ("+model.recipes.nss.learning_rate=1", "model.recipes.nss: Key 'learning_rate'"),
         ("model.recipes.nss.lr=0", "settings.lr=0"),
+        ("+model.larger.nss.size=1", "model.larger.nss: Key 'size'"),
+        ("+model.larger.mlp.size=1", "model.larger.mlp: no such network"),
         ("model.folds=1", "model.folds=1: must be at least 2"),
     ],
 )

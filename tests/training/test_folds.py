@@ -76,7 +76,7 @@ def test_a_network_is_fitted_without_its_fold(tmp_path: Path) -> None:
             lambda values, _: metrics.extend(values),
         )  # fmt: skip
         alone = training.start(surrogate.description.model, 0)
-        training.fit(alone, recipe.settings, 0)
+        training.fit("don", alone, recipe.settings, 0)
         assert {name.rsplit("/", 1)[0] for name in metrics} == {"don/fold0"}
         last = sorted((tmp_path / str(strange) / "don/fold0").glob("epoch=2*.ckpt"))[0]
         state = torch.load(last, weights_only=True)["state_dict"]

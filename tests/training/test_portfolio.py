@@ -134,6 +134,15 @@ def test_a_network_that_helps_nowhere_gives_its_time_to_the_others(
     assert not (tmp_path / "don/fold1").exists()
 
 
+def test_of_two_networks_of_a_kind_the_better_on_the_first_fold_goes_on(tmp_path: Path) -> None:
+    training, baselines = portfolio(tmp_path)
+    idle = replace(RECIPE, lr=1e-9)
+    members = [TrainedMember(SMALL, idle), TrainedMember(replace(SMALL, width=5), RECIPE, "don-large")]
+    fit_portfolio(training, Plan([], members, None), baselines)
+    assert [(m.name, m.model.width, m.copies) for m in training.surrogate.description.mixture] == [("don-large", 5, 3)]
+    assert not (tmp_path / "don/fold1").exists()
+
+
 def test_processes_side_by_side_give_what_one_after_another_gives(tmp_path: Path) -> None:
     weights: list[dict[str, torch.Tensor]] = []
     for workers in (1, 2):

@@ -76,6 +76,8 @@ def to_config(composed: DictConfig) -> Config:
     if isinstance(config.model, AutoConfig):
         for name in config.model.recipes:
             member_settings(config, name)
+        for name in config.model.larger:
+            larger_model(config.model, name)
     return config
 
 
@@ -92,6 +94,24 @@ def member_settings(config: Config, name: str) -> SettingsConfig:
         raise UserError(f"model.recipes.{name}: {first_line(error)}") from None
     assert isinstance(settings, SettingsConfig)
     return settings
+
+
+def larger_model(model: AutoConfig, name: str) -> ModelConfig:
+    """The second network of a kind that ``model.larger`` asks for.
+
+    Raises:
+        UserError: a key, type or range that the network does not have, or no such network.
+    """
+    if name not in MODEL_SCHEMAS:
+        raise UserError(f"model.larger.{name}: no such network; known: {', '.join(MODEL_SCHEMAS)}")
+    try:
+        larger = OmegaConf.to_object(
+            OmegaConf.merge(OmegaConf.structured(MODEL_SCHEMAS[name](name)), model.larger[name])
+        )
+    except OmegaConfBaseException as error:
+        raise UserError(f"model.larger.{name}: {first_line(error)}") from None
+    assert isinstance(larger, ModelConfig)
+    return larger
 
 
 def reload_config(folder: Path) -> Config:

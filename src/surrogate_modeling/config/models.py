@@ -201,11 +201,13 @@ class AutoConfig(ModelConfig):
         members: names in :class:`Candidate`, or of networks, which are trained.
         folds: parts of the cases that are left out in turn.
         recipes: settings of a network that differ from those of the run.
+        larger: sizes of a second network of a kind, named ``<kind>-large``; the better of the two goes on.
     """
 
     members: list[str] = field(default_factory=lambda: [*(choice.value for choice in Candidate), "nss", "ssm"])
     folds: int = ranged(5, low=2)
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    larger: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__post_init__()

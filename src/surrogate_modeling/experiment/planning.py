@@ -9,7 +9,7 @@ from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
-from surrogate_modeling.config.composition import member_settings
+from surrogate_modeling.config.composition import larger_model, member_settings
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, Candidate
 from surrogate_modeling.training.folds import Folds, make_folds
@@ -67,4 +67,8 @@ def plan_of(config: Config) -> Plan:
         if settings.is_debug:
             recipe = replace(recipe, epochs=min(recipe.epochs, settings.epochs))
         networks.append(TrainedMember(MODEL_SCHEMAS[name](name), recipe))
+    # Last, so that they are the first to go where time is short.
+    wanted = [] if settings.is_debug else [name for name in model.larger if name in model.members]
+    recipes = {member.label: member.settings for member in networks}
+    networks += [TrainedMember(larger_model(model, name), recipes[name], f"{name}-large") for name in wanted]
     return Plan([name for name in model.members if name in CLOSED_FORMS], networks, settings.max_minutes)

@@ -66,8 +66,9 @@ class FoldOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class FoldJob:
-    """One training: a network, its recipe, the fold left out, and the weights it starts from."""
+    """One training: a network's name, sizes and recipe, the fold left out, and the weights it starts from."""
 
+    name: str
     model: ModelConfig
     settings: SettingsConfig
     fold: int
@@ -80,7 +81,7 @@ class FoldJob:
         metrics: list[tuple[dict[str, float], int]] = []
         own = replace(training, on_epoch=lambda values, epoch: metrics.append((values, epoch)))
         try:
-            result = own.fit(alone, self.settings, self.fold)
+            result = own.fit(self.name, alone, self.settings, self.fold)
         except TrainingDiverged:
             return FoldOutcome(self, self.start, [], None, metrics)
         return FoldOutcome(self, _weights(alone), alone.predict(training.folds.parts[self.fold]), result, metrics)

@@ -158,9 +158,9 @@ class FoldTraining:
         initialise(alone, self._windows(alone, self.config.settings, k).training)
         return alone.eval()
 
-    def fit(self, alone: Surrogate, settings: SettingsConfig, k: int) -> FitResult:
-        """Train a network in place without fold k, which chooses its best weights."""
-        name = f"{alone.description.model.name}/fold{k}"
+    def fit(self, name: str, alone: Surrogate, settings: SettingsConfig, k: int) -> FitResult:
+        """Train a network of a name in place without fold k, which chooses its best weights."""
+        name = f"{name}/fold{k}"
         seed_run(settings.seed + k)
 
         def report(metrics: dict[str, float], epoch: int) -> None:

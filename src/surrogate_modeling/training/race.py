@@ -34,10 +34,22 @@ MAX_SHARE = 0.5
 
 @dataclass(frozen=True)
 class TrainedMember:
-    """A network to be trained: its sizes and its recipe."""
+    """A network to be trained; of several of one kind, the best on the first fold is trained on.
+
+    Attributes:
+        model: its sizes.
+        settings: its recipe.
+        name: for people; none: that of its kind.
+    """
 
     model: ModelConfig
     settings: SettingsConfig
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.name or self.model.name
 
 
 class Race:
@@ -79,19 +91,25 @@ class Race:
         """
         folds = self._affordable_folds()
         self.members = [replace(member, model=self.training.structured(member.model)) for member in self.members]
-        self.attempts = {member.model.name: Attempt(member.model.name, member.model) for member in self.members}
+        self.attempts = {member.label: Attempt(member.label, member.model) for member in self.members}
         if self.members:
-            self._train(range(1), to_come=folds - 1)
+            self._train(range(1), to_come=(folds - 1) * self._kinds)
         looks = [] if self._is_over() else [self.forms.first_look(name) for name in closed_forms]
         self.untried += [name for name in closed_forms if name not in {look.name for look in looks}]
         helping = self._helping(looks)
-        self.members = [member for member in self.members if member.model.name in helping]
+        helping -= self._beaten()
+        self.members = [member for member in self.members if member.label in helping]
         self.attempts = {name: attempt for name, attempt in self.attempts.items() if name in helping}
         for look in looks:
             if look.name in helping:
                 self._fit_whole(look)
         if folds > 1 and self.members:
             self._train(range(1, folds), to_come=0)
+
+    @property
+    def _kinds(self) -> int:
+        """How many networks go beyond the first fold at most."""
+        return len({member.model.name for member in self.members})
 
     def _is_over(self) -> bool:
         """Whether the time is, some member being there."""
@@ -104,9 +122,9 @@ class Race:
             return count
         processes = processes_for(self.training, len(self.members) * count)
         affordable = int(processes * (self.end - time.monotonic()) / 60 / MIN_MINUTES)
-        self.untried = [member.model.name for member in self.members[max(0, affordable) :]]
+        self.untried = [member.label for member in self.members[max(0, affordable) :]]
         self.members = self.members[: max(0, affordable)]
-        folds = min(count, affordable // max(1, len(self.members)))
+        folds = min(count, 1 + max(0, affordable - len(self.members)) // max(1, self._kinds))
         if self.members and folds < count:
             log.warning(
                 "settings.max_minutes: there is time to leave out %d of %d folds; the weights follow from these", folds,
@@ -116,7 +134,9 @@ class Race:
 
     def _train(self, folds: range, to_come: int) -> None:
         jobs = [
-            FoldJob(member.model, member.settings, k, self.forms.start(member.model, k).network.state_dict())
+            FoldJob(
+                member.label, member.model, member.settings, k, self.forms.start(member.model, k).network.state_dict()
+            )
             for k in folds
             for member in self.members
         ]
@@ -124,11 +144,11 @@ class Race:
         if processes > 1:
             jobs = [replace(job, settings=replace(job.settings, progress_bar=False)) for job in jobs]
         if self.end is not None:
-            rounds = math.ceil(len(jobs) * (1 + to_come) / processes)
+            rounds = math.ceil((len(jobs) + to_come) / processes)
             minutes = max(MIN_MINUTES / 10, (self.end - time.monotonic()) / 60 / rounds)
             jobs = [replace(job, settings=replace(job.settings, max_minutes=minutes)) for job in jobs]
         for outcome in run_jobs(self.training, jobs, processes):
-            name, count = outcome.job.model.name, len(self.training.folds.parts)
+            name, count = outcome.job.name, len(self.training.folds.parts)
             attempt = self.attempts[name]
             for metrics, epoch in outcome.metrics:
                 self.training.on_epoch(metrics, epoch)
@@ -153,6 +173,20 @@ class Race:
             return
         self.others.append(self.forms.fit(look.name))
         log.info("%s: %.0f s", look.name, self.others[-1].seconds)
+
+    def _beaten(self) -> set[str]:
+        """Names of networks that another of their kind is better than on the first fold."""
+        beaten = set[str]()
+        for kind in {member.model.name for member in self.members}:
+            own = [self.attempts[member.label] for member in self.members if member.model.name == kind]
+            finite = [attempt for attempt in own if attempt.is_finite]
+            if len(finite) > 1:
+                _, residuals = left_out_residuals(self.training, finite)
+                errors = residuals.errors[:, self.training.surrogate.description.channels.target_indices].mean(axis=1)
+                best = finite[int(errors.argmin())].name
+                log.info("of %s, %s is the best on the first fold", ", ".join(a.name for a in finite), best)
+                beaten |= {attempt.name for attempt in finite if attempt.name != best}
+        return beaten
 
     def _helping(self, looks: Sequence[Attempt]) -> set[str]:
         """Names of the networks, and of the closed forms looked at, that a mixture on the first fold makes use of."""
