@@ -26,8 +26,14 @@ function position(index, size) {
     return (index | 0) + (index < 0 ? size : 0);
 }
 
-/* Eight columns at once: their sums stay in registers. */
+/* By the kernel of WebAssembly, in whose memory all arrays lie then; else eight columns at once, whose sums stay in
+   registers. */
 function dense_layer(x, x0, rows, inputs, outputs, weight, weight0, bias, bias0, y, y0) {
+    if (kernel !== null) {
+        kernel(x.byteOffset + 4 * x0, weight.byteOffset + 4 * weight0, bias === null ? 0 : bias.byteOffset + 4 * bias0,
+               y.byteOffset + 4 * y0, rows, inputs, outputs);
+        return;
+    }
     const end = x0 + rows * inputs;
     for (; x0 < end; x0 += inputs, y0 += outputs) {
         let j = 0;

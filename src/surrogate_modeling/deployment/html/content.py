@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.cases.schedules import Schedule
+from surrogate_modeling.deployment.html.kernel import kernel_module
 from surrogate_modeling.deployment.html.network import NetworkScript
 from surrogate_modeling.surrogate.band import Band, BandScope
 from surrogate_modeling.surrogate.model import Surrogate
@@ -63,6 +64,7 @@ def page_data(surrogate: Surrogate, script: NetworkScript, starts: Sequence[Sche
         "decimation": description.decimation.value,
         "given": description.given_rows,
         "fingerprint": _fingerprint(surrogate, script),
+        "kernel": base64.b64encode(kernel_module()).decode("ascii"),
         "weights": packed(np.frombuffer(script.weights, "<f4")),
         "scaling": {
             "offset": packed(scaling.offset),

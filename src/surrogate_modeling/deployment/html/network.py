@@ -23,7 +23,7 @@ class NetworkScript:
     """A network in JavaScript.
 
     Attributes:
-        text: a function of the weights, ``makeNetwork``, that gives its functions and sizes.
+        text: ``NETWORK_SIZES``, and ``makeNetwork``, which gives its functions when given the weights and a kernel.
         weights: float32, little-endian.
     """
 
@@ -84,10 +84,11 @@ def write_network(surrogate: Surrogate) -> NetworkScript:
     given = ["encode", "advance", "firstRow" if surrogate.first_row is not None else "firstRow: null"]
     text = "\n".join(
         [
-            "function makeNetwork(k) {",
+            f"const NETWORK_SIZES = {{ {', '.join(f'{key}: {number}' for key, number in numbers.items())} }};",
+            "function makeNetwork(k, kernel) {",
             routines,
             *(function.text for function in functions),
-            f"return {{ {', '.join(given)}, sizes: {{ {', '.join(f'{key}: {n}' for key, n in numbers.items())} }} }};",
+            f"return {{ {', '.join(given)} }};",
             "}",
         ]
     )

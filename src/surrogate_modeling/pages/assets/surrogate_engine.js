@@ -14,12 +14,38 @@ function decodedAll(texts) {
   return texts && Object.fromEntries(Object.entries(texts).map(([key, text]) => [key, decoded(text)]));
 }
 
-/** Network, scaling and training range of the data of a page. */
-function openSurrogate(data) {
-  const columns = [...data.controls, ...data.predicted];
+/** The product of rows and weights in WebAssembly, and its memory of so many bytes; null where a browser has none. */
+function openKernel(text, bytes) {
+  try {
+    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / 65536) });
+    const module = new WebAssembly.Module(Uint8Array.from(atob(text), letter => letter.charCodeAt(0)));
+    return { dense: new WebAssembly.Instance(module, { page: { memory } }).exports.dense, memory };
+  } catch {
+    return null;
+  }
+}
+
+/** Network, arrays it works in (for one free run at a time), scaling and training range of the data of a page. */
+function openSurrogate(data, plain = false) {
+  const weights = decoded(data.weights, true), columns = [...data.controls, ...data.predicted], sizes = NETWORK_SIZES;
+  const lengths = {
+    past: sizes.inLen * columns.length, first: sizes.controls, state: sizes.state, next: sizes.state, work: sizes.workspace,
+    control: sizes.rowsPerStep * sizes.controls, row: sizes.rowsPerStep * sizes.predicted, deviation: sizes.rowsPerStep * sizes.predicted,
+  };
+  // Position 0 stands for no array.
+  let end = 16;
+  const kernel = plain ? null : openKernel(data.kernel, end + 4 * Object.values(lengths).reduce((sum, n) => sum + n, weights.length));
+  const take = length => {
+    const array = kernel === null ? new Float32Array(length) : new Float32Array(kernel.memory.buffer, end, length);
+    end += 4 * length;
+    return array;
+  };
+  const k = take(weights.length);
+  k.set(weights);
   return {
-    network: makeNetwork(decoded(data.weights, true)), scaling: decodedAll(data.scaling), range: decodedAll(data.range),
-    low: columns.map(column => column.low), high: columns.map(column => column.high), given: data.given,
+    network: makeNetwork(k, kernel && kernel.dense), sizes, scaling: decodedAll(data.scaling), range: decodedAll(data.range),
+    arrays: Object.fromEntries(Object.entries(lengths).map(([name, length]) => [name, take(length)])),
+    low: columns.map(column => column.low), high: columns.map(column => column.high),
   };
 }
 
@@ -30,35 +56,30 @@ class FreeRun {
    * @param controls (T, C) of all rows.
    */
   constructor(surrogate, initial, controls) {
-    const { sizes } = surrogate.network;
-    Object.assign(this, { network: surrogate.network, scaling: surrogate.scaling, sizes, controls, done: 0 });
+    const { sizes } = surrogate;
+    Object.assign(this, { network: surrogate.network, scaling: surrogate.scaling, sizes, controls, done: 0, ...surrogate.arrays });
     this.rows = controls.length / sizes.controls - sizes.inLen;
     this.predicted = new Float64Array(this.rows * sizes.predicted);
     this.spread = new Float64Array(this.rows * sizes.predicted);
-    this.work = new Float32Array(sizes.workspace);
-    this.state = new Float32Array(sizes.state);
-    this.next = new Float32Array(sizes.state);
-    this.control = new Float32Array(sizes.rowsPerStep * sizes.controls);
-    this.row = new Float32Array(sizes.rowsPerStep * sizes.predicted);
-    this.deviation = new Float32Array(sizes.rowsPerStep * sizes.predicted);
-    this.first = Float64Array.from(initial);
-    this.network.encode(this.past(initial), this.state, this.work);
+    this.given = Float64Array.from(initial);
+    this.fillPast();
+    this.network.encode(this.past, this.state, this.work);
   }
 
   /** The given rows, standardised; where none of the predicted columns are given, they follow from the controls. */
-  past(initial) {
+  fillPast() {
     const { controls, predicted, inLen } = this.sizes, columns = controls + predicted;
-    const past = new Float32Array(inLen * columns);
     for (let t = 0; t < inLen; t++) {
-      const row = past.subarray(t * columns, (t + 1) * columns), outputs = row.subarray(controls);
-      for (let i = 0; i < controls; i++) row[i] = this.standardised(this.controls[t * controls + i], i);
+      const from = t * columns;
+      for (let i = 0; i < controls; i++)
+        this.past[from + i] = this.first[i] = this.standardised(this.controls[t * controls + i], i);
       if (this.network.firstRow !== null) {
-        this.network.firstRow(row.slice(0, controls), outputs, this.work);
-        this.first = Float64Array.from(outputs, (value, j) => this.restored(value, j));
+        this.network.firstRow(this.first, this.row, this.work);
+        this.given = Float64Array.from(this.row.subarray(0, predicted), (value, j) => this.restored(value, j));
+        this.past.set(this.row.subarray(0, predicted), from + controls);
       } else for (let j = 0; j < predicted; j++)
-        outputs[j] = this.standardised(initial[t * predicted + j], controls + j);
+        this.past[from + controls + j] = this.standardised(this.given[t * predicted + j], controls + j);
     }
-    return past;
   }
 
   /** In the steps of float32 that PyTorch takes. */
@@ -124,7 +145,7 @@ function beyond(value, low, high) {
 
 /** Distance (T) of each row of a schedule from the training cases, as TrainingRange.position: beyond 1 it is farther. */
 function positions(surrogate, controls) {
-  const { range, low, high, scaling } = surrogate, count = surrogate.network.sizes.controls;
+  const { range, low, high, scaling } = surrogate, count = surrogate.sizes.controls;
   const rows = controls.length / count, found = new Float64Array(rows);
   const size = count * (1 + AVERAGES.length), features = new Float64Array(size), scaled = new Float64Array(size);
   for (let t = 0; t < rows; t++) {
@@ -179,7 +200,7 @@ class Server {
     const { run, request } = this, finished = run.advance(SLICE);
     const { variant, id } = request;
     this.send({
-      variant, id, finished, done: run.done, first: run.first, predicted: run.predicted, spread: run.spread,
+      variant, id, finished, done: run.done, given: run.given, predicted: run.predicted, spread: run.spread,
       positions: finished ? positions(this.surrogate, request.controls) : null,
     });
     if (finished) this.run = null;
@@ -198,9 +219,9 @@ function serve(scope) {
 
 /** Free runs of cases that are in the page only while it is checked, before it is written; the answer as an element. */
 function answerCheck(data, cases) {
-  const surrogate = openSurrogate(data), columns = data.predicted.length, parts = [];
-  for (const { initial, controls } of cases) {
-    const run = new FreeRun(surrogate, decoded(initial), decoded(controls));
+  const surrogate = openSurrogate(data), unaided = openSurrogate(data, true), columns = data.predicted.length, parts = [];
+  for (const { initial, controls, plain } of cases) {
+    const run = new FreeRun(plain ? unaided : surrogate, decoded(initial), decoded(controls));
     run.advance();
     parts.push(run.predicted);
     for (const scope of Object.keys(data.band ? data.band.scopes : {}))

@@ -149,7 +149,7 @@ class Variant {
   outcome(j) {
     const values = new Float64Array(this.rows).fill(NaN), { result } = this;
     if (result === null) return values;
-    for (let t = 0; t < IN_LEN; t++) values[t] = result.first[t * PREDICTED.length + j];
+    for (let t = 0; t < IN_LEN; t++) values[t] = result.given[t * PREDICTED.length + j];
     const known = Math.min(result.done, this.rows - IN_LEN);
     for (let t = 0; t < known; t++) values[IN_LEN + t] = result.predicted[t * PREDICTED.length + j];
     return values;
