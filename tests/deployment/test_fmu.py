@@ -29,15 +29,13 @@ pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C co
 ROUNDING = 2e-5
 
 
+# The portfolio holds trees, a network with a state and one with a window.
 QUICK = {
-    ("don", False, 2.0),
     ("lstm", False, 2.0),
     ("ssm", True, 2.0),
     ("ssm", False, 3.0),
-    ("nss", False, 2.0),
     ("nss-stable", True, 3.0),
     ("portfolio", True, 2.0),
-    ("trees", False, 3.0),
 }
 ALL = [
     pytest.param(name, increment, version, marks=() if (name, increment, version) in QUICK else pytest.mark.slow)

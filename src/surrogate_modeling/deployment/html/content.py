@@ -101,7 +101,7 @@ def _range(surrogate: Surrogate) -> dict[str, str] | None:
     known = surrogate.training_range
     if not bool(known.units.isfinite().all()):
         return None
-    names = ("control_scale", "control_rows", "output_rows", "units")
+    names = ("control_scale", "control_rows", "units")
     return {name: packed(getattr(known, name)) for name in names}
 
 

@@ -75,6 +75,7 @@ class Chart {
       this.plot.setData(data, false);
       this.plot.setScale("x", keep ? { min, max } : { min: 0, max: data[0].at(-1) });
     });
+    this.told?.(this.plot.cursor.idx);
   }
 
   range(low, high) {
@@ -224,9 +225,9 @@ class ControlChart extends Chart {
       this.draw();
     });
     plot.over.addEventListener("dblclick", event => {
-      const { points } = current.signals[this.control], point = points.length > 1 ? this.near(event) : null;
-      if (point === null) return;
-      points.splice(points.indexOf(point), 1);
+      const signal = current.signals[this.control], { points } = signal, point = points.length > 1 ? this.near(event) : null;
+      if (point !== null) points.splice(points.indexOf(point), 1);
+      signal.shift = 0;
       this.changed(this.control);
     });
   }
