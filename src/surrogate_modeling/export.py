@@ -65,12 +65,12 @@ def main(composed: DictConfig) -> None:
         if config.format is Format.onnx:
             from surrogate_modeling.deployment.onnx_export import export_onnx
 
-            written, difference = export_onnx(surrogate, output, config.form, real)
+            written, difference = export_onnx(surrogate, output, config.form, real, config.band)
             log.info("%s: largest difference from the surrogate %s", ", ".join(map(str, written)), difference)
             return
         from surrogate_modeling.deployment.fmu.export import export_fmu
 
-        compared = export_fmu(surrogate, output, real, config.fmi_version)
+        compared = export_fmu(surrogate, output, real, config.fmi_version, config.band)
         log.info("%s: largest difference from the surrogate %s", output, compared or "not measured")
 
 

@@ -97,6 +97,7 @@ class ExportConfig(UseConfig):
     format: Format = MISSING
     unit: str | None = None
     form: Form = Form.step
+    band: BandScope | None = None
     fmi_version: float = FMI_VERSIONS[0]
     output: str | None = None
     overwrite: bool = False
@@ -114,6 +115,8 @@ class ExportConfig(UseConfig):
             self.reject("fmi_version", f"must be {' or '.join(map(str, FMI_VERSIONS))}")
         if self.format is Format.fmu and self.form is Form.trajectory:
             self.reject("form", "only for format=onnx; an FMU goes step by step")
+        if self.format is Format.html and self.band is not None:
+            self.reject("band", "only for format=onnx and format=fmu; a page shows the band of any scope")
         for key, wanted in OF_ONE_FORMAT.items():
             if self.format is not wanted and getattr(self, key) != ExportConfig.__dataclass_fields__[key].default:
                 self.reject(key, f"only for format={wanted.value}")

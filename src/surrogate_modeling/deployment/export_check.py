@@ -13,7 +13,8 @@ import numpy as np
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, file_refusal
 from surrogate_modeling.cases.schedules import Schedule, case_files, read_schedule
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.commands import ExportConfig
+from surrogate_modeling.config.commands import BandScope, ExportConfig
+from surrogate_modeling.deployment.band_stepping import edge_names
 from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -92,6 +93,7 @@ def largest_difference(
     real: Sequence[FreeRunInputs],
     what: str,
     tolerance: float = TOLERANCE,
+    scope: BandScope | None = None,
 ) -> Difference:
     """Run random and real cases through an exported model and the surrogate; the largest difference.
 
@@ -101,6 +103,7 @@ def largest_difference(
         real: cases beside the random ones, each batch of a length of its own.
         what: was exported, for the message.
         tolerance: largest difference that passes, as a share of the size of a column.
+        scope: of the band whose lower and upper edges ``run`` gives beside the rows, (B, H, 3 P); None: no band.
 
     Raises:
         UserError: the difference is more than rounding, or one of the two diverges.
@@ -108,13 +111,20 @@ def largest_difference(
     found = []
     for initial, controls in (random_cases(surrogate), *real):
         predicted = run(initial, controls)
-        found.append(prediction_difference(surrogate, predicted, reference_of(surrogate, initial, controls, predicted)))
+        reference = reference_of(surrogate, initial, controls, predicted, scope)
+        found.append(prediction_difference(surrogate, predicted, reference))
         if not found[-1].relative <= tolerance:
             raise UserError(f"{what} differs from the surrogate by {found[-1]}; it was not written")
     return max(found, key=lambda difference: difference.relative)
 
 
-def reference_of(surrogate: Surrogate, initial: np.ndarray, controls: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+def reference_of(
+    surrogate: Surrogate,
+    initial: np.ndarray,
+    controls: np.ndarray,
+    predicted: np.ndarray,
+    scope: BandScope | None = None,
+) -> np.ndarray:
     """The surrogate's prediction (B, H, P) that an exported one is compared with.
 
     A network of trees jumps where a feature passes a threshold: among thousands of comparisons a row, rounding decides
@@ -125,30 +135,41 @@ def reference_of(surrogate: Surrogate, initial: np.ndarray, controls: np.ndarray
         surrogate: the reference.
         initial: (B, G, P).
         controls: (B, T, C).
-        predicted: (B, H, P), by the exported model.
+        predicted: (B, H, P), by the exported model; with a band (B, H, 3 P).
+        scope: of the band.
     """
-    reference = surrogate.free_run(initial, controls)
+    reference = _free_run(surrogate, initial, controls, scope)
     if not surrogate.network.has_jumps:
         return reference
     low, high, scale = reference, reference, surrogate.scaling.scale.cpu().numpy()
     for shift in (sign * share for share in SHIFTS for sign in (-1, 1)):
         by = (shift * scale).astype(controls.dtype)
-        moved = surrogate.free_run(initial + by[controls.shape[2] :], controls + by[: controls.shape[2]])
+        shifted = initial + by[controls.shape[2] :], controls + by[: controls.shape[2]]
+        moved = _free_run(surrogate, *shifted, scope)
         low, high = np.minimum(low, moved), np.maximum(high, moved)
     return np.clip(predicted, low, high)
 
 
+def _free_run(surrogate: Surrogate, initial: np.ndarray, controls: np.ndarray, scope: BandScope | None) -> np.ndarray:
+    """Rows (B, H, P), or rows, lower and upper edges (B, H, 3 P)."""
+    if scope is None:
+        return surrogate.free_run(initial, controls)
+    return np.concatenate(surrogate.free_run_band(initial, controls, scope=scope), axis=-1)
+
+
 def prediction_difference(surrogate: Surrogate, predicted: np.ndarray, reference: np.ndarray) -> Difference:
-    """Largest difference of two predictions (..., P); NaN where either is not finite."""
-    channels = surrogate.description.channels
-    count = len(channels.predicted)
+    """Largest difference of two predictions (..., P), or (..., 3 P) with bands; NaN where either is not finite."""
+    channels, count = surrogate.description.channels, reference.shape[-1]
+    names, scale = channels.predicted, surrogate.predicted_scale
+    units = [channels.units[name] for name in names]
+    if count > len(names):
+        names, scale, units = (*names, *edge_names(channels)), np.tile(scale, 3), 3 * units
     error = np.abs(predicted.astype(np.float64) - reference).reshape(-1, count).max(axis=0)
     rows = reference.reshape(-1, count).astype(np.float64)
-    size = np.max([surrogate.predicted_scale, np.ptp(rows, axis=0), LEVEL_SHARE * np.abs(rows).max(axis=0)], axis=0)
+    size = np.max([scale, np.ptp(rows, axis=0), LEVEL_SHARE * np.abs(rows).max(axis=0)], axis=0)
     worst = int(np.argmax(error / size))
-    name = channels.predicted[worst]
-    standardised = float(error[worst] / surrogate.predicted_scale[worst])
-    return Difference(standardised, float(error[worst]), float((error / size)[worst]), name, channels.units[name])
+    standardised = float(error[worst] / scale[worst])
+    return Difference(standardised, float(error[worst]), float((error / size)[worst]), names[worst], units[worst])
 
 
 def given_schedules(surrogate: Surrogate, config: ExportConfig) -> list[Schedule]:

@@ -27,8 +27,16 @@ from torch import Tensor, nn
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Form
+from surrogate_modeling.deployment.band_stepping import (
+    BandedFreeRun,
+    BandedFreeRunFromControls,
+    BandedStep,
+    CountingStart,
+    edge_names,
+)
 from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, given_rows, largest_difference
 from surrogate_modeling.deployment.stepping import FreeRun, FreeRunFromControls, Start, Step, require_single_rows
+from surrogate_modeling.surrogate.band import BandScope, existing
 from surrogate_modeling.surrogate.model import Surrogate
 
 Session = Callable[..., list[np.ndarray]]
@@ -46,7 +54,7 @@ class Graph:
 
 
 def export_onnx(
-    surrogate: Surrogate, path: Path, form: Form, real: Sequence[FreeRunInputs] = ()
+    surrogate: Surrogate, path: Path, form: Form, real: Sequence[FreeRunInputs] = (), scope: BandScope | None = None
 ) -> tuple[list[Path], Difference]:
     """Write the file or files, after comparing them with the surrogate.
 
@@ -55,19 +63,22 @@ def export_onnx(
         path: of the file; what makes the state goes beside it as ``<stem>_start.onnx``.
         form: of the graph.
         real: cases to compare beside random ones.
+        scope: of the band that the graph gives as well, in outputs ``lower`` and ``upper``; None: no band.
 
     Returns:
         What was written, and the largest difference over whole free runs.
 
     Raises:
-        UserError: a package is missing, the form is not to be had, or the export differs.
+        UserError: a package is missing, the form or the band is not to be had, or the export differs.
     """
     _require_packages()
-    graphs = _trajectory(surrogate) if form is Form.trajectory else _steps(surrogate)
+    graphs = _trajectory(surrogate, scope) if form is Form.trajectory else _steps(surrogate, scope)
     paths = {key: path if key != "start" else path.with_name(f"{path.stem}_start.onnx") for key in graphs}
-    models = {key: _to_onnx(graph, surrogate) for key, graph in graphs.items()}
+    models = {key: _to_onnx(graph, metadata(surrogate, scope)) for key, graph in graphs.items()}
     sessions = {key: _session(model) for key, model in models.items()}
-    difference = largest_difference(surrogate, partial(run_onnx, surrogate, sessions), real, "the ONNX file")
+    difference = largest_difference(
+        surrogate, partial(run_onnx, surrogate, sessions), real, "the ONNX file", scope=scope
+    )
     for key, model in models.items():
         write_atomic(paths[key], model)
     return list(paths.values()), difference
@@ -85,15 +96,16 @@ def run_onnx(
         controls: (B, T, C).
 
     Returns:
-        (B, T - in_len, P).
+        (B, T - in_len, P); of graphs with a band (B, T - in_len, 3 P): rows, lower and upper edges.
     """
     in_len, given = surrogate.description.in_len, surrogate.description.given_rows
     if "trajectory" in sessions:
-        return sessions["trajectory"](*([initial] if given else []), controls)[0]
+        return np.concatenate(sessions["trajectory"](*([initial] if given else []), controls), axis=-1)
     (state,) = sessions["start"](given_rows(surrogate, initial, controls))
     rows, predicted = surrogate.network.rows_per_step, []
     for t in range(in_len, controls.shape[1] - rows + 1, rows):
-        state, row = sessions["step"](state, controls[:, t] if rows == 1 else controls[:, t : t + rows])
+        state, *parts = sessions["step"](state, controls[:, t] if rows == 1 else controls[:, t : t + rows])
+        row = np.concatenate(parts, axis=-1)
         predicted.append(row[:, None] if rows == 1 else row)
     return np.concatenate(predicted, axis=1)
 
@@ -122,20 +134,23 @@ def _require_packages() -> None:
         raise UserError(f"format=onnx: {error.name} is not installed; pdm install -G export") from None
 
 
-def _steps(surrogate: Surrogate) -> dict[str, Graph]:
+def _steps(surrogate: Surrogate, scope: BandScope | None) -> dict[str, Graph]:
     sizes, rows = surrogate.description.sizes, surrogate.network.rows_per_step
     number = surrogate.scaling.number
     columns = sizes.controls + (sizes.predicted if surrogate.description.given_rows else 0)
     given = {"past": torch.zeros(2, sizes.in_len, columns, dtype=number)}
     control = torch.zeros(2, *([] if rows == 1 else [rows]), sizes.controls, dtype=number)
-    moved = {"state": torch.zeros(2, surrogate.network.state_size), "control": control}
+    start = Start(surrogate) if scope is None else CountingStart(surrogate)
+    step = Step(surrogate) if scope is None else BandedStep(surrogate, scope)
+    state = torch.zeros(2, surrogate.network.state_size + (scope is not None))
+    moved = {"state": state, "control": control}
     return {
-        "start": Graph(Start(surrogate), given, ["state"], _batches(given)),
-        "step": Graph(Step(surrogate), moved, ["next_state", "predicted"], _batches(moved)),
+        "start": Graph(start, given, ["state"], _batches(given)),
+        "step": Graph(step, moved, ["next_state", *_outputs(scope)], _batches(moved)),
     }
 
 
-def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
+def _trajectory(surrogate: Surrogate, scope: BandScope | None) -> dict[str, Graph]:
     sizes = surrogate.description.sizes
     require_single_rows(surrogate, "form=trajectory")
     inputs = {
@@ -143,17 +158,24 @@ def _trajectory(surrogate: Surrogate) -> dict[str, Graph]:
         "controls": torch.zeros(2, sizes.in_len + TRAJECTORY_ROWS, sizes.controls, dtype=surrogate.scaling.number),
     }
     free = {"initial": {0: "batch"}, "controls": {0: "batch", 1: "rows"}}
-    if surrogate.description.given_rows:
-        return {"trajectory": Graph(FreeRun(surrogate), inputs, ["predicted"], free)}
-    del inputs["initial"], free["initial"]
-    return {"trajectory": Graph(FreeRunFromControls(surrogate), inputs, ["predicted"], free)}
+    if not (is_given := surrogate.description.given_rows > 0):
+        del inputs["initial"], free["initial"]
+    if scope is None:
+        module: nn.Module = FreeRun(surrogate) if is_given else FreeRunFromControls(surrogate)
+    else:
+        module = (BandedFreeRun if is_given else BandedFreeRunFromControls)(surrogate, scope)
+    return {"trajectory": Graph(module, inputs, _outputs(scope), free)}
+
+
+def _outputs(scope: BandScope | None) -> list[str]:
+    return ["predicted"] if scope is None else ["predicted", "lower", "upper"]
 
 
 def _batches(names: dict[str, Tensor]) -> dict[str, dict[int, str]]:
     return {name: {0: "batch"} for name in names}
 
 
-def _to_onnx(graph: Graph, surrogate: Surrogate) -> bytes:
+def _to_onnx(graph: Graph, described: dict[str, str]) -> bytes:
     """Convert a graph to the bytes of an ONNX file with column metadata."""
     axes: dict[str, Any] = {}
     for names in graph.free.values():
@@ -167,14 +189,14 @@ def _to_onnx(graph: Graph, surrogate: Surrogate) -> bytes:
         )  # fmt: skip
     assert program is not None
     model = program.model_proto
-    for key, value in metadata(surrogate).items():
+    for key, value in described.items():
         entry = model.metadata_props.add()
         entry.key, entry.value = key, value
     return model.SerializeToString()
 
 
-def metadata(surrogate: Surrogate) -> dict[str, str]:
-    """Metadata for the user of the file; lists as JSON."""
+def metadata(surrogate: Surrogate, scope: BandScope | None = None) -> dict[str, str]:
+    """Metadata for the user of the file; lists as JSON; ``scope`` is that of its band."""
     description = surrogate.description
     channels = description.channels
     columns = (*channels.controls, *channels.predicted)
@@ -194,6 +216,19 @@ def metadata(surrogate: Surrogate) -> dict[str, str]:
         "start": description.start.value,
         "model": description.model.name,
         **({} if surrogate.baked_unit is None else {"unit": surrogate.baked_unit}),
+        **({} if scope is None else _of_band(surrogate, scope)),
+    }
+
+
+def _of_band(surrogate: Surrogate, scope: BandScope) -> dict[str, str]:
+    band, names = existing(surrogate.band), edge_names(surrogate.description.channels)
+    half = len(names) // 2
+    return {
+        "lower": json.dumps(names[:half], ensure_ascii=False),
+        "upper": json.dumps(names[half:], ensure_ascii=False),
+        "band": scope.value,
+        "band_level": repr(band.level),
+        "band_cases": str(band.cases),
     }
 
 

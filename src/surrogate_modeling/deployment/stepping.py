@@ -57,6 +57,23 @@ class Advance(nn.Module):
         return self.network.advance(state, control)
 
 
+class AdvanceSpread(nn.Module):
+    """Module: state (B, S) and controls (B, R, C) -> next state, rows and the members' deviation, standardised.
+
+    Args:
+        network: to be moved.
+        copies: the spread within an ensemble that is part of a mixture counts too.
+    """
+
+    def __init__(self, network: Network, copies: bool) -> None:
+        super().__init__()
+        self.network, self.copies = network, copies
+
+    def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """State (B, S) and controls (B, R, C) -> next state, rows and deviation (B, R, P), standardised."""
+        return self.network.advance_spread(state, control, copies=self.copies)
+
+
 class Start(nn.Module):
     """Module: given rows (B, in_len, G) in physical units -> state (B, S)."""
 

@@ -149,7 +149,7 @@ class Network(nn.Module, ABC):
             copies: as of :meth:`free_run_spread`.
         """
         state, rows = self.advance(state, control)
-        return state, rows, torch.zeros_like(rows)
+        return state, rows, torch.zeros(rows.shape, dtype=rows.dtype, device=rows.device)
 
     def initialise(self, whole: Batch, spread: Batch) -> None:
         """Fit, before training, the weights that have a closed form; most networks have none.

@@ -38,8 +38,8 @@ def mean_and_squares(parts: Iterable[Part]) -> tuple[Tensor, Tensor, Tensor]:
     for rows, deviation, weight in several:
         total = total + weight
         departure = rows - mean
-        # As long as nothing has weight, the mean may be that of anything.
-        mean = mean + departure * (weight / total.clamp(min=MIN_SQUARE))
+        # Exactly these rows where nothing before them has weight: a rounded difference would be a spread.
+        mean = rows - departure * (1 - weight / total.clamp(min=MIN_SQUARE))
         squares = squares + weight * (departure * (rows - mean) + deviation**2)
     return mean, squares, total
 

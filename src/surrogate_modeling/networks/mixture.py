@@ -64,8 +64,8 @@ class MixtureNetwork(JointNetwork):
 
     def _moments(self, members: Iterable[tuple[Tensor, Tensor]], copies: bool) -> tuple[Tensor, Tensor]:
         several = (
-            Part(rows, deviation if copies else rows.new_zeros(()), weight)
-            for (rows, deviation), weight in zip(members, self.weight, strict=True)
+            Part(rows, deviation if copies else rows.new_zeros(()), self.weight[i])
+            for i, (rows, deviation) in enumerate(members)
         )
         mean, squares, _ = mean_and_squares(several)
         return mean, root(squares)

@@ -78,7 +78,11 @@ class Band:
 
     def growth(self, rows: int, scope: BandScope = BandScope.row) -> np.ndarray:
         """g(t), (rows, P), linear between the knots and held beyond the last."""
-        return interpolated(self.knots, self.error if scope is BandScope.row else self.peak, rows)
+        return interpolated(self.knots, self.growth_at(scope), rows)
+
+    def growth_at(self, scope: BandScope) -> np.ndarray:
+        """g(t) at the knots (K, P)."""
+        return self.error if scope is BandScope.row else self.peak
 
     def factors(self, scope: BandScope = BandScope.row) -> np.ndarray:
         """The factor q of each column (P,)."""

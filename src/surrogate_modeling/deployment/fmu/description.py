@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -28,14 +29,32 @@ def initial_name(row: int, column: str) -> str:
     return f"initial[{row}].{column}"
 
 
-def list_variables(description: Description, start: np.ndarray) -> list[Variable]:
-    """List the variables in the order of ``slave.h``: controls, predicted columns, given rows.
+@dataclass(frozen=True)
+class Binary:
+    """What the description says of the binary.
+
+    Attributes:
+        token: also known to the binary; FMI 2.0 calls it the GUID, FMI 3.0 the instantiation token.
+        name: of the model and its binary, a C identifier.
+        source: the file to compile.
+        version: of FMI, 2.0 or 3.0.
+    """
+
+    token: str
+    name: str
+    source: str
+    version: float
+
+
+def list_variables(description: Description, start: np.ndarray, edges: Sequence[str] = ()) -> list[Variable]:
+    """List the variables in the order of ``slave.h``: controls, predicted columns, given rows, edges of a band.
 
     Controls that are constant within a case are parameters, which hold in the given rows too.
 
     Args:
         description: of the surrogate.
         start: (in_len, G) start values of the given rows: of all columns, or of the controls alone.
+        edges: names of the lower, then the upper edges of the predicted columns; empty without a band.
     """
     channels = description.channels
     columns = (*channels.controls, *channels.predicted)
@@ -58,37 +77,38 @@ def list_variables(description: Description, start: np.ndarray) -> list[Variable
             for i, (name, value) in enumerate(zip(columns[: len(values)], values, strict=True), start=first)
             if name not in channels.parameters
         ]
-    return variables
+    # The value reference before them is that of time.
+    return variables + [
+        Variable(i, name, channels.units[channels.predicted[place % len(channels.predicted)]], None, answered)
+        for place, (i, name) in enumerate(enumerate(edges, start=len(columns) + start.size + 1))
+    ]
 
 
-def write_description(
-    description: Description, start: np.ndarray, token: str, name: str, source: str, version: float
-) -> bytes:
+def write_description(description: Description, start: np.ndarray, binary: Binary, edges: Sequence[str] = ()) -> bytes:
     """Write the file as bytes.
 
     Args:
         description: of the surrogate.
         start: (in_len, G) start values of the given rows.
-        token: also known to the binary; FMI 2.0 calls it the GUID, FMI 3.0 the instantiation token.
-        name: of the model and its binary, a C identifier.
-        source: the file to compile.
-        version: of FMI, 2.0 or 3.0.
+        binary: that it describes.
+        edges: names of the outputs of a band.
     """
+    version = binary.version
     root = ElementTree.Element(
         "fmiModelDescription",
-        {"fmiVersion": f"{version:.1f}", "modelName": name, _spelled(version, "token"): token},
+        {"fmiVersion": f"{version:.1f}", "modelName": binary.name, _spelled(version, "token"): binary.token},
         generationTool="surrogate-modeling",
         variableNamingConvention="flat",
         description=f"Surrogate model ({description.model.name}) on a step of {description.step:g} s",
     )
-    _add_interface(root, name, source, description.step, version)
+    _add_interface(root, binary, description.step)
     units = sorted({unit for unit in description.channels.units.values() if unit not in NO_UNIT})
     if units:
         definitions = ElementTree.SubElement(root, "UnitDefinitions")
         for unit in units:
             ElementTree.SubElement(definitions, "Unit", name=unit)
     ElementTree.SubElement(root, "DefaultExperiment", startTime="0", stepSize=repr(description.step))
-    variables = list_variables(description, start)
+    variables = list_variables(description, start, edges)
     parent = ElementTree.SubElement(root, "ModelVariables")
     if version < 3:
         _add_variables_2(parent, variables)
@@ -123,17 +143,18 @@ def _spelled(version: float, word: str) -> str:
     return spellings[word][version >= 3]
 
 
-def _add_interface(root: ElementTree.Element, name: str, source: str, step: float, version: float) -> None:
+def _add_interface(root: ElementTree.Element, binary: Binary, step: float) -> None:
+    version = binary.version
     slave = ElementTree.SubElement(
         root,
         "CoSimulation",
         {_spelled(version, "state"): "true", _spelled(version, "serialize"): "true"},
-        modelIdentifier=name,
+        modelIdentifier=binary.name,
         canHandleVariableCommunicationStepSize="false",
     )
     if version < 3:
         slave.set("canInterpolateInputs", "true")
-        ElementTree.SubElement(ElementTree.SubElement(slave, "SourceFiles"), "File", name=source)
+        ElementTree.SubElement(ElementTree.SubElement(slave, "SourceFiles"), "File", name=binary.source)
     else:
         slave.set("fixedInternalStepSize", repr(step))
 

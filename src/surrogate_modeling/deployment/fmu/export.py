@@ -31,10 +31,17 @@ import numpy as np
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.deployment.band_stepping import edge_names
 from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, given_rows, largest_difference
-from surrogate_modeling.deployment.fmu.description import initial_name, write_build_description, write_description
+from surrogate_modeling.deployment.fmu.description import (
+    Binary,
+    initial_name,
+    write_build_description,
+    write_description,
+)
 from surrogate_modeling.deployment.fmu.sources import main_source, write_sources
 from surrogate_modeling.deployment.stepping import require_single_rows
+from surrogate_modeling.surrogate.band import BandScope, existing
 from surrogate_modeling.surrogate.model import Surrogate
 
 log = logging.getLogger(__name__)
@@ -44,7 +51,11 @@ FLAGS = ("-O3", "-std=c99", "-shared", "-fPIC", "-fvisibility=hidden", "-w")
 
 
 def export_fmu(
-    surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs] = (), version: float = 2.0
+    surrogate: Surrogate,
+    path: Path,
+    real: Sequence[FreeRunInputs] = (),
+    version: float = 2.0,
+    scope: BandScope | None = None,
 ) -> Difference | None:
     """Write the FMU, after comparing it with the surrogate.
 
@@ -54,22 +65,27 @@ def export_fmu(
         real: cases to compare beside random ones; the first rows of the first are the start values, which else are the
             training mean.
         version: of FMI, 2.0 or 3.0.
+        scope: of the band that the FMU gives as well; None: no band.
 
     Returns:
         The largest difference found; None when FMPy is not installed and nothing was compared.
 
     Raises:
-        UserError: the surrogate cannot be stepped row by row, there is no C compiler, or the FMU differs.
+        UserError: the surrogate has no band or cannot be stepped row by row, there is no C compiler, or it differs.
     """
     require_single_rows(surrogate, "format=fmu")
     name = re.sub(r"\W", "_", path.stem, flags=re.ASCII)
     name = name if name[:1].isalpha() else f"model_{name}"
     start = _start_values(surrogate, real)
-    token = f"{{{_fingerprint(surrogate, start)}}}"
+    edges: tuple[str, ...] = ()
+    if scope is not None:
+        existing(surrogate.band, f"band={scope}: ")
+        edges = edge_names(surrogate.description.channels)
     main = main_source(version)
-    sources = write_sources(surrogate, start, token, version)
+    binary = Binary(f"{{{_fingerprint(surrogate, start, scope)}}}", name, main, version)
+    sources = write_sources(surrogate, start, binary.token, version, scope)
     content = {
-        "modelDescription.xml": write_description(surrogate.description, start, token, name, main, version),
+        "modelDescription.xml": write_description(surrogate.description, start, binary, edges),
         f"binaries/{_platform(version)}/{name}{_suffix()}": compile_sources(sources, main, name),
         **{f"sources/{file}": text.encode() for file, text in sources.items()},
     }
@@ -78,7 +94,7 @@ def export_fmu(
     part = path.with_name(f"{path.stem}.part.fmu")
     try:
         write_atomic(part, _zipped(content))
-        difference = compare(surrogate, part, real)
+        difference = compare(surrogate, part, real, scope)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -113,7 +129,9 @@ def compile_sources(sources: dict[str, str], main: str, name: str) -> bytes:
         return output.read_bytes()
 
 
-def compare(surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs]) -> Difference | None:
+def compare(
+    surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs], scope: BandScope | None = None
+) -> Difference | None:
     """Run the FMU over whole cases with FMPy, where it is installed.
 
     Raises:
@@ -130,9 +148,10 @@ def compare(surrogate: Surrogate, path: Path, real: Sequence[FreeRunInputs]) -> 
 
     def run(initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Run a batch, one case after another."""
-        return np.stack([run_fmu(surrogate, path, *case) for case in zip(initial, controls, strict=True)])
+        cases = zip(initial, controls, strict=True)
+        return np.stack([run_fmu(surrogate, path, *case, banded=scope is not None) for case in cases])
 
-    return largest_difference(surrogate, run, real, "the FMU")
+    return largest_difference(surrogate, run, real, "the FMU", scope=scope)
 
 
 def _start_values(surrogate: Surrogate, real: Sequence[FreeRunInputs]) -> np.ndarray:
@@ -145,8 +164,10 @@ def _start_values(surrogate: Surrogate, real: Sequence[FreeRunInputs]) -> np.nda
     return np.tile(level, (surrogate.description.in_len, 1))
 
 
-def run_fmu(surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.ndarray) -> np.ndarray:
-    """One case in FMPy: initial (G, P) and controls (T, C) -> (T - in_len, P)."""
+def run_fmu(
+    surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.ndarray, *, banded: bool = False
+) -> np.ndarray:
+    """One case in FMPy: initial (G, P) and controls (T, C) -> (T - in_len, P), with lower and upper edges (.., 3 P)."""
     import fmpy
 
     description = surrogate.description
@@ -167,18 +188,21 @@ def run_fmu(surrogate: Surrogate, path: Path, initial: np.ndarray, controls: np.
     signals["time"] = np.arange(len(driven)) * description.step
     for name in inputs:
         signals[name] = driven[:, channels.controls.index(name)]
+    outputs = [*channels.predicted, *(edge_names(channels) if banded else ())]
     result = fmpy.simulate_fmu(
         str(path), start_time=0.0, stop_time=len(driven) * description.step, step_size=description.step,
-        output_interval=description.step, start_values=start, input=signals, output=list(channels.predicted),
+        output_interval=description.step, start_values=start, input=signals, output=outputs,
     )  # fmt: skip
-    return np.stack([result[name] for name in channels.predicted], axis=-1)[1:]
+    return np.stack([result[name] for name in outputs], axis=-1)[1:]
 
 
-def _fingerprint(surrogate: Surrogate, start: np.ndarray) -> str:
+def _fingerprint(surrogate: Surrogate, start: np.ndarray, scope: BandScope | None) -> str:
     digest = hashlib.sha256(start.tobytes())
     for name, values in surrogate.state_dict().items():
         digest.update(name.encode() + values.cpu().numpy().tobytes())
     digest.update(repr(surrogate.description).encode())
+    if scope is not None:
+        digest.update(repr((scope, existing(surrogate.band).to_dict())).encode())
     return digest.hexdigest()[:32]
 
 

@@ -8,6 +8,9 @@
    seconds gives the next row. The control of that row is the input set before the step, carried on by its first
    derivative where the environment gives one.
 
+   With KNOTS > 0 there are outputs for the lower and upper edges of a band, factor (spread + growth(row)) around them.
+   The rows up to the start are given: there the edges lie on the outputs.
+
    Functions that can fail return an error message, or NULL. */
 
 #include <math.h>
@@ -29,10 +32,11 @@
 #else
 #define GIVEN COLUMNS
 #endif
-/* Value references: inputs, outputs, initial rows, time. */
+/* Value references: inputs, outputs, initial rows, time, lower and upper edges. */
 #define FIRST_OUTPUT CONTROLS
 #define FIRST_INITIAL COLUMNS
 #define TIME_REFERENCE (COLUMNS + IN_LEN * GIVEN)
+#define FIRST_EDGE (TIME_REFERENCE + 1)
 #define STEP_TOLERANCE 1e-6
 #define MAX_STEPS 1e9
 
@@ -43,7 +47,8 @@ typedef struct {
     Phase phase;
     double time;
     double controls[CONTROLS], derivatives[CONTROLS], predicted[PREDICTED], initial[IN_LEN * GIVEN];
-    float network[STATE_SIZE]; /* the state of the network */
+    double edges[2 * PREDICTED], rows; /* lower, then upper; rows predicted so far */
+    float network[STATE_SIZE];         /* the state of the network */
 } State;
 
 typedef struct {
@@ -98,6 +103,27 @@ static void given_rows(const State *s, float *past, double *predicted)
 #endif
 }
 
+static void set_edges(State *s, int j, double half)
+{
+    s->edges[j] = s->predicted[j] - half;
+    s->edges[PREDICTED + j] = s->predicted[j] + half;
+}
+
+#if KNOTS
+/* Half-width of the band of output j in the next row; growth is linear between the knots, and held outside of them. */
+static double half_width(double row, float deviation, int j)
+{
+    const double at = fmin(fmax(row, band_knots[0]), band_knots[KNOTS - 1]);
+    int left = 0;
+    while (left < KNOTS - 2 && at > band_knots[left + 1])
+        left++;
+    const int right = left < KNOTS - 1 ? left + 1 : left;
+    const double from = band_growth[left * PREDICTED + j], to = band_growth[right * PREDICTED + j];
+    const double share = right > left ? (at - band_knots[left]) / (band_knots[right] - band_knots[left]) : 0;
+    return band_factor[j] * (deviation * fabs(output_scale[CONTROLS + j]) + from + share * (to - from));
+}
+#endif
+
 static const char *end_initialization(Slave *m)
 {
     State *s = &m->state;
@@ -105,6 +131,8 @@ static const char *end_initialization(Slave *m)
     if (s->phase != INITIALIZING)
         return "the end of an initialization that was not begun";
     given_rows(s, past, s->predicted);
+    for (int j = 0; j < PREDICTED; j++)
+        set_edges(s, j, 0);
     network_encode(past, s->network, m->work);
     s->phase = STEPPING;
     return NULL;
@@ -116,10 +144,20 @@ static void advance(Slave *m, const double *controls)
     float control[CONTROLS], row[PREDICTED], next[STATE_SIZE];
     for (int i = 0; i < CONTROLS; i++)
         control[i] = standardised(controls[i], i);
+#if KNOTS
+    float deviation[PREDICTED];
+    network_advance(s->network, control, next, row, deviation, m->work);
+#else
     network_advance(s->network, control, next, row, m->work);
+#endif
     memcpy(s->network, next, sizeof next);
     for (int j = 0; j < PREDICTED; j++)
         s->predicted[j] = restored(row, j);
+#if KNOTS
+    for (int j = 0; j < PREDICTED; j++)
+        set_edges(s, j, half_width(s->rows, deviation[j], j));
+    s->rows++;
+#endif
 }
 
 static const char *do_step(Slave *m, double time, double step)
@@ -144,18 +182,26 @@ static const char *do_step(Slave *m, double time, double step)
     return NULL;
 }
 
+/* An output, or an edge of its band: before the first step the last given row. */
+static double output(const State *s, const double *stepped, unsigned place)
+{
+    float past[IN_LEN * COLUMNS];
+    double predicted[PREDICTED];
+    if (s->phase >= STEPPING)
+        return stepped[place];
+    given_rows(s, past, predicted);
+    return predicted[place % PREDICTED];
+}
+
 static const char *get_value(const State *s, unsigned reference, double *value)
 {
     if (reference < FIRST_OUTPUT)
         *value = s->controls[reference];
-    else if (reference < FIRST_INITIAL) {
-        float past[IN_LEN * COLUMNS];
-        double predicted[PREDICTED];
-        /* Before the first step the outputs are the last given row. */
-        if (s->phase < STEPPING)
-            given_rows(s, past, predicted);
-        *value = s->phase < STEPPING ? predicted[reference - FIRST_OUTPUT] : s->predicted[reference - FIRST_OUTPUT];
-    } else if (reference < TIME_REFERENCE)
+    else if (reference < FIRST_INITIAL)
+        *value = output(s, s->predicted, reference - FIRST_OUTPUT);
+    else if (KNOTS && reference >= FIRST_EDGE && reference < FIRST_EDGE + 2 * PREDICTED)
+        *value = output(s, s->edges, reference - FIRST_EDGE);
+    else if (reference < TIME_REFERENCE)
         *value = s->initial[reference - FIRST_INITIAL];
     else if (reference == TIME_REFERENCE)
         *value = s->time;

@@ -6,11 +6,12 @@ from importlib import resources
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.deployment.c_code import Constants, TranslationError, c_array, translate
-from surrogate_modeling.deployment.stepping import Advance, Encode
+from surrogate_modeling.deployment.stepping import Advance, AdvanceSpread, Encode
+from surrogate_modeling.surrogate.band import Band, BandScope, existing
 from surrogate_modeling.surrogate.model import Surrogate
 
 
@@ -19,7 +20,9 @@ def main_source(version: float) -> str:
     return f"fmi{version:.0f}_slave.c"
 
 
-def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: float) -> dict[str, str]:
+def write_sources(
+    surrogate: Surrogate, start: np.ndarray, token: str, version: float, scope: BandScope | None = None
+) -> dict[str, str]:
     """C sources by file name; compiling :func:`main_source` gives the slave.
 
     Args:
@@ -27,6 +30,7 @@ def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: 
         start: (in_len, F) start values of the initial rows.
         token: of the model description.
         version: of FMI.
+        scope: of the band that is given as well; None: no band.
 
     Raises:
         UserError: the network cannot be stepped, or has an operation that cannot be written in C.
@@ -35,21 +39,24 @@ def write_sources(surrogate: Surrogate, start: np.ndarray, token: str, version: 
     own = resources.files("surrogate_modeling.deployment.fmu")
     slave = {name: own.joinpath(name).read_text() for name in (main_source(version), "slave.h")}
     try:
-        model = _model_header(surrogate, start, token)
+        model = _model_header(surrogate, start, token, scope)
     except TranslationError as error:
         raise UserError(f"format=fmu: {error}; use format=onnx, or add it to c_code/operators.py") from None
     return {**slave, "routines.h": routines, "model.h": model}
 
 
-def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
+def _model_header(surrogate: Surrogate, start: np.ndarray, token: str, scope: BandScope | None) -> str:
     description = surrogate.description
     sizes = description.sizes
     constants = Constants()
     past, control = torch.zeros(1, sizes.in_len, sizes.controls + sizes.predicted), torch.zeros(1, 1, sizes.controls)
     state = torch.zeros(1, surrogate.network.state_size)
+    advance: nn.Module = Advance(surrogate.network)
+    if scope is not None:
+        advance = AdvanceSpread(surrogate.network, existing(surrogate.band).of_copies)
     functions = [
         translate("network_encode", Encode(surrogate.network), (past,), constants),
-        translate("network_advance", Advance(surrogate.network), (state, control), constants),
+        translate("network_advance", advance, (state, control), constants),
     ]
     if surrogate.first_row is not None:
         functions.append(translate("network_first_row", surrogate.first_row, (control[0],), constants))
@@ -61,6 +68,7 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
         "WORKSPACE": max(1, *(function.workspace for function in functions[:2])),
         "FROM_CONTROLS": int(surrogate.first_row is not None),
         "FIRST_ROW_WORKSPACE": max(1, functions[-1].workspace),
+        "KNOTS": 0 if scope is None else len(existing(surrogate.band).knots),
     }
     parameters = [int(name in description.channels.parameters) for name in description.channels.controls]
     return "\n\n".join(
@@ -77,11 +85,17 @@ def _model_header(surrogate: Surrogate, start: np.ndarray, token: str) -> str:
             _doubles("offset", surrogate.scaling.offset[None]),
             _doubles("start_values", torch.from_numpy(start)),
             f"static const char is_parameter[CONTROLS] = {{{', '.join(map(str, parameters))}}};",
+            *([] if scope is None else _band_arrays(existing(surrogate.band), scope)),
             *constants.text,
             *(function.text for function in functions),
             "",
         ]
     )
+
+
+def _band_arrays(band: Band, scope: BandScope) -> list[str]:
+    values = {"knots": band.knots[None], "growth": band.growth_at(scope), "factor": band.factors(scope)[None]}
+    return [_doubles(f"band_{name}", torch.from_numpy(array)) for name, array in values.items()]
 
 
 def _doubles(name: str, values: Tensor) -> str:
