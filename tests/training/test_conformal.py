@@ -21,6 +21,9 @@ def test_each_case_weighs_the_same_whatever_its_length() -> None:
     band = calibrate_band(training, nine, np.ones(1), [0])
     assert band is not None
     assert band.factor == pytest.approx([9.0])
+    # It is the band of whole trajectories, which holds them too.
+    np.testing.assert_array_equal(band.error, band.peak)
+    np.testing.assert_array_equal(band.factor, band.trajectory_factor)
     # 19 cases of 1/20 each: 18 of them reach 0.9. The one with 1000 rows counts no more than the others.
     many = quiet([np.full((1000 if i == 19 else 2, 1), float(i)) for i in range(1, 20)])
     band = calibrate_band(training, many, np.ones(1), [0])
@@ -61,7 +64,7 @@ def test_a_trajectory_counts_by_its_worst_row_and_all_targets_by_the_worst_of_th
 def test_the_error_grows_as_on_training_cases_and_is_held_beyond_them() -> None:
     """Bins of rows 0 | 1 | 2..3 | 4..7: their means stand at rows 0, 1, 2.5 and 5.5."""
     rows = np.arange(8.0)[:, None]
-    band = calibrate_band(quiet([rows, 3 * rows]), quiet([np.ones((8, 1))]), np.array([10.0]), [0])
+    band = calibrate_band(quiet([rows, 3 * rows]), quiet([np.ones((8, 1))] * 10), np.array([10.0]), [0])
     assert band is not None
     np.testing.assert_allclose(band.knots, [0, 1, 2.5, 5.5])
     # The mean of row 0 is 0, so the floor stands there.

@@ -3,7 +3,8 @@
 Rows of a case are not exchangeable, cases are (split conformal prediction: Vovk et al. 2005; Lei et al. 2018).
 
 - Single rows: each of n cases weighs 1 / (n + 1), shared by its rows, and the rest of the weight lies at infinity; q is
-  the least factor that covers 0.9 of it (Dunn et al. 2022, arXiv:1809.07441; Lee et al. 2023, arXiv:2306.06342).
+  the least factor that covers 0.9 of it (Dunn et al. 2022, arXiv:1809.07441; Lee et al. 2023, arXiv:2306.06342). Up to
+  9 cases have no 0.9 of the weight but with all their rows: then the band of trajectories holds them as well.
 - Whole trajectories: the score of a case is the maximum over its rows of |error| / (s + g(t)), and q the score of rank
   ceil(0.9 (n + 1)), or the largest one where there are fewer (Diquigiovanni et al. 2022, J. Multivariate Anal. 189).
 - All targets: the score of a case is the maximum of these scores over the targets, each divided by the scale of its
@@ -33,6 +34,8 @@ MIN_GROWTH = 1e-4
 # g(t) of whole trajectories is moved towards its mean by one of these parts, whichever gives the narrowest band around
 # the cases that shape it: a maximum is drawn to where g(t) is small.
 FLATNESSES = (0.0, 0.5, 1.0)
+# So many cases have to lie inside with all their rows: their band of rows is that of trajectories.
+ALL_ROWS = 9
 # Parts that are left out in turn where the same cases give shape and factors.
 MAX_PARTS = 10
 
@@ -126,11 +129,15 @@ def calibrate_band(
     floor, columns = MIN_GROWTH * scale, list(targets)
     shape = Shape.of(shaping, floor)
     scores = _jackknife(shaping, floor) if calibrating is None else shape.scores(calibrating)
-    factor = np.array([row_quantile([rows[:, j] for rows in scores.rows]) for j in range(len(scale))])
     alone = case_quantile(scores.peaks)
+    if len(judged.errors) <= ALL_ROWS:
+        error, factor = shape.peak, alone
+    else:
+        error = shape.error
+        factor = np.array([row_quantile([rows[:, j] for rows in scores.rows]) for j in range(len(scale))])
     together = alone.copy()
     together[columns] = case_quantile(scores.scaled[:, columns].max(axis=1)) * shape.scale[columns]
-    return Band(shape.knots, shape.error, factor, shape.peak, alone, together, len(judged.errors))
+    return Band(shape.knots, error, factor, shape.peak, alone, together, len(judged.errors))
 
 
 def _jackknife(cases: Residuals, floor: np.ndarray) -> Scores:
