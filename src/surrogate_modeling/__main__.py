@@ -19,6 +19,7 @@ VERBS = {
     "generate": "make cases with the embedded simulator, an FMU or a program",
     "predict": "run control schedules through a surrogate",
     "export": "write a surrogate as ONNX or FMU",
+    "report": "make the page of a run again, or put two runs side by side",
     "ui": "open MLflow on the runs",
     "send": "send runs to the tracking store that could not be reached",
     "dashboard": "open Optuna's dashboard on the searches",

@@ -1,4 +1,4 @@
-"""The configuration of each command: ``train``, ``look``, ``generate``, ``compare``, ``predict`` and ``export``."""
+"""The configuration of each command."""
 
 from __future__ import annotations
 
@@ -138,6 +138,27 @@ class Config:
         groups = {"dataset": self.dataset, "model": self.model, "settings": self.settings}
         flat = {f"{group}.{key}": plain(value) for group, part in groups.items() for key, value in asdict(part).items()}
         return {**flat, "resume": self.resume}
+
+
+@dataclass
+class ReportConfig(Checked):
+    """Configuration of ``report``: runs, output file, language; ``hydra/report.yaml`` explains each key."""
+
+    run: str | None = None
+    runs: list[str] | None = None
+    output: str | None = None
+    overwrite: bool = False
+    language: Language = Language.en
+
+    def group(self) -> str:
+        return ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.run is None) == (self.runs is None):
+            raise UserError("give run=<run id or folder>, or two runs to compare: runs=[a,b]")
+        if self.runs is not None and len(self.runs) != 2:
+            self.reject("runs", "two runs are put side by side; pdm run compare makes a table of more")
 
 
 @dataclass

@@ -23,6 +23,7 @@ from surrogate_modeling.config.commands import (
     GenerateConfig,
     LookConfig,
     PredictConfig,
+    ReportConfig,
     UseConfig,
 )
 from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, GeneratedConfig
@@ -43,6 +44,7 @@ def register_schemas() -> None:
     store.store(name="compare_schema", node=CompareConfig)
     store.store(name="import_schema", node=ImportConfig)
     store.store(name="look_schema", node=LookConfig)
+    store.store(name="report_schema", node=ReportConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
@@ -229,6 +231,13 @@ def to_look(composed: DictConfig) -> tuple[LookConfig, bool]:
     assert isinstance(config, LookConfig)
     _require_schema("dataset", config.dataset, DatasetConfig)
     return config, given
+
+
+def to_report(composed: DictConfig) -> ReportConfig:
+    """Turn the composed tree of ``report.py`` into a checked dataclass."""
+    config = _to_object(composed)
+    assert isinstance(config, ReportConfig)
+    return config
 
 
 def to_use(composed: DictConfig) -> Any:

@@ -66,23 +66,31 @@ def _case(scored: ScoredCases, i: int, points: int, widths: Sequence[np.ndarray]
     parts = [case.controls.astype(np.float64), outputs, np.vstack((before, shown))]
     parts += [np.vstack((before, np.where(np.isfinite(width), width, np.nan))) for width in widths]
     curves = np.hstack(parts).T
-    whole = len(case.time) <= points
-    if not whole:
-        curves = thin_table(curves, points // 2)
-    smallest, largest = _extremes(curves)
-    content: Content = {
-        "start": float(case.time[0]),
-        "end": float(case.time[-1]),
-        "rows": len(case.time),
+    content, text = pack_curves(case.time, curves, points)
+    marks = {
         "given": given,
-        "points": curves.shape[1],
-        "whole": whole,
-        "low": _short(smallest),
-        "high": _short(largest),
         "leaves": np.flatnonzero(leaves).tolist(),
         "outside": _stretches(scored.positions[i].outside) if scored.positions else [],
     }
-    return content, pack16(curves, np.array(content["low"]), np.array(content["high"]))
+    return {**content, **marks}, text
+
+
+def pack_curves(time: np.ndarray, curves: np.ndarray, points: int) -> tuple[Content, str]:
+    """Thin and pack curves (N, T) over time (T,), to so many points each; their description, and the packed text."""
+    whole = len(time) <= points
+    if not whole:
+        curves = thin_table(curves, points // 2)
+    low, high = map(_short, _extremes(curves))
+    content: Content = {
+        "start": float(time[0]),
+        "end": float(time[-1]),
+        "rows": len(time),
+        "points": curves.shape[1],
+        "whole": whole,
+        "low": low,
+        "high": high,
+    }
+    return content, pack16(curves, np.array(low), np.array(high))
 
 
 def _limits(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -22,10 +22,8 @@ OVERRIDES = Path(".hydra") / "overrides.yaml"
 
 def run_arguments(folder: Path, config: Config) -> list[str]:
     """Arguments that train a run again: as typed, or what differs from the defaults where nothing was typed."""
-    path = folder / OVERRIDES
-    if path.exists():
-        typed = OmegaConf.to_container(OmegaConf.load(path))
-        return [str(word) for word in typed or [] if not str(word).startswith(("resume=", "hydra."))]
+    if (typed := typed_arguments(folder)) is not None:
+        return typed
     words = [f"dataset={config.dataset.name}", f"model={config.model.name}"]
     for group, part in (("dataset", config.dataset), ("model", config.model), ("settings", config.settings)):
         usual = asdict(type(part)()) if group == "settings" else _defaults(part)
@@ -33,6 +31,15 @@ def run_arguments(folder: Path, config: Config) -> list[str]:
             if key != "name" and value != usual.get(key):
                 words.append(f"{group}.{key}={_typed(plain(value))}")
     return words
+
+
+def typed_arguments(folder: Path) -> list[str] | None:
+    """Arguments of the command line of a run, as typed; None where there were none to keep."""
+    path = folder / OVERRIDES
+    if not path.exists():
+        return None
+    typed = OmegaConf.to_container(OmegaConf.load(path))
+    return [str(word) for word in typed or [] if not str(word).startswith(("resume=", "hydra."))]
 
 
 def _defaults(part: Any) -> dict[str, Any]:

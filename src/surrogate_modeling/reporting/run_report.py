@@ -21,7 +21,7 @@ from surrogate_modeling.reporting.dataset import channels_content, dataset_conte
 from surrogate_modeling.reporting.errors import coverage_content, errors_content, scores_content
 from surrogate_modeling.reporting.repeat import repeat_content, run_arguments
 from surrogate_modeling.reporting.training import Cost, training_content
-from surrogate_modeling.reporting.verdict import RunChoices, verdict
+from surrogate_modeling.reporting.verdict import BaselineError, RunChoices, verdict
 from surrogate_modeling.surrogate.band import Band, BandScope
 from surrogate_modeling.tracking.history import metric_history
 from surrogate_modeling.tracking.journal import read_state
@@ -77,6 +77,7 @@ def run_content(folder: Path, facts: RunFacts) -> Content:
     reference = read_state(folder)["run_id"] or str(folder)
     saved = config.settings.is_save_model
     choices = RunChoices(arguments, config.model.name, config.settings.is_debug, saved, reference)
+    errors = {name: BaselineError.of(other) for name, other in facts.baselines.items()}
     units = {case.name: case.unit for case in facts.split.test if case.unit is not None}
     return {
         "kind": "run",
@@ -85,7 +86,7 @@ def run_content(folder: Path, facts: RunFacts) -> Content:
         "model": config.model.name,
         "cases": scores.cases,
         "channels": channels_content(scores.channels),
-        "verdict": verdict(facts.analysis, facts.baselines, facts.cost.real_time, choices),
+        "verdict": verdict(scores, facts.analysis.reach, errors, facts.cost.real_time, choices),
         "scores": scores_content(scores, dict(facts.baselines)),
         "groups": {name: list(values) for name, values in scores.groups(units).items()},
         "level": facts.scored.level,

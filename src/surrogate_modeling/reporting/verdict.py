@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.reporting.content import Content, Sentence
 from surrogate_modeling.surrogate.training_range import BEYOND
@@ -19,6 +18,8 @@ from surrogate_modeling.surrogate.training_range import BEYOND
 # Errors that differ by less count as equal: a mixture may be the baseline itself.
 EQUAL_SHARE = 1e-3
 MAX_NAMES = 6
+# Worst cases that are named if they are far from the training cases.
+MAX_FAR = 3
 # Settings of a run, not of its recipe: they stay when another recipe is tried.
 OF_RUN = tuple(
     f"settings.{key}"
@@ -48,21 +49,43 @@ class RunChoices:
     reference: str
 
 
-def verdict(analysis: ErrorAnalysis, baselines: Mapping[str, Scores], real_time: float, choices: RunChoices) -> Content:
+@dataclass(frozen=True)
+class BaselineError:
+    """nADE of a baseline, and its mean ADE of each predicted column (P,) in its unit; None where it was not kept."""
+
+    nade: float
+    ade: np.ndarray | None
+
+    @classmethod
+    def of(cls, scores: Scores) -> BaselineError:
+        """Of the scores on the test cases."""
+        return cls(scores.nade, scores.ade.mean(axis=0))
+
+
+def verdict(
+    scores: Scores,
+    reach: np.ndarray,
+    baselines: Mapping[str, BaselineError],
+    real_time: float | None,
+    choices: RunChoices,
+) -> Content:
     """The verdict on a run.
 
     Args:
-        analysis: of the test cases.
-        baselines: scores on the same cases, by name.
-        real_time: how many times faster than real time the prediction is.
+        scores: of the test cases.
+        reach: (B,) largest distance of each from the training cases.
+        baselines: on the same cases, by name.
+        real_time: how many times faster than real time the prediction is; None if unknown.
         choices: of the run.
     """
-    scores = analysis.scores
     worse = {name: names for name, other in baselines.items() if (names := worse_targets(scores, other))}
     best = min(baselines, key=lambda name: baselines[name].nade) if baselines else None
     beaten = best is None or scores.nade <= baselines[best].nade * (1 + EQUAL_SHARE)
-    light = "bad" if scores.diverged or not beaten else "fair" if worse else "good"
-    reason, command = what_next(light, analysis, choices)
+    per_target = all(other.ade is not None for other in baselines.values())
+    light = "bad" if scores.diverged or not beaten else "fair" if worse or not per_target else "good"
+    if not baselines and not scores.diverged:
+        light = "unknown"
+    reason, command = what_next(light, scores, reach, choices)
     return {
         "light": light,
         "sentences": _sentences(scores, baselines, worse, best, beaten),
@@ -73,18 +96,24 @@ def verdict(analysis: ErrorAnalysis, baselines: Mapping[str, Scores], real_time:
     }
 
 
-def worse_targets(scores: Scores, other: Scores) -> list[str]:
-    """Targets in which the mean ADE over the cases is larger than that of another prediction, the worst first."""
-    ratios = {}
+def worse_targets(scores: Scores, other: BaselineError) -> list[str]:
+    """Targets in which the mean ADE over the cases is larger than that of a baseline, the worst first."""
+    ratios = dict[str, float]()
+    if other.ade is None:
+        return []
     for j, name in zip(scores.channels.target_indices, scores.channels.targets, strict=True):
-        own, reference = float(scores.ade[:, j].mean()), float(other.ade[:, j].mean())
+        own, reference = float(scores.ade[:, j].mean()), float(other.ade[j])
         if not own <= reference * (1 + EQUAL_SHARE):
             ratios[name] = own / reference if reference > 0 and np.isfinite(own) else np.inf
     return sorted(ratios, key=lambda name: -ratios[name])
 
 
 def _sentences(
-    scores: Scores, baselines: Mapping[str, Scores], worse: Mapping[str, list[str]], best: str | None, beaten: bool
+    scores: Scores,
+    baselines: Mapping[str, BaselineError],
+    worse: Mapping[str, list[str]],
+    best: str | None,
+    beaten: bool,
 ) -> list[Sentence]:
     targets, sentences = len(scores.channels.targets), list[Sentence]()
     if scores.diverged:
@@ -98,7 +127,9 @@ def _sentences(
     for name, names in worse.items():
         values = {"n": len(names), "all": targets, "baseline": name, "names": _listed(names)}
         sentences.append(("verdict_worse_in", values))
-    if baselines and not worse:
+    if not baselines or any(other.ade is None for other in baselines.values()):
+        sentences.append(("verdict_unknown", {}))
+    elif not worse:
         sentences.append(("verdict_none_worse", {"n": targets, "baselines": list(baselines)}))
     return sentences
 
@@ -107,7 +138,9 @@ def _listed(names: Sequence[str]) -> list[str]:
     return [*names[:MAX_NAMES], *(["…"] if len(names) > MAX_NAMES else [])]
 
 
-def _numbers(scores: Scores, baselines: Mapping[str, Scores], best: str | None, real_time: float) -> list[Content]:
+def _numbers(
+    scores: Scores, baselines: Mapping[str, BaselineError], best: str | None, real_time: float | None
+) -> list[Content]:
     """Error of the worst and of the median target, times better than the best baseline, times real time."""
     channels, places = scores.channels, scores.channels.target_indices
     error = scores.ade.mean(axis=0)
@@ -122,17 +155,19 @@ def _numbers(scores: Scores, baselines: Mapping[str, Scores], best: str | None, 
     if best is not None:
         value = baselines[best].nade / scores.nade if scores.nade > 0 else np.inf
         numbers.append({"key": "number_times", "value": float(value), "unit": "×", "name": best})
-    numbers.append({"key": "number_real_time", "value": real_time, "unit": "×", "name": None})
+    if real_time is not None:
+        numbers.append({"key": "number_real_time", "value": real_time, "unit": "×", "name": None})
     return numbers
 
 
-def what_next(light: str, analysis: ErrorAnalysis, choices: RunChoices) -> tuple[Sentence, str]:
+def what_next(light: str, scores: Scores, reach: np.ndarray, choices: RunChoices) -> tuple[Sentence, str]:
     """Why, and the command to try next."""
     arguments = list(choices.arguments)
     if choices.debug:
         return ("next_debug", {}), train_command(_without(arguments, "settings.is_debug"))
-    far = [analysis.scores.cases[i] for i in analysis.worst_first[:3] if analysis.reach[i] >= BEYOND]
-    if light != "good":
+    worst_first = np.argsort(-scores.case_nade, kind="stable")
+    far = [scores.cases[i] for i in worst_first[:MAX_FAR] if reach[i] >= BEYOND]
+    if light in ("bad", "fair"):
         if choices.model == "auto":
             return ("next_more_minutes", {}), train_command(
                 [*_without(arguments, "settings.max_minutes"), "settings.max_minutes=60"]

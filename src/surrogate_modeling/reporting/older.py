@@ -1,0 +1,229 @@
+"""Content of the report of a run that kept none: what its other files say, and a list of what is missing.
+
+Shape letters: B cases, H predicted rows, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+
+from surrogate_modeling.cases.case_file import RawCase, parse_case
+from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.file_names import file_names
+from surrogate_modeling.common.tables import FORMULA_STARTS
+from surrogate_modeling.config.identity import flatten
+from surrogate_modeling.evaluation.scores import Scores
+from surrogate_modeling.reporting.content import Content
+from surrogate_modeling.reporting.curves import MAX_POINTS, pack_curves
+from surrogate_modeling.reporting.dataset import channels_content
+from surrogate_modeling.reporting.errors import scores_content
+from surrogate_modeling.reporting.repeat import OVERRIDES, typed_arguments
+from surrogate_modeling.reporting.training import training_content
+from surrogate_modeling.reporting.verdict import BaselineError, RunChoices, train_command, verdict
+from surrogate_modeling.tracking.stored_run import StoredRun
+
+ERROR_PREFIX = "ADE/std "
+# Files of a run that its report is made from.
+NEEDED = (".hydra", "csv", "band", "loss", "errors.csv", "coverage.csv", "portfolio.csv")
+ALWAYS_MISSING = ("missing_truth", "missing_range", "missing_baselines", "missing_errors", "missing_data")
+OLD_LEVEL = 0.9
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Scores and distances of the cases of ``errors.csv`` and ``loss/``."""
+
+    scores: Scores
+    reach: np.ndarray
+
+
+def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
+    """Content of the report of a run from its files.
+
+    Args:
+        folder: of its files.
+        record: of the run.
+        reference: by which it was asked for.
+
+    Raises:
+        UserError: it has no scores.
+    """
+    flat = _configuration(folder)
+    tables = _read_tables(folder, flat)
+    scores, channels = tables.scores, tables.scores.channels
+    described, blocks, banded = _curves(folder, scores)
+    arguments = typed_arguments(folder) or []
+    real_time = record.metrics.get("real_time_factor")
+    saved = (folder / "lit_model.pth").exists() or str(flat.get("settings.is_save_model")) == "True"
+    debug = str(flat.get("settings.is_debug")) == "True"
+    choices = RunChoices(arguments, str(flat.get("model.name", "?")), debug, saved, reference)
+    baselines = {
+        key.removeprefix("nADE_"): BaselineError(value, None)
+        for key, value in record.metrics.items()
+        if key.startswith("nADE_")
+    }
+    found = verdict(scores, tables.reach, baselines, real_time, choices)
+    missing = [*ALWAYS_MISSING, "missing_warnings", "missing_cost"]
+    training = training_content(folder, record.history, None, {})
+    return {
+        "kind": "run",
+        "title": record.name,
+        "written": "",
+        "model": choices.model,
+        "cases": scores.cases,
+        "channels": channels_content(channels),
+        "truth": False,
+        "verdict": found if arguments else {**found, "command": ""},
+        "scores": {**scores_content(scores, {}), "baselines": {n: {"nade": b.nade} for n, b in baselines.items()}},
+        "groups": {},
+        "level": OLD_LEVEL,
+        "band": ["row"] if banded else [],
+        "all_targets_ratio": [],
+        "curves": described,
+        "blocks": blocks,
+        "errors": {"reach": tables.reach.tolist()},
+        "coverage": _coverage(folder / "coverage.csv", channels),
+        "data": None,
+        "warnings": None,
+        "training": training,
+        "repeat": {
+            "command": train_command(arguments) if (folder / OVERRIDES).exists() else "",
+            "configuration": {key: str(value) for key, value in flat.items()},
+            "versions": {},
+            "commit": record.tags.get("git_commit", "unknown"),
+            "reference": reference if saved else None,
+        },
+        "missing": [
+            *missing,
+            *([] if training["curves"] else ["missing_history"]),
+            *([] if described else ["missing_curves"]),
+        ],
+    }
+
+
+def _configuration(folder: Path) -> dict[str, Any]:
+    path = folder / ".hydra" / "config.yaml"
+    if not path.exists():
+        return {}
+    loaded = OmegaConf.load(path)
+    return flatten(loaded) if isinstance(loaded, DictConfig) else {}
+
+
+def _rows(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [[_plain(cell) for cell in row] for row in csv.reader(file)]
+
+
+def _plain(cell: str) -> str:
+    """A cell without the mark that keeps a spreadsheet from reading a formula."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
+
+
+def _number(cell: str) -> float:
+    return float(cell) if cell else math.nan
+
+
+def _read_tables(folder: Path, flat: dict[str, Any]) -> _Tables:
+    path = folder / "errors.csv"
+    if not path.exists():
+        raise UserError(f"{folder}: no errors.csv and no report.json.gz; give a run that has finished")
+    head, *rows = _rows(path)
+    predicted = [cell.removeprefix(ERROR_PREFIX) for cell in head if cell.startswith(ERROR_PREFIX)]
+    first = len(head) - len(predicted)
+    cases = [row[0] for row in rows]
+    shares = np.array([[_number(cell) for cell in row[first:]] for row in rows])
+    reach = np.array(
+        [_number(row[head.index("training_distance")]) if "training_distance" in head else math.nan for row in rows]
+    )
+    units, ade, fde = dict[str, str](), np.full(shares.shape, math.nan), np.full(shares.shape, math.nan)
+    for j, (name, safe) in enumerate(file_names(predicted).items()):
+        for metric, errors in (("ADE", ade), ("FDE", fde)):
+            file = folder / "loss" / f"loss_{safe}_{metric}.csv"
+            (_, label), *lines = _rows(file) if file.exists() else [["case", f"{metric} [?]"]]
+            units[name] = label.partition(" [")[2].removesuffix("]")
+            found = {line[0]: _number(line[1]) for line in lines}
+            errors[:, j] = [found.get(case, math.nan) for case in cases]
+    scale = _scale(ade, shares)
+    wanted = flat.get("dataset.targets")
+    targets = [name for name in wanted if name in predicted] if isinstance(wanted, list) else predicted
+    controls = _controls(folder, predicted)
+    channels = Channels(tuple(controls), tuple(predicted), tuple(targets or predicted), {**units, **controls})
+    return _Tables(Scores(cases, channels, ade, fde, scale), reach)
+
+
+def _scale(ade: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Training standard deviations (P,), from errors in units and in standard deviations, both (B, P)."""
+    known = np.isfinite(ade) & np.isfinite(shares) & (shares > 0)
+    ratios = np.where(known, ade / np.where(known, shares, 1.0), math.nan)
+    return np.array([np.nanmedian(column) if np.isfinite(column).any() else 1.0 for column in ratios.T])
+
+
+def _parsed(path: Path) -> RawCase:
+    return parse_case(path, path.read_bytes(), full_columns=())
+
+
+def _controls(folder: Path, predicted: list[str]) -> dict[str, str]:
+    """Name and unit of the controls, which the predicted CSVs hold beside the predicted columns."""
+    files = sorted((folder / "csv").glob("*.csv"))
+    if not files:
+        return {}
+    case = _parsed(files[0])
+    return {name: unit for name, unit in zip(case.names, case.units, strict=True) if name not in set(predicted)}
+
+
+def _curves(folder: Path, scores: Scores) -> tuple[list[Content], list[str], bool]:
+    """The predicted trajectories and their bands; none where a file of a case is missing."""
+    channels, names = scores.channels, file_names(scores.cases)
+    files = [folder / "csv" / f"{names[case]}.csv" for case in scores.cases]
+    bands = [folder / "band" / path.name for path in files]
+    if not all(path.exists() for path in files):
+        return [], [], False
+    banded = all(path.exists() for path in bands)
+    described, blocks = [], []
+    for path, band in zip(files, bands, strict=True):
+        case = _parsed(path)
+        columns = {name: case.values[:, k] for k, name in enumerate(case.names)}
+        rows = np.stack([columns[name] for name in channels.predicted], axis=1)
+        controls = [columns[name] for name in channels.controls]
+        parts = [
+            np.stack(controls, axis=1) if controls else np.empty((len(rows), 0)),
+            np.full(rows.shape, math.nan),
+            rows,
+        ]
+        if banded:
+            edges = _parsed(band)
+            parts.append((edges.values[:, 1::2] - edges.values[:, ::2]) / 2)
+        content, text = pack_curves(case.time, np.hstack(parts).T, MAX_POINTS)
+        described.append({**content, "given": 0, "leaves": [], "outside": []})
+        blocks.append(text)
+    return described, blocks, banded
+
+
+def _coverage(path: Path, channels: Channels) -> list[Content]:
+    """Coverage of the rows, as ``coverage.csv`` has it."""
+    if not path.exists():
+        return []
+    head, *rows = _rows(path)
+    found = {row[0]: dict(zip(head, row, strict=False)) for row in rows}
+    if set(found) != set(channels.predicted):
+        return []
+    lines = [found[name] for name in channels.predicted]
+    reached = [_number(line["coverage"]) for line in lines]
+    return [
+        {
+            "scope": "row",
+            "promised": _number(lines[0].get("promised", "")) if lines[0].get("promised") else OLD_LEVEL,
+            "reached": reached,
+            "least": [_number(line.get("least coverage", "")) for line in lines],
+            "half_width": [_number(line.get("half-width", "")) for line in lines],
+            "all_targets": float(np.mean([reached[j] for j in channels.target_indices])),
+        }
+    ]
