@@ -52,7 +52,7 @@ def render(page: str, language: str, **content: Any) -> str:
     """
     texts = page_texts(page, language)
 
-    def text(key: str, **values: object) -> str:
+    def text(key: str, /, **values: object) -> str:
         """One text with its values."""
         return filled(texts[key], **values)
 

@@ -22,7 +22,7 @@ def _read(page: str, language: str) -> dict[str, str]:
     return {str(key): str(value) for key, value in content.items()}
 
 
-def filled(text: str, **values: object) -> str:
+def filled(text: str, /, **values: object) -> str:
     """A text with its ``{name}`` replaced; the values' own braces stay as they are."""
     parts = text.split("{")
     for i, part in enumerate(parts[1:], start=1):

@@ -120,8 +120,9 @@ def _sentences(
         names = _listed(scores.diverged)
         sentences.append(("verdict_diverged", {"n": len(scores.diverged), "all": len(scores.cases), "names": names}))
     if best is not None:
-        key = "verdict_better" if beaten else "verdict_worse"
         nade, reference = scores.nade, baselines[best].nade
+        equal = abs(nade - reference) <= EQUAL_SHARE * reference
+        key = "verdict_equal" if equal else "verdict_better" if beaten else "verdict_worse"
         times = max(nade, reference) / min(nade, reference) if min(nade, reference) > 0 else np.inf
         sentences.append((key, {"baseline": best, "times": f"{times:.3g}"}))
     for name, names in worse.items():

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.folders import remove_empty
 from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.search.page import write_search_page
 from surrogate_modeling.search.pictures import draw_pictures
 from surrogate_modeling.search.results import best_table, train_command, write_best_configuration, write_table
 from surrogate_modeling.search.space import to_overrides
@@ -114,6 +115,7 @@ class SearchRecord:
             self._write_best(best[0])
         if status != "KILLED":
             draw_pictures(self.study.study, self.folder / "pictures", objective)
+        write_search_page(self.study, self.config, self.folder, status)
         return {f"best_{name}": value for name, value in zip(objective, best[0].values, strict=True)} if best else {}
 
     def _write_best(self, trial: FrozenTrial) -> None:
