@@ -82,7 +82,7 @@ def test_runs_hang_below_the_comparison(finished: tuple[Path, subprocess.Complet
     assert parent.info.status == "FINISHED"
     names = {path.name for path in Path(parent.info.artifact_uri.removeprefix("file://")).iterdir()}
     # Names of rows hold "=", which the store refuses in metrics.
-    assert names == {"compare.md", "compare.csv", "compare.png", "metric_names.json"}
+    assert names == {"compare.md", "compare.csv", "compare.png", "report.html", "report.json.gz", "metric_names.json"}
     own = [run for run in children if run.info.run_name == f"{DON}, default, seed 1"]
     assert len(own) == 1
     assert {"nADE", "nADE_quadratic", "training_seconds", "parameters"} <= set(own[0].data.metrics)

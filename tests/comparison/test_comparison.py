@@ -23,6 +23,7 @@ from surrogate_modeling.comparison.table import main_table, markdown, results_cs
 from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.config.composition import register_schemas
 from surrogate_modeling.config.models import MODEL_SCHEMAS, UNTRAINED
+from surrogate_modeling.config.settings import SettingsConfig
 
 DATASET = ["dataset=csv", "dataset.path=cases", "dataset.controls=2"]
 
@@ -238,7 +239,14 @@ def test_report_says_command_and_circumstances(tmp_path: Path) -> None:
         "title=x",
     ]
     report = Report(
-        CompareConfig(models=["don"], recipes=["default"], seeds=[1], paste=str(document), title="Plant"),
+        CompareConfig(
+            settings=SettingsConfig(),
+            models=["don"],
+            recipes=["default"],
+            seeds=[1],
+            paste=str(document),
+            title="Plant",
+        ),
         tmp_path,
         document,
         typed,
@@ -254,7 +262,13 @@ def test_report_says_command_and_circumstances(tmp_path: Path) -> None:
     assert pasted_text.startswith("# Results\n\n<!-- compare: Plant -->\n## Plant\n")
     assert pasted_text.count("## Plant") == 1
     assert "0.4000" not in pasted_text
-    assert {path.name for path in report.files} == {"compare.md", "compare.csv", "compare.png"}
+    assert {path.name for path in report.files} == {
+        "compare.md",
+        "compare.csv",
+        "compare.png",
+        "report.html",
+        "report.json.gz",
+    }
     assert report.metrics([result("don", "default", 1, 0.4)])["nADE/don default"] == 0.4
 
 

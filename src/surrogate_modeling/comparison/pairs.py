@@ -71,12 +71,21 @@ def passed_on(typed: Iterable[str]) -> list[str]:
     """
     kept = []
     for override in typed:
-        key = override.split("=", 1)[0].lstrip("+~")
+        key = _key(override)
         if key in OWNED:
             raise UserError(f"{override}: {OWNED[key]}")
-        if key.split(".")[0] in ("dataset", "settings"):
+        if is_common(override):
             kept.append(override)
     return kept
+
+
+def is_common(override: str) -> bool:
+    """Whether an override holds for every training: one of ``dataset`` or ``settings``."""
+    return _key(override).split(".")[0] in ("dataset", "settings")
+
+
+def _key(override: str) -> str:
+    return override.split("=", 1)[0].lstrip("+~")
 
 
 def compose_pairs(config: CompareConfig, common: Sequence[str]) -> list[Pair]:

@@ -11,14 +11,17 @@ from pathlib import Path
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.comparison.pairs import is_common
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
 from surrogate_modeling.comparison.table import HEAD, main_table, markdown, results_csv, target_table, weight_table
 from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.evaluation.figures import picture_or_warning
+from surrogate_modeling.reporting.comparison_report import RowFacts, comparison_content
+from surrogate_modeling.reporting.content import KEPT_FILE, PAGE_FILE, Content, write_page_or_warning
 
 log = logging.getLogger(__name__)
-NAMES = ("compare.md", "compare.csv", "compare.png")
+NAMES = ("compare.md", "compare.csv", "compare.png", PAGE_FILE, KEPT_FILE)
 
 
 class Report:
@@ -34,10 +37,11 @@ class Report:
     def __init__(self, config: CompareConfig, output: Path, document: Path | None, typed: Sequence[str]) -> None:
         self.output = output
         self.title = config.title or output.name
-        self.document = document
+        self.document, self.language = document, str(config.settings.language)
         own = ("paste=", "output=", "title=")
         shown = [override for override in typed if not override.startswith(own)]
         self.command = " ".join(["pdm run compare", *(_quoted(_shortened(override)) for override in shown)])
+        self.common = [_quoted(_shortened(override)) for override in shown if is_common(override)]
 
     @property
     def files(self) -> list[Path]:
@@ -58,6 +62,7 @@ class Report:
         write_atomic(self.output / "compare.csv", results_csv(results).encode(), durable=False)
         if (picture := picture_or_warning("compare.png", lambda: draw(rows))) is not None:
             write_atomic(self.output / "compare.png", picture, durable=False)
+        write_page_or_warning(self.output, lambda: self.content(rows, results), self.language)
         if self.document:
             old = self.document.read_text(encoding="utf-8")
             write_atomic(self.document, pasted(old, self.title, text).encode())
@@ -65,13 +70,11 @@ class Report:
 
     def markdown(self, rows: Sequence[Row], results: Sequence[Result]) -> str:
         """Command, circumstances and tables."""
-        seeds = ", ".join(str(seed) for seed in sorted({result.seed for result in results}))
-        cases = sorted({result.test_cases for result in results if result.numbers})
-        devices = ", ".join(sorted({result.device for result in results} - {""}))
-        commits = ", ".join(sorted({_short(result.commit) for result in results} - {""}))
+        facts = _facts(results)
         parts = [
             f"```sh\n{self.command}\n```",
-            f"Seeds {seeds}; {', '.join(map(str, cases)) or 'no'} test cases; trained on {devices}; commit {commits}. "
+            f"Seeds {facts['seeds']}; {facts['cases'] or 'no'} test cases; trained on {facts['devices']}; "
+            f"commit {facts['commits']}. "
             "Mean ± standard deviation over the seeds, on the test cases; what is chosen must be chosen by the "
             "column of the validation cases. Predictions are timed over all test cases in one call.",
             markdown([list(HEAD), *main_table(rows)]),
@@ -85,6 +88,31 @@ class Report:
             parts += ["nADE of each target:", markdown(targets)]
         return "\n\n".join(parts) + "\n"
 
+    def content(self, rows: Sequence[Row], results: Sequence[Result]) -> Content:
+        """Content of ``report.html``."""
+        commands = {
+            (row.model, row.recipe): " ".join(
+                ["pdm run train", f"model={row.model}", f"settings={row.recipe}", *self.common]
+            )
+            for row in rows
+        }
+        described = [
+            RowFacts(
+                model=row.model,
+                recipe=row.recipe,
+                nade=row.values("nade").tolist(),
+                nfde=row.values("nfde").tolist(),
+                validation=row.validation,
+                fit_seconds=row.values("fit_seconds").tolist(),
+                seconds_per_case=row.values("seconds_per_case").tolist(),
+                parameters=row.values("parameters").tolist(),
+                targets=row.targets,
+                lost=row.lost,
+            )
+            for row in rows
+        ]
+        return comparison_content(self.title, described, weight_table(results), _facts(results), self.command, commands)
+
     def metrics(self, results: Sequence[Result]) -> dict[str, float]:
         """For the tracking store: mean nADE and nFDE of each row."""
         return {
@@ -92,6 +120,16 @@ class Report:
             for row in (make_rows(results) if results else [])
             for metric, name in (("nADE", "nade"), ("nFDE", "nfde"))
         }
+
+
+def _facts(results: Sequence[Result]) -> dict[str, str]:
+    """Seeds, numbers of test cases, devices and commits of the results."""
+    return {
+        "seeds": ", ".join(str(seed) for seed in sorted({result.seed for result in results})),
+        "cases": ", ".join(map(str, sorted({result.test_cases for result in results if result.numbers}))),
+        "devices": ", ".join(sorted({result.device for result in results} - {""})),
+        "commits": ", ".join(sorted({_short(result.commit) for result in results} - {""})),
+    }
 
 
 def pasted(document: str, title: str, text: str) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.common.atomic_file import NotWritten
-from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.common.memory import peak_memory
 from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.evaluation.coverage import Coverage
@@ -18,15 +15,13 @@ from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis
 from surrogate_modeling.evaluation.report import ScoredCases
 from surrogate_modeling.experiment.fitting import Experiment
 from surrogate_modeling.experiment.result import Evaluation, RunResult
-from surrogate_modeling.reporting.content import PAGE_FILE, Content, write_page
+from surrogate_modeling.reporting.content import Content, write_page_or_warning
 from surrogate_modeling.reporting.run_report import RunFacts, run_content
 from surrogate_modeling.reporting.training import Cost
 
-log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True)
-class TestResult:
+class PredictedCases:
     """The test cases as they were predicted.
 
     Attributes:
@@ -42,40 +37,35 @@ class TestResult:
     coverage: Coverage | None
 
 
-def write_run_page(experiment: Experiment, folder: Path, test: TestResult, result: RunResult) -> None:
+def write_run_page(experiment: Experiment, folder: Path, test: PredictedCases, result: RunResult) -> None:
     """Write ``report.html`` into the run's folder; what fails there is a warning, because no result depends on it.
 
     Raises:
         NotWritten: the disk is full.
     """
-    try:
-        content = run_content(folder, _facts(experiment, test, result))
-        write_page(folder, content, str(experiment.config.settings.language))
-    except NotWritten:
-        raise
-    except Exception as error:  # any other error: a page must not end a run
-        log.warning("%s could not be made: %s", PAGE_FILE, first_line(error))
+    language = str(experiment.config.settings.language)
+    write_page_or_warning(folder, lambda: run_content(folder, _facts(experiment, test, result)), language)
 
 
-def _facts(experiment: Experiment, test: TestResult, result: RunResult) -> RunFacts:
+def _facts(experiment: Experiment, test: PredictedCases, result: RunResult) -> RunFacts:
     network, step = result.network, experiment.surrogate.description.step
     with warnings_counted() as warned:
         warnings = dict(warned.counts)
     return RunFacts(
-        experiment.name,
-        experiment.config,
-        experiment.split,
-        step,
-        test.scored,
-        test.analysis,
-        {name: other.scores for name, other in result.baselines.items()},
-        experiment.surrogate.band,
-        test.spreads,
-        test.coverage,
-        _cost(network, result.epochs, step, experiment.tags["device"]),
-        {name: _baseline_cost(other) for name, other in result.baselines.items()},
-        experiment.tags,
-        warnings,
+        name=experiment.name,
+        config=experiment.config,
+        split=experiment.split,
+        step=step,
+        scored=test.scored,
+        analysis=test.analysis,
+        baselines={name: other.scores for name, other in result.baselines.items()},
+        band=experiment.surrogate.band,
+        spreads=test.spreads,
+        coverage=test.coverage,
+        cost=_cost(network, result.epochs, step, experiment.tags["device"]),
+        baseline_costs={name: _baseline_cost(other) for name, other in result.baselines.items()},
+        tags=experiment.tags,
+        warnings=warnings,
     )
 
 

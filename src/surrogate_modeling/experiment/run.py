@@ -27,7 +27,7 @@ from surrogate_modeling.experiment.bands import report_coverage
 from surrogate_modeling.experiment.baseline_runs import Prediction, predict_baselines
 from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
-from surrogate_modeling.experiment.page import TestResult, write_run_page
+from surrogate_modeling.experiment.page import PredictedCases, write_run_page
 from surrogate_modeling.experiment.planning import dataset_of
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.experiment.result import Evaluation, RunResult
@@ -122,7 +122,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         runs = list(zip(prediction.rows, spreads, strict=True))
         coverage = report_coverage(run, surrogate, split.test, runs, network.scores)
     _warn_of_forgotten_controls(experiment, result)
-    write_run_page(experiment, run.folder, TestResult(scored, spreads, analysis, coverage), result)
+    write_run_page(experiment, run.folder, PredictedCases(scored, spreads, analysis, coverage), result)
     return result
 
 

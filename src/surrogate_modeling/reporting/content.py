@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from surrogate_modeling.common.atomic_file import write_atomic
-from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
+from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.pages.embedding import finite
 from surrogate_modeling.pages.rendering import render
 
+log = logging.getLogger(__name__)
 Content = dict[str, Any]
 # A text of the page by its key, and the values that it holds.
 Sentence = tuple[str, dict[str, Any]]
@@ -23,14 +26,29 @@ KEPT_FILE, PAGE_FILE = "report.json.gz", "report.html"
 FORMAT = 1
 
 
-def write_page(folder: Path, content: Content, language: str) -> Path:
+def write_page_or_warning(folder: Path, make: Callable[[], Content], language: str) -> None:
     """Write ``report.html``, and ``report.json.gz`` from which it can be made again.
+
+    What fails in making them is a warning, because no result depends on a page.
 
     Args:
         folder: of the run, the search or the comparison.
-        content: of the page; ``kind`` names its template.
+        make: makes the content; its ``kind`` names the template.
         language: of its texts.
+
+    Raises:
+        NotWritten: the disk is full.
     """
+    try:
+        write_page(folder, make(), language)
+    except NotWritten:
+        raise
+    except Exception as error:  # any other error: a page must not end a run
+        log.warning("%s could not be made: %s", PAGE_FILE, first_line(error))
+
+
+def write_page(folder: Path, content: Content, language: str) -> Path:
+    """Write the page of a content and the content itself into a folder."""
     text = json.dumps(finite({"format": FORMAT, **content}), ensure_ascii=False, separators=(",", ":"))
     # Without a time stamp, the same content is the same file.
     write_atomic(folder / KEPT_FILE, gzip.compress(_encoded(text), 6, mtime=0), durable=False)

@@ -11,9 +11,7 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from optuna.trial import FrozenTrial, TrialState
 
-from surrogate_modeling.common.atomic_file import NotWritten
-from surrogate_modeling.common.errors import first_line
-from surrogate_modeling.reporting.content import PAGE_FILE, write_page
+from surrogate_modeling.reporting.content import write_page_or_warning
 from surrogate_modeling.reporting.search_report import SearchFacts, TrialFacts, search_content
 from surrogate_modeling.search.pictures import FEWEST_FOR_IMPORTANCE
 from surrogate_modeling.search.results import train_command
@@ -35,13 +33,8 @@ def write_search_page(study: SearchStudy, config: DictConfig, folder: Path, stat
     Raises:
         NotWritten: the disk is full.
     """
-    try:
-        language = str(OmegaConf.select(config, LANGUAGE, default=None) or "en")
-        write_page(folder, search_content(_facts(study, config, folder, status)), language)
-    except NotWritten:
-        raise
-    except Exception as error:  # any other error: a page must not cost the results of the search
-        log.warning("%s could not be made: %s", PAGE_FILE, first_line(error))
+    language = str(OmegaConf.select(config, LANGUAGE, default=None) or "en")
+    write_page_or_warning(folder, lambda: search_content(_facts(study, config, folder, status)), language)
 
 
 def _facts(study: SearchStudy, config: DictConfig, folder: Path, status: str) -> SearchFacts:

@@ -58,6 +58,8 @@ function axis(label, extra = {}) {
   };
 }
 
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 100000];
+
 function widest(u, values) {
   const longest = Math.max(0, ...(values || []).map(text => String(text).length));
   return 18 + 6.6 * longest;
@@ -96,7 +98,7 @@ function chart(parent, options) {
       },
     },
     axes: [
-      axis(options.xLabel, { size: options.xLabel ? 34 : 24, space: 60 }),
+      axis(options.xLabel, { size: options.xLabel ? 34 : 24, space: 60, ...(options.whole ? { incrs: WHOLE_STEPS } : {}) }),
       axis(options.yLabel, { size: widest, space: 34 }),
     ],
     series: [{}, ...series],

@@ -75,7 +75,7 @@ function drawTraining() {
     if (kind === "train_loss" && kinds.includes("val_loss")) continue;
     const both = kind === "val_loss" ? [...own, ...curves.filter(([name]) => name.split("/").pop() === "train_loss")] : own;
     const figure = addTall(pairs, kind === "val_loss" ? t("losses") : kind, t("log_scale"), holder => joined(holder, both.map(([name, [steps, values]], k) => ({ x: steps, columns: [{ values: values.map(value => value > 0 ? value : null), color: `--c${k % 8}`, dash: name.endsWith("train_loss") ? [4, 3] : undefined }] })),
-      { height: 300, log: true, xLabel: t("epoch") }));
+      { height: 300, log: true, whole: true, xLabel: t("epoch") }));
     figure.append(colorKey(both.slice(0, 16).map(([name], k) => [name, `--c${k % 8}`, name.endsWith("train_loss") ? "dash" : "line"])));
   }
   if (!curves.length) pairs.append(make("p", { className: "soft" }, t("no_curves_of_training")));

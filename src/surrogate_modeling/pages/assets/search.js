@@ -29,7 +29,7 @@ function drawHistory() {
     const x = complete.map(trial => trial.number), positive = complete.every(trial => trial.values[k] > 0);
     const wide = positive && Math.max(...complete.map(trial => trial.values[k])) > 20 * Math.min(...complete.map(trial => trial.values[k]));
     joined(holder, [{ x, columns: [{ values: complete.map(trial => trial.values[k]), color: "--c0", dots: 6 }, { values: steps, color: "--predicted", width: 1.6 }] }],
-      { range: [Math.min(...x) - 0.5, Math.max(...x) + 0.5], height: 300, log: wide, xLabel: t("trial"), live: pointer(complete, trial => trial.number, live) });
+      { range: [Math.min(...x) - 0.5, Math.max(...x) + 0.5], height: 300, log: wide, whole: true, xLabel: t("trial"), live: pointer(complete, trial => trial.number, live) });
   }));
   place.append(colorKey([[t("a_trial"), "--c0", "dot"], [t("best_so_far"), "--predicted", "line"]]));
   if (SEARCH.objective.length > 1) drawFront(place);
