@@ -64,7 +64,7 @@ def write_only_page(path: Path, content: Content, language: str) -> Path:
 def page_of(content: Content, language: str) -> str:
     """The page of a content."""
     blocks = content.get("blocks", [])
-    rest = {key: value for key, value in content.items() if key != "blocks"}
+    rest = {key: value for key, value in content.items() if key not in ("blocks", "format")}
     return render(content["kind"], language, title=content["title"], content=rest, blocks=blocks)
 
 
