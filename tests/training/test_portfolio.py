@@ -14,12 +14,13 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
 from surrogate_modeling.config.models import Candidate, DonConfig
+from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
 from surrogate_modeling.training.folds import Folds, FoldTraining, make_folds
 from surrogate_modeling.training.portfolio import Plan, fit_portfolio
-from surrogate_modeling.training.race import TrainedMember
+from surrogate_modeling.training.race import MAX_STARTS, TrainedMember
 from surrogate_modeling.training.regression_rows import BaselineData
 
 RECIPE = settings(workers=1)
@@ -141,6 +142,20 @@ def test_of_two_networks_of_a_kind_the_better_on_the_first_fold_goes_on(tmp_path
     fit_portfolio(training, Plan([], members, None), baselines)
     assert [(m.name, m.model.width, m.copies) for m in training.surrogate.description.mixture] == [("don-large", 5, 3)]
     assert not (tmp_path / "don/fold1").exists()
+
+
+def test_time_that_is_left_trains_from_other_starts_and_the_mean_counts(tmp_path: Path) -> None:
+    training, _ = portfolio(tmp_path)
+    short = replace(RECIPE, epochs=1)
+    result = fit_portfolio(training, Plan([], [TrainedMember(SMALL, short)], 5.0), {})
+    (member,) = training.surrogate.description.mixture
+    assert member.copies == 3 * MAX_STARTS
+    # By hand: three networks have not seen the cases of the first fold, those numbered 0, 3 and 6.
+    networks = list(training.surrogate.network.networks[0].networks)
+    assert not torch.equal(*(next(networks[i].parameters()) for i in (0, 3)))
+    alone = [training.single(Member("don", SMALL), networks[i]).predict(CASES[:1])[0] for i in (0, 3, 6)]
+    by_name = {case.name: rows for case, rows in zip(result.left_out.cases, result.left_out.rows, strict=True)}
+    np.testing.assert_allclose(by_name["case0"], np.mean(alone, axis=0), atol=1e-5)
 
 
 def test_processes_side_by_side_give_what_one_after_another_gives(tmp_path: Path) -> None:

@@ -35,25 +35,30 @@ class Attempt:
     Attributes:
         name: for people.
         model: its sizes.
-        rows: free runs over cases left out (H, P), physical units, by the case's name.
         seconds: of all its fits.
         diverged: whether one of its trainings did.
     """
 
     def __init__(self, name: str, model: ModelConfig) -> None:
         self.name, self.model = name, model
-        self.rows: dict[str, np.ndarray] = {}
         self.seconds, self.diverged = 0.0, False
-        self._networks: dict[int, Network] = {}
+        self._runs: dict[str, dict[int, np.ndarray]] = {}
+        self._networks: dict[tuple[int, int], Network] = {}
         self._final: Network | None = None
 
-    def add(self, network: Network, fold: int) -> None:
-        """Keep a network that was fitted without a fold; the folds may come in any order."""
-        self._networks[fold] = network
+    def add(self, network: Network, fold: int, start: int) -> None:
+        """Keep a network that was fitted without a fold from a start; they may come in any order."""
+        self._networks[start, fold] = network
 
-    def judge(self, left_out: Sequence[Case], rows: Sequence[np.ndarray]) -> None:
-        """Keep free runs over cases left out."""
-        self.rows |= {case.name: each for case, each in zip(left_out, rows, strict=True)}
+    def judge(self, left_out: Sequence[Case], rows: Sequence[np.ndarray], start: int = 0) -> None:
+        """Keep free runs over cases left out, of the network of a start."""
+        for case, each in zip(left_out, rows, strict=True):
+            self._runs.setdefault(case.name, {})[start] = each
+
+    @property
+    def rows(self) -> dict[str, np.ndarray]:
+        """Free runs over cases left out (H, P), physical units, by the case's name: the mean over the starts."""
+        return {name: np.mean([runs[start] for start in sorted(runs)], axis=0) for name, runs in self._runs.items()}
 
     def finish(self, network: Network) -> None:
         """Take a network that was fitted on all cases in place of those of the folds."""
@@ -68,7 +73,7 @@ class Attempt:
         """The member of the mixture, and its network."""
         if self._final is not None:
             return Member(self.name, self.model), self._final
-        networks = [self._networks[fold] for fold in sorted(self._networks)]
+        networks = [self._networks[place] for place in sorted(self._networks)]
         if len(networks) == 1:
             return Member(self.name, self.model), networks[0]
         return Member(self.name, self.model, len(networks)), EnsembleNetwork(networks)

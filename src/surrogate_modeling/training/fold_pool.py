@@ -66,24 +66,35 @@ class FoldOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class FoldJob:
-    """One training: a network's name, sizes and recipe, the fold left out, and the weights it starts from."""
+    """One training.
+
+    Attributes:
+        name: of the network.
+        model: its sizes.
+        settings: its recipe.
+        fold: left out.
+        start: number of the start.
+        weights: that it starts from.
+    """
 
     name: str
     model: ModelConfig
     settings: SettingsConfig
     fold: int
-    start: dict[str, Tensor]
+    start: int
+    weights: dict[str, Tensor]
 
     def do(self, training: FoldTraining) -> FoldOutcome:
         """Train the network without its fold; a training that diverges has no result."""
         alone = training.single(Member(self.model.name, self.model))
-        alone.network.load_state_dict(self.start)
+        alone.network.load_state_dict(self.weights)
         metrics: list[tuple[dict[str, float], int]] = []
         own = replace(training, on_epoch=lambda values, epoch: metrics.append((values, epoch)))
         try:
-            result = own.fit(self.name, alone, self.settings, self.fold)
+            name = f"{self.name}/start{self.start}" if self.start else self.name
+            result = own.fit(name, alone, self.settings, self.fold)
         except TrainingDiverged:
-            return FoldOutcome(self, self.start, [], None, metrics)
+            return FoldOutcome(self, self.weights, [], None, metrics)
         return FoldOutcome(self, _weights(alone), alone.predict(training.folds.parts[self.fold]), result, metrics)
 
 

@@ -17,9 +17,12 @@ from dataclasses import dataclass, replace
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
+from surrogate_modeling.training.fit import seed_run
 from surrogate_modeling.training.fold_pool import FoldJob, network_of, processes_for, run_jobs
 from surrogate_modeling.training.folds import FoldTraining
+from surrogate_modeling.training.members import member_seed
 from surrogate_modeling.training.mixing import Residuals, least_error_weights
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,8 @@ MIN_MINUTES = 0.5
 # A model is fitted on where some column gives it this weight on the first fold, or its error is this many times the
 # least or less: weights of few cases follow chance.
 USEFUL_WEIGHT, CLOSE = 0.1, 1.2
+# More would make predictions slow for little: each start is a network per fold.
+MAX_STARTS = 3
 # Of the time left, what a closed form may take.
 MAX_SHARE = 0.5
 
@@ -67,6 +72,7 @@ class Race:
         others: members in closed form.
         untried: names of models for which there was no time.
         epochs: of the longest fit.
+        longest: seconds of the longest fit.
     """
 
     def __init__(
@@ -81,7 +87,7 @@ class Race:
         self.members = list(members)
         self.attempts: dict[str, Attempt] = {}
         self.untried: list[str] = []
-        self.epochs = 0
+        self.epochs, self.longest = 0, 0.0
 
     def run(self, closed_forms: Sequence[str] = ()) -> None:
         """Fit every model without the first fold, and those that help without the others.
@@ -105,6 +111,17 @@ class Race:
                 self._fit_whole(look)
         if folds > 1 and self.members:
             self._train(range(1, folds), to_come=0)
+        for start in range(1, MAX_STARTS):
+            if self.members and self._has_time_for(folds * len(self.members)):
+                log.info("there is time left: every network is trained again from other weights, and their mean taken")
+                self._train(range(folds), to_come=0, start=start)
+
+    def _has_time_for(self, trainings: int) -> bool:
+        """Whether so many more may be as long as those that were."""
+        if self.end is None or any(attempt.diverged for attempt in self.attempts.values()):
+            return False
+        rounds = math.ceil(trainings / processes_for(self.training, trainings))
+        return time.monotonic() + rounds * self.longest < self.end
 
     @property
     def _kinds(self) -> int:
@@ -132,14 +149,8 @@ class Race:
             )  # fmt: skip
         return folds
 
-    def _train(self, folds: range, to_come: int) -> None:
-        jobs = [
-            FoldJob(
-                member.label, member.model, member.settings, k, self.forms.start(member.model, k).network.state_dict()
-            )
-            for k in folds
-            for member in self.members
-        ]
+    def _train(self, folds: range, to_come: int, start: int = 0) -> None:
+        jobs = [self._job(member, k, start) for k in folds for member in self.members]
         processes = processes_for(self.training, len(jobs))
         if processes > 1:
             jobs = [replace(job, settings=replace(job.settings, progress_bar=False)) for job in jobs]
@@ -148,22 +159,34 @@ class Race:
             minutes = max(MIN_MINUTES / 10, (self.end - time.monotonic()) / 60 / rounds)
             jobs = [replace(job, settings=replace(job.settings, max_minutes=minutes)) for job in jobs]
         for outcome in run_jobs(self.training, jobs, processes):
-            name, count = outcome.job.name, len(self.training.folds.parts)
+            name, count, start = outcome.job.name, len(self.training.folds.parts), outcome.job.start
             attempt = self.attempts[name]
             for metrics, epoch in outcome.metrics:
                 self.training.on_epoch(metrics, epoch)
             if outcome.result is None:
                 log.warning("%s without fold %d of %d: the training diverged", name, outcome.job.fold + 1, count)
-                attempt.diverged = True
+                # What an earlier start gave stays.
+                attempt.diverged |= start == 0
                 continue
-            attempt.add(network_of(self.training, outcome.job.model, outcome.weights).network, outcome.job.fold)
-            attempt.judge(self.training.folds.parts[outcome.job.fold], outcome.rows)
+            attempt.add(network_of(self.training, outcome.job.model, outcome.weights).network, outcome.job.fold, start)
+            attempt.judge(self.training.folds.parts[outcome.job.fold], outcome.rows, start)
             attempt.seconds += outcome.result.seconds
             self.epochs = max(self.epochs, outcome.result.epochs)
+            self.longest = max(self.longest, outcome.result.seconds)
             log.info(
                 "%s without fold %d of %d: val_nADE %.4g after %d epochs, %.0f s", name, outcome.job.fold + 1, count,
                 outcome.result.least.get("val_nADE", math.nan), outcome.result.epochs, outcome.result.seconds,
             )  # fmt: skip
+
+    def _job(self, member: TrainedMember, k: int, start: int) -> FoldJob:
+        """The training without fold k; from the second start on with other weights where they have no closed form."""
+        weights = self.forms.start(member.model, k).network.state_dict()
+        seed = member_seed(member.settings.seed, start)
+        if start:
+            seed_run(seed + k)
+            drawn = self.training.single(Member(member.label, member.model)).network.named_parameters()
+            weights |= {name: parameter.detach() for name, parameter in drawn}
+        return FoldJob(member.label, member.model, replace(member.settings, seed=seed), k, start, weights)
 
     def _fit_whole(self, look: Attempt) -> None:
         """Fit a closed form without every fold and on all cases, unless the networks would lack the time."""
