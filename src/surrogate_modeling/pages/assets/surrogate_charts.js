@@ -1,7 +1,8 @@
 "use strict";
 /* Charts of controls, which are edited there, and of predicted columns. */
 
-const COLORS = ["--c0", "--c1", "--c2", "--c4"];
+// Not the orange of rows outside of the training range.
+const COLORS = ["--c0", "--c2", "--c6", "--c4"];
 // Distance at which a point is grabbed [px].
 const GRAB = matchMedia("(pointer: coarse)").matches ? 24 : 13;
 const CURSOR = { sync: { key: "time" }, points: { size: 6 }, y: false };
