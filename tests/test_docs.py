@@ -234,7 +234,7 @@ def test_every_command_exists(page: Path) -> None:
 def test_every_configuration_in_a_command_composes(page: Path) -> None:
     for command in commands(page):
         _, _, name, *arguments = shlex.split(PLACEHOLDER.sub("x", command))
-        if name not in {"train", "import", "look", "compare", "generate", "predict", "export", "report"}:
+        if name not in {"train", "finish", "import", "look", "compare", "generate", "predict", "export", "report"}:
             continue
         overrides = [word for word in arguments if "=" in word]
         register_schemas()

@@ -16,6 +16,7 @@ VERBS = {
     "import": "make clean cases of the files of any tool",
     "look": "say what cases hold: speed, roles, relations; and how to train on them",
     "compare": "train several networks and recipes, one table",
+    "finish": "end a training after its epoch, and keep what there is",
     "generate": "make cases with the embedded simulator, an FMU or a program",
     "predict": "run control schedules through a surrogate",
     "export": "write a surrogate as ONNX or FMU",

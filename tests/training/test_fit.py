@@ -36,6 +36,27 @@ def test_training_ends_with_a_free_run_after_the_epoch_in_which_the_time_is_over
     assert fitted.least["val_nADE"] == seen[-1]["val_nADE"]
 
 
+def test_training_that_is_asked_to_end_does_after_its_epoch_and_a_free_run(tmp_path: Path) -> None:
+    recipe = settings(epochs=50, free_run_every=10, monitor=Monitor.val_nADE)
+    surrogate, data, validation = make(recipe)
+    seen: list[dict[str, float]] = []
+
+    def keep(values: dict[str, float], epoch: int) -> None:
+        """The file comes when epoch 1 is over: epoch 2 is the last."""
+        seen.append(values)
+        if epoch == 1:
+            (tmp_path / "stop").touch()
+
+    fitted = fit(surrogate, data, validation, recipe, tmp_path / "checkpoints", keep)
+    assert fitted.epochs == 3
+    assert ["val_nADE" in values for values in seen] == [False, False, True]
+    # What was asked of one run holds for its fit alone, which is over: it is not trained on.
+    again, data, _ = make(recipe)
+    assert fit(again, data, validation, recipe, tmp_path / "checkpoints", keep) == fitted
+    assert len(seen) == 3
+    assert torch.equal(again.state_dict()["scaling.mean"], surrogate.state_dict()["scaling.mean"])
+
+
 def test_time_of_a_stopped_run_counts() -> None:
     before = TimeBudget(10.0)
     before.load_state_dict({"time_elapsed": {"train": 360.0}})

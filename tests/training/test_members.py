@@ -1,12 +1,16 @@
 """Members of ensembles: their seeds, and the structure that they share."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from builders import plain_case
+from lag import make as lag
+from lag import settings
 
 from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common import early_end
 from surrogate_modeling.config.models import SsmConfig
 from surrogate_modeling.config.settings import SettingsConfig, StartMode
 from surrogate_modeling.surrogate.description import Description
@@ -40,10 +44,34 @@ def ringing_case(number: int) -> np.ndarray:
     return np.column_stack((control, rows)).astype(np.float32)
 
 
+def test_members_that_were_not_begun_when_training_was_asked_to_end_are_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Asked within the second of three."""
+    recipe = settings(ensemble=3, epochs=2)
+    surrogate, data, validation = lag(recipe)
+    surrogate = Surrogate(replace(surrogate.description, members=3))
+    surrogate.scaling.fit([case.values for case in validation])
+    seen: list[str] = []
+
+    def ask(metrics: dict[str, float], epoch: int) -> None:
+        seen.append(f"{epoch} {sorted(metrics)[-1]}")
+        if epoch == 0 and "member1/val_loss" in metrics:
+            early_end.ask(tmp_path, "a test")
+
+    fit_members(surrogate, data, validation, recipe, tmp_path / "checkpoints", ask)
+    assert seen == ["0 val_loss", "1 val_loss", "0 member1/val_loss", "1 member1/val_loss"]
+    assert "the ensemble has 2 of 3 members" in caplog.text
+    assert surrogate.description.members == 2
+    surrogate.save(tmp_path / "two.pth")
+    two = Surrogate.load(tmp_path / "two.pth").predict(validation)
+    np.testing.assert_array_equal(two[0], surrogate.predict(validation)[0])
+
+
 @pytest.mark.parametrize("members", [1, 2])
 def test_all_members_oscillate_where_the_plant_does_and_start_alike(tmp_path: Path, members: int) -> None:
     cases = [plain_case(f"c{i}", np.arange(float(ROWS)), ringing_case(i), 1) for i in range(8)]
-    settings = SettingsConfig(
+    recipe = SettingsConfig(
         start=StartMode.rest, ensemble=members, epochs=1, batch_size=16, horizon=80, windows_per_epoch=32,
         progress_bar=False,
     )  # fmt: skip
@@ -55,7 +83,7 @@ def test_all_members_oscillate_where_the_plant_does_and_start_alike(tmp_path: Pa
     surrogate.first_row.offset.fill_(0.5)
     given = with_given_starts(surrogate, CaseSplit(cases[:6], cases[6:], []))
     parts = [WindowDataset(p, surrogate.scaling, 1, 80, table=given.table) for p in (given.training, given.validation)]
-    fit_members(surrogate, WindowData(*parts, settings), given.validation, settings, tmp_path, lambda *_: None)
+    fit_members(surrogate, WindowData(*parts, recipe), given.validation, recipe, tmp_path, lambda *_: None)
     found = surrogate.description.model
     assert isinstance(found, SsmConfig)
     assert min(abs(period - PERIOD) for period in found.oscillations) < 0.5

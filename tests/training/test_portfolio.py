@@ -10,6 +10,7 @@ import torch
 from lag import CHANNELS, lag_case, make, settings
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
@@ -77,6 +78,45 @@ def test_left_out_runs_are_those_of_models_that_have_not_seen_the_case(tmp_path:
             np.testing.assert_allclose(by_name[case.name], rows, atol=1e-5)
     final = training.surrogate.predict(CASES[:1])[0]
     assert np.abs(final - by_name["case0"]).max() > 0.0
+
+
+def asking_portfolio(folder: Path, after: str) -> tuple[FoldTraining, dict[str, Baseline]]:
+    """One that is asked to end in the first epoch of a training, by its name and fold."""
+    training, baselines = portfolio(folder / "checkpoints")
+
+    def ask(metrics: dict[str, float], epoch: int) -> None:
+        if f"{after}/val_loss" in metrics:
+            early_end.ask(folder, "a test")
+
+    return replace(training, on_epoch=ask), baselines
+
+
+def test_a_portfolio_that_is_asked_to_end_mixes_what_is_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two networks alone, asked within the second fold of the first; fold 0 is what both were judged on."""
+    training, baselines = asking_portfolio(tmp_path, "one/fold1")
+    networks = [TrainedMember(SMALL, replace(RECIPE, lr=1e-3), name) for name in ("one", "two")]
+    result = fit_portfolio(training, Plan([], networks[:1], None), baselines)
+    assert [member.copies for member in training.surrogate.description.mixture] == [2]
+    # Asked during fold 1, which was finished: fold 2 was not begun.
+    assert {case.name for case in result.left_out.cases} == {"case0", "case3", "case1", "case4"}
+    # Before it begins: one network must be trained, for an epoch on one fold.
+    training, baselines = asking_portfolio(tmp_path / "early", "none")
+    (tmp_path / "early").mkdir()
+    early_end.ask(tmp_path / "early", "a test")
+    with caplog.at_level(logging.INFO):
+        result = fit_portfolio(training, Plan([], networks, None), baselines)
+    assert list(result.table.names) == ["one"]
+    assert result.fit.epochs == 1
+    assert "training was asked to end: there was no time to try two" in caplog.text
+
+
+def test_closed_forms_need_no_network_when_training_is_asked_to_end(tmp_path: Path) -> None:
+    training, baselines = asking_portfolio(tmp_path, "none")
+    early_end.ask(tmp_path, "a test")
+    plan = Plan(["linear", "persistence", "trees"], [TrainedMember(SMALL, RECIPE)], None)
+    result = fit_portfolio(training, plan, baselines)
+    assert list(result.table.names) == ["linear"]
+    assert len(result.left_out.cases) == len(CASES)
 
 
 def test_every_closed_form_is_judged_saved_and_fitted_on_all_cases(tmp_path: Path) -> None:

@@ -183,7 +183,8 @@ class Comparison:
         config = replace(pair.config, settings=replace(settings, num_figures=settings.num_figures or 0))
         tags = {"mlflow.source.name": "compare.py", "comparison": self.output.name}
         tags |= {"mlflow.parentRunId": parent} if parent else {}
-        assignment = Assignment(("nADE",), tags, name=str(pair))
+        # A training that was cut short would not compare with the others.
+        assignment = Assignment(("nADE",), tags, name=str(pair), keeps_on_interrupt=False)
         with logged(folder / "train.log"):
             return run_experiment(config, case_set, folder, assignment)
 

@@ -123,6 +123,16 @@ class ExportConfig(UseConfig):
 
 
 @dataclass
+class FinishConfig(Checked):
+    """Configuration of ``finish``: the run whose training is to end."""
+
+    run: str = "last"
+
+    def group(self) -> str:
+        return ""
+
+
+@dataclass
 class Config:
     """The whole configuration of one run."""
 

@@ -20,6 +20,7 @@ from surrogate_modeling.config.commands import (
     CompareConfig,
     Config,
     ExportConfig,
+    FinishConfig,
     GenerateConfig,
     LookConfig,
     PredictConfig,
@@ -47,6 +48,7 @@ def register_schemas() -> None:
     store.store(name="report_schema", node=ReportConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
+    store.store(name="finish_schema", node=FinishConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
     for group, schemas in (("dataset", DATASET_SCHEMAS), ("model", MODEL_SCHEMAS)):
         for name, schema in schemas.items():
@@ -165,6 +167,13 @@ def to_generation(composed: DictConfig) -> GenerateConfig:
     if not isinstance(config.dataset, GeneratedConfig):
         makers = [f"dataset={name}" for name, schema in DATASET_SCHEMAS.items() if issubclass(schema, GeneratedConfig)]
         raise UserError(f"dataset={composed.dataset.name}: nothing to simulate; use {' or '.join(makers)}")
+    return config
+
+
+def to_finish(composed: DictConfig) -> FinishConfig:
+    """Turn the composed tree of ``finish.py`` into a checked dataclass."""
+    config = _to_object(composed)
+    assert isinstance(config, FinishConfig)
     return config
 
 

@@ -32,6 +32,7 @@ class Assignment:
         on_epoch: called with the metrics of each epoch; raises :class:`Pruned` to end the run.
         trial: number in its study; None for a plain run.
         name: of the run in the store; None for the default name.
+        keeps_on_interrupt: whether the first Ctrl-C ends training and keeps what there is; else it interrupts.
     """
 
     objective: tuple[str, ...] = ("val_loss",)
@@ -39,3 +40,4 @@ class Assignment:
     on_epoch: OnEpoch | None = None
     trial: int | None = None
     name: str | None = None
+    keeps_on_interrupt: bool = True

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, field, replace
 
 from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common import early_end
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.settings import SettingsConfig
@@ -64,7 +65,19 @@ class TrainingResult:
 
 
 def train(experiment: Experiment, run: Run) -> TrainingResult:
-    """Fit the network in place, and the baselines; with ``settings.stack`` combine them."""
+    """Fit the network in place, and the baselines; with ``settings.stack`` combine them.
+
+    Training may be asked to end; what asked is recorded as the tag ``ended_early``.
+    """
+    with early_end.ended_when_asked(run.folder, by_interrupt=experiment.assignment.keeps_on_interrupt):
+        trained = _train(experiment, run)
+        if (who := early_end.asked_by(run.folder)) is not None:
+            log.warning("training ended early, as %s asked: what there is goes on to test, report and file", who)
+            run.set_tags({"ended_early": who})
+    return trained
+
+
+def _train(experiment: Experiment, run: Run) -> TrainingResult:
     config, given, surrogate = experiment.config, experiment.given, experiment.surrogate
     settings, on_epoch = config.settings, experiment.assignment.on_epoch
 
@@ -78,8 +91,8 @@ def train(experiment: Experiment, run: Run) -> TrainingResult:
     if folds is not None:
         return _train_folds(experiment, folds, run, log_epoch)
     windows = make_windows(config, surrogate, given)
-    fitted = fit_members(surrogate, windows, given.validation, settings, run.folder / "checkpoints", log_epoch)
-    if fitted.epochs < settings.epochs:
+    fitted = fit_members(surrogate, windows, given.validation, settings, run.folder / early_end.CHECKPOINTS, log_epoch)
+    if fitted.epochs < settings.epochs and not early_end.is_asked(run.folder):
         log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
     regressions = fit_baselines(surrogate, given, settings.progress_bar)
     if not settings.stack:
@@ -96,7 +109,7 @@ def _train_folds(experiment: Experiment, folds: Folds, run: Run, on_epoch: OnEpo
     without_validation = replace(given, training=folds.cases) if not given.validation else given
     choosing = None if given.validation else folds
     regressions = fit_baselines(surrogate, without_validation, config.settings.progress_bar, choosing)
-    training = FoldTraining(config, surrogate, folds, run.folder / "checkpoints", on_epoch)
+    training = FoldTraining(config, surrogate, folds, run.folder / early_end.CHECKPOINTS, on_epoch)
     fitted = {name: regression.baseline for name, regression in regressions.items()}
     result = fit_portfolio(training, plan_of(config), fitted)
     channels = surrogate.description.channels

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from surrogate_modeling.common import early_end
 from surrogate_modeling.common.console import LOG_FORMAT
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
@@ -56,6 +57,7 @@ def reopen(config: Config, folder: Path, overrides: Sequence[str]) -> tuple[Path
     handler = logging.FileHandler(found / "train.log", encoding="utf-8")
     handler.setFormatter(logging.Formatter(LOG_FORMAT))
     logging.getLogger().addHandler(handler)
+    early_end.take_back(found)
     saved, changed = reload_config(found), {}
     for key in CHANGEABLE_KEYS:
         before, now = getattr(saved.settings, key), getattr(config.settings, key)

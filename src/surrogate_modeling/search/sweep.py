@@ -80,6 +80,8 @@ class Search:
             log.info(
                 "hydra.sweeper.n_trials=%d, but there are only %d combinations", self.settings.n_trials, study.target
             )
+        if self.settings.n_jobs == 1:
+            log.info("Ctrl-C once while a trial trains: it ends after its epoch and counts; twice: the search stops")
         # Pruning in this very process needs no second connection.
         OPENED[study.study.study_name] = study.study, study.store.storage
         worker = Worker(study.store.folder, study.store.storage)

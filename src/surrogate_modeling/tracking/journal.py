@@ -109,6 +109,15 @@ def locked(folder: Path) -> FileLock:
     return lock
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether a process is at work on the run."""
+    try:
+        locked(folder).release()
+    except UserError:
+        return True
+    return False
+
+
 def drop_half_line(journal: Path) -> None:
     """Cut off a line whose writing was interrupted."""
     with journal.open("r+b") as file:
@@ -158,12 +167,13 @@ def ended_as(folder: Path) -> str | None:
         return None
 
 
-def find_run(reference: str, root: Path) -> Path:
+def find_run(reference: str, root: Path, key: str = "resume") -> Path:
     """Find the folder of a run that can be resumed.
 
     Args:
         reference: ``last``, a folder, or a run's id in the store.
         root: where run folders are.
+        key: that named the run, for messages.
 
     Raises:
         UserError: there is none.
@@ -174,12 +184,12 @@ def find_run(reference: str, root: Path) -> Path:
             return folder
     # A user without a home, a name that is too long: no run bears such a name.
     except (OSError, RuntimeError, ValueError) as error:
-        raise UserError(f"resume={reference}: {getattr(error, 'strerror', None) or error}") from None
+        raise UserError(f"{key}={reference}: {getattr(error, 'strerror', None) or error}") from None
     kept = sorted((path.parent for path in root.rglob(JOURNAL)), key=lambda path: (path / JOURNAL).stat().st_mtime)
     chosen = kept[-1:] if reference == "last" else [path for path in kept if read_state(path)["run_id"] == reference]
     if not chosen:
         known = ", ".join(map(str, kept)) or "none"
-        raise UserError(f"resume={reference}: no such run in {root}; runs that can go on: {known}")
+        raise UserError(f"{key}={reference}: no such run in {root}; runs whose record is there: {known}")
     return chosen[0]
 
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import chain
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -17,6 +18,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.evaluation.scores import score
@@ -68,16 +70,19 @@ class AveragedWeights(WeightAveraging):
 class TimeBudget(Timer):
     """Count the seconds of training, earlier interrupted runs included, and stop after the epoch that exceeds them.
 
+    So it does after the epoch in which the training is asked to end, see :mod:`surrogate_modeling.common.early_end`.
+
     Must come before whatever asks :attr:`over`: it is decided once per epoch, when validation begins, so that the
     last epoch is validated in full.
 
     Args:
         minutes: None for no limit.
+        folder: of the checkpoints, whose run may be asked to end; None: nothing asks.
     """
 
-    def __init__(self, minutes: float | None) -> None:
+    def __init__(self, minutes: float | None, folder: Path | None = None) -> None:
         super().__init__(None if minutes is None else timedelta(minutes=minutes), verbose=False)
-        self.minutes, self.over = minutes, False
+        self.minutes, self.folder, self.over = minutes, folder, False
 
     @property
     def share(self) -> float:
@@ -87,13 +92,16 @@ class TimeBudget(Timer):
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Decide whether this epoch is the last."""
         super().on_validation_start(trainer, module)
-        self.over = self.share >= 1.0
+        asked = self.folder is not None and early_end.is_asked(self.folder)
+        if asked and not self.over:
+            log.info("training was asked to end: epoch %d is its last", trainer.current_epoch + 1)
+        self.over = asked or self.share >= 1.0
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Keep Lightning from stopping within an epoch, whose weights would not be validated."""
 
     def on_train_epoch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        """End training when the budget is used up."""
+        """End training when the budget is used up, or it was asked to end."""
         trainer.should_stop = trainer.should_stop or self.over
 
 

@@ -145,7 +145,7 @@ def _make_watchers(
     surrogate: Surrogate, validation: Sequence[Case], settings: SettingsConfig, folder: Path, on_epoch: OnEpoch
 ) -> _Watchers:
     monitor, every = settings.monitor.value, settings.free_run_every
-    budget = TimeBudget(settings.max_minutes)
+    budget = TimeBudget(settings.max_minutes, folder)
     free_runs = [FreeRunValidation(surrogate, validation, every, budget)] if every else []
 
     def is_measured() -> bool:

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -22,6 +23,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
@@ -55,6 +57,7 @@ class FoldOutcome(NamedTuple):
         rows: free runs (H, P) over the cases of the fold, physical units.
         result: of the fit; None where it diverged.
         metrics: of each epoch, with its number.
+        begun: whether it was; not where training was asked to end before.
     """
 
     job: FoldJob
@@ -62,6 +65,7 @@ class FoldOutcome(NamedTuple):
     rows: list[np.ndarray]
     result: FitResult | None
     metrics: list[tuple[dict[str, float], int]]
+    begun: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class FoldJob:
         fold: left out.
         start: number of the start.
         weights: that it starts from.
+        optional: whether it is not begun once training was asked to end.
     """
 
     name: str
@@ -83,9 +88,12 @@ class FoldJob:
     fold: int
     start: int
     weights: dict[str, Tensor]
+    optional: bool = False
 
     def do(self, training: FoldTraining) -> FoldOutcome:
         """Train the network without its fold; a training that diverges has no result."""
+        if self.optional and early_end.is_asked(training.folder):
+            return FoldOutcome(self, self.weights, [], None, [], begun=False)
         alone = training.single(Member(self.model.name, self.model))
         alone.network.load_state_dict(self.weights)
         metrics: list[tuple[dict[str, float], int]] = []
@@ -157,7 +165,8 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processe
         for _ in range(min(processes, len(waiting))):
             ours, theirs = context.Pipe()
             worker = context.Process(target=_work, args=(theirs, sent, threads), daemon=True)
-            worker.start()
+            with _interrupts_held_back():
+                worker.start()
             theirs.close()
             workers[ours] = worker
             ours.send(waiting.popleft())
@@ -182,6 +191,19 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processe
     finally:
         for worker in workers.values():
             worker.terminate()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C waits while a process is started, which inherits that: it reaches the parent only, from the beginning."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _unheard(metrics: dict[str, float], epoch: int) -> None:

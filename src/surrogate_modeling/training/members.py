@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common import early_end
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
-from surrogate_modeling.networks import choose_structure
+from surrogate_modeling.networks import Network, choose_structure
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate.device import choose_device
@@ -39,7 +40,8 @@ def fit_members(
     """Train the surrogate in place: a single network, or every member of an ensemble in turn.
 
     Member k is what a run with the seed :func:`member_seed` and the same split gives. Its checkpoints are in
-    ``member<k>/``, and a member that is finished is not trained again.
+    ``member<k>/``, and a member that is finished is not trained again. When training is asked to end, members that were
+    not begun are left out.
 
     Args:
         surrogate: with fitted scaling.
@@ -58,8 +60,11 @@ def fit_members(
     if surrogate.description.members == 1:
         initialise(surrogate, windows.training)
         return fit(surrogate, windows, validation, settings, folder, on_epoch)
-    fits, members = [], []
+    fits, members = list[FitResult](), list[Network]()
     for k in range(settings.ensemble):
+        if members and early_end.is_asked(folder):
+            log.warning("training was asked to end: the ensemble has %d of %d members", k, settings.ensemble)
+            break
         log.info("member %d of %d", k + 1, settings.ensemble)
         own = replace(settings, seed=member_seed(settings.seed, k))
         seed_run(own.seed)
@@ -72,7 +77,8 @@ def fit_members(
         report = _prefixed(on_epoch, f"member{k}/") if k else on_epoch
         fits.append(fit(member, data, validation, own, folder / f"member{k}", report))
         members.append(member.network)
-    surrogate.network = EnsembleNetwork(members)
+    surrogate.description = replace(surrogate.description, members=len(members))
+    surrogate.network = EnsembleNetwork(members) if len(members) > 1 else members[0]
     surrogate.to(choose_device(settings)).eval()
     shared = set.intersection(*(set(fitted.least) for fitted in fits))
     least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}

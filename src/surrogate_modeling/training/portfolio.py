@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.evaluation.portfolio_report import PortfolioTable
@@ -90,7 +91,8 @@ def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Basel
     for name in plan.closed_forms:
         if name in late:
             continue
-        if attempts and end is not None and time.monotonic() > end:
+        is_over = early_end.is_asked(training.folder) or (end is not None and time.monotonic() > end)
+        if attempts and is_over:
             untried.append(name)
             continue
         attempts.append(forms.fit(name))
@@ -121,7 +123,8 @@ def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequenc
     nade = score(cases, mixed, surrogate.description.channels, surrogate.predicted_scale).nade
     _log_table(surrogate, sound, residuals, weight, nade)
     if untried:
-        log.warning("settings.max_minutes: there was no time to try %s", ", ".join(untried))
+        why = "training was asked to end" if early_end.is_asked(training.folder) else "settings.max_minutes"
+        log.warning("%s: there was no time to try %s", why, ", ".join(untried))
     used = [i for i in range(len(sound)) if weight[i].any()]
     surrogate.mix([sound[i].result() for i in used], weight[used])
     seconds = sum(attempt.seconds for attempt in attempts)

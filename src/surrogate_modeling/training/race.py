@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common import early_end
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.surrogate.description import Member
@@ -92,6 +93,8 @@ class Race:
     def run(self, closed_forms: Sequence[str] = ()) -> None:
         """Fit every model without the first fold, and those that help without the others.
 
+        When training is asked to end, those that run end after their epoch, and no other is begun.
+
         Args:
             closed_forms: names of those that take long.
         """
@@ -100,6 +103,7 @@ class Race:
         self.attempts = {member.label: Attempt(member.label, member.model) for member in self.members}
         if self.members:
             self._train(range(1), to_come=(folds - 1) * self._kinds)
+            self._drop_unbegun()
         looks = [] if self._is_over() else [self.forms.first_look(name) for name in closed_forms]
         self.untried += [name for name in closed_forms if name not in {look.name for look in looks}]
         helping = self._helping(looks)
@@ -109,7 +113,7 @@ class Race:
         for look in looks:
             if look.name in helping:
                 self._fit_whole(look)
-        if folds > 1 and self.members:
+        if folds > 1 and self.members and not self._is_asked_to_end:
             self._train(range(1, folds), to_come=0)
         for start in range(1, MAX_STARTS):
             if self.members and self._has_time_for(folds * len(self.members)):
@@ -118,7 +122,7 @@ class Race:
 
     def _has_time_for(self, trainings: int) -> bool:
         """Whether so many more may be as long as those that were."""
-        if self.end is None or any(attempt.diverged for attempt in self.attempts.values()):
+        if self._is_asked_to_end or self.end is None or any(attempt.diverged for attempt in self.attempts.values()):
             return False
         rounds = math.ceil(trainings / processes_for(self.training, trainings))
         return time.monotonic() + rounds * self.longest < self.end
@@ -128,9 +132,21 @@ class Race:
         """How many networks go beyond the first fold at most."""
         return len({member.model.name for member in self.members})
 
+    @property
+    def _is_asked_to_end(self) -> bool:
+        return early_end.is_asked(self.training.folder)
+
     def _is_over(self) -> bool:
-        """Whether the time is, some member being there."""
-        return self.end is not None and time.monotonic() > self.end and bool(self.others or self.attempts)
+        """Whether the time is or training was asked to end, some member being there."""
+        over = self._is_asked_to_end or (self.end is not None and time.monotonic() > self.end)
+        return over and bool(self.others or self.attempts)
+
+    def _drop_unbegun(self) -> None:
+        """Forget networks whose training was not begun."""
+        unbegun = [name for name, attempt in self.attempts.items() if not attempt.rows and not attempt.diverged]
+        self.untried += unbegun
+        self.members = [member for member in self.members if member.label not in unbegun]
+        self.attempts = {name: attempt for name, attempt in self.attempts.items() if name not in unbegun}
 
     def _affordable_folds(self) -> int:
         """How many folds there is time for; drops networks that there is none for."""
@@ -161,6 +177,9 @@ class Race:
         for outcome in run_jobs(self.training, jobs, processes):
             name, count, start = outcome.job.name, len(self.training.folds.parts), outcome.job.start
             attempt = self.attempts[name]
+            # A second start that was cut short would spoil the mean with what the first one gave.
+            if not outcome.begun or (start and self._is_asked_to_end):
+                continue
             for metrics, epoch in outcome.metrics:
                 self.training.on_epoch(metrics, epoch)
             if outcome.result is None:
@@ -186,11 +205,17 @@ class Race:
             seed_run(seed + k)
             drawn = self.training.single(Member(member.label, member.model)).network.named_parameters()
             weights |= {name: parameter.detach() for name, parameter in drawn}
-        return FoldJob(member.label, member.model, replace(member.settings, seed=seed), k, start, weights)
+        # Without any closed form, one network has to be trained.
+        optional = bool(self.others or k or start) or member is not self.members[0]
+        settings = replace(member.settings, seed=seed)
+        return FoldJob(member.label, member.model, settings, k, start, weights, optional)
 
     def _fit_whole(self, look: Attempt) -> None:
         """Fit a closed form without every fold and on all cases, unless the networks would lack the time."""
         seconds = look.seconds * (1 + len(self.training.folds.parts))
+        if self._is_asked_to_end:
+            self.untried.append(look.name)
+            return
         if self.end is not None and seconds > MAX_SHARE * (self.end - time.monotonic()):
             self.untried.append(look.name)
             return
