@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from surrogate_modeling.evaluation.thinning import PIECES, thin_band, thin_curve, thin_mean
+from surrogate_modeling.evaluation.thinning import PIECES, thin_band, thin_curve, thin_mean, thin_table
 
 ROWS = 100_000
 
@@ -53,3 +53,13 @@ def test_the_thinned_band_holds_the_band() -> None:
 def test_the_mean_of_each_piece() -> None:
     values = np.arange(float(10 * PIECES))
     np.testing.assert_allclose(thin_mean(values), 10 * np.arange(PIECES) + 4.5)
+
+
+def test_a_table_of_curves_keeps_the_extremes_of_each_piece_in_their_order() -> None:
+    rising, falling = np.arange(8.0), np.arange(8.0)[::-1]
+    spike = np.zeros(8)
+    spike[5] = 9.0
+    missing = np.array([np.nan, np.nan, 1.0, np.nan, 4.0, 3.0, np.nan, 5.0])
+    thinned = thin_table(np.stack((rising, falling, spike, missing)), 2)
+    assert thinned[:3].tolist() == [[0, 3, 4, 7], [7, 4, 3, 0], [0, 0, 0, 9]]
+    np.testing.assert_array_equal(thinned[3], [1, 1, 3, 5])

@@ -1,0 +1,192 @@
+"""Reports of a search, a comparison, two runs, and of a run that kept none; each is drawn without an error."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from browser import browser, page_of
+from finished_run import EVIL, run_facts, write_overrides
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.evaluation.coverage import write_coverage
+from surrogate_modeling.evaluation.report import ReportOptions, write_errors, write_report
+from surrogate_modeling.pages.embedding import unpack16
+from surrogate_modeling.reporting.comparison_report import RowFacts, comparison_content
+from surrogate_modeling.reporting.content import Content
+from surrogate_modeling.reporting.content import page_of as html_of
+from surrogate_modeling.reporting.older import older_content
+from surrogate_modeling.reporting.pair import pair_content
+from surrogate_modeling.reporting.run_report import run_content
+from surrogate_modeling.reporting.search_report import SearchFacts, TrialFacts, search_content
+from surrogate_modeling.tracking.stored_run import StoredRun
+
+__all__ = ["browser"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Content:
+    folder = tmp_path_factory.mktemp("run")
+    write_overrides(folder, "model=ssm")
+    return run_content(folder, run_facts())
+
+
+@pytest.fixture(scope="module")
+def older_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of a run from before there were reports."""
+    folder, facts = tmp_path_factory.mktemp("older"), run_facts()
+    write_overrides(folder, "dataset=csv", "model=ssm")
+    (folder / ".hydra" / "config.yaml").write_text(
+        f"model: {{name: ssm}}\ndataset: {{targets: ['{facts.scored.scores.channels.targets[0]}']}}\n", encoding="utf-8"
+    )
+    write_report(folder, facts.scored, ReportOptions(workers=1, num_figures=0, progress_bar=False))
+    write_errors(folder, facts.analysis)
+    assert facts.coverage is not None
+    write_coverage(folder / "coverage.csv", facts.coverage)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def older(older_folder: Path) -> Content:
+    metrics = {"nADE": 0.375, "nADE_linear": 0.4, "real_time_factor": 10.0}
+    return older_content(
+        older_folder, StoredRun("old", {"git_commit": "abc"}, metrics, {"val_loss": [(0, 2.0), (1, 1.0)]}), "id"
+    )
+
+
+def test_an_older_run_is_made_of_its_files(older: Content) -> None:
+    facts = run_facts()
+    order = [facts.scored.scores.cases.index(name) for name in older["cases"]]
+    np.testing.assert_allclose(older["scores"]["ade"], facts.scored.scores.ade[order], rtol=1e-4)
+    np.testing.assert_allclose(older["scores"]["scale"], facts.scored.scores.scale, rtol=1e-4)
+    assert older["channels"]["predicted"] == list(facts.scored.scores.channels.predicted)
+    assert older["channels"]["controls"] == list(facts.scored.scores.channels.controls)
+    assert older["channels"]["targets"] == list(facts.scored.scores.channels.targets[:1])
+    meta = older["curves"][0]
+    curves = unpack16(older["blocks"][0], np.array(meta["low"]), np.array(meta["high"]))
+    predicted = facts.scored.rows[order[0]]
+    np.testing.assert_allclose(curves[4:7], predicted.T, atol=1e-3)
+    np.testing.assert_allclose(curves[7:10], 0.5, atol=1e-3)
+
+
+def test_an_older_run_says_what_it_did_not_keep(older: Content) -> None:
+    assert older["verdict"]["light"] == "fair"
+    assert [key for key, _ in older["verdict"]["sentences"]] == ["verdict_better", "verdict_unknown"]
+    assert {"missing_truth", "missing_baselines", "missing_data"} <= set(older["missing"])
+    assert "missing_curves" not in older["missing"]
+    page = html_of(older, "en")
+    assert "the truth and the given rows of the test cases" in page
+
+
+def test_a_folder_without_scores_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no errors\.csv"):
+        older_content(tmp_path, StoredRun("x", {}, {}, {}), "x")
+
+
+def test_two_runs_differ_in_what_was_changed(run: Content) -> None:
+    other = {
+        **run,
+        "repeat": {
+            **run["repeat"],
+            "configuration": {**run["repeat"]["configuration"], "settings.lr": "0.5", "settings.workers": "3"},
+        },
+    }
+    found = pair_content(run, other)
+    assert [(item["key"], item["values"][1], item["decides"]) for item in found["configuration"]] == [
+        ("settings.lr", "0.5", True), ("settings.workers", "3", False),
+    ]  # fmt: skip
+    assert found["data"]["common_test"] == run["cases"]
+    assert found["data"]["fingerprints"] == ["f00", "f00"]
+    with pytest.raises(UserError, match="puts two trainings side by side"):
+        pair_content(run, {**run, "kind": "search"})
+
+
+def search(objective: tuple[str, ...] = ("nADE",), count: int = 12) -> Content:
+    trials = [
+        TrialFacts(
+            i,
+            "COMPLETE",
+            [1.0 / (1 + i) + k for k, _ in enumerate(objective)],
+            {"settings.lr": 10.0**-i, "model": EVIL if i % 2 else "don"},
+            1.5,
+            "",
+        )
+        for i in range(count)
+    ]
+    failed = TrialFacts(count, "FAIL", None, {"settings.lr": 1.0}, None, f"because of {EVIL}")
+    best = [count - 1] if count else []
+    return search_content(
+        SearchFacts(
+            EVIL,
+            "FINISHED",
+            objective,
+            ["minimize"] * len(objective),
+            ["settings.lr", "model"],
+            [*trials, failed],
+            best,
+            {objective[0]: {"settings.lr": 0.75, "model": 0.25}} if count else {},
+            "a: 1\n" if count else "",
+            "pdm run train" if count else "",
+            20,
+            "memory",
+        )
+    )
+
+
+def test_a_search_says_whether_more_trials_are_worth_it() -> None:
+    sentences = dict(search()["verdict"]["sentences"])
+    # Of 12 values 1 / (1 + i), the best of the first 8 is 1/8 and of all 1/12: a third less.
+    assert sentences["search_falling"] == {"share": "33.3"}
+    assert sentences["search_importance"] == {"objective": "nADE", "key": "settings.lr", "share": "75"}
+    assert sentences["search_counts"] == {"n": 13, "wanted": 20, "complete": 12, "pruned": 0, "failed": 1}
+    assert dict(search(count=0)["verdict"]["sentences"]) == {
+        "search_none": {"n": 1, "complete": 0, "pruned": 0, "failed": 1}
+    }
+
+
+def row(model: str, recipe: str, nade: float, validation: float | None, p: float = 0.1) -> RowFacts:
+    numbers = [[nade], [nade], [] if validation is None else [validation], [60.0], [0.01], [100.0]]
+    return RowFacts(model, recipe, *numbers, {"T": nade, EVIL: p}, [])
+
+
+def comparison() -> Content:
+    rows = [row("linear", "", 0.3, None, p=0.05), row("ssm", "quick", 0.2, 0.1), row("don", "quick", 0.15, 0.4)]
+    lost = RowFacts("dot", "quick", [], [], [], [], [], [], {}, [f"seed 1 failed: {EVIL}"])
+    return comparison_content(
+        EVIL,
+        [*rows, lost],
+        [],
+        {"seeds": "1", "cases": "3", "devices": "cpu", "commits": "abc"},
+        "pdm run compare",
+        {("ssm", "quick"): "pdm run train model=ssm"},
+    )
+
+
+def test_a_comparison_is_decided_by_the_validation_cases() -> None:
+    found = comparison()
+    assert found["chosen"] == ["ssm", "quick"]
+    assert found["next"] == "pdm run train model=ssm"
+    assert [key for key, _ in found["verdict"]["sentences"]] == [
+        "compare_chosen", "compare_better", "compare_worse_in", "compare_least", "compare_lost",
+    ]  # fmt: skip
+    assert found["verdict"]["light"] == "fair"
+    assert found["verdict"]["sentences"][2][1] == {"n": 1, "all": 2, "names": [EVIL], "baseline": "linear"}
+
+
+@pytest.mark.parametrize("kind", ["older", "pair", "search", "front", "no result", "comparison"])
+def test_each_page_is_drawn_and_hostile_names_are_text(
+    browser: Any, run: Content, older: Content, tmp_path: Path, kind: str
+) -> None:
+    contents = {
+        "older": lambda: older, "pair": lambda: pair_content(run, run), "search": search, "comparison": comparison,
+        "front": lambda: search(("nADE", "parameters")), "no result": lambda: search(count=0),
+    }  # fmt: skip
+    file = tmp_path / "page.html"
+    file.write_text(html_of(contents[kind](), "en" if kind != "pair" else "ja"), encoding="utf-8")
+    with page_of(browser, file, viewport={"width": 1000, "height": 4000}) as page:
+        page.wait_for_timeout(300)
+        text = page.inner_text("body")
+        assert EVIL in text
+        assert not re.search(r"\bundefined\b|\bNaN\b|\{\w+\}", text)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 1000
