@@ -5,7 +5,8 @@
 const COLORS = ["--c0", "--c2", "--c6", "--c4"];
 // Distance at which a point is grabbed [px].
 const GRAB = matchMedia("(pointer: coarse)").matches ? 24 : 13;
-const CURSOR = { sync: { key: "time" }, points: { size: 6 }, y: false };
+// What the pointer does to a chart of controls moves no more than the cursor of the others, and the other way round.
+const MOVES = type => type === "mousemove" || type === "mouseleave";
 
 function variantColor(variant) {
   return color(COLORS[variants.indexOf(variant) % COLORS.length]);
@@ -13,7 +14,7 @@ function variantColor(variant) {
 
 function axes() {
   const common = { stroke: color("--soft"), grid: { stroke: color("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif" };
-  return [{ ...common, size: 24, space: 60 }, { ...common, size: 58, space: 26, values: (_, ticks) => ticks.map(tick => num(tick, 6)) }];
+  return [{ ...common, size: 24, space: 64, values: (_, ticks) => ticks.map(tick => `${num(tick, 6)} s`) }, { ...common, size: 58, space: 26, values: (_, ticks) => ticks.map(tick => num(tick, 6)) }];
 }
 
 /** Times of the longest variant [s], from the first row on. */
@@ -59,7 +60,9 @@ class Chart {
     const { series, bands = [], hooks = {}, drag } = this.options();
     this.plot = new uPlot({
       width: this.box.clientWidth || 300, height: this.height, legend: { show: false }, axes: axes(), bands, hooks,
-      cursor: { ...CURSOR, drag: { x: drag, y: false } }, padding: [8, 16, 0, 0],
+      cursor: { sync: { key: "time", filters: { pub: type => drag || MOVES(type), sub: type => drag || MOVES(type) } },
+        points: { size: 6 }, y: false, drag: { x: drag, y: false } },
+      padding: [8, 16, 0, 0],
       scales: { x: { time: false }, y: { range: (plot, low, high) => this.range(low, high) } },
       series: [{}, ...series],
     }, this.values(), this.box);

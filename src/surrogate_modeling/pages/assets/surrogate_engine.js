@@ -171,13 +171,14 @@ function positions(surrogate, controls) {
   return found;
 }
 
-// Of work without a look at newer requests [ms].
-const SLICE = 40;
+// Of work before what is done is sent, and of a run that goes on although there is a newer request [ms]: a user who
+// drags on and on sees runs that end soon whole, and the beginning of others.
+const SLICE = 40, PATIENCE = 300;
 
 /** Answers requests for free runs, the newest of each variant; what was done of a long one is sent on the way. */
 class Server {
   constructor(surrogate, send) {
-    Object.assign(this, { surrogate, send, waiting: new Map(), run: null, request: null, busy: false });
+    Object.assign(this, { surrogate, send, waiting: new Map(), run: null, request: null, began: 0, busy: false });
   }
 
   ask(request) {
@@ -190,17 +191,19 @@ class Server {
   }
 
   work() {
-    if (this.run === null || this.waiting.has(this.request.variant)) {
+    const late = this.run !== null && performance.now() - this.began > PATIENCE;
+    if (this.run === null || (late && this.waiting.has(this.request.variant))) {
       const [newest] = [...this.waiting.values()].reverse();
       if (newest === undefined) return void (this.busy = false);
       this.waiting.delete(newest.variant);
       this.request = newest;
+      this.began = performance.now();
       this.run = new FreeRun(this.surrogate, newest.initial, newest.controls);
     }
     const { run, request } = this, finished = run.advance(SLICE);
-    const { variant, id } = request;
+    const { variant, id, asked } = request;
     this.send({
-      variant, id, finished, done: run.done, given: run.given, predicted: run.predicted, spread: run.spread,
+      variant, id, asked, finished, done: run.done, given: run.given, predicted: run.predicted, spread: run.spread,
       positions: finished ? positions(this.surrogate, request.controls) : null,
     });
     if (finished) this.run = null;

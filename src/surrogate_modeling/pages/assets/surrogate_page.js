@@ -5,8 +5,8 @@ const MAX_VARIANTS = 4;
 let variants = [new Variant(STARTS[0])], current = variants[0], shownScope = DATA.band ? "row" : "none", frame = null;
 const $ = id => document.getElementById(id);
 const controlCards = [], outcomeCards = [], stale = new Set();
-// For whoever measures: when the newest change was made, and how long until it was on the screen [ms].
-const pace = { changed: 0, redraw: 0, drawn: 0 };
+// For whoever measures: how long it took until the change that is on the screen was there [ms], and how many were.
+const pace = { asked: 0, redraw: 0, drawn: 0 };
 
 /** What the user is told of a file, a link or a text that cannot be used. */
 function tell(message) {
@@ -46,16 +46,18 @@ function startEngine() {
   return { ask: request => engine.ask(request) };
 }
 
-/** Ask for the outcome of a variant; an answer to an older question is dropped. */
+/** Ask for the outcome of a variant. */
 function ask(variant) {
   variant.request += 1;
-  pace.changed = performance.now();
-  engine.ask({ variant: variant.key, id: variant.request, initial: variant.start.initial, controls: variant.controls() });
+  engine.ask({
+    variant: variant.key, id: variant.request, asked: performance.now(), initial: variant.start.initial, controls: variant.controls(),
+  });
 }
 
 function receive(answer) {
   const variant = variants.find(one => one.key === answer.variant);
-  if (variant === undefined || answer.id !== variant.request) return;
+  if (variant === undefined) return;
+  pace.asked = answer.asked;
   if (!answer.finished && variant.result?.positions) answer.positions = null;
   variant.result = answer;
   refresh(outcomeCards.map(card => card.chart));
@@ -69,7 +71,7 @@ function refresh(charts) {
     stale.forEach(chart => chart.draw());
     stale.clear();
     pace.drawn += 1;
-    pace.redraw = performance.now() - pace.changed;
+    pace.redraw = performance.now() - pace.asked;
     describe();
   });
 }
