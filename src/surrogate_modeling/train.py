@@ -9,10 +9,7 @@ Heavy imports happen after the configuration is checked, so that ``--help`` and 
 
 from __future__ import annotations
 
-import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +21,7 @@ from surrogate_modeling.common.cluster import refuse_several_processes
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.composition import register_schemas, save_config, to_config
-from surrogate_modeling.config.refusals import REFUSALS, refusals, run_command
+from surrogate_modeling.config.refusals import refusals, removed_if_refused, run_command
 from surrogate_modeling.experiment.resumption import note_slurm_job, reopen, requeued_run
 from surrogate_modeling.search.trial import prepare_trial, read_assignment
 from surrogate_modeling.tracking.store import check_store
@@ -62,17 +59,6 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         assignment = replace(assignment, name=assignment.name or run_name(config, folder, recipe))
         values = tuple(run_experiment(config, case_set, folder, assignment).objective.values())
         return values[0] if len(values) == 1 else values
-
-
-@contextmanager
-def removed_if_refused(folder: Path) -> Iterator[None]:
-    """Remove the run's folder if the input is refused before anything was recorded."""
-    try:
-        yield
-    except REFUSALS:
-        if not (folder / "tracking.jsonl").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def cli() -> None:

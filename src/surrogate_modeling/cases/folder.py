@@ -24,6 +24,7 @@ from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
 from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, RawCase
 from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, require_ignored
+from surrogate_modeling.cases.fingerprint import fingerprint
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
 from surrogate_modeling.cases.parsing import parse_file
@@ -118,8 +119,7 @@ def _case_set(read: Sequence[tuple[Path, GridCase]], rows: Rows, channels: Chann
         Case(name, case.time, table.rows_of(name, len(case.time)), channels)
         for name, (_, case) in zip(names, read, strict=True)
     ]
-    digest = hashlib.sha256("".join(f"{file.stem}:{case.digest};" for file, case in read).encode()).hexdigest()
-    return CaseSet(cases, channels, step, digest[:16], table)
+    return CaseSet(cases, channels, step, fingerprint((file.stem, case.digest) for file, case in read), table)
 
 
 def _extremes(read: Sequence[tuple[Path, GridCase]]) -> tuple[np.ndarray, np.ndarray]:

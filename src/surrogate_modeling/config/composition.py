@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from yaml import YAMLError
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.config.commands import (
     CompareConfig,
     Config,
@@ -49,6 +50,7 @@ def register_schemas() -> None:
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
     store.store(name="finish_schema", node=FinishConfig)
+    store.store(name="adapt_schema", node=AdaptConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)
     for group, schemas in (("dataset", DATASET_SCHEMAS), ("model", MODEL_SCHEMAS)):
         for name, schema in schemas.items():
@@ -130,6 +132,27 @@ def reload_config(folder: Path) -> Config:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
     assert isinstance(saved, DictConfig)
+    return _checked(saved)
+
+
+def unflattened(flat: Mapping[str, Any]) -> Config:
+    """Make a checked configuration from what :meth:`Config.flat` gave, as a saved surrogate keeps it.
+
+    Raises:
+        UserError: keys are missing, unknown or out of range.
+    """
+    groups: dict[str, dict[str, Any]] = {"dataset": {}, "model": {}, "settings": {}}
+    for key, value in flat.items():
+        group, _, name = key.partition(".")
+        if group in groups:
+            groups[group][name] = value
+    try:
+        return _checked(OmegaConf.create(groups))
+    except (OmegaConfBaseException, KeyError) as error:
+        raise UserError(f"the configuration in the surrogate's file does not do: {first_line(error)}") from None
+
+
+def _checked(saved: DictConfig) -> Config:
     schemas = {
         "dataset": DATASET_SCHEMAS.get(saved.dataset.name, DatasetConfig),
         "model": MODEL_SCHEMAS[saved.model.name],

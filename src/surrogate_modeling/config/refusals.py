@@ -9,6 +9,7 @@ import difflib
 import errno
 import logging
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -102,6 +103,17 @@ def refusals() -> Iterator[None]:
         if HydraConfig.get().mode is RunMode.RUN:
             # Hydra would print a line of its own before the message of an exception.
             sys.exit(print_refusal(_message(error)))
+        raise
+
+
+@contextmanager
+def removed_if_refused(folder: Path) -> Iterator[None]:
+    """Remove the folder of a run if the input is refused before anything was recorded."""
+    try:
+        yield
+    except REFUSALS:
+        if not (folder / "tracking.jsonl").exists():
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 

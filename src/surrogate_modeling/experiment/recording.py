@@ -47,8 +47,13 @@ def open_run(config: Config, folder: Path, name: str, tags: dict[str, str]) -> R
 
 
 @contextmanager
-def recorded(run: Run) -> Iterator[Run]:
-    """Record how the block ends: FINISHED, FAILED with the error as a tag, or KILLED; files are sent in any case."""
+def recorded(run: Run, command: str = "train") -> Iterator[Run]:
+    """Record how the block ends: FINISHED, FAILED with the error as a tag, or KILLED; files are sent in any case.
+
+    Args:
+        run: that was started.
+        command: whose run it is; only a training can go on where it was stopped.
+    """
     status, can_go_on = "FINISHED", False
     report_full_disk_once()
     make_logs_safe()
@@ -74,7 +79,7 @@ def recorded(run: Run) -> Iterator[Run]:
         finally:
             if warned.counts:
                 log.info("warnings of this run:\n%s", warned.summary())
-            _end(run, status, can_go_on)
+            _end(run, status, can_go_on and command == "train")
 
 
 def _end(run: Run, status: str, can_go_on: bool) -> None:

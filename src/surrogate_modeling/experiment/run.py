@@ -27,6 +27,7 @@ from surrogate_modeling.experiment.bands import report_coverage
 from surrogate_modeling.experiment.baseline_runs import Prediction, predict_baselines
 from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
+from surrogate_modeling.experiment.origin import note_origin
 from surrogate_modeling.experiment.page import PredictedCases, write_run_page
 from surrogate_modeling.experiment.planning import dataset_of
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
@@ -114,6 +115,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         log.warning(
             "the free run diverged in %d of %d test cases: %s", len(diverged), len(split.test), ", ".join(diverged)
         )
+    note_origin(experiment, trained.seconds)
     if settings.is_save_model:
         _save(experiment, run)
     scored = _scored(surrogate, split, network.scores, prediction.rows, spreads)
@@ -144,7 +146,7 @@ def _warn_of_forgotten_controls(experiment: Experiment, result: RunResult) -> No
 def _save(experiment: Experiment, run: Run) -> None:
     """Save the surrogate and MLflow's model, and register the latter if ``settings.register_model`` is set."""
     settings, surrogate = experiment.config.settings, experiment.surrogate
-    surrogate.save(run.folder / MODEL_FILE, experiment.config.flat())
+    surrogate.save(run.folder / MODEL_FILE)
     save_mlflow_model(surrogate, run.folder / MODEL_FILE, run.folder / MLFLOW_MODEL, experiment.split.test[0])
     if settings.register_model:
         run.register_model(settings.register_model)

@@ -30,6 +30,7 @@ from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, Member, make_network
 from surrogate_modeling.surrogate.device import rows_at_once
 from surrogate_modeling.surrogate.first_row import FirstRow, start_window
+from surrogate_modeling.surrogate.lineage import LineageStep
 from surrogate_modeling.surrogate.parameters import ParameterValues, with_parameters
 from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -52,6 +53,9 @@ class Surrogate(nn.Module):
         self.training_range = TrainingRange(*sizes)
         self.band: Band | None = None
         self.units: UnitEffects | None = None
+        # Trainings and adaptations, and the configuration of the latest training; empty until it is saved or loaded.
+        self.lineage: tuple[LineageStep, ...] = ()
+        self.config: dict[str, Any] = {}
         # Name of the unit that is baked in, and the scaling of its outputs.
         self.baked_unit: str | None = None
         self._baked: Standardizer | None = None
@@ -271,9 +275,10 @@ class Surrogate(nn.Module):
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=self.scaling.number, device=self.device)
 
-    def save(self, path: Path, config: dict[str, Any] | None = None) -> None:
-        """Write one file that :meth:`load` opens on any machine; ``config`` is kept beside the weights."""
-        write_saved(path, SavedSurrogate(self.description, self.state_dict(), self.band, self.units), config or {})
+    def save(self, path: Path) -> None:
+        """Write one file that :meth:`load` opens on any machine."""
+        content = self.description, self.state_dict(), self.band, self.units, self.lineage, self.config
+        write_saved(path, SavedSurrogate(*content))
 
     @classmethod
     def load(cls, path: str | Path, device: str = "cpu") -> Surrogate:
@@ -289,4 +294,5 @@ class Surrogate(nn.Module):
         except RuntimeError as error:
             raise UserError(f"{path}: damaged ({' '.join(str(error).split())})") from None
         surrogate.band, surrogate.units = saved.band, saved.units
+        surrogate.lineage, surrogate.config = saved.lineage, saved.config
         return surrogate.to(device).eval()

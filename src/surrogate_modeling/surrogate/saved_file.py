@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.description import Description, make_network
+from surrogate_modeling.surrogate.lineage import LineageStep
 from surrogate_modeling.surrogate.units import UnitEffects
 
-FORMAT = "surrogate-9"
+FORMAT = "surrogate-10"
 NETWORK_PREFIX = "network."
 # Tensors that every prediction is computed with.
 COMPUTED_WITH = (NETWORK_PREFIX, "first_row.")
@@ -33,16 +34,27 @@ MAX_TABLE_VALUES = 10**8
 
 @dataclass(frozen=True)
 class SavedSurrogate:
-    """Content of the file: the description, every weight by name, and the band and the units if there are any."""
+    """Content of the file.
+
+    Attributes:
+        description: of the surrogate.
+        weights: every one by name.
+        band: if there is any.
+        units: if there are any.
+        lineage: trainings and adaptations, the latest last.
+        config: of the latest training as ``group.key -> value``, for people and for an adaptation.
+    """
 
     description: Description
     weights: dict[str, Tensor]
     band: Band | None
     units: UnitEffects | None = None
+    lineage: tuple[LineageStep, ...] = ()
+    config: dict[str, Any] = field(default_factory=dict)
 
 
-def write_saved(path: Path, saved: SavedSurrogate, config: dict[str, Any]) -> None:
-    """Write the file atomically; ``config`` is kept beside the weights for people to read."""
+def write_saved(path: Path, saved: SavedSurrogate) -> None:
+    """Write the file atomically."""
     buffer = io.BytesIO()
     torch.save(
         {
@@ -51,7 +63,8 @@ def write_saved(path: Path, saved: SavedSurrogate, config: dict[str, Any]) -> No
             "band": None if saved.band is None else saved.band.to_dict(),
             "units": None if saved.units is None else saved.units.to_dict(),
             "weights": {key: value.cpu() for key, value in saved.weights.items()},
-            "config": config,
+            "lineage": [step.to_dict() for step in saved.lineage],
+            "config": saved.config,
         },
         buffer,
     )
@@ -81,12 +94,14 @@ def read_saved(path: str | Path) -> SavedSurrogate:
         _check_band(band, description)
         predicted = len(description.channels.predicted)
         units = None if content["units"] is None else UnitEffects.from_dict(content["units"], predicted)
+        lineage = tuple(LineageStep.from_dict(step) for step in content["lineage"])
+        config = {str(key): value for key, value in dict(content["config"]).items()}
     except UserError as error:
         raise UserError(f"{path}: damaged: {error}") from None
     # Whatever a damaged value breaks: its type, its key, the network that it describes.
     except Exception as error:
         raise UserError(f"{path}: damaged ({type(error).__name__}: {first_line(error)})") from None
-    return SavedSurrogate(description, weights, band, units)
+    return SavedSurrogate(description, weights, band, units, lineage, config)
 
 
 def _checked_weights(weights: object) -> dict[str, Tensor]:

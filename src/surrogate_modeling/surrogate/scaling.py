@@ -83,6 +83,13 @@ class Standardizer(nn.Module):
         self.divisor.copy_(torch.as_tensor(np.where(constant, np.inf, self.scale.cpu().numpy()), dtype=torch.float32))
         return np.flatnonzero(constant).tolist()
 
+    def extend_range(self, cases: Iterable[np.ndarray]) -> None:
+        """Include more training rows in the range, each case (T, F) less the offsets; mean and scale stay."""
+        for array in cases:
+            low, high = (torch.as_tensor(edge.astype(np.float64)) for edge in (array.min(axis=0), array.max(axis=0)))
+            self.low.copy_(torch.minimum(self.low.cpu(), self.offset.cpu() + low))
+            self.high.copy_(torch.maximum(self.high.cpu(), self.offset.cpu() + high))
+
     def standardise(self, values: Tensor, columns: slice = slice(None)) -> Tensor:
         """Convert physical to standardised units, on the last dimension."""
         if any(self.offsets):

@@ -124,6 +124,24 @@ class TrainingRange(nn.Module):
         self.units[0] = _unit(rows, of_case, rows[kept], of_case[kept])
         self.units[1] = _unit(torch.stack(starts), torch.arange(len(cases)), self.output_rows.cpu(), of_case[kept])
 
+    def extend(self, cases: Sequence[Case], scaling: Standardizer) -> None:
+        """Keep rows of more training cases beside those that are kept; the unit of distance stays.
+
+        Args:
+            cases: that the surrogate is trained on further.
+            scaling: fitted on the first training cases.
+        """
+        each = max(2, CANDIDATE_ROWS // len(cases))
+        features, outputs = [self.control_rows.cpu()], [self.output_rows.cpu()]
+        for case in cases:
+            chosen = np.unique(np.linspace(0, len(case.time) - 1, min(each, len(case.time))).astype(int))
+            features.append(_features(case, scaling)[chosen] / self.control_scale.cpu())
+            outputs.append(_scaled(case, scaling)[chosen, len(case.channels.controls) :])
+        rows = torch.cat(features)
+        kept = _far_apart(rows)
+        self.control_rows.copy_(rows[kept])
+        self.output_rows.copy_(torch.cat(outputs)[kept])
+
     def position(self, case: Case, scaling: Standardizer, given: int) -> Position:
         """Distance of a case from the training cases.
 

@@ -75,6 +75,20 @@ class UnitEffects:
             np.concatenate((self.gain, other.gain)),
         )
 
+    def adjusted(self, further: UnitEffects) -> UnitEffects:
+        """These units with further effects on what they predict; units that only ``further`` has are new.
+
+        Args:
+            further: (1 + gain) z + offset of what these give.
+        """
+        names = tuple(dict.fromkeys((*self.names, *further.names)))
+        offset, gain = np.zeros((2, len(names), self.offset.shape[1]))
+        offset[: len(self.names)], gain[: len(self.names)] = self.offset, self.gain
+        for name, o, g in zip(further.names, further.offset, further.gain, strict=True):
+            u = names.index(name)
+            offset[u], gain[u] = (1 + g) * offset[u] + o, (1 + gain[u]) * (1 + g) - 1
+        return UnitEffects(names, offset, gain)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values to be saved beside the weights."""
         return {

@@ -33,14 +33,14 @@ def add_units_and_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut
         add_band(surrogate, split, left_out)
     elif left_out is not None:
         surrogate.units = fitted.effects
-        add_band(surrogate, split, _with_effects(left_out, fitted))
+        add_band(surrogate, split, with_effects(left_out, fitted))
     else:
         surrogate.units, validation = fitted.left_out(split.validation)
         add_band(surrogate, replace(split, validation=validation))
         surrogate.units = fitted.effects
 
 
-def _with_effects(left_out: LeftOut, fitted: FittedUnits) -> LeftOut:
+def with_effects(left_out: LeftOut, fitted: FittedUnits) -> LeftOut:
     """The free runs with the effect of each case's unit; those of cases without a unit stay."""
     effects = fitted.without_case
     rows = dict(zip(effects.names, fitted.rows, strict=True))

@@ -1,0 +1,33 @@
+"""What a trained surrogate keeps of its training: the cases, and the surrogate that it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.stretches import STRETCH
+from surrogate_modeling.experiment.fitting import Experiment
+from surrogate_modeling.surrogate.lineage import TRAINED, LineageStep
+
+
+def note_origin(experiment: Experiment, seconds: float) -> None:
+    """Keep the configuration, the cases and the seconds of the training in the surrogate."""
+    surrogate, dataset, split = experiment.surrogate, experiment.config.dataset, experiment.split
+    every = (*split.training, *split.validation, *split.test)
+    step = LineageStep(
+        TRAINED,
+        str(Path(dataset.path).expanduser().absolute()),
+        dataset.pattern,
+        len({STRETCH.sub("", case.name) for case in every}),
+        experiment.tags["dataset_fingerprint"],
+        {"training": names(split.training), "validation": names(split.validation), "test": names(split.test)},
+        tuple(dataset.ignore or ()),
+        seconds,
+    )
+    surrogate.lineage, surrogate.config = (*surrogate.lineage, step), experiment.config.flat()
+
+
+def names(cases: Sequence[Case]) -> dict[str, str | None]:
+    """Name and unit of each case."""
+    return {case.name: case.unit for case in cases}
