@@ -175,6 +175,7 @@ def written(value: object) -> str:
         ("prediction", (0,), ("predict",), set()),
         ("look", (1,), ("look",), set()),
         ("exports", (0,), ("export",), set()),
+        ("after", (0,), ("adapt",), set()),
         ("outputs", (1,), ("report",), set()),
         ("searches", (0,), ("hydra", "sweeper", "search"), {"_target_", "_recursive_", "trial", "parent_run"}),
     ],
@@ -234,7 +235,7 @@ def test_every_command_exists(page: Path) -> None:
 def test_every_configuration_in_a_command_composes(page: Path) -> None:
     for command in commands(page):
         _, _, name, *arguments = shlex.split(PLACEHOLDER.sub("x", command))
-        if name not in {"train", "finish", "import", "look", "compare", "generate", "predict", "export", "report"}:
+        if name not in {"train", "finish", "import", "look", "compare", "generate", "predict", "adapt", "export", "report"}:
             continue
         overrides = [word for word in arguments if "=" in word]
         register_schemas()

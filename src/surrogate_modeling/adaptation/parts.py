@@ -19,23 +19,31 @@ FITTED_MEMBERS = ("lss",)
 
 @dataclass(frozen=True)
 class TrainedPart:
-    """Networks of one kind: an ensemble, the folds of a portfolio's member, or one alone."""
+    """Networks of one kind: an ensemble, the folds of a portfolio's member, or one alone.
+
+    Attributes:
+        member: name, sizes and number.
+        networks: of them.
+        weight: their mean weight in the targets; 1 where nothing is mixed.
+    """
 
     member: Member
     networks: list[Network]
+    weight: float = 1.0
 
 
 def trained_parts(surrogate: Surrogate) -> list[TrainedPart]:
-    """The trained networks of a surrogate: of a mixture without the members in closed form."""
+    """The trained networks of a surrogate: of a mixture without the members in closed form, or without weight."""
     description = surrogate.description
     if not description.mixture:
         alone = Member("network", description.model, description.members)
         return [] if description.model.closed_form else [TrainedPart(alone, _copies(surrogate.network))]
-    networks = cast(MixtureNetwork, surrogate.network).networks
+    mixture = cast(MixtureNetwork, surrogate.network)
+    weights = mixture.weight[:, description.channels.target_indices].mean(dim=1).tolist()
     return [
-        TrainedPart(member, _copies(network))
-        for member, network in zip(description.mixture, networks, strict=True)
-        if not member.model.closed_form and member.name not in FITTED_MEMBERS
+        TrainedPart(member, _copies(network), weight)
+        for member, network, weight in zip(description.mixture, mixture.networks, weights, strict=True)
+        if not member.model.closed_form and member.name not in FITTED_MEMBERS and weight > 0
     ]
 
 

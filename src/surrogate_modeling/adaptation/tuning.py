@@ -86,8 +86,8 @@ class Tuning:
         self.parts = trained_parts(surrogate)
         if not self.parts:
             raise CannotTune(
-                "how=finetune: nothing in this surrogate was trained, it is a closed form; how=unit adapts it, or "
-                "train anew on the old and the new cases together"
+                "how=finetune: this surrogate has no trained network that any target rests on, closed forms alone; "
+                "how=unit adapts it, or train anew on the old and the new cases together"
             )
         if not surrogate.config:
             raise CannotTune("how=finetune: the surrogate's file does not say with which settings it was trained")
@@ -128,7 +128,9 @@ class Tuning:
     def plan(self) -> str:
         """What is trained and what stays, for people."""
         counts = ", ".join(
-            f"{part.member.name} ({len(part.networks)} networks)" if len(part.networks) > 1 else part.member.name
+            part.member.name
+            + f" ({len(part.networks)} networks)" * (len(part.networks) > 1)
+            + f", mean weight {part.weight:.2f}" * bool(self.surrogate.description.mixture)
             for part in self.parts
         )
         trained = {part.member.name for part in self.parts}

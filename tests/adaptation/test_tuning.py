@@ -1,0 +1,109 @@
+"""Training on: share of old windows, folds, and what of a plant that changed is learned."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lag import lag_case, make, settings
+
+from surrogate_modeling.adaptation.candidates import as_it_is
+from surrogate_modeling.adaptation.mixing_in import WindowMix
+from surrogate_modeling.adaptation.old_cases import OldCases
+from surrogate_modeling.adaptation.parts import with_networks
+from surrogate_modeling.adaptation.tuning import CannotTune, Tuning
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.adapt_keys import AdaptConfig, How
+from surrogate_modeling.config.commands import Config
+from surrogate_modeling.config.dataset import DatasetConfig
+from surrogate_modeling.config.models import RegressionConfig
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.networks import Network
+from surrogate_modeling.surrogate.description import Member, make_network, of_member
+from surrogate_modeling.surrogate.model import Surrogate
+
+RECIPE = settings(horizon=12, windows_per_epoch=64, batch_size=16, lr=0.01)
+
+
+def run_config(recipe: SettingsConfig) -> Config:
+    return Config(DatasetConfig(path="x", controls=1), make(recipe)[0].description.model, recipe)
+
+
+def new_case(seed: int) -> Case:
+    """The plant of :func:`lag_case` with another relation of its outputs: y = x + 2."""
+    case = lag_case(60, seed)
+    values = case.values.copy()
+    values[:, 2] = values[:, 1] + 2
+    return replace(case, values=values, name=f"new{seed}")
+
+
+def tuning(tmp_path: Path, surrogate: Surrogate, old: OldCases, **keys: object) -> Tuning:
+    config = AdaptConfig(surrogate="s", cases="c", how=How.finetune, progress_bar=False, **keys)  # type: ignore[arg-type]
+    return Tuning(surrogate, [new_case(seed) for seed in (20, 21, 22)], old, config, tmp_path, lambda *_: None)
+
+
+@pytest.fixture
+def surrogate() -> Surrogate:
+    made = make(RECIPE)[0]
+    made.config = run_config(RECIPE).flat()
+    return made.eval()
+
+
+def test_windows_have_the_share_of_old_ones(surrogate: Surrogate) -> None:
+    old = OldCases([lag_case(200, i) for i in range(4)], [lag_case(200, 8), lag_case(200, 9)])
+    new, left_out = [new_case(20)], [new_case(21)]
+    for share in (0.2, 0.5, 0.9):
+        data, validation = WindowMix(old, share, RECIPE).windows(surrogate, run_config(RECIPE), new, left_out)
+        starts = data.training.starts.numpy()
+        # New cases come first in the table, 60 rows of the first.
+        assert np.mean(starts >= 60) == pytest.approx(share, abs=0.08)
+        assert [case.name for case in validation] == ["new21", "case8"]
+        windows = data.training.gather(data.training.first_windows)
+        assert len(windows.past) == len(data.training.first_windows)
+    data, validation = WindowMix(old, 0.0, RECIPE).windows(surrogate, run_config(RECIPE), new, left_out)
+    assert [case.name for case in validation] == ["new21"]
+    assert len(data.training.first_windows) == 1
+
+
+def test_one_network_is_tuned_in_turn_and_learns_what_changed(tmp_path: Path, surrogate: Surrogate) -> None:
+    fits = tuning(tmp_path, surrogate, OldCases(), epochs=12, lr_share=1.0)
+    assert (len(fits.folds), fits.side_by_side) == (3, False)
+    before = as_it_is(surrogate, fits.given)
+    found = fits.run()
+    assert found is not None
+    assert [case.name for case in found.left_out.cases] == ["new20", "new21", "new22"]
+    assert found.nade < 0.7 * before.nade
+    unseen = [new_case(30)]
+    assert as_it_is(found.surrogate, unseen).nade < 0.7 * as_it_is(surrogate, unseen).nade
+    # Scaling is as it was, and the range has grown.
+    np.testing.assert_array_equal(found.surrogate.scaling.mean, surrogate.scaling.mean)
+    highest = max(case.values[:, 2].max() for case in fits.given)
+    assert float(found.surrogate.scaling.high[2]) >= highest - 1e-6
+    assert found.surrogate.position(new_case(20)).rows.max() < surrogate.position(new_case(20)).rows.max() + 1e-6
+
+
+def test_networks_side_by_side_each_leave_out_another_case(tmp_path: Path, surrogate: Surrogate) -> None:
+    pair = with_networks(surrogate, {"network": [surrogate.network, surrogate.network]})
+    fits = tuning(tmp_path, pair, OldCases(), epochs=2)
+    assert sorted(map(len, fits.folds)) == [1, 2]
+    found = fits.run()
+    assert found is not None
+    assert found.surrogate.description.members == 2
+    assert not found.copies_spread
+    # Each case is predicted by the network that has not seen it, and the two were fitted to different cases.
+    assert [rows.shape for rows in found.left_out.rows] == [(56, 2)] * 3
+    assert "network (2 networks)" in fits.plan()
+
+
+def test_what_has_no_trained_network_is_refused(tmp_path: Path, surrogate: Surrogate) -> None:
+    model = RegressionConfig(products=0)
+    member = Member("linear", model)
+    network: Network = make_network(of_member(surrogate.description, member))
+    closed = make(RECIPE)[0]
+    closed.config = surrogate.config
+    closed.mix([(member, network)], np.ones((1, 2)))
+    with pytest.raises(CannotTune, match="closed forms alone; how=unit adapts it"):
+        tuning(tmp_path, closed, OldCases())
+    surrogate.config = {}
+    with pytest.raises(CannotTune, match="does not say with which settings"):
+        tuning(tmp_path, surrogate, OldCases())
