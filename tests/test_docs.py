@@ -25,6 +25,8 @@ SOURCE = ROOT / "src" / "surrogate_modeling"
 SIMULATOR = SOURCE / "refrigerant" / "README.md"
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = re.compile(r"(?<![\w./])(settings|dataset|model|hydra\.sweeper)\.(?!(?:py|md)\b)([a-z]\w*)")
+# Commands whose keys are composed from YAML.
+COMPOSED = ("train", "finish", "import", "look", "compare", "generate", "predict", "adapt", "export", "report")
 PLACEHOLDER = re.compile(r"<[\w -]+>")
 
 
@@ -235,7 +237,7 @@ def test_every_command_exists(page: Path) -> None:
 def test_every_configuration_in_a_command_composes(page: Path) -> None:
     for command in commands(page):
         _, _, name, *arguments = shlex.split(PLACEHOLDER.sub("x", command))
-        if name not in {"train", "finish", "import", "look", "compare", "generate", "predict", "adapt", "export", "report"}:
+        if name not in COMPOSED:
             continue
         overrides = [word for word in arguments if "=" in word]
         register_schemas()
