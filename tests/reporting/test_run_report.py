@@ -1,5 +1,6 @@
 """The report of a run: its numbers by hand, and as a browser shows them."""
 
+import html
 import json
 import time
 from collections.abc import Iterator
@@ -136,6 +137,21 @@ def test_every_section_is_drawn_on_a_narrow_dark_screen_in_japanese(
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
         assert page.evaluate("document.documentElement.dataset.theme") == "dark"
         assert "次に:" in page.inner_text("#verdict")
+
+
+@pytest.mark.slow
+def test_it_works_in_a_sandboxed_frame_as_in_mlflow(browser: Any, written: Path, tmp_path: Path) -> None:
+    source = html.escape(written.read_text(encoding="utf-8"), quote=True)
+    outer = tmp_path / "outer.html"
+    frame = f'<iframe sandbox="allow-scripts" style="width:1200px;height:900px" srcdoc="{source}"></iframe>'
+    outer.write_text(f"<!doctype html><meta charset=utf-8>{frame}", encoding="utf-8")
+    with page_of(browser, outer, viewport={"width": 1300, "height": 1000}) as page:
+        inner = page.frames[1]
+        inner.click("nav a[href='#cases']")
+        inner.wait_for_selector("#case-charts .chart canvas")
+        before = inner.evaluate("document.documentElement.dataset.theme")
+        inner.click(".theme")
+        assert inner.evaluate("document.documentElement.dataset.theme") != before
 
 
 @pytest.mark.slow

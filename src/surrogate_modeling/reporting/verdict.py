@@ -81,9 +81,8 @@ def verdict(
     worse = {name: names for name, other in baselines.items() if (names := worse_targets(scores, other))}
     best = min(baselines, key=lambda name: baselines[name].nade) if baselines else None
     beaten = best is None or scores.nade <= baselines[best].nade * (1 + EQUAL_SHARE)
-    per_target = all(other.ade is not None for other in baselines.values())
-    light = "bad" if scores.diverged or not beaten else "fair" if worse or not per_target else "good"
-    if not baselines and not scores.diverged:
+    light = "bad" if scores.diverged or not beaten else "fair" if worse else "good"
+    if light == "good" and not _is_known(baselines):
         light = "unknown"
     reason, command = what_next(light, scores, reach, choices)
     return {
@@ -108,6 +107,11 @@ def worse_targets(scores: Scores, other: BaselineError) -> list[str]:
     return sorted(ratios, key=lambda name: -ratios[name])
 
 
+def _is_known(baselines: Mapping[str, BaselineError]) -> bool:
+    """Whether there are baselines, with their errors per target."""
+    return bool(baselines) and all(other.ade is not None for other in baselines.values())
+
+
 def _sentences(
     scores: Scores,
     baselines: Mapping[str, BaselineError],
@@ -128,7 +132,7 @@ def _sentences(
     for name, names in worse.items():
         values = {"n": len(names), "all": targets, "baseline": name, "names": _listed(names)}
         sentences.append(("verdict_worse_in", values))
-    if not baselines or any(other.ade is None for other in baselines.values()):
+    if not _is_known(baselines):
         sentences.append(("verdict_unknown", {}))
     elif not worse:
         sentences.append(("verdict_none_worse", {"n": targets, "baselines": list(baselines)}))
