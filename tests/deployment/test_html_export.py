@@ -281,4 +281,9 @@ def test_only_a_page_that_agrees_is_written(
     monkeypatch.setattr(export, "page_data", lambda _, *rest: data(other, *rest))
     with pytest.raises(UserError, match=r"the page differs from the surrogate by 0\.001.*it was not written"):
         export_html(surrogate, tmp_path / "b.html")
+    other = hostile()
+    assert other.band is not None
+    other.band = replace(other.band, trajectory_factor=1.001 * other.band.trajectory_factor)
+    with pytest.raises(UserError, match=r"the page, with the band of scope trajectory, differs from the surrogate"):
+        export_html(surrogate, tmp_path / "b.html")
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]

@@ -86,12 +86,12 @@ def _fingerprint(surrogate: Surrogate, script: NetworkScript) -> str:
 
 
 def _band(band: Band) -> dict[str, Any]:
-    growth = {scope: band.error if scope is BandScope.row else band.peak for scope in BandScope}
     return {
         "level": band.level,
         "knots": packed(band.knots),
         "scopes": {
-            scope.value: {"factor": packed(band.factors(scope)), "growth": packed(growth[scope])} for scope in BandScope
+            scope.value: {"factor": packed(band.factors(scope)), "growth": packed(band.growth_at(scope))}
+            for scope in BandScope
         },
     }
 

@@ -223,11 +223,11 @@ function serve(scope) {
 /** Free runs of cases that are in the page only while it is checked, before it is written; the answer as an element. */
 function answerCheck(data, cases) {
   const surrogate = openSurrogate(data), unaided = openSurrogate(data, true), columns = data.predicted.length, parts = [];
-  for (const { initial, controls, plain } of cases) {
+  for (const { initial, controls, plain, bands } of cases) {
     const run = new FreeRun(plain ? unaided : surrogate, decoded(initial), decoded(controls));
     run.advance();
     parts.push(run.predicted);
-    for (const scope of Object.keys(data.band ? data.band.scopes : {}))
+    for (const scope of bands ? Object.keys(data.band.scopes) : [])
       parts.push(halfWidths(data.band, scope, run.spread, columns));
   }
   const bytes = new Uint8Array(8 * parts.reduce((sum, part) => sum + part.length, 0)), letters = [];
