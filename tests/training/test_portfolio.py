@@ -155,11 +155,8 @@ def test_networks_of_all_folds_are_one_member(tmp_path: Path) -> None:
 def test_too_little_time_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     training, baselines = portfolio(tmp_path)
     members = [TrainedMember(SMALL, RECIPE), TrainedMember(replace(SMALL, width=5), RECIPE)]
-    result = fit_portfolio(training, Plan([], members, 0.9), baselines)
-    assert "time to leave out 1 of 3 folds" in caplog.text
+    fit_portfolio(training, Plan([], members, 0.1), baselines)
     assert "no time to try don" in caplog.text
-    # Weights follow from the cases that every member has left out.
-    assert len(result.left_out.cases) == 2
 
 
 def test_a_network_that_helps_nowhere_gives_its_time_to_the_others(
@@ -170,7 +167,7 @@ def test_a_network_that_helps_nowhere_gives_its_time_to_the_others(
         result = fit_portfolio(
             training, Plan(["linear"], [TrainedMember(SMALL, replace(RECIPE, lr=1e-9))], None), baselines
         )
-    assert "don helps in no column on the first fold" in caplog.text
+    assert "don would take 0.0 % off the mixture's error on the first fold" in caplog.text
     assert list(result.table.names) == ["linear"]
     assert not (tmp_path / "don/fold1").exists()
 

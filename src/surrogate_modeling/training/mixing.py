@@ -82,7 +82,11 @@ class Residuals(NamedTuple):
 
 def learn_weights(residuals: Residuals) -> np.ndarray:
     """Learn the weights (M, P), shrunk towards the best single member of each column."""
-    weight = shrunk(least_error_weights(residuals), residuals.errors, choose_shrinkage(residuals))
+    return without_traces(shrunk(least_error_weights(residuals), residuals.errors, choose_shrinkage(residuals)))
+
+
+def without_traces(weight: np.ndarray) -> np.ndarray:
+    """Weights (M, P) of which those below ``MIN_WEIGHT`` are 0."""
     weight = np.where(weight < MIN_WEIGHT, 0.0, weight)
     return weight / weight.sum(axis=0)
 

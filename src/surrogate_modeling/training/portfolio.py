@@ -28,7 +28,8 @@ from surrogate_modeling.training.baselines import Baseline
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.mixing import Residuals, learn_weights
-from surrogate_modeling.training.race import Race, TrainedMember, left_out_residuals
+from surrogate_modeling.training.race import Race, TrainedMember
+from surrogate_modeling.training.selection import left_out_residuals
 
 log = logging.getLogger(__name__)
 

@@ -1,9 +1,7 @@
-"""Models that take long, fitted without one fold after another; those that help nowhere leave after the first.
+"""Models that take long, fitted without one fold after another within a time limit.
 
-A model that the others do without on the first fold would take time from those that they need (successive halving,
-Jamieson and Talwalkar 2016, with one cut).
-
-Shape letters: M members, R rows of all cases, P predicted columns.
+All are fitted without the first fold. Those that pay (:mod:`selection`) are fitted without as many of the others as
+leave every training its time, and what is left of it trains networks from other starts.
 """
 
 from __future__ import annotations
@@ -14,28 +12,27 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
+from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import seed_run
 from surrogate_modeling.training.fold_pool import FoldJob, network_of, processes_for, run_jobs
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.members import member_seed
-from surrogate_modeling.training.mixing import Residuals, least_error_weights
+from surrogate_modeling.training.selection import Candidate, choose, further_folds
 
 log = logging.getLogger(__name__)
 # A training that gets less is not worth its place.
 MIN_MINUTES = 0.5
-# A model is fitted on where some column gives it this weight on the first fold, or its error is this many times the
-# least or less: weights of few cases follow chance.
-USEFUL_WEIGHT, CLOSE = 0.1, 1.2
+# Of the time, what the first fold may take: a network is judged by what it is when trained, not when begun.
+FIRST_SHARE = 0.5
+# A training that took this part of the time allowed was cut short.
+CUT_SHARE = 0.9
 # More would make predictions slow for little: each start is a network per fold.
 MAX_STARTS = 3
-# Of the time left, what a closed form may take.
-MAX_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -89,6 +86,7 @@ class Race:
         self.attempts: dict[str, Attempt] = {}
         self.untried: list[str] = []
         self.epochs, self.longest = 0, 0.0
+        self._whole: dict[str, float] = {}
 
     def run(self, closed_forms: Sequence[str] = ()) -> None:
         """Fit every model without the first fold, and those that help without the others.
@@ -98,27 +96,61 @@ class Race:
         Args:
             closed_forms: names of those that take long.
         """
-        folds = self._affordable_folds()
+        self._drop_unaffordable()
         self.members = [replace(member, model=self.training.structured(member.model)) for member in self.members]
         self.attempts = {member.label: Attempt(member.label, member.model) for member in self.members}
+        count = len(self.training.folds.parts)
         if self.members:
-            self._train(range(1), to_come=(folds - 1) * self._kinds)
+            self._train(range(1), FIRST_SHARE if count > 1 else 1.0)
             self._drop_unbegun()
         looks = [] if self._is_over() else [self.forms.first_look(name) for name in closed_forms]
         self.untried += [name for name in closed_forms if name not in {look.name for look in looks}]
-        helping = self._helping(looks)
-        helping -= self._beaten()
-        self.members = [member for member in self.members if member.label in helping]
-        self.attempts = {name: attempt for name, attempt in self.attempts.items() if name in helping}
-        for look in looks:
-            if look.name in helping:
-                self._fit_whole(look)
-        if folds > 1 and self.members and not self._is_asked_to_end:
-            self._train(range(1, folds), to_come=0)
+        self._choose(looks)
+        folds = 1 + self._further_folds(count - 1)
+        if folds > 1:
+            self._train(range(1, folds))
         for start in range(1, MAX_STARTS):
             if self.members and self._has_time_for(folds * len(self.members)):
                 log.info("there is time left: every network is trained again from other weights, and their mean taken")
-                self._train(range(folds), to_come=0, start=start)
+                self._train(range(folds), start=start)
+
+    def _choose(self, looks: Sequence[Attempt]) -> None:
+        """Keep the models that pay, and fit closed forms among them whole."""
+        left = math.inf if self.end is None else max(1e-3, self.end - time.monotonic())
+        parts, processes = len(self.training.folds.parts), self._processes(len(self.members))
+        candidates = [
+            Candidate(
+                self.attempts[member.label], member.model.name,
+                self._whole.get(member.label, 0.0) * (parts - 1) / processes / left,
+            )
+            for member in self.members
+        ]  # fmt: skip
+        candidates += [Candidate(look, look.name, look.seconds * (parts + 1) / left) for look in looks]
+        chosen = choose(self.training, self.others, candidates)
+        self.members = [member for member in self.members if member.label in chosen]
+        self.attempts = {name: attempt for name, attempt in self.attempts.items() if name in chosen}
+        for look in looks:
+            if look.name in chosen and not self._is_asked_to_end:
+                self.others.append(self.forms.fit(look.name))
+                log.info("%s: %.0f s", look.name, self.others[-1].seconds)
+
+    def _further_folds(self, count: int) -> int:
+        """How many folds are left out after the first."""
+        if not self.members or self._is_asked_to_end:
+            return 0
+        if self.end is None:
+            return count
+        whole = [self._whole.get(member.label, 0.0) for member in self.members]
+        folds = further_folds(self.end - time.monotonic(), self._processes(count * len(whole)), whole, count)
+        if folds < count:
+            log.warning(
+                "settings.max_minutes: there is time to leave out %d of %d folds; the weights follow from these",
+                1 + folds, 1 + count,
+            )  # fmt: skip
+        return folds
+
+    def _processes(self, jobs: int) -> int:
+        return processes_for(self.training, max(1, jobs))
 
     def _has_time_for(self, trainings: int) -> bool:
         """Whether so many more may be as long as those that were."""
@@ -126,11 +158,6 @@ class Race:
             return False
         rounds = math.ceil(trainings / processes_for(self.training, trainings))
         return time.monotonic() + rounds * self.longest < self.end
-
-    @property
-    def _kinds(self) -> int:
-        """How many networks go beyond the first fold at most."""
-        return len({member.model.name for member in self.members})
 
     @property
     def _is_asked_to_end(self) -> bool:
@@ -148,31 +175,25 @@ class Race:
         self.members = [member for member in self.members if member.label not in unbegun]
         self.attempts = {name: attempt for name, attempt in self.attempts.items() if name not in unbegun}
 
-    def _affordable_folds(self) -> int:
-        """How many folds there is time for; drops networks that there is none for."""
-        count = len(self.training.folds.parts)
-        if self.end is None or not self.members:
-            return count
-        processes = processes_for(self.training, len(self.members) * count)
-        affordable = int(processes * (self.end - time.monotonic()) / 60 / MIN_MINUTES)
-        self.untried = [member.label for member in self.members[max(0, affordable) :]]
-        self.members = self.members[: max(0, affordable)]
-        folds = min(count, 1 + max(0, affordable - len(self.members)) // max(1, self._kinds))
-        if self.members and folds < count:
-            log.warning(
-                "settings.max_minutes: there is time to leave out %d of %d folds; the weights follow from these", folds,
-                count,
-            )  # fmt: skip
-        return folds
+    def _drop_unaffordable(self) -> None:
+        """Drop networks that there is no time for."""
+        if self.end is None:
+            return
+        processes = self._processes(len(self.members))
+        # One at least, if there is nothing else.
+        affordable = max(0 if self.others else 1, int(processes * (self.end - time.monotonic()) / 60 / MIN_MINUTES))
+        self.untried += [member.label for member in self.members[affordable:]]
+        self.members = self.members[:affordable]
 
-    def _train(self, folds: range, to_come: int, start: int = 0) -> None:
+    def _train(self, folds: range, share: float = 1.0, start: int = 0) -> None:
+        """Train every network without some folds, within a share of the time left."""
         jobs = [self._job(member, k, start) for k in folds for member in self.members]
         processes = processes_for(self.training, len(jobs))
         if processes > 1:
             jobs = [replace(job, settings=replace(job.settings, progress_bar=False)) for job in jobs]
         if self.end is not None:
-            rounds = math.ceil((len(jobs) + to_come) / processes)
-            minutes = max(MIN_MINUTES / 10, (self.end - time.monotonic()) / 60 / rounds)
+            rounds = math.ceil(len(jobs) / processes)
+            minutes = max(MIN_MINUTES / 10, share * (self.end - time.monotonic()) / 60 / rounds)
             jobs = [replace(job, settings=replace(job.settings, max_minutes=minutes)) for job in jobs]
         for outcome in run_jobs(self.training, jobs, processes):
             name, count, start = outcome.job.name, len(self.training.folds.parts), outcome.job.start
@@ -192,6 +213,7 @@ class Race:
             attempt.seconds += outcome.result.seconds
             self.epochs = max(self.epochs, outcome.result.epochs)
             self.longest = max(self.longest, outcome.result.seconds)
+            self._whole[name] = whole_seconds(outcome.result, outcome.job.settings)
             log.info(
                 "%s without fold %d of %d: val_nADE %.4g after %d epochs, %.0f s", name, outcome.job.fold + 1, count,
                 outcome.result.least.get("val_nADE", math.nan), outcome.result.epochs, outcome.result.seconds,
@@ -210,53 +232,9 @@ class Race:
         settings = replace(member.settings, seed=seed)
         return FoldJob(member.label, member.model, settings, k, start, weights, optional)
 
-    def _fit_whole(self, look: Attempt) -> None:
-        """Fit a closed form without every fold and on all cases, unless the networks would lack the time."""
-        seconds = look.seconds * (1 + len(self.training.folds.parts))
-        if self._is_asked_to_end:
-            self.untried.append(look.name)
-            return
-        if self.end is not None and seconds > MAX_SHARE * (self.end - time.monotonic()):
-            self.untried.append(look.name)
-            return
-        self.others.append(self.forms.fit(look.name))
-        log.info("%s: %.0f s", look.name, self.others[-1].seconds)
 
-    def _beaten(self) -> set[str]:
-        """Names of networks that another of their kind is better than on the first fold."""
-        beaten = set[str]()
-        for kind in {member.model.name for member in self.members}:
-            own = [self.attempts[member.label] for member in self.members if member.model.name == kind]
-            finite = [attempt for attempt in own if attempt.is_finite]
-            if len(finite) > 1:
-                _, residuals = left_out_residuals(self.training, finite)
-                errors = residuals.errors[:, self.training.surrogate.description.channels.target_indices].mean(axis=1)
-                best = finite[int(errors.argmin())].name
-                log.info("of %s, %s is the best on the first fold", ", ".join(a.name for a in finite), best)
-                beaten |= {attempt.name for attempt in finite if attempt.name != best}
-        return beaten
-
-    def _helping(self, looks: Sequence[Attempt]) -> set[str]:
-        """Names of the networks, and of the closed forms looked at, that a mixture on the first fold makes use of."""
-        own = [attempt for attempt in (*self.attempts.values(), *looks) if attempt.is_finite]
-        everyone = [*(attempt for attempt in self.others if attempt.is_finite), *own]
-        helping = {attempt.name for attempt in own}
-        if own and len(everyone) > 1:
-            _, residuals = left_out_residuals(self.training, everyone)
-            weight, errors = least_error_weights(residuals), residuals.errors.mean(axis=1)
-            for attempt, of_columns, error in zip(everyone, weight, errors, strict=True):
-                if attempt in own and of_columns.max() < USEFUL_WEIGHT and error > CLOSE * errors.min():
-                    helping.discard(attempt.name)
-                    log.info("%s helps in no column on the first fold: its time goes to the others", attempt.name)
-        return helping
-
-
-def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> tuple[list[Case], Residuals]:
-    """The cases that every attempt was judged on, and the residuals of these free runs."""
-    known = set.intersection(*(set(attempt.rows) for attempt in attempts))
-    fold_of = {case.name: k for k, part in enumerate(training.folds.parts) for case in part}
-    cases = [case for case in training.folds.left_out if case.name in known]
-    rows = [[attempt.rows[case.name] for case in cases] for attempt in attempts]
-    truth = [case.truth(len(own)) for case, own in zip(cases, rows[0], strict=True)]
-    scale = training.surrogate.predicted_scale
-    return cases, Residuals.of(rows, truth, [fold_of[case.name] for case in cases], scale)
+def whole_seconds(fit: FitResult, settings: SettingsConfig) -> float:
+    """Seconds that a training takes to the end of its recipe, of one that a time limit may have cut short."""
+    if settings.max_minutes is None or fit.seconds < CUT_SHARE * 60 * settings.max_minutes:
+        return fit.seconds
+    return fit.seconds * settings.epochs / max(1, fit.epochs)

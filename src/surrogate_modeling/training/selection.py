@@ -1,0 +1,114 @@
+"""Which models of a portfolio are fitted on after the first fold: by what a mixture gains, and what each costs.
+
+Time that a model takes is lost to the others, whose trainings get shorter, so that it has to take the more off the
+error of the mixture the more of the time it takes (successive halving, Jamieson and Talwalkar 2016, with one cut, and
+greedy forward selection, Caruana et al. 2004).
+
+Shape letters: M members, R rows of all cases, P predicted columns.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.training.attempts import Attempt
+from surrogate_modeling.training.folds import FoldTraining
+from surrogate_modeling.training.mixing import Residuals, least_error_weights, without_traces
+
+log = logging.getLogger(__name__)
+# Part of the mixture's error that a model must take away at least, and for all of the time that is left.
+MIN_GAIN, GAIN_FOR_ALL_TIME = 0.01, 0.1
+# In training standard deviations: less than this need not be halved.
+SMALL_ERROR = 0.005
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model that was fitted without the first fold.
+
+    Attributes:
+        attempt: its free runs.
+        kind: of several of a kind one is taken at most.
+        share: of the time that is left, what it takes to fit it without the other folds.
+    """
+
+    attempt: Attempt
+    kind: str
+    share: float
+
+    @property
+    def least_gain(self) -> float:
+        """Part of the mixture's error that it has to take away."""
+        return max(MIN_GAIN, GAIN_FOR_ALL_TIME * min(1.0, self.share))
+
+
+def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequence[Candidate]) -> list[str]:
+    """Names of the candidates that are worth their time, the most useful first.
+
+    Args:
+        training: whose targets count.
+        others: members that are there anyway.
+        candidates: to choose from.
+    """
+    mixed = [attempt for attempt in others if attempt.is_finite]
+    left = [candidate for candidate in candidates if candidate.attempt.is_finite]
+    error, chosen = _mixture_error(training, mixed), list[str]()
+    while left:
+        errors = [_mixture_error(training, [*mixed, candidate.attempt]) for candidate in left]
+        gains = [(error - each) / max(error, SMALL_ERROR) if math.isfinite(error) else 1.0 for each in errors]
+        paying = [i for i, candidate in enumerate(left) if gains[i] >= candidate.least_gain]
+        if not paying:
+            for candidate, gain in zip(left, gains, strict=True):
+                log.info(
+                    "%s would take %.1f %% off the mixture's error on the first fold: its time goes to the others",
+                    candidate.attempt.name, 100.0 * max(0.0, gain),
+                )  # fmt: skip
+            break
+        best = left[min(paying, key=errors.__getitem__)]
+        error = min(errors[i] for i in paying)
+        mixed.append(best.attempt)
+        chosen.append(best.attempt.name)
+        beaten = [other.attempt.name for other in left if other.kind == best.kind and other is not best]
+        if beaten:
+            log.info("%s is better than %s on the first fold", best.attempt.name, ", ".join(beaten))
+        left = [candidate for candidate in left if candidate.kind != best.kind]
+    return chosen
+
+
+def further_folds(seconds_left: float, processes: int, trainings: Sequence[float], folds: int) -> int:
+    """How many more folds are left out, so that every training may take its time; one while there is any time at all.
+
+    Args:
+        seconds_left: of the time limit.
+        processes: that train side by side.
+        trainings: seconds that each network takes to be trained to its end.
+        folds: that there are, beside the first.
+    """
+    affordable = round(processes * seconds_left / max(sum(trainings), 1e-9))
+    return min(folds, max(1, affordable)) if seconds_left > 0 else 0
+
+
+def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> tuple[list[Case], Residuals]:
+    """The cases that every attempt was judged on, and the residuals of these free runs."""
+    known = set.intersection(*(set(attempt.rows) for attempt in attempts))
+    fold_of = {case.name: k for k, part in enumerate(training.folds.parts) for case in part}
+    cases = [case for case in training.folds.left_out if case.name in known]
+    rows = [[attempt.rows[case.name] for case in cases] for attempt in attempts]
+    truth = [case.truth(len(own)) for case, own in zip(cases, rows[0], strict=True)]
+    scale = training.surrogate.predicted_scale
+    return cases, Residuals.of(rows, truth, [fold_of[case.name] for case in cases], scale)
+
+
+def _mixture_error(training: FoldTraining, attempts: Sequence[Attempt]) -> float:
+    """Mean ADE of the targets by the best mixture over the cases of the first fold; infinite without members."""
+    if not attempts:
+        return math.inf
+    targets = training.surrogate.description.channels.target_indices
+    _, residuals = left_out_residuals(training, attempts)
+    residuals = residuals.where(residuals.fold == 0)
+    own = Residuals(residuals.values[:, :, targets], residuals.share, residuals.fold)
+    return float(own.error_of(without_traces(least_error_weights(own))).mean())
