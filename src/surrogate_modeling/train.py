@@ -22,6 +22,7 @@ from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.composition import register_schemas, save_config, to_config
 from surrogate_modeling.config.refusals import refusals, removed_if_refused, run_command
+from surrogate_modeling.deployment.loading import check_reference
 from surrogate_modeling.experiment.resumption import note_slurm_job, reopen, requeued_run
 from surrogate_modeling.search.trial import prepare_trial, read_assignment
 from surrogate_modeling.tracking.store import check_store
@@ -39,6 +40,8 @@ def main(composed: DictConfig) -> float | tuple[float, ...]:
         refuse_several_processes()
         config, changes = to_config(composed), dict[str, str]()
         check_store()
+        if config.settings.init_from is not None:
+            check_reference(config.settings.init_from, "settings.init_from")
         if config.resume is None and (requeued := requeued_run(folder)) is not None:
             folder, config, changes = reopen(replace(config, resume=str(requeued)), folder, [])
         elif config.resume is not None:

@@ -10,7 +10,6 @@ from lag import lag_case, make, settings
 from surrogate_modeling.adaptation.candidates import as_it_is
 from surrogate_modeling.adaptation.mixing_in import WindowMix
 from surrogate_modeling.adaptation.old_cases import OldCases
-from surrogate_modeling.adaptation.parts import with_networks
 from surrogate_modeling.adaptation.tuning import CannotTune, Tuning
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.config.adapt_keys import AdaptConfig, How
@@ -21,6 +20,7 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks import Network
 from surrogate_modeling.surrogate.description import Member, make_network, of_member
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.parts import with_networks
 
 RECIPE = settings(horizon=12, windows_per_epoch=64, batch_size=16, lr=0.01)
 

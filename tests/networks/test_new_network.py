@@ -86,7 +86,7 @@ def trained(model: LagConfig, folder: Path, **changes: object) -> Surrogate:
     surrogate.scaling.fit(case.values for case in CASES[:3])
     sets = (WindowDataset(part, surrogate.scaling, IN_LEN, settings.loss_rows) for part in (CASES[:3], CASES[3:4]))
     before = [parameter.clone() for parameter in surrogate.parameters()]
-    fit_members(surrogate, WindowData(*sets, settings), CASES[3:4], settings, folder, lambda values, epoch: None)
+    fit_members(surrogate, WindowData(*sets, settings), CASES[3:4], folder, lambda values, epoch: None)
     assert not any(torch.equal(*pair) for pair in zip(before, surrogate.parameters(), strict=True))
     return surrogate
 

@@ -59,7 +59,7 @@ def test_members_that_were_not_begun_when_training_was_asked_to_end_are_left_out
         if epoch == 0 and "member1/val_loss" in metrics:
             early_end.ask(tmp_path, "a test")
 
-    fit_members(surrogate, data, validation, recipe, tmp_path / "checkpoints", ask)
+    fit_members(surrogate, data, validation, tmp_path / "checkpoints", ask)
     assert seen == ["0 val_loss", "1 val_loss", "0 member1/val_loss", "1 member1/val_loss"]
     assert "the ensemble has 2 of 3 members" in caplog.text
     assert surrogate.description.members == 2
@@ -83,7 +83,7 @@ def test_all_members_oscillate_where_the_plant_does_and_start_alike(tmp_path: Pa
     surrogate.first_row.offset.fill_(0.5)
     given = with_given_starts(surrogate, CaseSplit(cases[:6], cases[6:], []))
     parts = [WindowDataset(p, surrogate.scaling, 1, 80, table=given.table) for p in (given.training, given.validation)]
-    fit_members(surrogate, WindowData(*parts, recipe), given.validation, recipe, tmp_path, lambda *_: None)
+    fit_members(surrogate, WindowData(*parts, recipe), given.validation, tmp_path, lambda *_: None)
     found = surrogate.description.model
     assert isinstance(found, SsmConfig)
     assert min(abs(period - PERIOD) for period in found.oscillations) < 0.5

@@ -75,7 +75,7 @@ def trained(name: str, *changes: tuple[str, object]) -> tuple[dict[str, float], 
     ]
     with TemporaryDirectory() as folder:
         fitted = fit_members(
-            surrogate, WindowData(*sets, settings), cases[3:4], settings, Path(folder), lambda values, epoch: None
+            surrogate, WindowData(*sets, settings), cases[3:4], Path(folder), lambda values, epoch: None
         )
     (rows,) = surrogate.predict(cases[4:])
     assert fitted.epochs == 2

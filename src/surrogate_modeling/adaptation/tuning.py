@@ -23,7 +23,6 @@ import numpy as np
 from surrogate_modeling.adaptation.candidates import Candidate, free_runs
 from surrogate_modeling.adaptation.mixing_in import WindowMix
 from surrogate_modeling.adaptation.old_cases import OldCases
-from surrogate_modeling.adaptation.parts import TrainedPart, single, trained_parts, with_networks
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.common.progress import OnEpoch
@@ -33,6 +32,7 @@ from surrogate_modeling.config.models import AutoConfig
 from surrogate_modeling.config.settings import LrSchedule, Monitor, SettingsConfig
 from surrogate_modeling.networks import Network
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.parts import TrainedPart, single, trained_parts, with_networks
 from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.portfolio import LeftOut
 

@@ -168,11 +168,10 @@ def save_config(config: Config, folder: Path) -> None:
     """Write the configuration of a run with absolute paths, so that it can be resumed from any folder."""
     dataset = asdict(config.dataset)
     places = {key: _absolute(dataset[key]) for key in FILE_KEYS if dataset.get(key) is not None}
-    content = {
-        "dataset": {**dataset, **places},
-        "model": asdict(config.model),
-        "settings": asdict(config.settings),
-    }
+    settings, begun = asdict(config.settings), config.settings.init_from
+    if begun is not None and Path(begun).expanduser().exists():
+        settings["init_from"] = _absolute(begun)
+    content = {"dataset": {**dataset, **places}, "model": asdict(config.model), "settings": settings}
     groups = {group: {key: plain(value) for key, value in part.items()} for group, part in content.items()}
     (folder / ".hydra").mkdir(exist_ok=True)
     text = OmegaConf.to_yaml(OmegaConf.create({**groups, "resume": None}))

@@ -124,6 +124,7 @@ class SettingsConfig(Checked):
     in_len: int = ranged(DEFAULT_IN_LEN, low=1)
     out_len: int = ranged(1, low=1)
     start: StartMode = StartMode.rows
+    init_from: str | None = None
     seed: int = ranged(42, low=0, high=2**32 - 1)
     ensemble: int = ranged(1, low=1)
     epochs: int = ranged(500, low=1)

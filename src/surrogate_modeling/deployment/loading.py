@@ -25,26 +25,27 @@ if TYPE_CHECKING:
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
-def check_reference(reference: str) -> None:
-    """Refuse a reference that cannot be a surrogate.
+def check_reference(reference: str, key: str = "surrogate") -> None:
+    """Refuse a reference that cannot be a surrogate; ``key`` of the configuration gave it.
 
     Raises:
         UserError: neither a file, nor a folder with one, nor written like something in the tracking store.
     """
-    _local_file(reference)
+    _local_file(reference, key)
 
 
-def load_surrogate(reference: str, device: Device = Device.cpu) -> Surrogate:
+def load_surrogate(reference: str, device: Device = Device.cpu, key: str = "surrogate") -> Surrogate:
     """Load a surrogate for use.
 
     Args:
         reference: path of ``lit_model.pth`` or of a folder that holds one, MLflow run id, ``runs:/`` or ``models:/``.
         device: where its tensors live.
+        key: of the configuration that gave the reference, for the messages.
 
     Raises:
         UserError: not there, or not a surrogate; or no such device.
     """
-    file = _local_file(reference)
+    file = _local_file(reference, key)
     with tempfile.TemporaryDirectory() as folder:
         if file is None:
             from surrogate_modeling.tracking.download import fetch
@@ -94,7 +95,7 @@ def _parameters(path: str, channels: Channels) -> dict[str, dict[str, float]]:
     }
 
 
-def _local_file(reference: str) -> Path | None:
+def _local_file(reference: str, key: str) -> Path | None:
     """The local file, or None when the tracking store is meant."""
     path = Path(reference).expanduser()
     if path.is_file():
@@ -104,8 +105,8 @@ def _local_file(reference: str) -> Path | None:
     if reference.startswith(("models:/", "runs:/")) or RUN_ID.fullmatch(reference):
         return None
     if path.is_dir():
-        raise UserError(f"surrogate={reference}: no {MODEL_FILE} in it; settings.is_save_model=True saves one")
+        raise UserError(f"{key}={reference}: no {MODEL_FILE} in it; settings.is_save_model=True saves one")
     raise UserError(
-        f"surrogate={reference}: no such file; give a {MODEL_FILE}, the folder of a run, an MLflow run id "
+        f"{key}={reference}: no such file; give a {MODEL_FILE}, the folder of a run, an MLflow run id "
         "(32 letters a-f and digits), or models:/<name>/<version>"
     )

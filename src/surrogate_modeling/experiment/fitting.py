@@ -22,6 +22,7 @@ from surrogate_modeling.training.members import fit_members
 from surrogate_modeling.training.portfolio import LeftOut, fit_portfolio
 from surrogate_modeling.training.setup import make_windows
 from surrogate_modeling.training.stacking import stack
+from surrogate_modeling.training.warm_start import WarmStart
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ class Experiment:
         assignment: options from a search or a comparison.
         name: of the run.
         tags: of its record.
+        warm: surrogate that the training begins with; None for fresh weights.
     """
 
     config: Config
@@ -47,6 +49,7 @@ class Experiment:
     assignment: Assignment
     name: str
     tags: dict[str, str]
+    warm: WarmStart | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,8 @@ def _train(experiment: Experiment, run: Run) -> TrainingResult:
     if folds is not None:
         return _train_folds(experiment, folds, run, log_epoch)
     windows = make_windows(config, surrogate, given)
-    fitted = fit_members(surrogate, windows, given.validation, settings, run.folder / early_end.CHECKPOINTS, log_epoch)
+    folder = run.folder / early_end.CHECKPOINTS
+    fitted = fit_members(surrogate, windows, given.validation, folder, log_epoch, experiment.warm)
     if fitted.epochs < settings.epochs and not early_end.is_asked(run.folder):
         log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
     regressions = fit_baselines(surrogate, given, settings.progress_bar)
@@ -109,7 +113,7 @@ def _train_folds(experiment: Experiment, folds: Folds, run: Run, on_epoch: OnEpo
     without_validation = replace(given, training=folds.cases) if not given.validation else given
     choosing = None if given.validation else folds
     regressions = fit_baselines(surrogate, without_validation, config.settings.progress_bar, choosing)
-    training = FoldTraining(config, surrogate, folds, run.folder / early_end.CHECKPOINTS, on_epoch)
+    training = FoldTraining(config, surrogate, folds, run.folder / early_end.CHECKPOINTS, on_epoch, experiment.warm)
     fitted = {name: regression.baseline for name, regression in regressions.items()}
     result = fit_portfolio(training, plan_of(config), fitted)
     channels = surrogate.description.channels

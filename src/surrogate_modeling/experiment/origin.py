@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.stretches import STRETCH
 from surrogate_modeling.experiment.fitting import Experiment
-from surrogate_modeling.surrogate.lineage import TRAINED, LineageStep
+from surrogate_modeling.surrogate.lineage import TRAINED, LineageStep, weights_digest
 
 
 def note_origin(experiment: Experiment, seconds: float) -> None:
@@ -25,7 +26,12 @@ def note_origin(experiment: Experiment, seconds: float) -> None:
         tuple(dataset.ignore or ()),
         seconds,
     )
-    surrogate.lineage, surrogate.config = (*surrogate.lineage, step), experiment.config.flat()
+    before: tuple[LineageStep, ...] = ()
+    if (warm := experiment.warm) is not None:
+        before = warm.parent.lineage
+        digest = weights_digest(warm.parent.state_dict())
+        step = replace(step, parent=warm.name, parent_digest=digest, changed=("trained from its weights",))
+    surrogate.lineage, surrogate.config = (*before, step), experiment.config.flat()
 
 
 def names(cases: Sequence[Case]) -> dict[str, str | None]:

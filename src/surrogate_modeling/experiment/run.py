@@ -17,6 +17,7 @@ from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import shorten
+from surrogate_modeling.deployment.loading import load_surrogate
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, analyse, worst_table
 from surrogate_modeling.evaluation.forgotten_controls import forgotten_controls
 from surrogate_modeling.evaluation.report import ReportOptions, ScoredCases, write_errors, write_report
@@ -42,6 +43,7 @@ from surrogate_modeling.training.finishing import add_units_and_band
 from surrogate_modeling.training.fit import seed_run
 from surrogate_modeling.training.portfolio import LeftOut
 from surrogate_modeling.training.setup import make_surrogate, with_given_starts
+from surrogate_modeling.training.warm_start import WarmStart
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +77,8 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
-    surrogate = make_surrogate(config, case_set, split)
+    warm = _warm_start(config)
+    surrogate = make_surrogate(config, case_set, split, warm)
     as_given = with_given_starts(surrogate, split)
     tags = {
         "git_commit": git_commit(),
@@ -87,9 +90,19 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         **assignment.tags,
     }
     name = assignment.name or run_name(config, folder)
-    experiment = Experiment(config, split, as_given, surrogate, assignment, name, tags)
+    experiment = Experiment(config, split, as_given, surrogate, assignment, name, tags, warm)
     with recorded(open_run(config, folder, name, tags)) as run:
         return _train_and_test(experiment, run)
+
+
+def _warm_start(config: Config) -> WarmStart | None:
+    """The surrogate that the training begins with, if one is named.
+
+    Raises:
+        UserError: it cannot be read, or has no network of the kind.
+    """
+    name = config.settings.init_from
+    return None if name is None else WarmStart.of(name, load_surrogate(name, key="settings.init_from"), config.model)
 
 
 def _train_and_test(experiment: Experiment, run: Run) -> RunResult:

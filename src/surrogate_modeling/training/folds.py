@@ -31,6 +31,7 @@ from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.members import initialise, structure
 from surrogate_modeling.training.setup import make_windows
+from surrogate_modeling.training.warm_start import WarmStart
 from surrogate_modeling.training.windows import WindowData
 
 log = logging.getLogger(__name__)
@@ -124,6 +125,7 @@ class FoldTraining:
         folds: the cases.
         folder: of the checkpoints, one folder per network and fold in it.
         on_epoch: is given the metrics of each epoch as ``<network>/fold<k>/<metric>``.
+        warm: surrogate to begin with; None for fresh weights.
     """
 
     config: Config
@@ -131,6 +133,7 @@ class FoldTraining:
     folds: Folds
     folder: Path
     on_epoch: OnEpoch
+    warm: WarmStart | None = None
 
     def single(self, member: Member, network: Network | None = None) -> Surrogate:
         """A surrogate of one network, new or given, that shares all else."""
@@ -144,18 +147,18 @@ class FoldTraining:
 
     def structure(self, model: ModelConfig, settings: SettingsConfig) -> ModelConfig:
         """The configuration of a network with what the cases of all folds decide about its structure."""
-        return structure(model, self._windows(self.surrogate, settings, None).training)
+        return structure(model, self._windows(self.surrogate, settings, None).training, self.warm)
 
     def structured(self, model: ModelConfig) -> ModelConfig:
         """The configuration of a network with what the cases decide about its structure, the same for all folds."""
         alone = self.single(Member(model.name, model))
-        return structure(model, self._windows(alone, self.config.settings, None).training)
+        return structure(model, self._windows(alone, self.config.settings, None).training, self.warm)
 
     def start(self, model: ModelConfig, k: int | None) -> Surrogate:
         """A new network with the weights that have a closed form, fitted without fold k; None: on all cases."""
         seed_run(self.config.settings.seed + (k or 0))
         alone = self.single(Member(model.name, model))
-        initialise(alone, self._windows(alone, self.config.settings, k).training)
+        initialise(alone, self._windows(alone, self.config.settings, k).training, self.warm, k or 0)
         return alone.eval()
 
     def fit(self, name: str, alone: Surrogate, settings: SettingsConfig, k: int) -> FitResult:

@@ -13,7 +13,6 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.models import ModelConfig
-from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks import Network, choose_structure
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
@@ -21,6 +20,7 @@ from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import fit, seed_run
+from surrogate_modeling.training.warm_start import WarmStart
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,9 @@ def fit_members(
     surrogate: Surrogate,
     windows: WindowData,
     validation: Sequence[Case],
-    settings: SettingsConfig,
     folder: Path,
     on_epoch: OnEpoch,
+    warm: WarmStart | None = None,
 ) -> FitResult:
     """Train the surrogate in place: a single network, or every member of an ensemble in turn.
 
@@ -45,20 +45,21 @@ def fit_members(
 
     Args:
         surrogate: with fitted scaling.
-        windows: training and validation windows.
+        windows: training and validation windows, with the recipe.
         validation: the validation cases.
-        settings: the recipe.
         folder: where checkpoints go.
         on_epoch: is given the metrics of each epoch, those of member k > 0 as ``member<k>/<metric>``.
+        warm: surrogate to begin with; None for fresh weights.
 
     Returns:
         The mean over the members of the least of each metric, the epochs of the longest fit, and the seconds of all.
     """
-    model = structure(surrogate.description.model, windows.training)
+    settings = windows.settings
+    model = structure(surrogate.description.model, windows.training, warm)
     if model != surrogate.description.model:
         surrogate.rebuild(model)
     if surrogate.description.members == 1:
-        initialise(surrogate, windows.training)
+        initialise(surrogate, windows.training, warm)
         return fit(surrogate, windows, validation, settings, folder, on_epoch)
     fits, members = list[FitResult](), list[Network]()
     for k in range(settings.ensemble):
@@ -72,7 +73,7 @@ def fit_members(
         member.scaling.load_state_dict(surrogate.scaling.state_dict())
         if member.first_row is not None and surrogate.first_row is not None:
             member.first_row.load_state_dict(surrogate.first_row.state_dict())
-        initialise(member, windows.training)
+        initialise(member, windows.training, warm, k)
         data = WindowData(windows.training, windows.validation, own)
         report = _prefixed(on_epoch, f"member{k}/") if k else on_epoch
         fits.append(fit(member, data, validation, own, folder / f"member{k}", report))
@@ -97,14 +98,24 @@ def _prefixed(on_epoch: OnEpoch, prefix: str) -> OnEpoch:
     return lambda metrics, epoch: on_epoch({f"{prefix}{name}": value for name, value in metrics.items()}, epoch)
 
 
-def initialise(surrogate: Surrogate, windows: WindowDataset) -> None:
-    """Fit the closed-form weights of the network on windows spread over all training cases."""
+def initialise(surrogate: Surrogate, windows: WindowDataset, warm: WarmStart | None = None, member: int = 0) -> None:
+    """Fit the closed-form weights of the network on windows spread over all training cases, or take weights.
+
+    Args:
+        surrogate: of one network.
+        windows: of the training cases.
+        warm: surrogate whose weights are taken then, as far as they fit.
+        member: number of the network within an ensemble.
+    """
     surrogate.network.initialise(*_windows(windows))
+    if warm is not None:
+        warm.take_weights(surrogate, member)
 
 
-def structure(model: ModelConfig, windows: WindowDataset) -> ModelConfig:
-    """The configuration of a network with what the training cases decide about its structure."""
-    return choose_structure(model, *_windows(windows))
+def structure(model: ModelConfig, windows: WindowDataset, warm: WarmStart | None = None) -> ModelConfig:
+    """The configuration of a network with what the training cases decide about its structure, or those of ``warm``."""
+    known = warm.structure(model) if warm is not None else None
+    return known or choose_structure(model, *_windows(windows))
 
 
 def _windows(windows: WindowDataset) -> tuple[Batch, Batch]:

@@ -19,13 +19,20 @@ from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import CONSTANT_SPREAD
 from surrogate_modeling.training.fit import is_of_memory
+from surrogate_modeling.training.warm_start import WarmStart
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 
 log = logging.getLogger(__name__)
 
 
-def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surrogate:
+def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit, warm: WarmStart | None = None) -> Surrogate:
     """Make an untrained surrogate with scaling fitted on the training cases; warns of columns that are constant there.
+
+    Args:
+        config: of the run.
+        case_set: for its columns and its step.
+        split: of the same cases.
+        warm: surrogate to begin with, whose scaling is taken.
 
     Raises:
         UserError: a network of these sizes does not fit the memory.
@@ -54,6 +61,8 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit) -> Surro
         ) from None
     for message in fit_scaling(surrogate, split):
         log.warning("%s", message)
+    if warm is not None:
+        warm.take_scaling(surrogate)
     surrogate.training_range.fit(split.training, surrogate.scaling, settings.in_len)
     _fit_start(surrogate, split)
     return surrogate

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from lag import CHANNELS, lag_case, make, settings
 
-from surrogate_modeling.adaptation.parts import single, trained_parts, with_networks
 from surrogate_modeling.config.models import DonConfig, PersistenceConfig
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate.description import Description, Member, make_network
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.parts import single, trained_parts, with_networks
 
 DON = DonConfig("don", trunk_depth=2, trunk_dim=8, branch_dim=8, width=4)
 
