@@ -15,7 +15,14 @@ from exported import IN_LEN, SMALL, STACKED, make
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.surrogate import Surrogate
+from surrogate_modeling.surrogate.lineage import LineageStep, weights_digest
 from surrogate_modeling.surrogate.saved_file import read_saved
+
+STEP = LineageStep(
+    "trained", "/cases", "*.csv", 3, "0123456789abcdef",
+    {"training": {"a": "unit 1"}, "validation": {"b": None}, "test": {"c": None}}, ("note",), 12.5, "other.pth", "f00d",
+    ("trained from its weights",),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +30,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]
     path = tmp_path_factory.mktemp("saved") / "lit_model.pth"
     surrogate = make("ssm")
     surrogate.band = make_band([0], [[1, 1, 1]], [1, 2, 3])
+    surrogate.lineage, surrogate.config = (STEP,), {"settings.lr": 0.01}
     surrogate.save(path)
     return path, torch.load(path, weights_only=True)
 
@@ -56,6 +64,20 @@ def test_a_saved_surrogate_predicts_what_it_did(tmp_path: Path, name: str) -> No
     controls = rng.normal(size=(2, 30, sizes.controls)).astype(np.float32)
     again = Surrogate.load(tmp_path / "a.pth")
     np.testing.assert_array_equal(again.free_run(initial, controls), surrogate.free_run(initial, controls))
+
+
+def test_the_lineage_and_the_configuration_come_back(good: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    again = Surrogate.load(good[0])
+    assert (again.lineage, again.config) == ((STEP,), {"settings.lr": 0.01})
+    digest = weights_digest(again.state_dict())
+    again.save(tmp_path / "again.pth")
+    once_more = Surrogate.load(tmp_path / "again.pth")
+    assert (once_more.lineage, weights_digest(once_more.state_dict())) == ((STEP,), digest)
+    with torch.no_grad():
+        next(once_more.network.parameters()).view(-1)[0] += 1e-3
+    assert weights_digest(once_more.state_dict()) != digest
+    broken = changed(good[1], "lineage", value=[{**STEP.to_dict(), "parts": {"training": {}}}])
+    assert "lineage does not name training, validation and test cases" in refusal(tmp_path / "b.pth", broken)
 
 
 @pytest.mark.parametrize("length", [0, 1, 100, -1])
