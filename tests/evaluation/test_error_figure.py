@@ -13,6 +13,10 @@ from surrogate_modeling.evaluation.error_figure import draw_errors
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.training_range import Position
 
+ALL, LONGEST = slice(None), slice(2, 3)
+# The same in other sizes; a picture takes half a second.
+SLOW = pytest.mark.slow
+
 
 def analysis(
     cases: int, columns: int, targets: int, spoil: float | None = None, spoilt: slice = slice(None)
@@ -40,7 +44,8 @@ def analysis(
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.parametrize(
-    ("cases", "columns", "targets"), [(1, 1, 1), (3, 2, 2), (3, 45, 7), (130, 3, 1), (100, 45, 20)]
+    ("cases", "columns", "targets"),
+    [(1, 1, 1), (3, 2, 2), (100, 45, 20), *(pytest.param(*sizes, marks=SLOW) for sizes in ((3, 45, 7), (130, 3, 1)))],
 )
 def test_any_number_of_cases_and_columns(cases: int, columns: int, targets: int) -> None:
     picture = imread(io.BytesIO(draw_errors(analysis(cases, columns, targets))), format="png")
@@ -51,8 +56,13 @@ def test_any_number_of_cases_and_columns(cases: int, columns: int, targets: int)
 
 @pytest.mark.filterwarnings("ignore:Glyph")
 @pytest.mark.filterwarnings("error::RuntimeWarning")
-@pytest.mark.parametrize("spoilt", [slice(None), slice(2, 3)], ids=["all", "the longest"])
-@pytest.mark.parametrize("spoil", [np.nan, np.inf, 3e38, 0.0])
+@pytest.mark.parametrize(
+    ("spoil", "spoilt"),
+    [
+        (np.nan, ALL), (np.inf, LONGEST), (3e38, ALL), (0.0, LONGEST),
+        *(pytest.param(*spoiled, marks=SLOW) for spoiled in ((np.nan, LONGEST), (np.inf, ALL), (3e38, LONGEST), (0.0, ALL))),
+    ],
+)  # fmt: skip
 def test_cases_that_diverged_are_drawn_too(spoil: float, spoilt: slice) -> None:
     picture = imread(io.BytesIO(draw_errors(analysis(4, 3, 2, spoil, spoilt))), format="png")
     black = (picture[..., :3].max(axis=2) < 0.01).mean()

@@ -23,6 +23,8 @@ from surrogate_modeling.reporting.search_report import SearchFacts, TrialFacts, 
 from surrogate_modeling.tracking.stored_run import StoredRun
 
 __all__ = ["browser"]
+# Drawn by the same scripts as others.
+SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("search", "no result")]
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def test_a_comparison_is_decided_by_the_validation_cases() -> None:
     assert found["verdict"]["sentences"][2][1] == {"n": 1, "all": 2, "names": [EVIL], "baseline": "linear"}
 
 
-@pytest.mark.parametrize("kind", ["older", "pair", "search", "front", "no result", "comparison"])
+@pytest.mark.parametrize("kind", ["older", "pair", "front", "comparison", *SLOW])
 def test_each_page_is_drawn_and_hostile_names_are_text(
     browser: Any, run: Content, older: Content, tmp_path: Path, kind: str
 ) -> None:
