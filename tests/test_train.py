@@ -15,6 +15,7 @@ import pytest
 import torch
 from builders import TRAIN, empty_store, run_command, write_plant
 
+from surrogate_modeling.reporting.content import read_kept
 from surrogate_modeling.training.members import member_seed
 
 # Runs the command and prints what its task returned to Hydra, and so to a search.
@@ -72,7 +73,10 @@ def test_a_run_leaves_every_artifact(finished: tuple[Path, subprocess.CompletedP
     saved = torch.load(artifacts / "lit_model.pth", weights_only=True, map_location="cpu")
     assert saved["description"]["channels"]["predicted"] == ("T/out", "圧力.a", "fixed")
     assert saved["config"]["settings.batch_size"] == 64
-    assert {"train.log", "errors.png"} <= {path.name for path in artifacts.iterdir()}
+    assert {"train.log", "errors.png", "report.html"} <= {path.name for path in artifacts.iterdir()}
+    kept = read_kept(artifacts / "report.json.gz")
+    assert kept["scores"]["nade"] == pytest.approx(run.data.metrics["nADE"])
+    assert kept["training"]["curves"]["val_loss"][0] == [0, 1, 2]
     with (artifacts / "errors.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["case"] for row in rows} == {"case4.v1", "case5.v1"}
