@@ -26,7 +26,19 @@ SIMULATOR = SOURCE / "refrigerant" / "README.md"
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = re.compile(r"(?<![\w./])(settings|dataset|model|hydra\.sweeper)\.(?!(?:py|md)\b)([a-z]\w*)")
 # Commands whose keys are composed from YAML.
-COMPOSED = ("train", "finish", "import", "look", "compare", "generate", "predict", "adapt", "export", "report")
+COMPOSED = (
+    "train",
+    "finish",
+    "import",
+    "look",
+    "compare",
+    "generate",
+    "predict",
+    "adapt",
+    "optimise",
+    "export",
+    "report",
+)
 PLACEHOLDER = re.compile(r"<[\w -]+>")
 
 
@@ -178,6 +190,7 @@ def written(value: object) -> str:
         ("look", (1,), ("look",), set()),
         ("exports", (0,), ("export",), set()),
         ("after", (0,), ("adapt",), set()),
+        ("after", (1,), ("optimise",), set()),
         ("outputs", (1,), ("report",), set()),
         ("searches", (0,), ("hydra", "sweeper", "search"), {"_target_", "_recursive_", "trial", "parent_run"}),
     ],
@@ -191,7 +204,7 @@ def test_tables_of_keys_are_complete_and_have_the_defaults(
     found = {key: value for key, value in found.items() if not key.startswith("hydra/")}
     true = {key: written(value) for key, value in yaml_of(*parts).items() if key not in left_out}
     assert set(found) == set(true)
-    words = {"all seven", "prediction/<time>", "for nss"}  # said in words
+    words = {"all seven", "prediction/<time>", "optimum/<time>", "for nss"}  # said in words
     for key, value in found.items():
         assert value in words or value.lower().replace(" ", "") == true[key].lower().replace(" ", ""), key
 

@@ -121,3 +121,17 @@ def test_it_travels_in_the_state_whatever_the_number_of_cases() -> None:
     other.load_state_dict(known.state_dict())
     case = make(100)
     np.testing.assert_array_equal(other.position(case, scaling, GIVEN).rows, known.position(case, scaling, GIVEN).rows)
+
+
+def test_the_distance_of_a_batch_is_that_of_its_cases_and_has_a_gradient() -> None:
+    known, scaling = fitted()
+    cases = [make(seed) for seed in (100, 101)]
+    controls = torch.stack([scaling.standardise(torch.from_numpy(case.values))[:, :3] for case in cases])
+    controls.requires_grad_()
+    found = known.distance(controls)
+    for case, rows in zip(cases, found, strict=True):
+        np.testing.assert_allclose(rows.detach(), known.position(case, scaling, GIVEN).rows, rtol=1e-5)
+    found.sum().backward()
+    assert controls.grad is not None
+    assert bool(controls.grad[..., :2].isfinite().all())
+    assert float(controls.grad.abs().max()) > 0

@@ -31,6 +31,7 @@ from surrogate_modeling.config.commands import (
 from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, GeneratedConfig
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, ModelConfig
+from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
 
@@ -49,6 +50,7 @@ def register_schemas() -> None:
     store.store(name="report_schema", node=ReportConfig)
     store.store(name="predict_schema", node=PredictConfig)
     store.store(name="export_schema", node=ExportConfig)
+    store.store(name="optimise_schema", node=OptimiseConfig)
     store.store(name="finish_schema", node=FinishConfig)
     store.store(name="adapt_schema", node=AdaptConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)

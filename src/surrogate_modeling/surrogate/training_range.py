@@ -142,6 +142,17 @@ class TrainingRange(nn.Module):
         self.control_rows.copy_(rows[kept])
         self.output_rows.copy_(torch.cat(outputs)[kept])
 
+    def distance(self, controls: Tensor) -> Tensor:
+        """Distance (B, T) of standardised controls (B, T, C) from the training rows, differentiable.
+
+        Beyond 1 they are farther than the training cases are from each other.
+        """
+        parts = []
+        for case in _averaged(controls) / self.control_scale:
+            near = [_distance(part, self.control_rows.to(part)) for part in case.split(ROWS_AT_ONCE)]
+            parts.append(torch.cat(near) / self.units[0])
+        return torch.stack(parts)
+
     def position(self, case: Case, scaling: Standardizer, given: int) -> Position:
         """Distance of a case from the training cases.
 
@@ -151,14 +162,13 @@ class TrainingRange(nn.Module):
             given: rows of the predicted columns that the prediction starts from; with 0, ``start`` is 0.
         """
         controls = len(case.channels.controls)
-        features = _features(case, scaling) / self.control_scale.cpu()
-        near = torch.cat([_distance(part, self.control_rows.cpu()) for part in features.split(ROWS_AT_ONCE)])
+        near = self.distance(_scaled(case, scaling)[None, :, :controls].to(self.units.device))[0].cpu()
         near_start = 0.0
         if given:
             start = _scaled(case, scaling)[:given, controls:].mean(dim=0, keepdim=True)
             near_start = float(_distance(start, self.output_rows.cpu()) / self.units[1].cpu())
         low, high = (edge.cpu().numpy() for edge in (scaling.low, scaling.high))
-        rows = np.maximum((near / self.units[0].cpu()).numpy(), _beyond(case.controls, low[:controls], high[:controls]))
+        rows = np.maximum(near.numpy(), _beyond(case.controls, low[:controls], high[:controls]))
         beyond = _beyond(case.outputs[:given], low[controls:], high[controls:])
         return Position(rows, max(near_start, float(beyond.max(initial=0.0))))
 
@@ -171,11 +181,15 @@ def _scaled(case: Case, scaling: Standardizer) -> Tensor:
 
 def _features(case: Case, scaling: Standardizer) -> Tensor:
     """Standardised controls and the averages of their past (T, D)."""
-    controls = _scaled(case, scaling)[:, : len(case.channels.controls)]
-    rate = 1.0 - torch.exp(-1.0 / torch.tensor(AVERAGES)).repeat_interleave(controls.shape[1])
-    repeated = controls.repeat(1, len(AVERAGES))
-    averages = leaky_scan(rate.expand(len(controls), 1, -1), repeated[:, None], repeated[:1])
-    return torch.cat((controls, averages[:, 0]), dim=-1)
+    return _averaged(_scaled(case, scaling)[None, :, : len(case.channels.controls)])[0]
+
+
+def _averaged(controls: Tensor) -> Tensor:
+    """Standardised controls (B, T, C) and the averages of their past (B, T, D)."""
+    rate = 1.0 - torch.exp(-1.0 / torch.tensor(AVERAGES)).repeat_interleave(controls.shape[-1]).to(controls.device)
+    repeated = controls.transpose(0, 1).repeat(1, 1, len(AVERAGES))
+    averages = leaky_scan(rate.expand(*repeated.shape[:2], -1), repeated, repeated[0])
+    return torch.cat((controls, averages.transpose(0, 1)), dim=-1)
 
 
 def _distance(rows: Tensor, kept: Tensor) -> Tensor:

@@ -1,0 +1,70 @@
+"""Find the schedule that serves an objective best and keeps bounds, by gradients through a surrogate.
+
+    pdm run optimise surrogate=<lit_model.pth> case=<CSV> 'objective={Comp_kW: minimise mean}' \\
+        'bounds={Comp_OutT: [null, 90]}' fixed=[AmbT]
+
+Heavy imports happen after the paths are checked, so that refusals answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.optimise_keys import OptimiseConfig
+from surrogate_modeling.config.refusals import refusals, run_command
+from surrogate_modeling.deployment.loading import check_reference, load_surrogate
+
+register_schemas()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="optimise")
+def main(composed: DictConfig) -> None:
+    """Search, and write what was found."""
+    with refusals():
+        config: OptimiseConfig = to_use(composed)
+        check_reference(config.surrogate)
+        file = Path(config.case).expanduser()
+        if not file.is_file():
+            raise UserError(f"case={config.case}: no such file; give one schedule, a CSV in the case format")
+        output = prepare_output(config)
+        try:
+            surrogate = load_surrogate(config.surrogate, config.device)
+            from surrogate_modeling.deployment.optimum.run import optimise
+
+            optimise(surrogate, file, output, config)
+        finally:
+            with contextlib.suppress(OSError):
+                output.rmdir()
+
+
+def prepare_output(config: OptimiseConfig) -> Path:
+    """Check and make the output folder.
+
+    Raises:
+        UserError: it cannot be made, or holds an earlier result.
+    """
+    output = Path(config.output).expanduser()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"output={config.output}: {error.strerror}; give a folder that can be written") from None
+    if not config.overwrite and (output / "schedule.csv").exists():
+        raise UserError(f"output={config.output}: holds an earlier result; give another folder or overwrite=true")
+    return output
+
+
+def cli() -> None:
+    """Entry point of ``pdm run optimise``."""
+    sys.exit(run_command(main))
+
+
+if __name__ == "__main__":
+    cli()
