@@ -53,6 +53,7 @@ def test_an_fmu_starts_from_the_first_rows_of_a_case(tmp_path: Path) -> None:
         (["surrogate=models:/a/1", "format=fmu", "fmi_version=1"], "fmi_version=1.0: must be 2.0 or 3.0"),
         (["surrogate=models:/a/1", "format=onnx", "fmi_version=3.0"], "fmi_version=3.0: only for format=fmu"),
         (["surrogate=models:/a/1", "format=fmu", "form=trajectory"], "only for format=onnx"),
+        (["surrogate=models:/a/1", "format=onnx", "language=ja"], "only for format=html"),
         (["surrogate=models:/a/1", "format=fmu", "band=each"], "band: Invalid value 'each'"),
         (["surrogate=models:/a/1", "format=html", "band=all"], "band=all: only for format=onnx and format=fmu"),
         (["surrogate=models:/a/1", "format=onnx", "cases=gone"], "cases=gone: No such file or directory"),
