@@ -12,10 +12,12 @@ import pytest
 from browser import browser, page_of
 from finished_run import EVIL, GIVEN, RIGHT_TO_LEFT, run_facts, write_overrides
 
+from surrogate_modeling.evaluation.portfolio_report import PortfolioTable, write_portfolio
 from surrogate_modeling.pages.embedding import unpack16
 from surrogate_modeling.reporting.content import KEPT_FILE, Content, read_kept, write_page
 from surrogate_modeling.reporting.content import page_of as html_of
 from surrogate_modeling.reporting.run_report import run_content
+from surrogate_modeling.tracking.journal import append
 
 __all__ = ["browser"]
 
@@ -24,7 +26,13 @@ __all__ = ["browser"]
 def content(tmp_path_factory: pytest.TempPathFactory) -> Content:
     folder = tmp_path_factory.mktemp("run")
     write_overrides(folder, "dataset=csv", "dataset.path=cases", "dataset.controls=1", "model=ssm", "settings=quick")
-    return run_content(folder, run_facts())
+    facts = run_facts()
+    errors, weights = np.array([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]), np.array([[0.25, 0.75, 1.0], [0.75, 0.25, 0.0]])
+    write_portfolio(folder, PortfolioTable(["quadratic", "ssm"], errors, weights), facts.scored.scores.channels)
+    append(folder, {"op": "start", "time": 0, "experiment": "e", "name": "n", "tags": {"run_key": "k"}})
+    for step, loss in enumerate((1.0, 0.5, 0.25)):
+        append(folder, {"op": "metrics", "time": 1, "values": {"val_loss": loss, "train_loss": loss}, "step": step})
+    return run_content(folder, facts)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +115,16 @@ def test_any_column_is_found_and_a_case_is_one_click_away(opened: Any) -> None:
     until(opened, f"document.querySelector('{figures} .live').textContent === 'ADE 0.25, FDE 0.25'")
     opened.fill("#column-search", "")
     until(opened, f"document.querySelectorAll('{figures}').length === 2")
+
+
+def test_members_and_learning_curves_are_those_of_the_run(opened: Any, content: Content) -> None:
+    assert content["training"]["curves"]["val_loss"] == [[0, 1, 2], [1.0, 0.5, 0.25]]
+    lines = opened.eval_on_selector_all(
+        "#training tbody tr", "found => found.map(e => e.innerText.split(/\\s+/).filter(Boolean))"
+    )
+    # Means over the two targets.
+    assert ["quadratic", "0.15", "0.5"] in lines
+    assert ["ssm", "0.45", "0.5"] in lines
 
 
 def test_zooming_one_chart_zooms_all(opened: Any) -> None:
