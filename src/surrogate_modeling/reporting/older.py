@@ -25,7 +25,7 @@ from surrogate_modeling.reporting.content import Content
 from surrogate_modeling.reporting.curves import MAX_POINTS, pack_curves
 from surrogate_modeling.reporting.dataset import channels_content
 from surrogate_modeling.reporting.errors import scores_content
-from surrogate_modeling.reporting.repeat import OVERRIDES, typed_arguments
+from surrogate_modeling.reporting.repeat import typed_arguments
 from surrogate_modeling.reporting.training import training_content
 from surrogate_modeling.reporting.verdict import BaselineError, RunChoices, train_command, verdict
 from surrogate_modeling.tracking.stored_run import StoredRun
@@ -33,7 +33,10 @@ from surrogate_modeling.tracking.stored_run import StoredRun
 ERROR_PREFIX = "ADE/std "
 # Files of a run that its report is made from.
 NEEDED = (".hydra", "csv", "band", "loss", "errors.csv", "coverage.csv", "portfolio.csv")
-ALWAYS_MISSING = ("missing_truth", "missing_range", "missing_baselines", "missing_errors", "missing_data")
+ALWAYS_MISSING = (
+    "missing_truth", "missing_range", "missing_baselines", "missing_errors", "missing_data", "missing_warnings",
+    "missing_cost",
+)  # fmt: skip
 OLD_LEVEL = 0.9
 
 
@@ -71,7 +74,6 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
         if key.startswith("nADE_")
     }
     found = verdict(scores, tables.reach, baselines, real_time, choices)
-    missing = [*ALWAYS_MISSING, "missing_warnings", "missing_cost"]
     training = training_content(folder, record.history, None, {})
     return {
         "kind": "run",
@@ -94,18 +96,22 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
         "data": None,
         "warnings": None,
         "training": training,
-        "repeat": {
-            "command": train_command(arguments) if (folder / OVERRIDES).exists() else "",
-            "configuration": {key: str(value) for key, value in flat.items()},
-            "versions": {},
-            "commit": record.tags.get("git_commit", "unknown"),
-            "reference": reference if saved else None,
-        },
+        "repeat": _repeat(arguments, flat, record, reference if saved else None),
         "missing": [
-            *missing,
+            *ALWAYS_MISSING,
             *([] if training["curves"] else ["missing_history"]),
             *([] if described else ["missing_curves"]),
         ],
+    }
+
+
+def _repeat(arguments: list[str], flat: dict[str, Any], record: StoredRun, reference: str | None) -> Content:
+    return {
+        "command": train_command(arguments) if arguments else "",
+        "configuration": {key: str(value) for key, value in flat.items()},
+        "versions": {},
+        "commit": record.tags.get("git_commit", "unknown"),
+        "reference": reference,
     }
 
 
