@@ -327,7 +327,7 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match="out_len=2"):
         export_fmu(make("don", out_len=2), tmp_path / "a.fmu")
     surrogate = make("don")
-    monkeypatch.setattr(export, "run_fmu", lambda *_: np.zeros((60, 3)))
+    monkeypatch.setattr(export, "run_fmu", lambda *_, **__: np.zeros((60, 3)))
     with pytest.raises(UserError, match="the FMU differs from the surrogate by"):
         export_fmu(surrogate, tmp_path / "a.fmu")
     monkeypatch.setenv("CC", "false")
