@@ -35,6 +35,7 @@ COMPOSED = (
     "generate",
     "predict",
     "adapt",
+    "explain",
     "optimise",
     "export",
     "report",
@@ -191,6 +192,7 @@ def written(value: object) -> str:
         ("exports", (0,), ("export",), set()),
         ("after", (0,), ("adapt",), set()),
         ("after", (1,), ("optimise",), set()),
+        ("after", (2,), ("explain",), set()),
         ("outputs", (1,), ("report",), set()),
         ("searches", (0,), ("hydra", "sweeper", "search"), {"_target_", "_recursive_", "trial", "parent_run"}),
     ],
@@ -204,7 +206,7 @@ def test_tables_of_keys_are_complete_and_have_the_defaults(
     found = {key: value for key, value in found.items() if not key.startswith("hydra/")}
     true = {key: written(value) for key, value in yaml_of(*parts).items() if key not in left_out}
     assert set(found) == set(true)
-    words = {"all seven", "prediction/<time>", "optimum/<time>", "for nss"}  # said in words
+    words = {"all seven", "prediction/<time>", "optimum/<time>", "explain/<time>", "for nss"}  # said in words
     for key, value in found.items():
         assert value in words or value.lower().replace(" ", "") == true[key].lower().replace(" ", ""), key
 

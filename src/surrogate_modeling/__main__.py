@@ -20,6 +20,7 @@ VERBS = {
     "generate": "make cases with the embedded simulator, an FMU or a program",
     "predict": "run control schedules through a surrogate",
     "adapt": "make a surrogate for new cases from one that is there",
+    "explain": "say which control matters for which target, how much and how fast",
     "optimise": "find the schedule that serves an objective and keeps bounds",
     "export": "write a surrogate as ONNX or FMU",
     "report": "make the page of a run again, or put two runs side by side",

@@ -1,0 +1,68 @@
+"""Say which control matters for which target of a surrogate, how much, and how fast.
+
+    pdm run explain surrogate=<lit_model.pth> cases=<folder or file>
+
+Heavy imports happen after the paths are checked, so that refusals answer at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from surrogate_modeling.cases.schedules import schedule_files
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.explain_keys import ExplainConfig
+from surrogate_modeling.config.refusals import refusals, run_command
+from surrogate_modeling.deployment.loading import check_reference, load_surrogate
+
+register_schemas()
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_DIR), config_name="explain")
+def main(composed: DictConfig) -> None:
+    """Look at the cases, and write what was found."""
+    with refusals():
+        config: ExplainConfig = to_use(composed)
+        check_reference(config.surrogate)
+        files = schedule_files(Path(config.cases).expanduser())
+        output = prepare_output(config)
+        try:
+            surrogate = load_surrogate(config.surrogate, config.device)
+            from surrogate_modeling.deployment.influence.run import explain
+
+            explain(surrogate, files, output, config)
+        finally:
+            with contextlib.suppress(OSError):
+                output.rmdir()
+
+
+def prepare_output(config: ExplainConfig) -> Path:
+    """Check and make the output folder.
+
+    Raises:
+        UserError: it cannot be made, or holds an earlier result.
+    """
+    output = Path(config.output).expanduser()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"output={config.output}: {error.strerror}; give a folder that can be written") from None
+    if not config.overwrite and (output / "gains.csv").exists():
+        raise UserError(f"output={config.output}: holds an earlier result; give another folder or overwrite=true")
+    return output
+
+
+def cli() -> None:
+    """Entry point of ``pdm run explain``."""
+    sys.exit(run_command(main))
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,116 @@
+"""Which control matters: gradients, gains and time constants of a lag whose law is known, and what is written."""
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from exported import IN_LEN, STEP, make
+
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.writer import write_case
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.explain_keys import ExplainConfig
+from surrogate_modeling.deployment.export_check import random_cases
+from surrogate_modeling.deployment.influence.run import explain
+from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
+from surrogate_modeling.networks import WindowNetwork
+from surrogate_modeling.surrogate.model import Surrogate
+
+ROWS = 30
+
+
+class Lag(WindowNetwork):
+    """The first output moves by a fifth of the way to the first control less half the second, standardised."""
+
+    def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
+        wanted = control[..., :1] - 0.5 * control[..., 1:]
+        move = 0.2 * (wanted - past[:, -1:, 2:3])
+        return past[:, -1:, 2:] + torch.nn.functional.pad(move, (0, 2))
+
+
+class Sum(WindowNetwork):
+    """The first output adds up the first control: it has no steady state."""
+
+    def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
+        return past[:, -1:, 2:] + torch.nn.functional.pad(0.1 * control[..., :1], (0, 2))
+
+
+def made(kind: type[WindowNetwork]) -> tuple[Surrogate, Case]:
+    surrogate = make("don")
+    surrogate.network = kind(surrogate.description.sizes)
+    initial, controls = (part[0] for part in random_cases(surrogate, 1, ROWS))
+    rows = np.concatenate((initial, np.repeat(initial[-1:], ROWS, axis=0)))
+    time = STEP * np.arange(ROWS + IN_LEN)
+    return surrogate, Case("c", time, np.column_stack((controls, rows)), surrogate.description.channels)
+
+
+def test_gains_and_time_constants_of_a_lag() -> None:
+    """By hand: after n rows 1 - 0.8^n of the change, so 63.2 % between the fourth and the fifth row."""
+    surrogate, case = made(Lag)
+    found = step_responses(surrogate, case, 0.5, settle=40.0)
+    scale = surrogate.scaling.scale.numpy()
+    np.testing.assert_allclose(found.gain, [[scale[2] / scale[0], -0.5 * scale[2] / scale[1]]], rtol=1e-3)
+    np.testing.assert_allclose(found.change, [[1.0, -0.5]], rtol=1e-3)
+    rows = 4 + (1 - math.exp(-1) - (1 - 0.8**4)) / (0.8**4 - 0.8**5)
+    np.testing.assert_allclose(found.seconds, STEP * rows, rtol=1e-3)
+
+
+def test_what_does_not_settle_has_no_gain_and_what_does_nothing_no_time() -> None:
+    surrogate, case = made(Sum)
+    found = step_responses(surrogate, case, 0.5)
+    assert np.isnan(found.gain[0, 0])
+    assert found.gain[0, 1] == 0.0
+    assert np.isnan(found.seconds).all()
+
+
+def test_gradients_along_the_trajectory_by_hand() -> None:
+    """A control that is higher from row s on moves row t by 1 - 0.8^(t - s + 1)."""
+    surrogate, case = made(Lag)
+    slopes = gradients(surrogate, case)
+    assert slopes.shape == (1, IN_LEN + ROWS, 2)
+    np.testing.assert_allclose(slopes[0, :IN_LEN], 0.0)
+    # Of the control in row s alone: 0.2 0.8^(t - s) in each row t from s on, over the number of rows, times that number.
+    by_hand = [sum(0.2 * 0.8**k for k in range(ROWS - s)) for s in range(ROWS)]
+    np.testing.assert_allclose(slopes[0, IN_LEN:, 0], by_hand, rtol=1e-4)
+    np.testing.assert_allclose(slopes[0, IN_LEN:, 1], -0.5 * np.array(by_hand), rtol=1e-4)
+
+
+def test_sobol_indices_of_a_sum() -> None:
+    """Uniform levels: the variances are those of the ranges, in standard deviations, times 1 and 0.25."""
+    surrogate, case = made(Lag)
+    first, total = sobol(surrogate, case, 64, 0)
+    low, high, scale = (
+        part[:2].numpy() for part in (surrogate.scaling.low, surrogate.scaling.high, surrogate.scaling.scale)
+    )
+    variance = ((high - low) / scale) ** 2 * [1.0, 0.25]
+    np.testing.assert_allclose(first[0], variance / variance.sum(), atol=0.1)
+    np.testing.assert_allclose(total[0], variance / variance.sum(), atol=0.1)
+
+
+def test_the_files_hold_what_was_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    surrogate, case = made(Lag)
+    write_case(tmp_path / "c.csv", case.channels.units, case.time, case.values)
+    with caplog.at_level("INFO"):
+        explain(surrogate, [tmp_path / "c.csv"] * 2, tmp_path, ExplainConfig("s", "c", "o", settle=40.0, samples=2))
+    with (tmp_path / "gains.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["target"], row["control"], row["settled"]) for row in rows] == [
+        ("p 1", "u", "2 of 2"),
+        ("p 1", "v/2", "2 of 2"),
+    ]
+    assert [row["share of gradients"] for row in rows] == ["0.667", "0.333"]
+    assert rows[0]["unit"] == "bar per -"
+    assert (tmp_path / "influence.png").stat().st_size > 10_000
+    assert len((tmp_path / "influence.csv").read_text(encoding="utf-8").splitlines()) == 1 + 2 * ROWS
+    assert len((tmp_path / "sobol.csv").read_text(encoding="utf-8").splitlines()) == 3
+    assert "time constant" in caplog.text
+
+
+def test_keys_out_of_range_are_refused() -> None:
+    with pytest.raises(UserError, match="samples=3: must be a power of 2"):
+        ExplainConfig("s", "c", "o", samples=3)
+    with pytest.raises(UserError, match="settle=0.0: must be more than 0"):
+        ExplainConfig("s", "c", "o", settle=0.0)
