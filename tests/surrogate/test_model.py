@@ -148,9 +148,11 @@ def test_cut_gradients_keep_the_values() -> None:
 @pytest.mark.parametrize("feedback", list(Feedback))
 def test_save_and_load_predict_the_same(tmp_path: Path, output: Output, feedback: Feedback) -> None:
     surrogate = make(out_len=2, output=output, feedback=feedback)
-    surrogate.save(tmp_path / "lit_model.pth", {"settings.lr": 0.1})
+    surrogate.config = {"settings.lr": 0.1}
+    surrogate.save(tmp_path / "lit_model.pth")
     loaded = Surrogate.load(tmp_path / "lit_model.pth")
     assert loaded.description == surrogate.description
+    assert loaded.config == {"settings.lr": 0.1}
     case = make_case(25)
     np.testing.assert_array_equal(loaded.predict([case])[0], surrogate.predict([case])[0])
 
