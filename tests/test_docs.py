@@ -192,7 +192,7 @@ def written(value: object) -> str:
         ("exports", (0,), ("export",), set()),
         ("after", (0,), ("adapt",), set()),
         ("after", (1,), ("optimise",), set()),
-        ("after", (2,), ("explain",), set()),
+        ("after", (3,), ("explain",), set()),
         ("outputs", (1,), ("report",), set()),
         ("searches", (0,), ("hydra", "sweeper", "search"), {"_target_", "_recursive_", "trial", "parent_run"}),
     ],

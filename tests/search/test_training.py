@@ -184,3 +184,40 @@ def test_trials_of_a_killed_worker_are_recorded_as_killed(tmp_path: Path) -> Non
     children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
     assert {run.info.status for run in children} == {"KILLED"}
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_trial_which_counts_and_not_the_search(tmp_path: Path) -> None:
+    """One press in each of two trials that would train for ever."""
+    cases = write_plant(tmp_path / "cases", count=5, rows=40)
+    uri = empty_store(tmp_path)
+    command = [
+        sys.executable, str(TRAIN), "-m", "settings.lr=choice(0.001,0.002)", "hydra.sweeper.n_trials=2",
+        f"hydra.sweep.dir={tmp_path}/out", *QUICK, "settings.epochs=100000", "settings.patience=100000",
+        f"dataset.path={cases}", "settings.in_len=5", f"hydra.sweeper.storage=sqlite:///{tmp_path}/s.db",
+        "hydra.sweeper.study_name=s", "settings.mlflow_exp_name=ended",
+    ]  # fmt: skip
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": uri, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    try:
+        for number in range(2):
+            deadline = time.monotonic() + 600
+            while not any("val_loss" in path.read_text() for path in (tmp_path / "out").glob(f"{number}-*/*.jsonl")):
+                assert time.monotonic() < deadline
+                assert process.poll() is None
+                time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=600)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output + errors
+    assert errors.count("Ctrl-C again interrupts at once") == 2
+    assert "Ctrl-C once while a trial trains" in output
+    trials = optuna.load_study(study_name="s", storage=f"sqlite:///{tmp_path}/s.db").trials
+    assert [trial.state.name for trial in trials] == ["COMPLETE", "COMPLETE"]
+    client = mlflow.MlflowClient(uri)
+    runs = client.search_runs([client.get_experiment_by_name("ended").experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert [run.data.tags.get("ended_early") for run in runs].count("Ctrl-C") == 2
