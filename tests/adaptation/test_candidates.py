@@ -43,6 +43,15 @@ def test_the_offset_of_a_new_unit_is_found_and_predicted(surrogate: Surrogate) -
     found.calibrate()
     assert found.surrogate.band is not None
     assert (found.surrogate.band.cases, found.surrogate.band.of_copies) == (3, True)
+    # On top of training on, the changes of both are told.
+    both = with_units(replace(before, how="finetune", seconds=3.0, changed=("all weights",), copies_spread=False))
+    assert both is not None
+    assert (both.how, both.seconds, both.changed[0], both.copies_spread) == (
+        "finetune and unit",
+        3.0,
+        "all weights",
+        False,
+    )
     # The surrogate before is as it was.
     assert surrogate.units is None
     assert surrogate.band is None

@@ -15,7 +15,7 @@ from surrogate_modeling.training.finishing import with_effects
 from surrogate_modeling.training.portfolio import LeftOut
 from surrogate_modeling.training.unit_effects import FreeRuns, fit_units
 
-AS_IT_IS = "as it is"
+AS_IT_IS, UNIT, FINETUNE = "as it is", "unit", "finetune"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def with_units(before: Candidate) -> Candidate | None:
     """An offset and a gain per column of each unit of the given cases, shrunk; None where they gain nothing.
 
     Args:
-        before: its free runs over the given cases, which are as the units were known, or as the mean unit.
+        before: the surrogate as it is, or trained further; its free runs over the given cases are those of their
+            units where these were known, or of the mean unit.
     """
     fitted = fit_units(before.surrogate, FreeRuns(before.left_out.cases, before.left_out.rows), FreeRuns([], []))
     if fitted is None:
@@ -85,4 +86,6 @@ def with_units(before: Candidate) -> Candidate | None:
         f"offset and gain of unit {name!r}{' (known before)' if name in known else ''}, of at most {columns} columns"
         for name in effects.names
     )
-    return Candidate("unit", surrogate, with_effects(before.left_out, fitted), 0.0, changed)
+    how = UNIT if before.how == AS_IT_IS else f"{before.how} and {UNIT}"
+    left_out = with_effects(before.left_out, fitted)
+    return Candidate(how, surrogate, left_out, before.seconds, (*before.changed, *changed), before.copies_spread)

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from surrogate_modeling.adaptation.candidates import AS_IT_IS, Candidate, as_it_is, free_runs, score_runs, with_units
+from surrogate_modeling.adaptation.candidates import (
+    AS_IT_IS,
+    UNIT,
+    Candidate,
+    as_it_is,
+    free_runs,
+    score_runs,
+    with_units,
+)
 from surrogate_modeling.adaptation.new_cases import NewCases, read_new
 from surrogate_modeling.adaptation.old_cases import OldCases, read_old
 from surrogate_modeling.adaptation.table import (
@@ -137,6 +145,8 @@ def _candidates(inputs: Adaptation, run: Run) -> list[Candidate]:
     tuned = tuning.run()
     if tuned is not None:
         found.append(tuned)
+        if config.how is How.auto and (both := with_units(tuned)) is not None:
+            found.append(both)
     elif config.how is How.finetune:
         raise UserError("how=finetune: the training diverged; try a smaller lr_share")
     return found
@@ -166,7 +176,7 @@ def _warn(inputs: Adaptation, chosen: Candidate, parts: Sequence[BeforeAfter]) -
             "nothing that was tried predicts new cases better that are left out: the surrogate stays as it is, and its "
             "band is that of the new cases; give more of them, or train anew on the old and the new ones together"
         )
-    if chosen.how == "unit":
+    if chosen.how.endswith(UNIT):
         units = ", ".join(dict.fromkeys(str(case.unit) for case in inputs.new.given))
         log.info("predict these units by name (unit=%s); without a name the mean unit is predicted as before", units)
     for part in parts:

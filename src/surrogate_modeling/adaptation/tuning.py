@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.adaptation.candidates import Candidate, free_runs
+from surrogate_modeling.adaptation.candidates import FINETUNE, Candidate, free_runs
 from surrogate_modeling.adaptation.mixing_in import WindowMix
 from surrogate_modeling.adaptation.old_cases import OldCases
 from surrogate_modeling.cases.case import Case
@@ -42,7 +42,6 @@ FOLDS = 3
 # Share of the training's time, and the least that is given [s].
 TIME_SHARE, LEAST_SECONDS = 0.1, 60.0
 WARMUP, EPOCHS_PER_FREE_RUN = 0.1, 2
-FINETUNE = "finetune"
 
 
 class CannotTune(UserError):
