@@ -1,5 +1,6 @@
 """Training on: share of old windows, folds, and what of a plant that changed is learned."""
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.config.adapt_keys import AdaptConfig, How
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
-from surrogate_modeling.config.models import RegressionConfig
+from surrogate_modeling.config.models import PersistenceConfig, RegressionConfig
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks import Network
+from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.networks.mixture import MixtureNetwork
 from surrogate_modeling.surrogate.description import Member, make_network, of_member
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.surrogate.parts import with_networks
 
 RECIPE = settings(horizon=12, windows_per_epoch=64, batch_size=16, lr=0.01)
 
@@ -83,16 +85,27 @@ def test_one_network_is_tuned_in_turn_and_learns_what_changed(tmp_path: Path, su
 
 
 def test_networks_side_by_side_each_leave_out_another_case(tmp_path: Path, surrogate: Surrogate) -> None:
-    pair = with_networks(surrogate, {"network": [surrogate.network, surrogate.network]})
-    fits = tuning(tmp_path, pair, OldCases(), epochs=2)
+    """A portfolio of a closed form and two networks: that and the weights stay."""
+    held = Member("persistence", PersistenceConfig())
+    pair = EnsembleNetwork([deepcopy(surrogate.network), deepcopy(surrogate.network)])
+    model = surrogate.description.model
+    portfolio, weight = deepcopy(surrogate), np.array([[0.25, 0.4], [0.75, 0.6]])
+    portfolio.mix(
+        [(held, make_network(of_member(surrogate.description, held))), (Member("don", model, 2), pair)], weight
+    )
+    fits = tuning(tmp_path, portfolio, OldCases(), epochs=2)
     assert sorted(map(len, fits.folds)) == [1, 2]
     found = fits.run()
     assert found is not None
-    assert found.surrogate.description.members == 2
+    assert found.surrogate.description == portfolio.description
+    mixture = found.surrogate.network
+    assert isinstance(mixture, MixtureNetwork)
+    np.testing.assert_allclose(mixture.weight, weight, rtol=1e-6)
     assert not found.copies_spread
     # Each case is predicted by the network that has not seen it, and the two were fitted to different cases.
     assert [rows.shape for rows in found.left_out.rows] == [(56, 2)] * 3
-    assert "network (2 networks)" in fits.plan()
+    assert "don (2 networks), mean weight 0.60 are trained further" in fits.plan()
+    assert fits.plan().endswith("; persistence and the weights of the mixture stay as they are")
 
 
 def test_what_has_no_trained_network_is_refused(tmp_path: Path, surrogate: Surrogate) -> None:
