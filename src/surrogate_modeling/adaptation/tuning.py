@@ -27,8 +27,9 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.adapt_keys import AdaptConfig
-from surrogate_modeling.config.composition import member_settings, unflattened
+from surrogate_modeling.config.composition import member_settings
 from surrogate_modeling.config.models import AutoConfig
+from surrogate_modeling.config.saved_config import unflattened
 from surrogate_modeling.config.settings import LrSchedule, Monitor, SettingsConfig
 from surrogate_modeling.networks import Network
 from surrogate_modeling.surrogate.model import Surrogate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -143,27 +143,11 @@ def reload_config(folder: Path) -> Config:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
     assert isinstance(saved, DictConfig)
-    return _checked(saved)
+    return checked(saved)
 
 
-def unflattened(flat: Mapping[str, Any]) -> Config:
-    """Make a checked configuration from what :meth:`Config.flat` gave, as a saved surrogate keeps it.
-
-    Raises:
-        UserError: keys are missing, unknown or out of range.
-    """
-    groups: dict[str, dict[str, Any]] = {"dataset": {}, "model": {}, "settings": {}}
-    for key, value in flat.items():
-        group, _, name = key.partition(".")
-        if group in groups:
-            groups[group][name] = value
-    try:
-        return _checked(OmegaConf.create(groups))
-    except (OmegaConfBaseException, KeyError) as error:
-        raise UserError(f"the configuration in the surrogate's file does not do: {first_line(error)}") from None
-
-
-def _checked(saved: DictConfig) -> Config:
+def checked(saved: DictConfig) -> Config:
+    """Check a whole configuration against the schemas of the groups that it names."""
     schemas = {
         "dataset": DATASET_SCHEMAS.get(saved.dataset.name, DatasetConfig),
         "model": MODEL_SCHEMAS[saved.model.name],
