@@ -41,6 +41,15 @@ def test_folds_are_of_the_portfolio_and_of_runs_without_validation_cases(caplog:
         folds_of(config("model=ssm", "settings.ensemble=3"), alone)
 
 
+def test_units_are_left_out_as_a_whole_where_a_test_case_is_of_a_new_one() -> None:
+    """Five cases are of u0 and one of u1: two parts have five and one by unit, three and three by case."""
+    cases = [replace(case, unit="u1" if i == 5 else "u0") for i, case in enumerate(CASES)]
+    auto = config("model=auto", "model.folds=2")
+    for unit, sizes in (("new", [1, 5]), ("u1", [3, 3])):
+        split = CaseSplit(cases[:6], [], [cases[6], replace(cases[7], unit=unit)])
+        assert sorted(len(part) for part in folds_of(auto, split).parts) == sizes  # type: ignore[union-attr]
+
+
 def test_the_plan_of_a_portfolio_and_of_one_network() -> None:
     plan = plan_of(config("model=auto", "model.members=[linear,nss,don]", "settings.max_minutes=7"))
     assert plan.closed_forms == ["linear"]

@@ -76,8 +76,12 @@ def test_stacked_is_the_mix_of_the_two_trajectories(members: int, tmp_path: Path
         mean, share * alone[0] + (1 - share) * baseline.predict(cases[4:])[0], rtol=1e-3, atol=1e-3
     )
     np.testing.assert_allclose(surrogate.predict(cases[4:])[0], mean, rtol=1e-4, atol=1e-4)
-    # The regression is the same for every member: what they differ by shrinks with their share.
-    np.testing.assert_allclose(spread, share * alone[1], rtol=1e-3, atol=1e-4)
+    # Of two members with shares s and 1 - s the weighted variance is s (1 - s) times their squared distance; what the
+    # first has within itself counts by its share.
+    apart = alone[0] - baseline.predict(cases[4:])[0]
+    np.testing.assert_allclose(
+        spread, np.sqrt(share * alone[1] ** 2 + share * (1 - share) * apart**2), rtol=1e-3, atol=1e-3
+    )
     # Offsets are weights of the constant, of which there is one.
     assert before < surrogate.network.parameter_count <= before + baseline.parameters
     surrogate.save(tmp_path / "a.pth")

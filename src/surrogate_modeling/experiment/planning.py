@@ -53,7 +53,13 @@ def folds_of(config: Config, split: CaseSplit) -> Folds | None:
         log.warning("settings.stack has no effect with model=auto, which has the regressions among its members")
     count = model.folds if isinstance(model, AutoConfig) else FOLDS
     cases = [*split.training, *split.validation]
-    return make_folds(cases, settings, count, split.table, by_unit=config.dataset.unit_effects)
+    return make_folds(cases, settings, count, split.table, by_unit=_predicts_new_units(config, split))
+
+
+def _predicts_new_units(config: Config, split: CaseSplit) -> bool:
+    """Whether some test case is of a unit that no other case is of: what is left out should be like what is asked."""
+    known = {case.unit for case in (*split.training, *split.validation)}
+    return config.dataset.unit_effects and any(case.unit not in known for case in split.test)
 
 
 def plan_of(config: Config) -> Plan:

@@ -80,8 +80,7 @@ def make_folds(
         settings: whose seed deals, and whose lengths a block must have.
         count: of the folds; fewer where there are fewer units, or cases too short to be cut.
         table: the array of the cases' rows.
-        by_unit: whether cases of one group stay together: a new unit is what has to be predicted, a new group of
-            another kind is not.
+        by_unit: whether cases of one unit stay together, so that units are left out as a whole.
 
     Raises:
         UserError: the only case is too short to be cut.
