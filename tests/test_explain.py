@@ -28,7 +28,7 @@ def test_gains_are_those_of_the_embedded_plant(tmp_path: Path) -> None:
     """Steps of the compressor and the blower at the mean of a case, on the simulator and on a surrogate of it."""
     empty_store(tmp_path)
     keys = ["dataset.cases=24", "dataset.duration=300.0", "dataset.families={random_steps: 1.0}", "dataset.path=cases"]
-    recipe = ["model=ssm", "settings=quick", "settings.stack=true", "settings.max_minutes=1", "settings.num_figures=0"]
+    recipe = ["model=ssm", "settings=quick", "settings.stack=true", "settings.num_figures=0"]
     train = [str(TRAIN), "hydra.run.dir=run", "settings.is_save_model=true", "settings.mlflow_exp_name=gains"]
     done = run_command(tmp_path, train, "dataset=refrigerant", *keys, *recipe)
     assert done.returncode == 0, done.stderr
