@@ -34,7 +34,6 @@ QUICK = {
     ("lstm", False, 2.0),
     ("ssm", True, 2.0),
     ("ssm", False, 3.0),
-    ("nss-stable", True, 3.0),
     ("portfolio", True, 2.0),
 }
 ALL = [

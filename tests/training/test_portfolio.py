@@ -195,6 +195,7 @@ def test_time_that_is_left_trains_from_other_starts_and_the_mean_counts(tmp_path
     np.testing.assert_allclose(by_name["case0"], np.mean(alone, axis=0), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_processes_side_by_side_give_what_one_after_another_gives(tmp_path: Path) -> None:
     weights: list[dict[str, torch.Tensor]] = []
     for workers in (1, 2):
