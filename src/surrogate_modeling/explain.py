@@ -7,7 +7,6 @@ Heavy imports happen after the paths are checked, so that refusals answer at onc
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import hydra
 from omegaconf import DictConfig
 
 from surrogate_modeling.cases.schedules import schedule_files
-from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import output_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.composition import register_schemas, to_use
 from surrogate_modeling.config.explain_keys import ExplainConfig
@@ -32,31 +31,11 @@ def main(composed: DictConfig) -> None:
         config: ExplainConfig = to_use(composed)
         check_reference(config.surrogate)
         files = schedule_files(Path(config.cases).expanduser())
-        output = prepare_output(config)
-        try:
+        with output_folder(config.output, "gains.csv", overwrite=config.overwrite) as output:
             surrogate = load_surrogate(config.surrogate, config.device)
             from surrogate_modeling.deployment.influence.run import explain
 
             explain(surrogate, files, output, config)
-        finally:
-            with contextlib.suppress(OSError):
-                output.rmdir()
-
-
-def prepare_output(config: ExplainConfig) -> Path:
-    """Check and make the output folder.
-
-    Raises:
-        UserError: it cannot be made, or holds an earlier result.
-    """
-    output = Path(config.output).expanduser()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"output={config.output}: {error.strerror}; give a folder that can be written") from None
-    if not config.overwrite and (output / "gains.csv").exists():
-        raise UserError(f"output={config.output}: holds an earlier result; give another folder or overwrite=true")
-    return output
 
 
 def cli() -> None:

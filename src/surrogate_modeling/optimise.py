@@ -8,7 +8,6 @@ Heavy imports happen after the paths are checked, so that refusals answer at onc
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import hydra
 from omegaconf import DictConfig
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import output_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.composition import register_schemas, to_use
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
@@ -34,31 +34,11 @@ def main(composed: DictConfig) -> None:
         file = Path(config.case).expanduser()
         if not file.is_file():
             raise UserError(f"case={config.case}: no such file; give one schedule, a CSV in the case format")
-        output = prepare_output(config)
-        try:
+        with output_folder(config.output, "schedule.csv", overwrite=config.overwrite) as output:
             surrogate = load_surrogate(config.surrogate, config.device)
             from surrogate_modeling.deployment.optimum.run import optimise
 
             optimise(surrogate, file, output, config)
-        finally:
-            with contextlib.suppress(OSError):
-                output.rmdir()
-
-
-def prepare_output(config: OptimiseConfig) -> Path:
-    """Check and make the output folder.
-
-    Raises:
-        UserError: it cannot be made, or holds an earlier result.
-    """
-    output = Path(config.output).expanduser()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"output={config.output}: {error.strerror}; give a folder that can be written") from None
-    if not config.overwrite and (output / "schedule.csv").exists():
-        raise UserError(f"output={config.output}: holds an earlier result; give another folder or overwrite=true")
-    return output
 
 
 def cli() -> None:

@@ -1,0 +1,30 @@
+"""The folder of a command's results: made, kept, removed when empty, and refused."""
+
+from pathlib import Path
+
+import pytest
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import output_folder
+
+
+def test_it_stays_with_a_result_and_goes_without(tmp_path: Path) -> None:
+    with output_folder(str(tmp_path / "a/b"), "r.csv", overwrite=False) as folder:
+        (folder / "r.csv").touch()
+    assert (tmp_path / "a/b/r.csv").exists()
+    with pytest.raises(ValueError, match="stopped"), output_folder(str(tmp_path / "c"), "r.csv", overwrite=False):
+        raise ValueError("stopped")
+    assert not (tmp_path / "c").exists()
+
+
+def test_an_earlier_result_and_a_file_in_the_way_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").touch()
+    with (
+        pytest.raises(UserError, match="holds an earlier result"),
+        output_folder(str(tmp_path), "r.csv", overwrite=False),
+    ):
+        pass
+    with output_folder(str(tmp_path), "r.csv", overwrite=True) as folder:
+        assert folder == tmp_path
+    with pytest.raises(UserError, match="give a folder"), output_folder(str(tmp_path / "r.csv"), "x", overwrite=True):
+        pass
