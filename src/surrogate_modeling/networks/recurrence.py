@@ -9,7 +9,7 @@ Shape letters: T rows, B batch, N states, H hidden.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -21,6 +21,18 @@ from surrogate_modeling.networks.kernels import triton_form
 
 # In units of the states. A trajectory that leaves it has run away; it stays there, finite, and carries no gradient.
 BOUND = 1000.0
+# tanh(x) = x A(x^2) / B(x^2) up to this size of x, beyond which it is 1 in single precision.
+TANH_LIMIT = np.float32(7.90531110763549805)
+TANH_ABOVE = tuple(
+    map(
+        np.float32,
+        (4.89352455891786e-3, 6.37261928875436e-4, 1.48572235717979e-5, 5.12229709037114e-8, -8.60467152213735e-11,
+         2.00018790482477e-13, -2.76076847742355e-16),
+    )
+)  # fmt: skip
+TANH_BELOW = tuple(
+    map(np.float32, (4.89352518554385e-3, 2.26843463243900e-3, 1.18534705686654e-4, 1.19825839466702e-6))
+)
 
 
 class Weights(NamedTuple):
@@ -87,7 +99,7 @@ class _Recurrence(torch.autograd.Function):
         states = drive.new_empty(len(drive) + 1, drive.shape[2], drive.shape[1])
         states[0] = start.T
         activated = hidden.transpose(1, 2).clone(memory_format=torch.contiguous_format)
-        run, _ = _compiled()
+        run, _ = _compiled(activated.dtype)
         run(*_arrays(*weights, drive.transpose(1, 2)), activated.numpy(), states.numpy())
         ctx.save_for_backward(states, activated, *weights)
         return states.transpose(1, 2)
@@ -98,7 +110,7 @@ class _Recurrence(torch.autograd.Function):
         states, activated, linear, inner, outer = ctx.saved_tensors
         grad = grads[0].transpose(1, 2).clone(memory_format=torch.contiguous_format)
         grad_hidden = torch.empty_like(activated)
-        _, run_back = _compiled()
+        _, run_back = _compiled(activated.dtype)
         run_back(*_arrays(linear, inner, outer, states, activated), grad.numpy(), grad_hidden.numpy())
         of_weights = _outer(grad[1:], states[:-1]), _outer(grad_hidden, states[:-1]), _outer(grad[1:], activated)
         return grad[0].T, grad[1:].transpose(1, 2), grad_hidden.transpose(1, 2), *of_weights
@@ -113,18 +125,49 @@ def _arrays(*tensors: Tensor) -> list[np.ndarray]:
     return [tensor.detach().contiguous().numpy() for tensor in tensors]
 
 
-@lru_cache(maxsize=1)
-def _compiled() -> tuple[Callable[..., None], Callable[..., None]]:
-    """The two loops, compiled for the types they are first called with."""
+@lru_cache(maxsize=2)
+def _compiled(dtype: torch.dtype) -> tuple[Callable[..., None], Callable[..., None]]:
+    """The two loops, compiled for a type of numbers."""
     import numba
 
     # Only what keeps NaN and the order of sums: a state that is no number must stay none.
     compiled = numba.njit(fastmath={"contract"}, error_model="numpy")
-    return compiled(_run), compiled(_run_back)
+    tanh: Callable[..., Any] = _rational_tanh if dtype is torch.float32 else _tanh
+    return partial(compiled(_run), compiled(tanh)), compiled(_run_back)
+
+
+def _tanh(x: float) -> float:
+    return float(np.tanh(x))
+
+
+def _rational_tanh(x: np.float32) -> np.float32:
+    """tanh in single precision, to 3e-7: a compiler makes vectors of it, while it calls the library's one by one.
+
+    Coefficients of Eigen's ``generic_fast_tanh_float``.
+    """
+    # Comparisons keep a NaN.
+    if x > TANH_LIMIT:
+        x = TANH_LIMIT
+    if x < -TANH_LIMIT:
+        x = -TANH_LIMIT
+    square = x * x
+    above = TANH_ABOVE[6]
+    for k in (5, 4, 3, 2, 1, 0):
+        above = above * square + TANH_ABOVE[k]
+    below = TANH_BELOW[3]
+    for k in (2, 1, 0):
+        below = below * square + TANH_BELOW[k]
+    return x * above / below
 
 
 def _run(
-    linear: np.ndarray, inner: np.ndarray, outer: np.ndarray, drive: np.ndarray, hidden: np.ndarray, states: np.ndarray
+    tanh: Callable[[float], float],
+    linear: np.ndarray,
+    inner: np.ndarray,
+    outer: np.ndarray,
+    drive: np.ndarray,
+    hidden: np.ndarray,
+    states: np.ndarray,
 ) -> None:
     """Fill states (T + 1, N, B) from the first, and overwrite hidden (T, H, B) by its activation."""
     rows, size, batch = drive.shape
@@ -135,7 +178,7 @@ def _run(
                 for b in range(batch):
                     hidden[t, j, b] += weight * states[t, i, b]
             for b in range(batch):
-                hidden[t, j, b] = np.tanh(hidden[t, j, b])
+                hidden[t, j, b] = tanh(hidden[t, j, b])
         for i in range(size):
             for b in range(batch):
                 states[t + 1, i, b] = drive[t, i, b]

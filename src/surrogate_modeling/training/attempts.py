@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
+from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.config.models import ModelConfig, NssConfig, PersistenceConfig, RegressionConfig, TreesConfig
@@ -49,6 +49,10 @@ class Attempt:
     def add(self, network: Network, fold: int, start: int) -> None:
         """Keep a network that was fitted without a fold from a start; they may come in any order."""
         self._networks[start, fold] = network
+
+    def network(self, fold: int) -> Network:
+        """The network that was fitted without a fold, of the first start."""
+        return self._networks[0, fold]
 
     def judge(self, left_out: Sequence[Case], rows: Sequence[np.ndarray], start: int = 0) -> None:
         """Keep free runs over cases left out, of the network of a start."""
@@ -120,11 +124,11 @@ class ClosedForms:
         attempt.seconds = time.perf_counter() - began
         return attempt
 
-    def start(self, model: ModelConfig, k: int) -> Surrogate:
-        """A network with its closed-form weights, fitted without fold k; a copy where it was fitted before."""
-        if model == self.linear and k in self._starts:
-            return deepcopy(self._starts[k])
-        return self.training.start(model, k)
+    def known_start(self, model: ModelConfig, k: int) -> dict[str, Tensor] | None:
+        """Closed-form weights of a network without fold k, where they were fitted before."""
+        if model != self.linear or k not in self._starts:
+            return None
+        return {name: values.clone() for name, values in self._starts[k].network.state_dict().items()}
 
     def _persistence(self) -> Attempt:
         attempt = Attempt("persistence", PersistenceConfig())

@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ from surrogate_modeling.training.folds import FoldTraining
 
 # Every process holds the rows of all cases.
 MAX_BYTES_PER_PROCESS = 500_000_000
-
+# However long its closed form took, a training gets this.
+MIN_TRAINING_MINUTES = 0.05
 
 Outcome = TypeVar("Outcome")
 OutcomeOfJob = TypeVar("OutcomeOfJob", covariant=True)
@@ -78,7 +80,7 @@ class FoldJob:
         settings: its recipe.
         fold: left out.
         start: number of the start.
-        weights: that it starts from.
+        weights: that it starts from; None: those that have a closed form are fitted first, within its time.
         optional: whether it is not begun once training was asked to end.
     """
 
@@ -87,23 +89,33 @@ class FoldJob:
     settings: SettingsConfig
     fold: int
     start: int
-    weights: dict[str, Tensor]
+    weights: dict[str, Tensor] | None
     optional: bool = False
 
     def do(self, training: FoldTraining) -> FoldOutcome:
         """Train the network without its fold; a training that diverges has no result."""
         if self.optional and early_end.is_asked(training.folder):
-            return FoldOutcome(self, self.weights, [], None, [], begun=False)
-        alone = training.single(Member(self.model.name, self.model))
-        alone.network.load_state_dict(self.weights)
+            return FoldOutcome(self, {}, [], None, [], begun=False)
+        began = time.monotonic()
+        alone = self._started(training)
+        settings = self.settings
+        if settings.max_minutes is not None:
+            left = settings.max_minutes - (time.monotonic() - began) / 60
+            settings = replace(settings, max_minutes=max(MIN_TRAINING_MINUTES, left))
         metrics: list[tuple[dict[str, float], int]] = []
         own = replace(training, on_epoch=lambda values, epoch: metrics.append((values, epoch)))
         try:
             name = f"{self.name}/start{self.start}" if self.start else self.name
-            result = own.fit(name, alone, self.settings, self.fold)
+            result = own.fit(name, alone, settings, self.fold)
         except TrainingDiverged:
-            return FoldOutcome(self, self.weights, [], None, metrics)
+            return FoldOutcome(self, {}, [], None, metrics)
         return FoldOutcome(self, _weights(alone), alone.predict(training.folds.parts[self.fold]), result, metrics)
+
+    def _started(self, training: FoldTraining) -> Surrogate:
+        """The network before training."""
+        if self.weights is None:
+            return training.start(self.model, self.fold)
+        return network_of(training, self.model, self.weights)
 
 
 class StartOutcome(NamedTuple):

@@ -12,6 +12,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from torch import Tensor
+
 from surrogate_modeling.common import early_end
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
@@ -221,12 +223,14 @@ class Race:
 
     def _job(self, member: TrainedMember, k: int, start: int) -> FoldJob:
         """The training without fold k; from the second start on with other weights where they have no closed form."""
-        weights = self.forms.start(member.model, k).network.state_dict()
         seed = member_seed(member.settings.seed, start)
         if start:
             seed_run(seed + k)
             drawn = self.training.single(Member(member.label, member.model)).network.named_parameters()
-            weights |= {name: parameter.detach() for name, parameter in drawn}
+            fitted = self.attempts[member.label].network(k).state_dict()
+            weights: dict[str, Tensor] | None = fitted | {name: values.detach() for name, values in drawn}
+        else:
+            weights = self.forms.known_start(member.model, k)
         # Without any closed form, one network has to be trained.
         optional = bool(self.others or k or start) or member is not self.members[0]
         settings = replace(member.settings, seed=seed)
