@@ -1,5 +1,6 @@
 """The compiled recurrence against a loop of plain operations, and its gradient."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -38,6 +39,16 @@ def test_single_precision_agrees_with_double() -> None:
     double = run_states(*inputs[:3], Weights(*inputs[3:]))
     single = [part.float() for part in inputs]
     torch.testing.assert_close(run_states(*single[:3], Weights(*single[3:])).double(), double, atol=1e-4, rtol=1e-4)
+
+
+def test_tanh_in_single_precision() -> None:
+    """With A = W1 = 0 and W2 = 1 the state is tanh of what is given."""
+    given = torch.cat((torch.linspace(-12.0, 12.0, 2001), torch.tensor([0.0, 1e-30, 1e30, -torch.inf])))
+    hidden = given[None, :, None]
+    zero, one = torch.zeros(1, 1), torch.ones(1, 1)
+    states = run_states(torch.zeros(len(given), 1), torch.zeros_like(hidden), hidden, Weights(zero, zero, one))
+    expected = np.tanh(given.double().numpy())
+    np.testing.assert_allclose(states[1, :, 0].numpy(), expected, rtol=4e-7, atol=1e-35)
 
 
 @pytest.mark.parametrize("run", [run_states, run_row_by_row])
