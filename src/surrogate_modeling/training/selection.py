@@ -80,7 +80,9 @@ def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequen
 
 
 def further_folds(seconds_left: float, processes: int, trainings: Sequence[float], folds: int) -> int:
-    """How many more folds are left out, so that every training may take its time; one while there is any time at all.
+    """How many more folds are left out, so that every training may take its time and no process is idle.
+
+    At least one while there is any time left.
 
     Args:
         seconds_left: of the time limit.
@@ -88,8 +90,11 @@ def further_folds(seconds_left: float, processes: int, trainings: Sequence[float
         trainings: seconds that each network takes to be trained to its end.
         folds: that there are, beside the first.
     """
-    affordable = round(processes * seconds_left / max(sum(trainings), 1e-9))
-    return min(folds, max(1, affordable)) if seconds_left > 0 else 0
+    if seconds_left <= 0:
+        return 0
+    # One after another in each process.
+    rounds = max(1, round(seconds_left * len(trainings) / max(sum(trainings), 1e-9)))
+    return min(folds, max(1, rounds * processes // len(trainings)))
 
 
 def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> tuple[list[Case], Residuals]:
