@@ -28,6 +28,13 @@ def test_few_cases_are_all_trained_on_and_it_is_said(caplog: pytest.LogCaptureFi
     assert dataset_of(debug, case_set_of(CASES[:4])) is debug.dataset
 
 
+def test_a_portfolio_of_records_cuts_no_stretch_off_for_validation(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert dataset_of(config("dataset.split=time"), case_set_of(CASES)).validation > 0
+    assert dataset_of(config("dataset.split=time", "model=auto"), case_set_of(CASES)).validation == 0
+    assert "parts of each record are left out in turn" in caplog.text
+
+
 def test_folds_are_of_the_portfolio_and_of_runs_without_validation_cases(caplog: pytest.LogCaptureFixture) -> None:
     split = CaseSplit(CASES[:5], CASES[5:7], CASES[7:])
     assert folds_of(config(), split) is None

@@ -1,5 +1,6 @@
 """Folds: every case left out once, units whole, a record in blocks, and networks that have not seen their fold."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from builders import make_case
 from lag import lag_case, make, settings
 
-from surrogate_modeling.cases.case import RowTable
+from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
@@ -59,6 +60,20 @@ def test_of_a_single_record_one_block_is_left_out_in_turn() -> None:
     assert [[case.name.split(" ")[0] for case in part] for part in several.parts] == [["case0", "case1"]] * 3
     with pytest.raises(UserError, match="too few for 5 blocks"):
         make_folds([lag_case(60, 0)], RECIPE, 5, None)
+
+
+def test_the_free_run_over_a_block_starts_with_its_record() -> None:
+    """A model that counts the rows since its start: in the block from row 101 on, of which 4 are given, from 105 on."""
+
+    def count(cases: Sequence[Case]) -> list[np.ndarray]:
+        return [np.arange(RECIPE.in_len, len(case.time))[:, None] for case in cases]
+
+    folds = make_folds([lag_case(400, 0), lag_case(400, 1)], RECIPE, 4, None)
+    of_first, of_second = folds.free_runs(1, count)
+    np.testing.assert_array_equal(of_first[:, 0], np.arange(105, 198))
+    np.testing.assert_array_equal(of_second, of_first)
+    whole = make_folds([lag_case(400, i) for i in range(4)], RECIPE, 4, None)
+    np.testing.assert_array_equal(whole.free_runs(1, count)[0][:, 0], np.arange(4, 400))
 
 
 def test_a_network_is_fitted_without_its_fold(tmp_path: Path) -> None:

@@ -24,8 +24,11 @@ CLOSED_FORMS = [choice.value for choice in Candidate]
 
 
 def dataset_of(config: Config, case_set: CaseSet) -> DatasetConfig:
-    """The dataset's configuration; without validation cases where there are too few cases to spare one."""
+    """The dataset's configuration; without validation cases where parts of the training cases are left out in turn."""
     dataset, count = config.dataset, len(case_set.cases)
+    if dataset.split is Split.time and isinstance(config.model, AutoConfig) and dataset.validation:
+        log.info("split=time with model=auto: parts of each record are left out in turn, none is cut off to validate")
+        return replace(dataset, validation=0)
     whole_cases = dataset.split in (Split.random, Split.last)
     if not whole_cases or dataset.validation == 0 or count >= MIN_CASES or config.settings.is_debug:
         return dataset

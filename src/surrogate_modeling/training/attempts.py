@@ -133,16 +133,16 @@ class ClosedForms:
     def _persistence(self) -> Attempt:
         attempt = Attempt("persistence", PersistenceConfig())
         alone = self.training.single(Member(attempt.name, attempt.model))
-        left_out = self.training.folds.left_out
-        attempt.judge(left_out, alone.predict(left_out))
+        for k, part in enumerate(self.training.folds.parts):
+            attempt.judge(part, self.training.folds.free_runs(k, alone.predict))
         attempt.finish(alone.network)
         return attempt
 
     def _regression(self, name: str) -> Attempt:
         baseline, without = cross_fit(self.baselines[name], self.data)
         attempt = Attempt(name, RegressionConfig(products=baseline.network.products))
-        for part, fitted in zip(self.training.folds.parts, without, strict=True):
-            attempt.judge(part, fitted.predict(part))
+        for k, (part, fitted) in enumerate(zip(self.training.folds.parts, without, strict=True)):
+            attempt.judge(part, self.training.folds.free_runs(k, fitted.predict))
         attempt.finish(baseline.network)
         return attempt
 
@@ -177,5 +177,6 @@ class ClosedForms:
         attempt, without = Attempt("trees", TreesConfig()), cross_fit_trees(data)
         for k, fitted in zip(folds, without, strict=True):
             model = TreesConfig(trees=fitted.trees, depth=fitted.depth)
-            attempt.judge(parts[k], self.training.single(Member(attempt.name, model), fitted).predict(parts[k]))
+            alone = self.training.single(Member(attempt.name, model), fitted)
+            attempt.judge(parts[k], self.training.folds.free_runs(k, alone.predict))
         return attempt, without

@@ -109,7 +109,8 @@ class FoldJob:
             result = own.fit(name, alone, settings, self.fold)
         except TrainingDiverged:
             return FoldOutcome(self, {}, [], None, metrics)
-        return FoldOutcome(self, _weights(alone), alone.predict(training.folds.parts[self.fold]), result, metrics)
+        rows = training.folds.free_runs(self.fold, alone.predict)
+        return FoldOutcome(self, _weights(alone), rows, result, metrics)
 
     def _started(self, training: FoldTraining) -> Surrogate:
         """The network before training."""
@@ -136,7 +137,7 @@ class StartJob:
     def do(self, training: FoldTraining) -> StartOutcome:
         """Fit them."""
         alone = training.start(self.model, self.fold)
-        rows = [] if self.fold is None else alone.predict(training.folds.parts[self.fold])
+        rows = [] if self.fold is None else training.folds.free_runs(self.fold, alone.predict)
         return StartOutcome(self.fold, _weights(alone), rows)
 
 

@@ -10,7 +10,7 @@ Shape letters: H predicted rows of a case, P predicted columns.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -68,6 +68,24 @@ class Folds:
         if self.stretches:
             return self.stretches[k]
         return [case for i, part in enumerate(self.parts) if i != k for case in part]
+
+    def free_runs(self, k: int, predict: Callable[[Sequence[Case]], list[np.ndarray]]) -> list[np.ndarray]:
+        """Free runs (H, P) over the cases of part k, to be compared with their last H rows.
+
+        The run over a block is cut from one that starts with its record: a new record is predicted from its first rows
+        to its end, so that errors which add up over its length count.
+
+        Args:
+            k: the part.
+            predict: gives the free runs of a model, which was fitted without the part.
+        """
+        if not self.records:
+            return predict(self.parts[k])
+        runs = []
+        for record, run, block in zip(self.records, predict(self.records), self.parts[k], strict=True):
+            first, given = int(np.searchsorted(record.time, block.time[0])), len(record.time) - len(run)
+            runs.append(run[first : first + len(block.time) - given])
+        return runs
 
 
 def make_folds(
