@@ -48,10 +48,10 @@ def test_of_a_single_record_one_block_is_left_out_in_turn() -> None:
     record = lag_case(400, 0)
     folds = make_folds([record], RECIPE, 4, RowTable(record.values, {record.name: 0}))
     assert [[(case.time[0], case.time[-1]) for case in part] for part in folds.parts] == [
-        [(0, 96)], [(101, 197)], [(202, 298)], [(303, 399)],
+        [(303, 399)], [(202, 298)], [(101, 197)], [(0, 96)],
     ]  # fmt: skip
-    assert [(case.time[0], case.time[-1]) for case in folds.kept(1)] == [(0, 96), (202, 399)]
-    assert [(case.time[0], case.time[-1]) for case in folds.kept(3)] == [(0, 298)]
+    assert [(case.time[0], case.time[-1]) for case in folds.kept(2)] == [(0, 96), (202, 399)]
+    assert [(case.time[0], case.time[-1]) for case in folds.kept(0)] == [(0, 298)]
     assert folds.cases == [record]
     assert folds.table is not None
     for case in (*folds.left_out, *folds.kept(1)):
@@ -69,7 +69,7 @@ def test_the_free_run_over_a_block_starts_with_its_record() -> None:
         return [np.arange(RECIPE.in_len, len(case.time))[:, None] for case in cases]
 
     folds = make_folds([lag_case(400, 0), lag_case(400, 1)], RECIPE, 4, None)
-    of_first, of_second = folds.free_runs(1, count)
+    of_first, of_second = folds.free_runs(2, count)
     np.testing.assert_array_equal(of_first[:, 0], np.arange(105, 198))
     np.testing.assert_array_equal(of_second, of_first)
     whole = make_folds([lag_case(400, i) for i in range(4)], RECIPE, 4, None)

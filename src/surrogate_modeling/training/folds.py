@@ -115,7 +115,7 @@ def make_folds(
 
 
 def _cut(cases: Sequence[Case], settings: SettingsConfig, count: int, table: RowTable | None) -> Folds | None:
-    """Leave out one block of every case in turn; None where several cases are too short for that."""
+    """Leave out one block of every case in turn, the last first; None where several cases are too short for that."""
     gap, least = settings.in_len, 2 * (settings.in_len + settings.out_len)
     try:
         cut = [blocks(case, count, gap, least) for case in cases]
@@ -123,7 +123,8 @@ def _cut(cases: Sequence[Case], settings: SettingsConfig, count: int, table: Row
         if len(cases) == 1:
             raise
         return None
-    parts = [[pieces[k] for pieces in cut] for k in range(count)]
+    # The last first: what is judged on one part is judged after the longest run.
+    parts = [[pieces[k] for pieces in cut] for k in reversed(range(count))]
     stretches = [
         [stretch for case, block in zip(cases, part, strict=True) for stretch in without_block(case, block, gap, least)]
         for part in parts
