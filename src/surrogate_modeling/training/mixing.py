@@ -21,7 +21,7 @@ SHRINKAGES = (0.0, 0.25, 0.5, 0.75, 1.0)
 # Weights below this are set to 0: a member that is used costs its whole prediction time.
 MIN_WEIGHT = 0.02
 # The least absolute error is reached by weighted squares (Schlossmacher 1973, JASA 68), in so many rounds.
-ROUNDS = 8
+ROUNDS = 24
 MIN_RESIDUAL = 1e-4
 # Of the condition that weights sum to 1, beside equations of unit size.
 SUM_WEIGHT = 1e3

@@ -1,7 +1,7 @@
 """Which models of a portfolio are fitted on after the first fold: by what a mixture gains, and what each costs.
 
-Time that a model takes is lost to the others, whose trainings get shorter, so that it has to take the more off the
-error of the mixture the more of the time it takes (successive halving, Jamieson and Talwalkar 2016, with one cut, and
+Time that a model takes from the others makes their trainings shorter, so that it has to take the more off the error of
+the mixture the more of their time it takes (successive halving, Jamieson and Talwalkar 2016, with one cut, and
 greedy forward selection, Caruana et al. 2004).
 
 Shape letters: M members, R rows of all cases, P predicted columns.
@@ -40,10 +40,13 @@ class Candidate:
     kind: str
     share: float
 
-    @property
-    def least_gain(self) -> float:
-        """Part of the mixture's error that it has to take away."""
-        return max(MIN_GAIN, GAIN_FOR_ALL_TIME * min(1.0, self.share))
+    def least_gain(self, spent: float) -> float:
+        """Part of the mixture's error that it has to take away.
+
+        Args:
+            spent: share of the time that the chosen ones take; what they leave is free.
+        """
+        return max(MIN_GAIN, GAIN_FOR_ALL_TIME * (min(1.0, self.share) + min(1.0, spent) - 1.0))
 
 
 def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequence[Candidate]) -> list[str]:
@@ -56,11 +59,11 @@ def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequen
     """
     mixed = [attempt for attempt in others if attempt.is_finite]
     left = [candidate for candidate in candidates if candidate.attempt.is_finite]
-    error, chosen = _mixture_error(training, mixed), list[str]()
+    error, chosen, spent = _mixture_error(training, mixed), list[str](), 0.0
     while left:
         errors = [_mixture_error(training, [*mixed, candidate.attempt]) for candidate in left]
         gains = [(error - each) / max(error, SMALL_ERROR) if math.isfinite(error) else 1.0 for each in errors]
-        paying = [i for i, candidate in enumerate(left) if gains[i] >= candidate.least_gain]
+        paying = [i for i, candidate in enumerate(left) if gains[i] >= candidate.least_gain(spent)]
         if not paying:
             for candidate, gain in zip(left, gains, strict=True):
                 log.info(
@@ -72,6 +75,7 @@ def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequen
         error = min(errors[i] for i in paying)
         mixed.append(best.attempt)
         chosen.append(best.attempt.name)
+        spent += best.share
         beaten = [other.attempt.name for other in left if other.kind == best.kind and other is not best]
         if beaten:
             log.info("%s is better than %s on the first fold", best.attempt.name, ", ".join(beaten))
