@@ -34,6 +34,7 @@ COMPOSED = (
     "compare",
     "generate",
     "predict",
+    "plan",
     "adapt",
     "explain",
     "optimise",

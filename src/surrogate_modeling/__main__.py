@@ -19,6 +19,7 @@ VERBS = {
     "finish": "end a training after its epoch, and keep what there is",
     "generate": "make cases with the embedded simulator, an FMU or a program",
     "predict": "run control schedules through a surrogate",
+    "plan": "say which cases to simulate next, or simulate them and go on",
     "adapt": "make a surrogate for new cases from one that is there",
     "explain": "say which control matters for which target, how much and how fast",
     "optimise": "find the schedule that serves an objective and keeps bounds",

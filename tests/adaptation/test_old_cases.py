@@ -12,7 +12,6 @@ from surrogate_modeling.cases.fingerprint import file_fingerprint, fingerprint
 from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.surrogate.lineage import LineageStep
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -43,14 +42,10 @@ def surrogate(tmp_path: Path) -> Surrogate:
     return made
 
 
-def config(**keys: object) -> AdaptConfig:
-    return AdaptConfig(surrogate="s", cases="c", **keys)  # type: ignore[arg-type]
-
-
 def test_cases_and_stretches_come_back_with_their_units(surrogate: Surrogate, tmp_path: Path) -> None:
     """Only the first three files are of the training."""
     (tmp_path / "old" / "case3.csv").write_text("of another use")
-    old = read_old(surrogate, config())
+    old = read_old(surrogate, None)
     assert [(case.name, case.unit) for case in old.training] == [
         ("case0 (old 0)", "a"),
         ("case1 (0 to 20 s) (old 0)", None),
@@ -64,15 +59,15 @@ def test_other_cases_are_not_taken_for_the_old_ones(
     surrogate: Surrogate, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     moved = (tmp_path / "old").rename(tmp_path / "moved")
-    assert not read_old(surrogate, config()).are_there
+    assert not read_old(surrogate, None).are_there
     assert "No such file" in caplog.text
-    assert len(read_old(surrogate, config(old=str(moved))).training) == 2
+    assert len(read_old(surrogate, str(moved)).training) == 2
     with (moved / "case0.csv").open("a") as file:
         file.write("40,0,0,0\n")
     with pytest.raises(UserError, match="not the 3 cases of the training"):
-        read_old(surrogate, config(old=str(moved)))
+        read_old(surrogate, str(moved))
     (moved).rename(tmp_path / "old")
-    assert not read_old(surrogate, config()).are_there
+    assert not read_old(surrogate, None).are_there
 
 
 def test_cases_of_an_adaptation_count_and_those_before_the_last_training_do_not(surrogate: Surrogate) -> None:
@@ -80,7 +75,7 @@ def test_cases_of_an_adaptation_count_and_those_before_the_last_training_do_not(
     adapted = replace(trained, what="adapted")
     assert steps_since_training([adapted, trained, adapted, trained, adapted]) == [trained, adapted]
     surrogate.lineage = (trained, adapted)
-    names = [case.name for case in read_old(surrogate, config()).training]
+    names = [case.name for case in read_old(surrogate, None).training]
     assert len(set(names)) == len(names) == 4
 
 

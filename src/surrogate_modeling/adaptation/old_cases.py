@@ -15,7 +15,6 @@ from surrogate_modeling.cases.fingerprint import file_fingerprint
 from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.cases.stretches import STRETCH
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.lineage import PARTS, TRAINED, LineageStep
 from surrogate_modeling.surrogate.model import Surrogate
@@ -37,19 +36,19 @@ class OldCases:
         return bool(self.training)
 
 
-def read_old(surrogate: Surrogate, config: AdaptConfig) -> OldCases:
+def read_old(surrogate: Surrogate, old: str | None) -> OldCases:
     """Read the old cases where they are what they were; logs which are gone.
 
     Args:
         surrogate: with its lineage.
-        config: ``old`` is the folder of the last training's cases where they were moved.
+        old: folder of the last training's cases where they were moved.
 
     Raises:
         UserError: the folder that was given holds other cases.
     """
     found = OldCases()
     for number, step in enumerate(steps_since_training(surrogate.lineage)):
-        moved = config.old if step.what == TRAINED else None
+        moved = old if step.what == TRAINED else None
         try:
             parts = _parts_of(step, surrogate, moved)
         except UserError as error:
@@ -79,6 +78,22 @@ def _parts_of(step: LineageStep, surrogate: Surrogate, moved: str | None) -> dic
     Raises:
         UserError: they are not there, or others are.
     """
+    used, demands = files_of(step, moved), demands_of(surrogate.description, None)
+    folder = str(used[0].parent)
+    records = {case.name: case for case in with_truth(used, demands, surrogate.description, folder, None)}
+    return {part: [_case(records, *named) for named in step.parts[part].items()] for part in PARTS}
+
+
+def files_of(step: LineageStep, moved: str | None = None) -> list[Path]:
+    """Files of the cases of one training or adaptation.
+
+    Args:
+        step: of a lineage.
+        moved: folder where the cases are now; None for where they were.
+
+    Raises:
+        UserError: they are not there, or others are.
+    """
     folder = Path(moved or step.folder).expanduser()
     key = "old" if moved else "cases of the training"
     files = list_case_files(folder, step.pattern, key)[: step.files]
@@ -88,10 +103,7 @@ def _parts_of(step: LineageStep, surrogate: Surrogate, moved: str | None) -> dic
             f"{step.fingerprint}); give their folder as old=<folder>, or leave them out"
         )
     wanted = {STRETCH.sub("", name) for part in PARTS for name in step.parts[part]}
-    used = [file for file in files if file.stem in wanted]
-    demands = demands_of(surrogate.description, None)
-    records = {case.name: case for case in with_truth(used, demands, surrogate.description, str(folder), None)}
-    return {part: [_case(records, *named) for named in step.parts[part].items()] for part in PARTS}
+    return [file for file in files if file.stem in wanted]
 
 
 def _case(records: Mapping[str, Case], name: str, unit: str | None) -> Case:

@@ -74,7 +74,7 @@ def adapt(surrogate: Surrogate, config: AdaptConfig, folder: Path) -> Surrogate:
         UserError: cases that do not do, or a surrogate that cannot be adapted so.
     """
     new = read_new(surrogate.description, config)
-    inputs = Adaptation(surrogate, new, read_old(surrogate, config), config)
+    inputs = Adaptation(surrogate, new, read_old(surrogate, config.old), config)
     _warn_of_constants(inputs)
     log.info(
         "%d new cases to adapt to, %d kept out; %d old training cases are there", len(new.given), len(new.kept_out),

@@ -34,6 +34,7 @@ from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, ModelConfig
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
+from surrogate_modeling.config.plan_keys import PlanConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
 
@@ -60,6 +61,7 @@ def _register(models: tuple[str, ...]) -> None:  # noqa: ARG001 a network may ha
     store.store(name="export_schema", node=ExportConfig)
     store.store(name="optimise_schema", node=OptimiseConfig)
     store.store(name="explain_schema", node=ExplainConfig)
+    store.store(name="plan_schema", node=PlanConfig)
     store.store(name="finish_schema", node=FinishConfig)
     store.store(name="adapt_schema", node=AdaptConfig)
     store.store(group="settings", name="settings_schema", node=SettingsConfig)

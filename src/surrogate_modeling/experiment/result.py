@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from surrogate_modeling.evaluation.scores import Scores
+from surrogate_modeling.surrogate.model import Surrogate
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Evaluation:
 class RunResult:
     """The objective's values by name, the evaluations of network and baselines, and the number of epochs trained.
 
-    ``weights``: of a portfolio, the mean weight of each member in the targets.
+    ``weights``: of a portfolio, the mean weight of each member in the targets. ``surrogate``: what was trained.
     """
 
     objective: dict[str, float]
@@ -38,3 +39,4 @@ class RunResult:
     baselines: dict[str, Evaluation]
     epochs: int
     weights: dict[str, float] = field(default_factory=dict)
+    surrogate: Surrogate | None = None

@@ -119,7 +119,7 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
         for name, reference in predict_baselines(surrogate, experiment.given, trained.regressions)
     }
     give_back_freed_memory()
-    result = RunResult(objective, network, baselines, trained.fit.epochs, trained.weights)
+    result = RunResult(objective, network, baselines, trained.fit.epochs, trained.weights, surrogate)
     record_scores(run, result, surrogate.description.step)
     run.log_metrics({"best_val_loss": trained.fit.val_loss})
     if experiment.assignment.trial is not None:

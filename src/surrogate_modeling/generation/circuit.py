@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name, require_whole_steps
 from surrogate_modeling.refrigerant.columns import CONTROL_STEP, CONTROLS, MODEL_VERSION
 
@@ -82,6 +84,16 @@ class Circuit:
     def controls(self) -> tuple[str, ...]:
         """Names of the controls."""
         return tuple(column.name for column in CONTROLS)
+
+    def schedule(self, number: int) -> CaseTable:
+        """Controls of a case, with the speed that is requested of the compressor; the control unit may give another."""
+        from surrogate_modeling.refrigerant.families import family_of
+        from surrogate_modeling.refrigerant.schedules import WARM_UP, make_schedule
+
+        schedule = make_schedule(number, self.duration, family_of(number, self.shares(), self.seed), self.seed)
+        rows = schedule.plan[round(WARM_UP / CONTROL_STEP) :: round(self.step / CONTROL_STEP)]
+        units = {column.name: column.unit for column in CONTROLS}
+        return CaseTable(units, np.arange(len(rows)) * self.step, rows, DIGITS, (schedule.family,))
 
     def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
         """Load or build tables and compiled code; the circuit needs no folder."""

@@ -22,7 +22,13 @@ from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.generation.output_file import IMPORT_KEYS, check_keys, read_output
 from surrogate_modeling.generation.plan import CasesPlan
-from surrogate_modeling.generation.planned import make_plan, planned_case_list, read_plan, require_known
+from surrogate_modeling.generation.planned import (
+    make_plan,
+    planned_case_list,
+    planned_controls,
+    read_plan,
+    require_known,
+)
 from surrogate_modeling.generation.pool import ending
 from surrogate_modeling.generation.signals import make_inputs
 from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name
@@ -88,6 +94,10 @@ class Command:
     def case_list(self, count: int) -> tuple[str, list[list[str]]]:
         """Varied parameters and drawn signal families of every case."""
         return planned_case_list(self.plan, count)
+
+    def schedule(self, number: int) -> CaseTable:
+        """Inputs and varied parameters of a case."""
+        return CaseTable(self.units, self.plan.time, planned_controls(self.plan, number), DIGITS)
 
     def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
         """Nothing but the folder is needed."""

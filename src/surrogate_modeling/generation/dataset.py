@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.dataset import (
     CommandConfig,
     FmuConfig,
@@ -16,8 +18,8 @@ from surrogate_modeling.config.dataset import (
 )
 from surrogate_modeling.generation.circuit import Circuit
 from surrogate_modeling.generation.folder import GenerationResult, generate_cases, missing_cases
-from surrogate_modeling.generation.pool import Running
-from surrogate_modeling.generation.simulator import PlanError, Simulator
+from surrogate_modeling.generation.pool import Running, run_workers
+from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
 
 
 def make_missing(dataset: GeneratedConfig, limit: int | None = None, again: bool = False) -> GenerationResult:
@@ -36,21 +38,56 @@ def make_missing(dataset: GeneratedConfig, limit: int | None = None, again: bool
         folder = Path(dataset.path).expanduser()
         simulator, what = choose_simulator(dataset)
         count = dataset.cases if limit is None else min(limit, dataset.cases)
-        running = Running(dataset.workers or os.cpu_count() or 1)
-        if isinstance(dataset, PlannedConfig):
-            running = Running(running.workers, dataset.case_timeout, dataset.attempts)
-            missing = missing_cases(folder, count, again)
-            if missing and not dataset.trust:
-                raise UserError(
-                    f"{what} is a program: it would be run {len(missing)} times, in {running.workers} processes, with "
-                    "your rights. Add dataset.trust=True if you trust where it comes from"
-                )
+        running = _allowed(dataset, what, len(missing_cases(folder, count, again)))
         return generate_cases(folder, simulator, count, running, again)
     except PlanError as error:
         raise UserError(f"dataset: {error}") from None
     # A home folder that does not exist ('~nobody') raises RuntimeError.
     except (OSError, RuntimeError) as error:
         raise UserError(f"dataset.path={dataset.path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def make_numbered(dataset: GeneratedConfig, folder: Path, numbers: Sequence[int]) -> list[Outcome]:
+    """Simulate the cases of some numbers that are missing in a folder.
+
+    Args:
+        dataset: as configured; its own folder is not touched.
+        folder: of the cases, exists.
+        numbers: of the cases.
+
+    Returns:
+        Outcomes of those that failed.
+
+    Raises:
+        UserError: the plan is impossible, or a program of somebody else would be run without leave.
+    """
+    missing = [number for number in numbers if not (folder / f"{case_name(number)}.csv").exists()]
+    if not missing:
+        return []
+    try:
+        simulator, what = choose_simulator(dataset)
+        running = _allowed(dataset, what, len(missing))
+        outcomes = track(run_workers(folder, simulator, missing, running), len(missing), "simulating cases")
+        return [outcome for outcome in outcomes if outcome.reason]
+    except PlanError as error:
+        raise UserError(f"dataset: {error}") from None
+
+
+def _allowed(dataset: GeneratedConfig, what: str, count: int) -> Running:
+    """How cases are run.
+
+    Raises:
+        UserError: a program would be run without leave.
+    """
+    workers = dataset.workers or os.cpu_count() or 1
+    if not isinstance(dataset, PlannedConfig):
+        return Running(workers)
+    if count and not dataset.trust:
+        raise UserError(
+            f"{what} is a program: it would be run {count} times, in {workers} processes, with your rights. Add "
+            "dataset.trust=True if you trust where it comes from"
+        )
+    return Running(workers, dataset.case_timeout, dataset.attempts)
 
 
 def choose_simulator(dataset: GeneratedConfig) -> tuple[Simulator, str]:

@@ -14,8 +14,13 @@ import numpy as np
 from surrogate_modeling.config.dataset import FmuConfig
 from surrogate_modeling.generation.fmu_model import FmuModel, FmuVariable, read_fmu
 from surrogate_modeling.generation.plan import CasesPlan, checked_name
-from surrogate_modeling.generation.planned import make_plan, planned_case_list, read_plan, require_known
-from surrogate_modeling.generation.signals import make_inputs
+from surrogate_modeling.generation.planned import (
+    make_plan,
+    planned_case_list,
+    planned_controls,
+    read_plan,
+    require_known,
+)
 from surrogate_modeling.generation.simulator import CaseTable, PlanError
 
 if TYPE_CHECKING:
@@ -74,6 +79,11 @@ class Fmu:
         """Varied parameters and drawn signal families of every case."""
         return planned_case_list(self.plan, count)
 
+    def schedule(self, number: int) -> CaseTable:
+        """Inputs and varied parameters of a case."""
+        units = {name: self.units[name] for name in self.controls}
+        return CaseTable(units, self.plan.time, planned_controls(self.plan, number, self.whole), DIGITS)
+
     def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
         """Unpack the FMU."""
         import fmpy
@@ -87,14 +97,12 @@ class Fmu:
     def _simulate(self, runner: Runner, number: int) -> CaseTable:
         from surrogate_modeling.generation.fmu_run import Drive
 
-        plan, rows = self.plan, len(self.plan.time)
-        columns = zip(plan.inputs, make_inputs(plan, number).T, strict=True)
-        inputs = {item.name: np.round(column) if item.name in self.whole else column for item, column in columns}
-        drawn = plan.parameter_values(number)
-        parameters = {name: float(round(value)) if name in self.whole else value for name, value in drawn.items()}
-        drive = Drive({**self.start, **parameters}, inputs, self.outputs, rows, plan.step)
-        constants = [np.full(rows, value) for value in parameters.values()]
-        values = np.column_stack([*inputs.values(), *constants, runner.run(drive)])
+        plan, controls = self.plan, planned_controls(self.plan, number, self.whole)
+        columns = dict(zip(self.controls, controls.T, strict=True))
+        inputs = {item.name: columns[item.name] for item in plan.inputs}
+        parameters = {name: float(columns[name][0]) for name in plan.parameters}
+        drive = Drive({**self.start, **parameters}, inputs, self.outputs, len(plan.time), plan.step)
+        values = np.column_stack((controls, runner.run(drive)))
         return CaseTable(self.units, plan.time, values, DIGITS)
 
 

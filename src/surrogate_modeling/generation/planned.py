@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+import numpy as np
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -92,6 +93,22 @@ def planned_case_list(plan: CasesPlan, count: int) -> tuple[str, list[list[str]]
         for number in range(1, count + 1)
     ]
     return LIST_FILE, [head, *rows]
+
+
+def planned_controls(plan: CasesPlan, number: int, whole: Collection[str] = ()) -> np.ndarray:
+    """Inputs, then varied parameters, of one case in every row (T, C).
+
+    Args:
+        plan: of the cases.
+        number: of the case.
+        whole: names of those that take whole numbers.
+    """
+    constants = np.tile([*plan.parameter_values(number).values()], (len(plan.time), 1))
+    table = np.hstack((make_inputs(plan, number), constants))
+    for place, name in enumerate((*(item.name for item in plan.inputs), *plan.parameters)):
+        if name in whole:
+            table[:, place] = np.round(table[:, place])
+    return table
 
 
 def require_known(key: str, names: Collection[str], known: Collection[str], what: str) -> None:

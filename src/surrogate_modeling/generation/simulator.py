@@ -77,6 +77,10 @@ class Simulator(Protocol):
         """Whether each case needs a process of its own."""
         ...
 
+    def schedule(self, number: int) -> CaseTable:
+        """Controls of a case as they are planned, without a simulation; a feedback may change them."""
+        ...
+
     def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
         """Make a worker process ready, with a folder of its own; returns the function that makes cases.
 

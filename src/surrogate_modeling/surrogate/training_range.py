@@ -147,11 +147,20 @@ class TrainingRange(nn.Module):
 
         Beyond 1 they are farther than the training cases are from each other.
         """
-        parts = []
-        for case in _averaged(controls) / self.control_scale:
-            near = [_distance(part, self.control_rows.to(part)) for part in case.split(ROWS_AT_ONCE)]
-            parts.append(torch.cat(near) / self.units[0])
-        return torch.stack(parts)
+        kept = self.measured_rows
+        return torch.stack([
+            torch.cat([_nearest(part, kept.to(part)) for part in case.split(ROWS_AT_ONCE)])
+            for case in self.measured(controls)
+        ])  # fmt: skip
+
+    @property
+    def measured_rows(self) -> Tensor:
+        """Training rows that are kept (K, D), as :meth:`measured` gives them."""
+        return self.control_rows / (self.units[0] * self.control_rows.shape[1] ** 0.5)
+
+    def measured(self, controls: Tensor) -> Tensor:
+        """Standardised controls (B, T, C) and averages of their past (B, T, D), whose distance is in units of it."""
+        return _averaged(controls) / (self.control_scale * self.units[0] * len(self.control_scale) ** 0.5)
 
     def position(self, case: Case, scaling: Standardizer, given: int) -> Position:
         """Distance of a case from the training cases.
@@ -192,9 +201,14 @@ def _averaged(controls: Tensor) -> Tensor:
     return torch.cat((controls, averages.transpose(0, 1)), dim=-1)
 
 
-def _distance(rows: Tensor, kept: Tensor) -> Tensor:
+def _nearest(rows: Tensor, kept: Tensor) -> Tensor:
     """Distance of rows (T, D) to the nearest of those that are kept (K, D)."""
-    return torch.cdist(rows, kept).min(dim=1).values / rows.shape[1] ** 0.5
+    return torch.cdist(rows, kept).min(dim=1).values
+
+
+def _distance(rows: Tensor, kept: Tensor) -> Tensor:
+    """The same as a root mean square over the features."""
+    return _nearest(rows, kept) / rows.shape[1] ** 0.5
 
 
 def _far_apart(rows: Tensor) -> Tensor:

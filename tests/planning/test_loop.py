@@ -1,0 +1,253 @@
+"""Rounds of plan, simulate and train: what they leave, the goal, and that a loop that is killed anywhere goes on."""
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lag import CHANNELS, lag_case, make, settings
+
+from surrogate_modeling.cases.fingerprint import file_fingerprint
+from surrogate_modeling.cases.writer import write_case
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.dataset import CommandConfig
+from surrogate_modeling.config.plan_keys import PlanConfig
+from surrogate_modeling.generation.simulator import Outcome, case_name
+from surrogate_modeling.planning import loop as loop_module
+from surrogate_modeling.planning import training
+from surrogate_modeling.planning.loop import plan_in_rounds
+from surrogate_modeling.planning.training import FirstCases
+from surrogate_modeling.surrogate.lineage import LineageStep
+from surrogate_modeling.surrogate.model import Surrogate
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Surrogate:
+    """A surrogate of cases 1 to 4 of the lag, of which the last one is the test."""
+    surrogate, _, _ = make(settings())
+    for number in range(1, 5):
+        write(tmp_path / "old", number)
+    files = sorted((tmp_path / "old").iterdir())
+    parts = {"training": {"case0001": None, "case0002": None}, "validation": {"case0003": None},
+             "test": {"case0004": None}}  # fmt: skip
+    step = LineageStep("trained", str(tmp_path / "old"), "*.csv", 4, file_fingerprint(files), parts)
+    surrogate.lineage, surrogate.config = (step,), {"some": "thing"}
+    return surrogate
+
+
+def write(folder: Path, number: int) -> None:
+    case = lag_case(60, number)
+    write_case(folder / f"{case_name(number)}.csv", CHANNELS.units, case.time, case.values)
+
+
+def config(tmp_path: Path, **keys: Any) -> PlanConfig:
+    dataset = CommandConfig(
+        "command", path="unused", command="simulate", controls=None, cases=4, duration=59.0, output_step=1.0,
+        inputs={"u": [-1, 1]}, units={"u": "-"},
+    )  # fmt: skip
+    given = {"cases": 2, "candidates": 5, "rounds": 3, **keys}
+    return PlanConfig("first", output=str(tmp_path / "out"), dataset=dataset, **given)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[str]]:
+    """Replaces simulator and training by quick ones; every step that leaves something can be the last."""
+    done: list[str] = []
+    limit: list[int | None] = [None]
+
+    def step(name: str) -> None:
+        if limit[0] is not None and len(done) >= limit[0]:
+            raise Killed
+        done.append(name)
+
+    def simulate(dataset: object, folder: Path, numbers: list[int]) -> list[Outcome]:
+        for number in numbers:
+            if not (folder / f"{case_name(number)}.csv").exists():
+                step(case_name(number))
+                write(folder, number)
+        return []
+
+    writers = [(loop_module, "write_atomic"), (training, "copy_cases_one"), (Surrogate, "save")]
+    for place, name in writers:
+        if not hasattr(place, name):
+            continue
+        real = getattr(place, name)
+
+        def stepping(*given: Any, real: Any = real, name: str = name, **keys: Any) -> Any:
+            step(name)
+            return real(*given, **keys)
+
+        monkeypatch.setattr(place, name, stepping)
+    monkeypatch.setattr(loop_module, "make_numbered", simulate)
+
+    def begin(most: int | None) -> list[str]:
+        done.clear()
+        limit[0] = most
+        return done
+
+    return begin
+
+
+def train(first: Surrogate, before: Path, cases: FirstCases, config: PlanConfig, folder: Path) -> Surrogate:
+    """Moves the scaling by the number of cases, so that each round's surrogate and choice are others."""
+    made = deepcopy(Surrogate.load(before))
+    there = [lag_case(60, int(file.stem[4:])) for file in sorted((folder.parents[1] / "cases").iterdir())
+             if file.suffix == ".csv"]  # fmt: skip
+    made.training_range.fit(there, made.scaling, 4)
+    made.scaling.mean[1:] += 0.01 * len(there)
+    return made
+
+
+def left(folder: Path) -> dict[str, Any]:
+    """What rounds leave, without seconds."""
+    results = [json.loads(path.read_text()) for path in sorted(folder.glob("round*/result.json"))]
+    for each in results:
+        del each["simulating"], each["training"]
+    chosen = [path.read_text() for path in sorted(folder.glob("round*/chosen.json"))]
+    tables = [path.read_text() for path in sorted(folder.glob("round*/plan.csv"))]
+    return {"results": results, "chosen": chosen, "tables": tables, "cases": sorted(p.name for p in (folder / "cases").glob("*.csv"))}
+
+
+def test_rounds_grow_the_cases_and_are_not_done_again(first: Surrogate, tmp_path: Path, steps: Any) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    done = steps(None)
+    plan_in_rounds(first, config(tmp_path, rounds=2), out, train)
+    rows = list(csv.DictReader((out / "rounds.csv").open()))
+    assert [(row["round"], row["cases"], row["failed"]) for row in rows] == [("0", "3", "0"), ("1", "5", "0"), ("2", "7", "0")]
+    assert len(list((out / "cases").glob("case*.csv"))) == 8
+    # Candidates of the first round are cases 5 to 9, of the second 10 to 14.
+    numbers = [json.loads((out / f"round0{i}" / "chosen.json").read_text())["numbers"] for i in (1, 2)]
+    assert all(5 <= number <= 9 for number in numbers[0])
+    assert all(10 <= number <= 14 for number in numbers[1])
+    assert {path.name for path in (out / "round01").iterdir()} == {
+        "plan.csv", "plan.html", "chosen.json", "schedules", "lit_model.pth", "result.json",
+    }  # fmt: skip
+    assert sorted(path.stem for path in (out / "round01" / "schedules").iterdir()) == sorted(map(case_name, numbers[0]))
+    before = left(out)
+    done = steps(None)
+    plan_in_rounds(first, config(tmp_path, rounds=2), out, train)
+    assert left(out) == before
+    assert set(done) == {"write_atomic"}
+    plan_in_rounds(first, config(tmp_path, rounds=3), out, train)
+    assert left(out)["results"][:2] == before["results"]
+    assert len(left(out)["results"]) == 3
+
+
+def test_a_loop_that_is_killed_after_any_step_goes_on_to_the_same_end(
+    first: Surrogate, tmp_path: Path, steps: Any
+) -> None:
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    done = steps(None)
+    plan_in_rounds(first, config(tmp_path, rounds=2), whole, train)
+    wanted, total = left(whole), len(done)
+    assert total > 15
+    for most in _spread(total):
+        out = tmp_path / f"killed{most}"
+        out.mkdir()
+        steps(most)
+        with pytest.raises(Killed):
+            plan_in_rounds(first, config(tmp_path, rounds=2), out, train)
+        steps(None)
+        plan_in_rounds(first, config(tmp_path, rounds=2), out, train)
+        assert left(out) == wanted, f"killed after step {most}"
+
+
+def _spread(total: int) -> Iterator[int]:
+    yield from range(total)
+
+
+def test_the_goal_ends_the_rounds(first: Surrogate, tmp_path: Path, steps: Any, caplog: pytest.LogCaptureFixture) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+    caplog.set_level("INFO")
+    plan_in_rounds(first, config(tmp_path, until=1000.0), out, train)
+    assert left(out)["results"] == []
+    assert "until=1000 is reached" in caplog.text
+    plan_in_rounds(first, config(tmp_path, rounds=1, until=1e-9), out, train)
+    assert len(left(out)["results"]) == 1
+    assert "until=1e-09 is not reached" in caplog.text
+
+
+def test_rounds_of_another_command_are_refused(first: Surrogate, tmp_path: Path, steps: Any) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
+    with pytest.raises(UserError, match=r"another command \(cases differ from plan.json\)"):
+        plan_in_rounds(first, config(tmp_path, cases=3), out, train)
+    other = deepcopy(first)
+    other.scaling.mean += 1
+    with pytest.raises(UserError, match=r"another command \(surrogate differ"):
+        plan_in_rounds(other, config(tmp_path), out, train)
+
+
+def test_a_case_that_cannot_be_simulated_is_left_out(
+    first: Surrogate, tmp_path: Path, steps: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+    fails = count(1)
+    real = loop_module.make_numbered
+
+    def simulate(dataset: object, folder: Path, numbers: list[int]) -> list[Outcome]:
+        if next(fails) > 1:
+            return [Outcome(number, "left its region") for number in numbers]
+        return [*real(dataset, folder, numbers[1:]), Outcome(numbers[0], "left its region")]
+
+    monkeypatch.setattr(loop_module, "make_numbered", simulate)
+    with pytest.raises(UserError, match="none of the 2 cases of round 2 could be simulated"):
+        plan_in_rounds(first, config(tmp_path), out, train)
+    (result,) = left(out)["results"]
+    assert (result["cases"], result["failed"]) == (4, 1)
+    assert "could not be simulated: left its region" in caplog.text
+
+
+def test_cases_that_cannot_be_used_are_refused(first: Surrogate, tmp_path: Path, steps: Any) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+    taken = config(tmp_path)
+    assert taken.dataset is not None
+    taken.dataset.cases = 3
+    with pytest.raises(UserError, match="is a training case; give the number of the last one"):
+        plan_in_rounds(first, PlanConfig(**{**vars(taken), "candidates": 2}), out, train)
+    (step,) = first.lineage
+    (tmp_path / "old").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="No such file"):
+        plan_in_rounds(first, config(tmp_path), tmp_path, train)
+    first.lineage = ()
+    with pytest.raises(UserError, match="does not say how and on which cases"):
+        training.first_cases(first, None)
+
+
+def test_scores_keep_the_scale_of_the_first_training(first: Surrogate, tmp_path: Path, steps: Any) -> None:
+    """Twice the standard deviation would halve the error of the same prediction."""
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+
+    def same(first: Surrogate, before: Path, cases: FirstCases, config: PlanConfig, folder: Path) -> Surrogate:
+        made = Surrogate.load(before)
+        made.units = None
+        return made
+
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, same)
+    rows = list(csv.DictReader((out / "rounds.csv").open()))
+    assert rows[0]["nADE"] == rows[1]["nADE"]
+    test = lag_case(60, 4)
+    rows_ = first.predict([test])[0]
+    expected = np.abs(rows_[:, 1] - test.truth(len(rows_))[:, 1]).mean() / first.predicted_scale[1]
+    assert float(rows[0]["nADE"]) == pytest.approx(float(expected), rel=1e-3)
