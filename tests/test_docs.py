@@ -194,6 +194,7 @@ def written(value: object) -> str:
         ("after", (0,), ("adapt",), set()),
         ("after", (2,), ("optimise",), set()),
         ("after", (4,), ("explain",), set()),
+        ("after", (5,), ("plan",), set()),
         ("outputs", (1,), ("report",), set()),
         ("searches", (0,), ("hydra", "sweeper", "search"), {"_target_", "_recursive_", "trial", "parent_run"}),
     ],
