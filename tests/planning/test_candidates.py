@@ -65,7 +65,7 @@ def test_ranges_of_the_user_replace_what_the_cases_did() -> None:
     assert ((candidate.controls[:, 2] >= 5) & (candidate.controls[:, 2] <= 6)).all()
     assert np.abs(np.diff(candidate.controls[:, 2])).max() <= 0.01 + 1e-12
     np.testing.assert_allclose(np.diff(candidate.controls[:, 0]), 0.25)
-    assert candidate.origin.endswith("u2: ramps")
+    assert candidate.origin.endswith("; u2 of ramps")
 
 
 def test_groups_name_each_control_once() -> None:

@@ -114,7 +114,12 @@ def left(folder: Path) -> dict[str, Any]:
         del each["simulating"], each["training"]
     chosen = [path.read_text() for path in sorted(folder.glob("round*/chosen.json"))]
     tables = [path.read_text() for path in sorted(folder.glob("round*/plan.csv"))]
-    return {"results": results, "chosen": chosen, "tables": tables, "cases": sorted(p.name for p in (folder / "cases").glob("*.csv"))}
+    return {
+        "results": results,
+        "chosen": chosen,
+        "tables": tables,
+        "cases": sorted(p.name for p in (folder / "cases").glob("*.csv")),
+    }
 
 
 def test_rounds_grow_the_cases_and_are_not_done_again(first: Surrogate, tmp_path: Path, steps: Any) -> None:
@@ -123,7 +128,11 @@ def test_rounds_grow_the_cases_and_are_not_done_again(first: Surrogate, tmp_path
     done = steps(None)
     plan_in_rounds(first, config(tmp_path, rounds=2), out, train)
     rows = list(csv.DictReader((out / "rounds.csv").open()))
-    assert [(row["round"], row["cases"], row["failed"]) for row in rows] == [("0", "3", "0"), ("1", "5", "0"), ("2", "7", "0")]
+    assert [(row["round"], row["cases"], row["failed"]) for row in rows] == [
+        ("0", "3", "0"),
+        ("1", "5", "0"),
+        ("2", "7", "0"),
+    ]
     assert len(list((out / "cases").glob("case*.csv"))) == 8
     # Candidates of the first round are cases 5 to 9, of the second 10 to 14.
     numbers = [json.loads((out / f"round0{i}" / "chosen.json").read_text())["numbers"] for i in (1, 2)]
@@ -167,7 +176,9 @@ def _spread(total: int) -> Iterator[int]:
     yield from range(total)
 
 
-def test_the_goal_ends_the_rounds(first: Surrogate, tmp_path: Path, steps: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_goal_ends_the_rounds(
+    first: Surrogate, tmp_path: Path, steps: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     out = tmp_path / "out"
     out.mkdir()
     steps(None)
@@ -224,7 +235,6 @@ def test_cases_that_cannot_be_used_are_refused(first: Surrogate, tmp_path: Path,
     taken.dataset.cases = 3
     with pytest.raises(UserError, match="is a training case; give the number of the last one"):
         plan_in_rounds(first, PlanConfig(**{**vars(taken), "candidates": 2}), out, train)
-    (step,) = first.lineage
     (tmp_path / "old").rename(tmp_path / "moved")
     with pytest.raises(UserError, match="No such file"):
         plan_in_rounds(first, config(tmp_path), tmp_path, train)

@@ -30,7 +30,7 @@ def fitted(name: str = "don") -> Surrogate:
 
 
 def candidate(number: int, rows: np.ndarray) -> Candidate:
-    return Candidate(number, "", STEP * np.arange(len(rows)), rows, rows)
+    return Candidate(f"c{number}", number, "", STEP * np.arange(len(rows)), rows, rows)
 
 
 def test_the_distance_of_a_schedule_is_that_of_its_rows() -> None:

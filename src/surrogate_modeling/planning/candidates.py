@@ -38,6 +38,7 @@ class Candidate:
     """One schedule.
 
     Attributes:
+        name: of its file, without the ending: that of the case which a simulator makes of it.
         number: of the case of a simulator, or of the candidate.
         origin: what it was made of, for people.
         time: (T,) [s].
@@ -45,16 +46,12 @@ class Candidate:
         rows: (K, C) the same on the surrogate's step.
     """
 
+    name: str
     number: int
     origin: str
     time: np.ndarray
     controls: np.ndarray
     rows: np.ndarray
-
-    @property
-    def name(self) -> str:
-        """Of its file, without the ending: that of the case which a simulator makes of it."""
-        return case_name(self.number)
 
 
 class Source(Protocol):
@@ -96,7 +93,8 @@ class SimulatorCases:
         table: CaseTable = self.simulator.schedule(at)
         controls = self.factor * table.values[:, self.places] + self.offset
         what = f"{', '.join(table.remarks)}, case {at}" if table.remarks else f"case {at}"
-        return Candidate(at, what, table.time, controls, on_step(table.time, controls, self.description))
+        rows = on_step(table.time, controls, self.description)
+        return Candidate(case_name(at), at, what, table.time, controls, rows)
 
 
 @dataclass(frozen=True)
@@ -135,21 +133,22 @@ class Recombined:
         """One schedule."""
         names, recipe = self.description.channels.controls, self.recipe
         controls = np.empty((len(self.time), len(names)))
-        words = []
+        taken = dict[str, list[str]]()
         for place, group in enumerate(recipe.groups):
             rng = np.random.default_rng([recipe.seed, number, place])
             case = self.cases[int(rng.integers(len(self.cases)))]
             controls[:, group] = _stretch(rng, case.controls[:, group], len(self.time))
-            words.append(f"{', '.join(names[i] for i in group)} of {case.name}")
+            taken.setdefault(case.name.partition(" (")[0], []).extend(names[i] for i in group)
         if recipe.plan is not None:
             table = make_inputs(recipe.plan, number)
             for i, item in enumerate(recipe.plan.inputs):
                 controls[:, names.index(item.name)] = table[:, i]
-                words.append(f"{item.name}: {input_family(recipe.plan, number, i)}")
+                taken.setdefault(input_family(recipe.plan, number, i), []).append(item.name)
         for name, rate in recipe.rates.items():
             place = names.index(name)
             controls[:, place] = limit_rate(controls[:, place], rate * self.description.step)
-        return Candidate(number, "; ".join(words), self.time, controls, controls)
+        origin = "; ".join(f"{', '.join(some)} of {what}" for what, some in taken.items())
+        return Candidate(f"plan{number:04d}", number, origin, self.time, controls, controls)
 
 
 def _stretch(rng: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarray:

@@ -22,7 +22,7 @@ function drawChosen() {
     ["farthest", item => item.farthest, item => item.farthest],
     ...(PLAN.has_spread ? [["spread", item => bar(item.spread, most("spread")), item => item.spread]] : []),
     ...(PLAN.has_band ? [["half_width", item => bar(item.band, most("band")), item => item.band]] : []),
-    ["made_of", item => item.origin, item => item.origin],
+    ...(PLAN.chosen.every(item => item.origin.length < 40) ? [["made_of", item => item.origin, item => item.origin]] : []),
   ];
   const rows = PLAN.chosen.map((item, i) => ({
     cells: columns.map(column => column[1](item)), keys: columns.map(column => column[2](item)),
@@ -60,7 +60,7 @@ function drawSchedules() {
   PLAN.chosen.forEach((item, i) => picker.append(make("option", { value: String(i) }, `${item.rank}. ${shown(item.name)}`)));
   picker.addEventListener("change", () => show(Number(picker.value)));
   part("schedules").append(make("div", { className: "bar tools" }, make("label", {}, `${t("choose_schedule")} `, picker)), title,
-    colorKey([[t("control"), "--c0", "line"], [t("range"), "--band", "area"], [t("beyond"), "--outside", "area"]]), figures);
+    colorKey([[t("control"), "--c0", "line"], [t("range"), "--given", "area"], [t("beyond"), "--outside", "area"]]), figures);
   show(0);
 }
 
@@ -91,7 +91,7 @@ async function show(i) {
     marks, group: zoom, xLabel: t("time"), zero: true, live: said(live, "", item.near, near),
   }));
   PLAN.controls.forEach((control, j) => figure(`${shown(control.name)} [${shown(control.unit)}]${control.name === item.farthest ? ` · ${t("farthest")}` : ""}`, (holder, live) => chart(holder, {
-    x, marks, group: zoom, xLabel: t("time"), live: said(live, control.unit, curves[j], x), bands: [{ upper: 1, lower: 2, color: "--band" }],
+    x, marks, group: zoom, xLabel: t("time"), live: said(live, control.unit, curves[j], x), bands: [{ upper: 1, lower: 2, color: "--given" }],
     series: [{ values: curves[j], color: "--c0" }, { values: x.map(() => PLAN.high[j]), color: "--line", width: 0.5 }, { values: x.map(() => PLAN.low[j]), color: "--line", width: 0.5 }],
   })));
 }
