@@ -138,6 +138,7 @@ def test_stopped_it_goes_on_in_the_same_run(tmp_path: Path) -> None:
         (["dataset.path=nowhere"], "dataset.path=nowhere: No such file or directory"),
         pytest.param(["dataset.test=99"], "dataset.test=99: ", marks=pytest.mark.slow),
         (["paste=nowhere.md"], "paste=nowhere.md: no such file"),
+        pytest.param(["fractions=[0.1,0.5,1]"], "fractions: 0.1 of", marks=pytest.mark.slow),
     ],
 )
 def test_refusals_are_one_message(tmp_path: Path, more: list[str], said: str) -> None:

@@ -1,11 +1,13 @@
 """Splits by case."""
 
+from itertools import pairwise
+
 import pytest
 from builders import case_set_of, make_case
 from hypothesis import given
 from hypothesis import strategies as st
 
-from surrogate_modeling.cases.split import CaseSplit, split_cases
+from surrogate_modeling.cases.split import CaseSplit, reduced_split, split_cases
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 
@@ -76,3 +78,25 @@ def test_named_splits_that_cannot_be(validation: list[str], test: list[str], sai
     with pytest.raises(UserError) as caught:
         split_cases(case_set_of(CASES), config(split=Split.named, validation_cases=validation, test_cases=test), seed=0)
     assert said in str(caught.value)
+
+
+def test_a_smaller_fraction_is_part_of_a_larger_and_others_stay() -> None:
+    split = split_cases(case_set_of(CASES), config(validation=1, test=1), seed=3)
+    parts = [names(reduced_split(split, fraction, 3)) for fraction in (0.01, 0.25, 0.5, 0.75, 1.0)]
+    # Of 8 training cases, one at least.
+    assert [len(training) for training, _, _ in parts] == [1, 2, 4, 6, 8]
+    assert all(set(small[0]) < set(large[0]) for small, large in pairwise(parts))
+    assert all(part[1:] == names(split)[1:] for part in parts)
+    assert parts[-1] == names(split)
+    assert all(training == sorted(training) for training, _, _ in parts)
+    assert len({str(names(reduced_split(split, 0.5, seed))) for seed in range(5)}) > 1
+
+
+def test_a_fraction_of_validation_cases_too_where_they_are_learnt_from() -> None:
+    split = split_cases(case_set_of(CASES), config(validation=4, test=2), seed=3)
+    small, large = (reduced_split(split, fraction, 1, with_validation=True) for fraction in (0.25, 0.5))
+    assert [len(part) for part in names(small)] == [1, 1, 2]
+    assert [len(part) for part in names(large)] == [2, 2, 2]
+    assert set(names(small)[1]) < set(names(large)[1])
+    without = split_cases(case_set_of(CASES), config(validation=0, test=2), seed=3)
+    assert [len(part) for part in names(reduced_split(without, 0.5, 1, with_validation=True))] == [4, 0, 2]

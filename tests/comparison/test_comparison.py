@@ -107,11 +107,40 @@ def test_what_is_wrong_with_a_pair_is_said_before_anything_is_trained(keys: dict
     assert said in str(refusal.value)
 
 
+def test_a_learning_curve_trains_the_largest_fraction_first_and_it_is_the_plain_comparison() -> None:
+    found = pairs(seeds=[1, 2], fractions=[0.1, 1.0, 0.5])
+    assert [str(pair) for pair in found] == [
+        "don, default, seed 1", "don, default, seed 2",
+        "don, default, seed 1, 50 % of the cases", "don, default, seed 2, 50 % of the cases",
+        "don, default, seed 1, 10 % of the cases", "don, default, seed 2, 10 % of the cases",
+    ]  # fmt: skip
+    assert [pair.config.dataset.training_fraction for pair in found] == [1.0, 1.0, 0.5, 0.5, 0.1, 0.1]
+    assert found[0].digest("f") == pairs()[0].digest("f")
+    assert len({pair.digest("f") for pair in found}) == 6
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (dict(fractions=[0.5, 1.0]), "fractions=[0.5, 1.0]: a learning curve needs three at least"),
+        (dict(fractions=[0.0, 0.5, 1.0]), "fractions=[0.0, 0.5, 1.0]: must be fractions of the training cases"),
+        (dict(fractions=[0.5, 0.5, 1.0]), "given more than once"),
+        (dict(fractions=[0.1, 0.5, 1.0], seeds=[1]), "seeds=[1]: a learning curve needs two at least"),
+        (dict(goal=0.1), "goal=0.1: needs a learning curve"),
+        (dict(fractions=[0.1, 0.5, 1.0], goal=0.0), "goal=0.0: must be an error above 0"),
+    ],
+)
+def test_what_is_wrong_with_a_learning_curve_is_said(keys: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError) as refusal:
+        pairs(**{"seeds": [1, 2], **keys})
+    assert said in str(refusal.value)
+
+
 def test_overrides_of_dataset_and_settings_hold_for_all() -> None:
     assert passed_on(["models=[don]", "dataset=csv", "+dataset.x=1", "settings.lr=1", "output=x", "minutes=3"]) == [
         "dataset=csv", "+dataset.x=1", "settings.lr=1",
     ]  # fmt: skip
-    for override in ("settings=stable", "settings.seed=3", "settings.max_minutes=1"):
+    for override in ("settings=stable", "settings.seed=3", "settings.max_minutes=1", "dataset.training_fraction=1"):
         with pytest.raises(UserError, match="give "):
             passed_on([override])
 

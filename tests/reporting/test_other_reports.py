@@ -16,6 +16,7 @@ from surrogate_modeling.pages.embedding import unpack16
 from surrogate_modeling.reporting.comparison_report import RowFacts, comparison_content
 from surrogate_modeling.reporting.content import Content
 from surrogate_modeling.reporting.content import page_of as html_of
+from surrogate_modeling.reporting.learning_report import CurveFacts, learning_content
 from surrogate_modeling.reporting.older import older_content
 from surrogate_modeling.reporting.pair import pair_content
 from surrogate_modeling.reporting.run_report import run_content
@@ -155,7 +156,7 @@ def row(model: str, recipe: str, nade: float, validation: float | None, p: float
 def comparison() -> Content:
     rows = [row("linear", "", 0.3, None, p=0.05), row("ssm", "quick", 0.2, 0.1), row("don", "quick", 0.15, 0.4)]
     lost = RowFacts("dot", "quick", [], [], [], [], [], [], {}, [f"seed 1 failed: {EVIL}"])
-    return comparison_content(
+    content = comparison_content(
         EVIL,
         [*rows, lost],
         [],
@@ -163,6 +164,12 @@ def comparison() -> Content:
         "pdm run compare",
         {("ssm", "quick"): "pdm run train model=ssm"},
     )
+    curve = CurveFacts(
+        name=EVIL, is_baseline=False, cases=[5, 10, 20], errors=[[0.3, 0.2, 0.15], [0.4, 0.2, 0.1]],
+        counts=[5.0, 20.0, 80.0], law=[0.35, 0.13, 0.08], low=[0.3, 0.1, 0.05], high=[0.4, 0.16, 0.12],
+        sentences=[("learning_now", {"name": EVIL, "error": "0.13", "cases": 20}), ("learning_never", {"goal": "0.01"})],
+    )  # fmt: skip
+    return {**content, "learning": learning_content([curve], [["model", "5 cases"], [EVIL, "0.35"]], 0.1)}
 
 
 def test_a_comparison_is_decided_by_the_validation_cases() -> None:

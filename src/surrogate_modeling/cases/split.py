@@ -57,6 +57,30 @@ def split_cases(case_set: CaseSet, config: DatasetConfig, seed: int, *, given: i
     return CaseSplit(training, validation, test, case_set.table)
 
 
+def reduced_split(split: CaseSplit, fraction: float, seed: int, *, with_validation: bool = False) -> CaseSplit:
+    """Leave out training cases, drawn at random; of one seed, a smaller fraction is part of a larger one.
+
+    Args:
+        split: of all cases; its test cases stay, and so do its validation cases.
+        fraction: of the training cases that is kept, at least one.
+        seed: of the draw.
+        with_validation: draw from the validation cases too, for surrogates that learn from both.
+    """
+    if fraction == 1:
+        return split
+    # Not the stream that dealt the cases out: with it the draw would follow from the deal.
+    streams = np.random.SeedSequence([seed, len(split.training)]).spawn(2)
+    parts = [split.training, split.validation] if with_validation else [split.training]
+    kept = [_drawn(part, fraction, np.random.default_rng(stream)) for part, stream in zip(parts, streams, strict=False)]
+    return replace(split, training=kept[0], validation=kept[1] if with_validation else split.validation)
+
+
+def _drawn(cases: list[Case], fraction: float, rng: np.random.Generator) -> list[Case]:
+    """The first cases of a random order, in the order of their names."""
+    count = max(1, round(fraction * len(cases))) if cases else 0
+    return [cases[i] for i in sorted(rng.permutation(len(cases))[:count].tolist())]
+
+
 def _time_split(case_set: CaseSet, config: DatasetConfig, given: int, least: int) -> CaseSplit:
     """Cut every record in time order; those named as test cases are the test, whole."""
     whole = config.test_cases or []

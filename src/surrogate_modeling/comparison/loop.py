@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.common.console import logged, quiet_console
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
+from surrogate_modeling.comparison.counts import check_counts, count_cases
 from surrogate_modeling.comparison.pairs import Pair
 from surrogate_modeling.comparison.report import Report
 from surrogate_modeling.comparison.results import Numbers, Result, Status, read_result, write_result
@@ -82,7 +83,12 @@ class Comparison:
         self.seconds: list[float] = []
 
     def run(self) -> None:
-        """Train what is missing."""
+        """Train what is missing.
+
+        Raises:
+            UserError: the cases cannot be used, or are too few for the fractions.
+        """
+        check_counts(self.pairs)
         for pair in self.pairs:
             digest = pair.digest(load_cases_once(pair.config).fingerprint)
             if (known := read_result(self._result_file(digest))) is not None:
@@ -134,6 +140,7 @@ class Comparison:
             "models": ", ".join(dict.fromkeys(pair.model for pair in self.pairs)),
             "recipes": ", ".join(dict.fromkeys(pair.recipe for pair in self.pairs)),
             "seeds": ", ".join(map(str, self.config.seeds)),
+            "fractions": ", ".join(f"{fraction:g}" for fraction in sorted(self.config.fractions)),
             "minutes": str(self.config.minutes),
         }
         folder = self.output / ".record" / secrets.token_hex(3) / f"compare-{own}"
@@ -157,8 +164,8 @@ class Comparison:
         case_set = load_cases_once(pair.config)
         folder = self._run_folder(pair)
         result = Result(
-            pair.model, pair.recipe, pair.seed, Status.failed, run=folder.name, commit=git_commit(),
-            device=device_name(choose_device(pair.config.settings).type),
+            pair.model, pair.recipe, pair.seed, Status.failed, fraction=pair.fraction, run=folder.name,
+            commit=git_commit(), device=device_name(choose_device(pair.config.settings).type),
         )  # fmt: skip
         try:
             outcome = self._run(pair, case_set, folder, parent)
@@ -171,6 +178,8 @@ class Comparison:
             reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             result = replace(result, status=Status.diverged if diverged else Status.failed, reason=reason)
         else:
+            learnt = count_cases(pair, pair.fraction)
+            result = replace(result, cases=learnt.network, baseline_cases=learnt.baselines, pool=learnt.pool)
             result = _measured(result, outcome)
         write_result(self._result_file(self.digests[pair]), result)
         if result.status is not Status.failed:
@@ -216,10 +225,8 @@ def _measured(result: Result, outcome: RunResult) -> Result:
 
 def _numbers(evaluation: Evaluation) -> Numbers:
     scores = evaluation.scores
-    targets = {
-        name: float(scores.column(name)[0].mean() / scores.scale[scores.channels.predicted.index(name)])
-        for name in scores.channels.targets
-    }
+    scale = {name: float(scores.scale[scores.channels.predicted.index(name)]) for name in scores.channels.targets}
+    targets = {name: float(scores.column(name)[0].mean() / scale[name]) for name in scale}
     return Numbers(
         nade=scores.nade,
         nfde=scores.nfde,
@@ -228,6 +235,7 @@ def _numbers(evaluation: Evaluation) -> Numbers:
         seconds_per_case=evaluation.seconds_per_case,
         parameters=evaluation.parameters,
         diverged_cases=len(scores.diverged),
+        scale=scale,
     )
 
 
@@ -242,7 +250,9 @@ def _log_result(result: Result) -> None:
 
 def _warn_of_differences(pairs: Sequence[Pair]) -> None:
     flats = [pair.config.flat() for pair in pairs]
+    # The test cases are the same for every fraction.
     keys = [key for key in flats[0] if key in SAME_ROWS or key.startswith("dataset.")]
+    keys = [key for key in keys if key != "dataset.training_fraction"]
     differing = [key for key in keys if len({str(flat[key]) for flat in flats}) > 1]
     if differing:
         log.warning("the pairs differ in %s: their scores are over different rows or cases", ", ".join(differing))

@@ -28,6 +28,7 @@ OWNED = {
     "settings": 'give the recipes as recipes=[stable,"stable settings.lr=0.001"]',
     "settings.seed": "give seeds=[...]",
     "settings.max_minutes": "give minutes=...",
+    "dataset.training_fraction": "give fractions=[...]",
 }
 
 
@@ -51,7 +52,13 @@ class Pair:
     composed: DictConfig
 
     def __str__(self) -> str:
-        return f"{self.model}, {self.recipe}, seed {self.seed}"
+        part = f", {100 * self.fraction:.3g} % of the cases" if self.fraction < 1 else ""
+        return f"{self.model}, {self.recipe}, seed {self.seed}{part}"
+
+    @property
+    def fraction(self) -> float:
+        """Of the training cases."""
+        return self.config.dataset.training_fraction
 
     def digest(self, fingerprint: str) -> str:
         """Stands for everything the result depends on.
@@ -89,7 +96,9 @@ def _key(override: str) -> str:
 
 
 def compose_pairs(config: CompareConfig, common: Sequence[str]) -> list[Pair]:
-    """Every training, its configuration checked, in the order of models, recipes, further pairs and seeds.
+    """Every training, its configuration checked, in the order of models, recipes, further pairs, fractions and seeds.
+
+    The largest fraction comes first: it is the comparison.
 
     Args:
         config: of the command.
@@ -107,7 +116,7 @@ def compose_pairs(config: CompareConfig, common: Sequence[str]) -> list[Pair]:
 
 
 def _compose(model: str, recipe: str, config: CompareConfig, common: Sequence[str]) -> list[Pair]:
-    """With every seed; composed once, because that takes a tenth of a second."""
+    """With every fraction and seed; composed once, because that takes a tenth of a second."""
     overrides = []
     for key, group, entry in (("models", "model", model), ("recipes", "settings", recipe)):
         words = _words(entry)
@@ -119,7 +128,8 @@ def _compose(model: str, recipe: str, config: CompareConfig, common: Sequence[st
     minutes = [] if config.minutes is None else [f"settings.max_minutes={config.minutes}"]
     try:
         composed = compose("config", [*overrides, *common, *minutes, *own])
-        return [_with_seed(model, recipe, seed, composed) for seed in config.seeds]
+        fractions = sorted(config.fractions, reverse=True)
+        return [_with(model, recipe, composed, seed, part) for part in fractions for seed in config.seeds]
     except UserError as error:
         message = str(error)
     except (HydraException, OmegaConfBaseException) as error:
@@ -127,9 +137,9 @@ def _compose(model: str, recipe: str, config: CompareConfig, common: Sequence[st
     raise UserError(f"{model} with {recipe}: {message}")
 
 
-def _with_seed(model: str, recipe: str, seed: int, composed: DictConfig) -> Pair:
+def _with(model: str, recipe: str, composed: DictConfig, seed: int, fraction: float) -> Pair:
     own = copy.deepcopy(composed)
-    own.settings.seed = seed
+    own.settings.seed, own.dataset.training_fraction = seed, fraction
     return Pair(model, recipe, seed, to_config(own), own)
 
 

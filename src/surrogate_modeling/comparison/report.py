@@ -11,6 +11,9 @@ from pathlib import Path
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.comparison.learning import LearningCurve, largest_only, make_curves, say
+from surrogate_modeling.comparison.learning_picture import draw_curves, law_lines
+from surrogate_modeling.comparison.learning_table import CURVE_NOTE, curve_metrics, curve_table, curves_csv, told
 from surrogate_modeling.comparison.pairs import is_common
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
@@ -19,9 +22,11 @@ from surrogate_modeling.config.commands import CompareConfig
 from surrogate_modeling.evaluation.figures import picture_or_warning
 from surrogate_modeling.reporting.comparison_report import RowFacts, comparison_content
 from surrogate_modeling.reporting.content import KEPT_FILE, PAGE_FILE, Content, write_page_or_warning
+from surrogate_modeling.reporting.learning_report import CurveFacts, learning_content
 
 log = logging.getLogger(__name__)
-NAMES = ("compare.md", "compare.csv", "compare.png", PAGE_FILE, KEPT_FILE)
+CURVE_TABLE, CURVE_PICTURE = "learning_curve.csv", "learning_curve.png"
+NAMES = ("compare.md", "compare.csv", "compare.png", CURVE_TABLE, CURVE_PICTURE, PAGE_FILE, KEPT_FILE)
 
 
 class Report:
@@ -38,6 +43,7 @@ class Report:
         self.output = output
         self.title = config.title or output.name
         self.document, self.language = document, str(config.settings.language)
+        self.goal = config.goal
         own = ("paste=", "output=", "title=")
         shown = [override for override in typed if not override.startswith(own)]
         self.command = " ".join(["pdm run compare", *(_quoted(_shortened(override)) for override in shown)])
@@ -56,19 +62,30 @@ class Report:
         """
         if not results:
             return "no training has come to an end"
-        rows = make_rows(results)
-        text = self.markdown(rows, results)
+        rows, curves = make_rows(largest_only(results)), make_curves(results)
+        text = self.markdown(rows, curves, results)
         write_atomic(self.output / "compare.md", f"# {self.title}\n\n{text}".encode(), durable=False)
         write_atomic(self.output / "compare.csv", results_csv(results).encode(), durable=False)
         if (picture := picture_or_warning("compare.png", lambda: draw(rows))) is not None:
             write_atomic(self.output / "compare.png", picture, durable=False)
-        write_page_or_warning(self.output, lambda: self.content(rows, results), self.language)
+        if curves:
+            write_atomic(self.output / CURVE_TABLE, curves_csv(curves).encode(), durable=False)
+        if (
+            curves
+            and (picture := picture_or_warning(CURVE_PICTURE, lambda: draw_curves(curves, self.goal))) is not None
+        ):
+            write_atomic(self.output / CURVE_PICTURE, picture, durable=False)
+        write_page_or_warning(self.output, lambda: self.content(rows, curves, results), self.language)
         if self.document:
             old = self.document.read_text(encoding="utf-8")
             write_atomic(self.document, pasted(old, self.title, text).encode())
-        return aligned([list(HEAD), *main_table(rows)])
+        table = aligned([list(HEAD), *main_table(rows)])
+        if not curves:
+            return table
+        said = "\n".join(f"{curve.name}: {told(curve, self.goal)}" for curve in curves)
+        return f"{table}\n\n{aligned(curve_table(curves, self.goal))}\n\n{said}"
 
-    def markdown(self, rows: Sequence[Row], results: Sequence[Result]) -> str:
+    def markdown(self, rows: Sequence[Row], curves: Sequence[LearningCurve], results: Sequence[Result]) -> str:
         """Command, circumstances and tables."""
         facts = _facts(results)
         parts = [
@@ -82,13 +99,17 @@ class Report:
         lost = [f"- {row.model}, {row.recipe}: {reason}" for row in rows for reason in row.lost]
         if lost:
             parts.append("Trainings without scores, which the means leave out:\n\n" + "\n".join(lost))
-        if weights := weight_table(results):
+        if weights := weight_table(largest_only(results)):
             parts += ["Mean weight of each member of a portfolio in the targets, over the seeds:", markdown(weights)]
         if targets := target_table(rows):
             parts += ["nADE of each target:", markdown(targets)]
+        if curves:
+            said = [f"- {curve.name}: {told(curve, self.goal)}" for curve in curves]
+            table = markdown(curve_table(curves, self.goal))
+            parts += ["### Learning curve", "\n".join(said), CURVE_NOTE, table]
         return "\n\n".join(parts) + "\n"
 
-    def content(self, rows: Sequence[Row], results: Sequence[Result]) -> Content:
+    def content(self, rows: Sequence[Row], curves: Sequence[LearningCurve], results: Sequence[Result]) -> Content:
         """Content of ``report.html``."""
         commands = {
             (row.model, row.recipe): " ".join(
@@ -111,15 +132,37 @@ class Report:
             )
             for row in rows
         ]
-        return comparison_content(self.title, described, weight_table(results), _facts(results), self.command, commands)
+        weights = weight_table(largest_only(results))
+        content = comparison_content(self.title, described, weights, _facts(results), self.command, commands)
+        facts = [curve_facts(curve, self.goal) for curve in curves]
+        return {**content, "learning": learning_content(facts, curve_table(curves, self.goal), self.goal)}
 
     def metrics(self, results: Sequence[Result]) -> dict[str, float]:
-        """For the tracking store: mean nADE and nFDE of each row."""
-        return {
+        """For the tracking store: mean nADE and nFDE of each row, and the laws of learning curves."""
+        means = {
             f"{metric}/{' '.join(filter(None, (row.model, row.recipe)))}": row.mean(name)
-            for row in (make_rows(results) if results else [])
+            for row in (make_rows(largest_only(results)) if results else [])
             for metric, name in (("nADE", "nade"), ("nFDE", "nfde"))
         }
+        return {**means, **curve_metrics(make_curves(results), self.goal)}
+
+
+def curve_facts(curve: LearningCurve, goal: float | None) -> CurveFacts:
+    """A learning curve as the page shows it."""
+    law = curve.law
+    lines = [[]] * 4 if law is None else [line.tolist() for line in law_lines(law, curve.cases[0])]
+    counts, low, high, middle = lines
+    return CurveFacts(
+        name=curve.name,
+        is_baseline=not curve.recipe,
+        cases=curve.cases,
+        errors=curve.errors.tolist(),
+        counts=counts,
+        law=middle,
+        low=low,
+        high=high,
+        sentences=say(curve, goal),
+    )
 
 
 def _facts(results: Sequence[Result]) -> dict[str, str]:

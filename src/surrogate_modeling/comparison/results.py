@@ -24,7 +24,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """Scores and costs of a network or a baseline on the test cases; ``targets`` holds the nADE of each target."""
+    """Scores and costs of a network or a baseline on the test cases.
+
+    ``targets`` holds the nADE of each target, and ``scale`` the training standard deviation that it is in.
+    """
 
     nade: float
     nfde: float
@@ -33,6 +36,7 @@ class Numbers:
     seconds_per_case: float
     parameters: int
     diverged_cases: int = 0
+    scale: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,10 @@ class Result:
     Attributes:
         validation: nADE of the validation cases in free run: what may be used to choose.
         weights: of a portfolio, the mean weight of each member in the targets.
+        fraction: of the training cases that was used.
+        cases: that the network learnt from.
+        baseline_cases: that the baselines learnt from.
+        pool: cases that the training cases are drawn from.
     """
 
     model: str
@@ -55,6 +63,10 @@ class Result:
     test_cases: int = 0
     baselines: dict[str, Numbers] = field(default_factory=dict)
     weights: dict[str, float] = field(default_factory=dict)
+    fraction: float = 1.0
+    cases: int = 0
+    baseline_cases: int = 0
+    pool: int = 0
     run: str = ""
     commit: str = ""
     device: str = ""

@@ -13,8 +13,8 @@ HEAD = (
     "prediction [ms/case]", "parameters",
 )  # fmt: skip
 COLUMNS = (
-    "model", "recipe", "seed", "status", "nADE", "nFDE", "validation_nADE", "training_seconds", "epochs",
-    "prediction_seconds_per_case", "parameters", "test_cases", "diverged_cases",
+    "model", "recipe", "seed", "fraction", "cases", "status", "nADE", "nFDE", "validation_nADE", "training_seconds",
+    "epochs", "prediction_seconds_per_case", "parameters", "test_cases", "diverged_cases",
 )  # fmt: skip
 TARGET, WEIGHT = "nADE of ", "weight of "
 # With more targets the table of them is wider than a page; the CSV has all.
@@ -89,17 +89,20 @@ def markdown(cells: Sequence[Sequence[str]]) -> str:
 def results_csv(results: Sequence[Result]) -> str:
     """One line per training, and one per baseline and seed; every number."""
     lines: list[dict[str, object]] = []
-    seen: set[tuple[str, int]] = set()
+    seen: set[tuple[str, int, float]] = set()
     for result in results:
         for name, numbers in result.baselines.items():
-            if (name, result.seed) not in seen:
-                seen.add((name, result.seed))
-                lines.append({"model": name, "seed": result.seed, "status": "baseline", **_numbers(numbers)})
+            if (key := (name, result.seed, result.fraction)) not in seen:
+                seen.add(key)
+                own = {"model": name, "seed": result.seed, "fraction": result.fraction, "cases": result.baseline_cases}
+                lines.append({**own, "status": "baseline", **_numbers(numbers)})
         lines.append(
             {
                 "model": result.model,
                 "recipe": result.recipe,
                 "seed": result.seed,
+                "fraction": result.fraction,
+                "cases": result.cases or "",
                 "status": result.status.value,
                 **(_numbers(result.numbers) if result.numbers else {}),
                 **_training(result),

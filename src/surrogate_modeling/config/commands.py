@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.dataset import Split
 from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ranged
 from surrogate_modeling.config.settings import Device, Language
 
@@ -210,6 +211,8 @@ class CompareConfig(Checked):
     recipes: list[str] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)
     pairs: list[str] = field(default_factory=list)
+    fractions: list[float] = field(default_factory=lambda: [1.0])
+    goal: float | None = None
     minutes: float | None = None
     output: str | None = None
     paste: str | None = None
@@ -224,3 +227,22 @@ class CompareConfig(Checked):
             self.reject("seeds", "must not be empty")
         if not self.pairs and not (self.models and self.recipes):
             raise UserError("nothing to compare: give models=[...] and recipes=[...], or pairs=[...]")
+        self._check_fractions()
+
+    def _check_fractions(self) -> None:
+        """Check the keys of a learning curve."""
+        count = len(self.fractions)
+        if not count or not all(0 < fraction <= 1 for fraction in self.fractions):
+            self.reject("fractions", "must be fractions of the training cases, above 0 and at most 1")
+        if len(set(self.fractions)) < count:
+            self.reject("fractions", "given more than once")
+        if count == 2:
+            self.reject("fractions", "a learning curve needs three at least, such as [0.1,0.2,0.5,1]")
+        if count > 1 and len(self.seeds) < 2:
+            self.reject("seeds", "a learning curve needs two at least, to see how much of a difference is chance")
+        if self.goal is not None and not (0 < self.goal < float("inf")):
+            self.reject("goal", "must be an error above 0")
+        if self.goal is not None and count == 1:
+            self.reject("goal", "needs a learning curve: fractions=[0.1,0.2,0.5,1]")
+        if count > 1 and getattr(self.dataset, "split", None) is Split.time:
+            self.reject("fractions", "are of whole cases, and dataset.split=time cuts each; use another split")

@@ -56,6 +56,7 @@ class DatasetConfig(Checked):
     test: int | float = ranged(0.15, low=0)
     validation_cases: list[str] | None = None
     test_cases: list[str] | None = None
+    training_fraction: float = ranged(1.0, low=1e-6, high=1.0)
     max_gap: float | None = ranged(5.0, low=1.0)
 
     def group(self) -> str:
@@ -96,6 +97,8 @@ class DatasetConfig(Checked):
         """Check the keys of ``split=time``, whose sizes are shares of each record."""
         if self.validation_cases:
             self.reject("split", "cuts the validation out of each record; dataset.validation_cases are for named")
+        if self.training_fraction < 1:
+            self.reject("training_fraction", "takes whole cases, and dataset.split=time cuts each; use another split")
         for key in ("validation", "test"):
             if isinstance(getattr(self, key), int) and getattr(self, key) != 0:
                 self.reject(key, "with dataset.split=time, must be a fraction of each record's rows between 0 and 1")

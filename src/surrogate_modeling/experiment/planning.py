@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.cases.split import CaseSplit, reduced_split, split_cases
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import larger_model, member_settings
@@ -38,6 +38,28 @@ def dataset_of(config: Config, case_set: CaseSet) -> DatasetConfig:
     return replace(dataset, validation=0)
 
 
+def split_of(config: Config, case_set: CaseSet) -> CaseSplit:
+    """The cases that a run trains on, validates and tests with.
+
+    Args:
+        config: of the run, with the dataset of :func:`dataset_of`.
+        case_set: of all cases.
+
+    Raises:
+        UserError: as :func:`surrogate_modeling.cases.split.split_cases`.
+    """
+    dataset, settings = config.dataset, config.settings
+    rows = settings.in_len + settings.out_len
+    split = split_cases(case_set, dataset, settings.seed, given=settings.in_len, least=rows)
+    both = has_folds(config, split)
+    return reduced_split(split, dataset.training_fraction, settings.seed, with_validation=both)
+
+
+def has_folds(config: Config, split: CaseSplit) -> bool:
+    """Whether parts of the training and validation cases are left out in turn, so that all of them are learnt from."""
+    return isinstance(config.model, AutoConfig) or not split.validation
+
+
 def folds_of(config: Config, split: CaseSplit) -> Folds | None:
     """Folds of the training and validation cases; None where one network is trained on the former alone.
 
@@ -45,7 +67,7 @@ def folds_of(config: Config, split: CaseSplit) -> Folds | None:
         UserError: settings that have no meaning with folds, or a record too short to be cut.
     """
     model, settings = config.model, config.settings
-    if split.validation and not isinstance(model, AutoConfig):
+    if not has_folds(config, split):
         return None
     if settings.ensemble > 1:
         raise UserError(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.split import CaseSplit, split_cases
+from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.common.run_log import warnings_counted
@@ -30,7 +30,7 @@ from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
 from surrogate_modeling.experiment.origin import note_origin
 from surrogate_modeling.experiment.page import PredictedCases, write_run_page
-from surrogate_modeling.experiment.planning import dataset_of
+from surrogate_modeling.experiment.planning import dataset_of, split_of
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.experiment.result import Evaluation, RunResult
 from surrogate_modeling.surrogate.band import LEVEL
@@ -70,9 +70,8 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: 
 def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment) -> RunResult:
     seed_run(config.settings.seed)
     device = choose_device(config.settings)
-    given, rows = config.settings.in_len, config.settings.in_len + config.settings.out_len
     config = replace(config, dataset=dataset_of(config, case_set))
-    split = split_cases(case_set, config.dataset, config.settings.seed, given=given, least=rows)
+    split = split_of(config, case_set)
     log.info(
         "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
