@@ -21,7 +21,6 @@ from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
 from surrogate_modeling.config.settings import (
     Compile,
     Criterion,
-    Device,
     LrSchedule,
     Monitor,
     Precision,
@@ -97,7 +96,7 @@ class Bench:
         recipe = STABLE if carries_state(name) else dict(batch_size=self.extent.batch)
         if carries_state(name) and self.extent.rows < 700:
             recipe = {**recipe, "horizon": self.extent.free_rows, "windows_per_epoch": 32}
-        device = Device(self.device.type)
+        device = self.device.type
         chosen = {**recipe, "precision": precision, "compile": compiled, "device": device, **changes}
         return SettingsConfig(in_len=IN_LEN, progress_bar=False, **chosen)
 

@@ -7,7 +7,7 @@ import pytest
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 from surrogate_modeling.config.models import BtConfig, DotConfig
-from surrogate_modeling.config.settings import SettingsConfig, StartMode
+from surrogate_modeling.config.settings import Launcher, SettingsConfig, StartMode
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,22 @@ from surrogate_modeling.config.settings import SettingsConfig, StartMode
             for name in ("plant/v1", "a:b", "", " ", "..", ".")
         ),
         ({"register_model": "x" * 257, "is_save_model": True}, "settings.register_model=xxx"),
+        *(
+            ({"device": name}, f"settings.device={name}: must be auto, cpu, cuda, or one GPU of several such as cuda:1")
+            for name in ("gpu", "cuda:", "cuda:x", "cuda:-1", "")
+        ),
+        *(
+            (
+                {"devices": given},
+                f"settings.devices={given}: must be a whole number from 1, all, or the numbers of GPUs",
+            )
+            for given in (0, -1, True, 1.5, "two", [], [0, 0], [-1], [0, "1"], None)
+        ),
+        ({"device": "cuda:1", "devices": 2}, "settings.device=cuda:1: names one device, and settings.devices=2 names"),
+        ({"device": "cpu", "devices": "all"}, "settings.devices=all: must be a number of processes with settings.dev"),
+        ({"device": "cpu", "devices": [0, 1]}, "settings.devices=[0, 1]: must be a number of processes"),
+        ({"devices": 2, "launched_by": Launcher.srun}, "settings.devices=2: must be 1: srun says how many"),
+        ({"device": "cuda:0", "launched_by": Launcher.torchrun}, "settings.device=cuda:0: must be auto, cuda or cpu"),
     ],
 )
 def test_settings(options: dict[str, Any], said: str) -> None:
@@ -95,3 +111,14 @@ def test_heads_must_divide_the_width() -> None:
     with pytest.raises(UserError, match="^model.heads=5: must divide model.dim=256$"):
         BtConfig("bt", heads=5)
     DotConfig("dot", heads=3, trunk_dim=9)
+
+
+@pytest.mark.parametrize(
+    ("options", "several"),
+    [
+        ({}, False), ({"devices": 1}, False), ({"devices": [3]}, False), ({"devices": 2}, True),
+        ({"devices": "all"}, True), ({"devices": [0, 2]}, True), ({"launched_by": Launcher.torchrun}, True),
+    ],
+)  # fmt: skip
+def test_several_devices(options: dict[str, Any], several: bool) -> None:
+    assert SettingsConfig(**options).on_several_devices is several

@@ -18,7 +18,7 @@ from surrogate_modeling.tracking.journal import JOURNAL, STATE
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import Sender, send_later
 from surrogate_modeling.tracking.store import tracking_uri
-from surrogate_modeling.training.fit import OutOfMemory
+from surrogate_modeling.training.job import OutOfMemory
 from surrogate_modeling.training.module import SurrogateTraining
 
 

@@ -13,7 +13,7 @@ from builders import make_case, make_channels
 from networks.test_networks import small
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.settings import Compile, Device, Precision, SettingsConfig
+from surrogate_modeling.config.settings import Compile, Precision, SettingsConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.compilation import accelerated, compile_network
@@ -27,7 +27,7 @@ def trained(name: str, folder: Path, device: str, compiled: bool) -> tuple[list[
     """Losses of each epoch and the surrogate; the last batch of an epoch is shorter than the others."""
     settings = SettingsConfig(
         in_len=4, horizon=6, epochs=3, batch_size=64, progress_bar=False, lr=0.003, free_run_every=1,
-        device=Device(device), compile=Compile.full if compiled else Compile.none,
+        device=device, compile=Compile.full if compiled else Compile.none,
     )  # fmt: skip
     seed_run(0)
     cases = [make_case(f"c{i}", 50 + i, i) for i in range(5)]

@@ -11,7 +11,8 @@ from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.config.settings import Monitor
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.training.callbacks import TimeBudget
-from surrogate_modeling.training.fit import OutOfMemory, fit
+from surrogate_modeling.training.fit import fit
+from surrogate_modeling.training.job import OutOfMemory
 from surrogate_modeling.training.module import SurrogateTraining
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 

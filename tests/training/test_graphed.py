@@ -10,7 +10,7 @@ import torch
 from lag import CHANNELS, lag_case
 from networks.test_networks import small
 
-from surrogate_modeling.config.settings import Compile, Device, LrSchedule, Monitor, Precision, SettingsConfig
+from surrogate_modeling.config.settings import Compile, LrSchedule, Monitor, Precision, SettingsConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -31,9 +31,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 def trained(name: str, folder: Path, device: str, how: Compile, **changes: Any) -> tuple[list[float], Surrogate]:
     """Losses of each epoch and the surrogate; the last batch of an epoch is shorter than the others."""
-    settings = SettingsConfig(
-        **{**RECIPE, "device": Device(device), "compile": how, "precision": Precision.fp32, **changes}
-    )
+    settings = SettingsConfig(**{**RECIPE, "device": device, "compile": how, "precision": Precision.fp32, **changes})
     seed_run(0)
     cases = [lag_case(50 + i, i) for i in range(5)]
     surrogate = Surrogate(Description(small(name), CHANNELS, settings.in_len, settings.out_len, 1.0))

@@ -30,7 +30,7 @@ from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.config.composition import member_settings
 from surrogate_modeling.config.models import AutoConfig
 from surrogate_modeling.config.saved_config import unflattened
-from surrogate_modeling.config.settings import LrSchedule, Monitor, SettingsConfig
+from surrogate_modeling.config.settings import Launcher, LrSchedule, Monitor, SettingsConfig
 from surrogate_modeling.networks import Network
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.parts import TrainedPart, single, trained_parts, with_networks
@@ -210,7 +210,7 @@ class Tuning:
             recipe, lr=recipe.lr * self.config.lr_share, lr_schedule=LrSchedule.cosine, warmup=WARMUP,
             epochs=self.config.epochs, patience=self.config.patience, monitor=Monitor.val_nADE, free_run_every=every,
             horizon_growth=0, stack=False, ensemble=1, seed=self.config.seed, device=self.config.device,
-            progress_bar=self.config.progress_bar,
+            devices=1, launched_by=Launcher.none, progress_bar=self.config.progress_bar,
         )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from surrogate_modeling.config.commands import UseConfig
 from surrogate_modeling.config.schema import MISSING, Choice, ranged
-from surrogate_modeling.config.settings import Device
+from surrogate_modeling.config.settings import device_key
 
 
 class How(Choice):
@@ -39,7 +39,7 @@ class AdaptConfig(UseConfig):
     register_model: str | None = None
     mlflow_exp_name: str = "pytorch_lightning_test"
     max_gap: float | None = ranged(5.0, low=1.0)
-    device: Device = Device.auto
+    device: str = device_key()
     progress_bar: bool = True
     workers: int | None = ranged(None, low=1)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import Split
 from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ranged
-from surrogate_modeling.config.settings import Device, Language
+from surrogate_modeling.config.settings import Language, device_key
 
 if TYPE_CHECKING:
     from surrogate_modeling.config.dataset import DatasetConfig, GeneratedConfig
@@ -81,7 +81,7 @@ class PredictConfig(UseConfig):
     overwrite: bool = False
     max_gap: float | None = ranged(5.0, low=1.0)
     num_figures: int | None = ranged(200, low=0)
-    device: Device = Device.auto
+    device: str = device_key()
     progress_bar: bool = True
     workers: int | None = ranged(None, low=1)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from surrogate_modeling.config.commands import UseConfig
 from surrogate_modeling.config.schema import MISSING, ranged
-from surrogate_modeling.config.settings import Device
+from surrogate_modeling.config.settings import device_key
 
 
 @dataclass
@@ -23,7 +23,7 @@ class ExplainConfig(UseConfig):
     seed: int = ranged(42, low=0)
     unit: str | None = None
     max_gap: float | None = ranged(5.0, low=1.0)
-    device: Device = Device.auto
+    device: str = device_key()
 
     def __post_init__(self) -> None:
         super().__post_init__()

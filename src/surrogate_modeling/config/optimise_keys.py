@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.config.commands import BandScope, UseConfig
 from surrogate_modeling.config.schema import MISSING, ranged
-from surrogate_modeling.config.settings import Device
+from surrogate_modeling.config.settings import device_key
 
 if TYPE_CHECKING:
     from surrogate_modeling.config.dataset import GeneratedConfig
@@ -39,7 +39,7 @@ class OptimiseConfig(UseConfig):
     seed: int = ranged(42, low=0)
     unit: str | None = None
     max_gap: float | None = ranged(5.0, low=1.0)
-    device: Device = Device.auto
+    device: str = device_key()
     # The simulator that the case is from, to run what was found.
     dataset: GeneratedConfig | None = None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import MISSING as NO_DEFAULT
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -33,13 +34,20 @@ def ranged(
     return field(metadata=metadata) if default is NO_DEFAULT else field(default=default, metadata=metadata)
 
 
+def matching(default: str, pattern: str, allowed: str) -> Any:
+    """A dataclass field whose text must match ``pattern`` as a whole; ``allowed`` says so in words."""
+    return field(default=default, metadata={"pattern": pattern, "allowed": allowed})
+
+
 @dataclass
 class Checked:
-    """Base dataclass that checks the ranges declared with :func:`ranged` when it is made."""
+    """Base dataclass that checks what :func:`ranged` and :func:`matching` declare when it is made."""
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
+            if (pattern := item.metadata.get("pattern")) and not re.fullmatch(pattern, str(value)):
+                self.reject(item.name, item.metadata["allowed"])
             low, high, below = (item.metadata.get(key) for key in ("low", "high", "below"))
             if value is None or isinstance(value, str) or (low is None and high is None and below is None):
                 continue

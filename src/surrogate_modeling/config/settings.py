@@ -8,8 +8,9 @@ the commands sees these plain dataclasses.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from surrogate_modeling.config.schema import Checked, Choice, ranged
+from surrogate_modeling.config.schema import Checked, Choice, matching, ranged
 
 
 class Criterion(Choice):
@@ -20,12 +21,17 @@ class Criterion(Choice):
     smoothl1 = "smoothl1"
 
 
-class Device(Choice):
-    """Device of the computation; ``auto`` takes a CUDA GPU if there is one."""
+class Launcher(Choice):
+    """What started several processes that train one network together; ``none``: variables of a cluster are ignored."""
 
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
+    none = "none"
+    torchrun = "torchrun"
+    srun = "srun"
+
+
+def device_key() -> Any:
+    """A field for the device of a computation; ``auto`` takes a CUDA GPU if there is one."""
+    return matching("auto", r"auto|cpu|cuda(:\d+)?", "must be auto, cpu, cuda, or one GPU of several such as cuda:1")
 
 
 class Decimation(Choice):
@@ -153,7 +159,9 @@ class SettingsConfig(Checked):
     gradient_clip: float | None = None
     ema: float | None = ranged(None, low=0.0, below=1.0)
     stack: bool = False
-    device: Device = Device.auto
+    device: str = device_key()
+    devices: Any = 1
+    launched_by: Launcher = Launcher.none
     precision: Precision = Precision.auto
     compile: Compile = Compile.auto
     progress_bar: bool = True
@@ -173,6 +181,7 @@ class SettingsConfig(Checked):
             if value is not None and not 0 < value < float("inf"):
                 self.reject(key, "must be above 0")
         self._check_names()
+        self._check_devices()
         if self.start is not StartMode.rows:
             # A value that was typed cannot be told from the default.
             if self.in_len not in (1, DEFAULT_IN_LEN):
@@ -188,6 +197,29 @@ class SettingsConfig(Checked):
             self.reject(
                 "monitor", "needs settings.free_run_every: the validation cases in free run every so many epochs"
             )
+
+    @property
+    def on_several_devices(self) -> bool:
+        """Whether several processes train one network together, each on a device of its own."""
+        given = self.devices
+        several = given == "all" or (len(given) if isinstance(given, list) else given) > 1
+        return several or self.launched_by is not Launcher.none
+
+    def _check_devices(self) -> None:
+        """Reject devices that are none, and two ways to name them at once."""
+        given = self.devices
+        numbers, least = (given, 0) if isinstance(given, list) else ([given], 1)
+        whole = all(isinstance(number, int) and not isinstance(number, bool) and number >= least for number in numbers)
+        if given != "all" and not (whole and numbers and len(set(numbers)) == len(numbers)):
+            self.reject("devices", "must be a whole number from 1, all, or the numbers of GPUs such as [0,2]")
+        if given != 1 and self.device not in ("auto", "cuda", "cpu"):
+            self.reject("device", f"names one device, and settings.devices={given} names several; give one of the two")
+        if self.device not in ("auto", "cuda", "cpu") and self.launched_by is not Launcher.none:
+            self.reject("device", f"must be auto, cuda or cpu: each process of {self.launched_by} has a GPU of its own")
+        if self.device == "cpu" and not isinstance(given, int):
+            self.reject("devices", "must be a number of processes with settings.device=cpu")
+        if given != 1 and self.launched_by is not Launcher.none:
+            self.reject("devices", f"must be 1: {self.launched_by} says how many with settings.launched_by")
 
     def _check_names(self) -> None:
         """Reject names that MLflow would refuse only after the training."""

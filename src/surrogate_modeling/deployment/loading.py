@@ -16,7 +16,6 @@ from surrogate_modeling.cases.schedules import Demands
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE
-from surrogate_modeling.config.settings import Device
 
 if TYPE_CHECKING:
     from surrogate_modeling.surrogate.description import Description
@@ -34,12 +33,12 @@ def check_reference(reference: str, key: str = "surrogate") -> None:
     _local_file(reference, key)
 
 
-def load_surrogate(reference: str, device: Device = Device.cpu, key: str = "surrogate") -> Surrogate:
+def load_surrogate(reference: str, device: str = "cpu", key: str = "surrogate") -> Surrogate:
     """Load a surrogate for use.
 
     Args:
         reference: path of ``lit_model.pth`` or of a folder that holds one, MLflow run id, ``runs:/`` or ``models:/``.
-        device: where its tensors live.
+        device: where its tensors live, as ``settings.device`` names it.
         key: of the configuration that gave the reference, for the messages.
 
     Raises:

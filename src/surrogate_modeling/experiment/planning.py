@@ -69,6 +69,11 @@ def folds_of(config: Config, split: CaseSplit) -> Folds | None:
     model, settings = config.model, config.settings
     if not has_folds(config, split):
         return None
+    if settings.on_several_devices:
+        raise UserError(
+            "settings.devices, settings.launched_by: with model=auto or dataset.validation=0 many small networks are "
+            "trained, which gain nothing from several devices; leave both out"
+        )
     if settings.ensemble > 1:
         raise UserError(
             f"settings.ensemble={settings.ensemble}: with model=auto or dataset.validation=0 every fold trains a "

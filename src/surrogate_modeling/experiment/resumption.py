@@ -20,7 +20,9 @@ from surrogate_modeling.experiment.recording import CHANGED_TAG_PREFIX
 
 log = logging.getLogger(__name__)
 RUNS = PROJECT_ROOT / "hydra_experiment"
-CHANGEABLE_KEYS = ("epochs", "max_minutes", "patience", "device", "workers", "num_figures", "progress_bar")
+CHANGEABLE_KEYS = (
+    "epochs", "max_minutes", "patience", "device", "devices", "launched_by", "workers", "num_figures", "progress_bar",
+)  # fmt: skip
 # Settings whose change continues a completed fit.
 REOPENING_KEYS = {"epochs", "max_minutes", "patience"}
 # File in a run's folder with the number of its Slurm job.

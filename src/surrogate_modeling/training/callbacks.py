@@ -83,11 +83,25 @@ class TimeBudget(Timer):
     def __init__(self, minutes: float | None, folder: Path | None = None) -> None:
         super().__init__(None if minutes is None else timedelta(minutes=minutes), verbose=False)
         self.minutes, self.folder, self.over = minutes, folder, False
+        self._agreed: list[float] = []
 
     @property
     def share(self) -> float:
         """Used share of the budget; 0 where there is none."""
         return 0.0 if self.minutes is None else self.time_elapsed() / (60 * self.minutes)
+
+    def share_at(self, part: float) -> float:
+        """Used share of the budget at a part of the epoch; several processes go by one clock, read once an epoch."""
+        if not self._agreed:
+            return self.share
+        before, now = self._agreed
+        return now + part * (now - before)
+
+    def on_train_epoch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
+        """Agree with the other processes on the time."""
+        if trainer.world_size > 1:
+            now = float(trainer.strategy.broadcast(self.share))
+            self._agreed = [(self._agreed or [now, now])[1], now]
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Decide whether this epoch is the last."""
@@ -95,7 +109,7 @@ class TimeBudget(Timer):
         asked = self.folder is not None and early_end.is_asked(self.folder)
         if asked and not self.over:
             log.info("training was asked to end: epoch %d is its last", trainer.current_epoch + 1)
-        self.over = asked or self.share >= 1.0
+        self.over = trainer.strategy.broadcast(asked or self.share >= 1.0)
 
     def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
         """Keep Lightning from stopping within an epoch, whose weights would not be validated."""
@@ -122,8 +136,10 @@ class FreeRunValidation(Callback):
         done = trainer.current_epoch + 1
         self.measured = done % self.every == 0 or done == trainer.max_epochs or self.budget.over
         if self.measured:
-            self.latest = free_run_nade(self.surrogate, self.cases)
-        module.log("val_nADE", self.latest)
+            # The runs of all cases are one batch: other processes wait for the first.
+            nade = free_run_nade(self.surrogate, self.cases) if trainer.is_global_zero else math.inf
+            self.latest = float(trainer.strategy.broadcast(nade))
+        module.log("val_nADE", self.latest, sync_dist=True)
 
     def state_dict(self) -> dict[str, float]:
         """State to resume from."""
@@ -163,9 +179,9 @@ class DivergenceGuard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Check the loss of each batch on the CPU; checking on a GPU would wait for it."""
+        """Check the loss of each batch on the CPU; checking on a GPU, or with other processes, would wait for it."""
         loss = outputs["loss"]
-        if loss.device.type == "cpu":
+        if loss.device.type == "cpu" and trainer.world_size == 1:
             self._check(loss, trainer, f"batch {batch_idx}")
 
     def on_validation_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:

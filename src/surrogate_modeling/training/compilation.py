@@ -40,20 +40,22 @@ class Acceleration:
         return self.compile is Compile.full
 
 
-def accelerated(settings: SettingsConfig, device: torch.device) -> Acceleration:
-    """Resolve ``settings.precision`` and ``settings.compile`` for a device.
+def accelerated(settings: SettingsConfig, device: torch.device, devices: int = 1) -> Acceleration:
+    """Resolve ``settings.precision`` and ``settings.compile`` for a device, or several of a kind.
 
     Raises:
-        UserError: CUDA graphs were chosen without a CUDA GPU.
+        UserError: CUDA graphs were chosen without a CUDA GPU, or these or compiled steps for several devices.
     """
     on_gpu = device.type == "cuda"
     precision, how = settings.precision, settings.compile
     if how is Compile.graph and not on_gpu:
         raise UserError("settings.compile=graph: CUDA graphs need a CUDA GPU, and this run is on the CPU; use auto")
+    if devices > 1 and how in (Compile.graph, Compile.full):
+        raise UserError(f"settings.compile={how}: on several devices steps are run as they are; use auto or none")
     if precision is Precision.auto:
         precision = Precision.tf32 if on_gpu else Precision.fp32
     if how is Compile.auto:
-        how = Compile.graph if on_gpu else Compile.none
+        how = Compile.graph if on_gpu and devices == 1 else Compile.none
     return Acceleration(precision, how, on_gpu)
 
 

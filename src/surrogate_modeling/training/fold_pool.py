@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -25,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from surrogate_modeling.common import early_end
+from surrogate_modeling.common.child_process import follow_parent, interrupts_held_back
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
@@ -178,7 +176,7 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processe
         for _ in range(min(processes, len(waiting))):
             ours, theirs = context.Pipe()
             worker = context.Process(target=_work, args=(theirs, sent, threads), daemon=True)
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 worker.start()
             theirs.close()
             workers[ours] = worker
@@ -206,29 +204,14 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processe
             worker.terminate()
 
 
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C waits while a process is started, which inherits that: it reaches the parent only, from the beginning."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _unheard(metrics: dict[str, float], epoch: int) -> None:
     """Stand in for a callback that stays in the parent process."""
 
 
 def _work(connection: Connection, training: FoldTraining, threads: int) -> None:
     """Do jobs until the parent ends."""
-    # Ctrl-C reaches the parent, which ends this process.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow_parent()
     torch.set_num_threads(threads)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     quiet = replace(training.config, settings=replace(training.config.settings, progress_bar=False))
     training = replace(training, config=quiet)
     with threadpool_limits(threads):
@@ -238,14 +221,6 @@ def _work(connection: Connection, training: FoldTraining, threads: int) -> None:
                 connection.send(job.do(training))
             except UserError as error:
                 connection.send(error)
-
-
-def _end_with_parent() -> None:
-    """End this process with the one that started it, however that ends."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def network_of(training: FoldTraining, model: ModelConfig, weights: dict[str, Tensor]) -> Surrogate:

@@ -86,7 +86,9 @@ class SurrogateTraining(LightningModule):
         """Seed dropout and noise from seed and epoch alone, so a resumed run equals an uninterrupted one."""
         # Not at the start of the epoch: the loader draws after that, but before in a resumed run.
         if batch_idx == 0:
-            torch.manual_seed(epoch_seed(self.settings.seed, self.current_epoch))
+            # Processes that train together draw numbers of their own: no user's seed is that large.
+            seed = self.settings.seed + self.trainer.global_rank * 2**32
+            torch.manual_seed(epoch_seed(seed, self.current_epoch))
         if self.automatic_optimization:
             self.set_rate(batch_idx, int(self.trainer.num_training_batches))
 
@@ -94,7 +96,12 @@ class SurrogateTraining(LightningModule):
         """Loss of one batch of windows, over the horizon of this epoch."""
         loss, valid = self.training_loss(batch)
         self.log_loss("train_loss", self.train_loss, loss, valid)
-        return loss
+        processes = self.trainer.world_size
+        if processes == 1:
+            return loss
+        # Gradients are averaged over the processes; so that this is the mean over valid rows, each counts by its own.
+        rows = self.trainer.strategy.reduce(valid.clone(), reduce_op="sum")
+        return loss * valid * processes / rows
 
     def training_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Mean loss over the valid rows of a batch of windows, and how many they are."""
@@ -126,7 +133,7 @@ class SurrogateTraining(LightningModule):
         if settings.lr_schedule is LrSchedule.constant and not settings.warmup:
             return
         step, steps = self.current_epoch * batches + batch, settings.epochs * batches
-        rate = settings.lr * rate_factor(step, steps, settings, self.budget.share)
+        rate = settings.lr * rate_factor(step, steps, settings, self.budget.share_at(batch / batches))
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
@@ -150,7 +157,8 @@ class SurrogateTraining(LightningModule):
         predicted = network.free_run(past, control, cut_gradients=cut, bound=MAX_FED_BACK)
         per_row = (self.criterion(predicted, truth, reduction="none") * self.column_weight).mean(dim=-1)
         valid = weight.sum()
-        return (per_row * weight).sum() / valid, valid
+        # Of several processes, one may have no row.
+        return (per_row * weight).sum() / valid.clamp(min=1.0), valid
 
     def configure_optimizers(self) -> Optimizer:
         """AdamW (Loshchilov and Hutter 2019), which without weight decay is Adam (Kingma and Ba 2015)."""

@@ -18,7 +18,7 @@ from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import CONSTANT_SPREAD
-from surrogate_modeling.training.fit import is_of_memory
+from surrogate_modeling.training.job import is_of_memory
 from surrogate_modeling.training.warm_start import WarmStart
 from surrogate_modeling.training.windows import WindowData, WindowDataset
 

@@ -31,8 +31,8 @@ class SystemMetrics(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
-        """Count windows."""
-        self._windows += len(batch[0])
+        """Count windows, those of other processes too."""
+        self._windows += len(batch[0]) * trainer.world_size
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Read all counters when training of the epoch is over, before validation."""

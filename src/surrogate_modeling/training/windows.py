@@ -10,23 +10,28 @@ predicted).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.scaling import Standardizer
 
-NUMBERS_AT_ONCE = 65_536
 # Rows of a validation batch on a GPU, which few rows leave idle.
 GPU_ROWS = 100_000
+
+
+class Share(NamedTuple):
+    """Which part of every batch a process gathers, of so many that train one network."""
+
+    rank: int = 0
+    processes: int = 1
 
 
 class WindowDataset(Dataset[Batch]):
@@ -35,8 +40,7 @@ class WindowDataset(Dataset[Batch]):
     Where less than the horizon is left of a case, but at least half of it, the window is kept and its missing rows
     have weight 0; so is the only window of a case shorter than that.
 
-    Indexing with a list gives the whole batch at once (PyTorch's loader calls ``__getitems__``), so any sampler works,
-    Lightning's distributed ones among them.
+    Indexing with a list gives the whole batch at once (PyTorch's loader calls ``__getitems__``).
 
     Args:
         cases: physical units.
@@ -89,6 +93,14 @@ class WindowDataset(Dataset[Batch]):
         self._mean_of_piece, self._factor_of_piece = self.mean.repeat(length), self.factor.repeat(length)
         self._whole_weight = torch.ones(1, self.horizon, device=self.rows.device)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # Views of the rows would be copied.
+        return {name: value for name, value in self.__dict__.items() if name != "_pieces"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._place_pieces()
+
     def __len__(self) -> int:
         return len(self.starts)
 
@@ -130,7 +142,7 @@ class WindowDataset(Dataset[Batch]):
         return Batch(past, control, truth, weight)
 
 
-class WindowSampler(Sampler[int]):
+class WindowSampler:
     """Sampler of windows: all in a new order each epoch, or a drawn number with a share from the cases' first rows.
 
     A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains the
@@ -154,14 +166,6 @@ class WindowSampler(Sampler[int]):
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[int]:
-        # Python's numbers take several times the memory of the tensor's.
-        return chain.from_iterable(part.tolist() for part in self.order().split(NUMBERS_AT_ONCE))
-
-    def batches(self, batch_size: int) -> Sequence[Tensor]:
-        """Window indices of each batch, on the device of the rows."""
-        return placed(self.order(), self.windows.rows.device).split(batch_size)
-
     def order(self) -> Tensor:
         """Windows of this epoch (W,), in order."""
         random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
@@ -179,29 +183,40 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return (seed * 1_000_003 + epoch) % 2**63
 
 
-def _whole(batch: Any) -> Any:
-    """Pass a batch on unchanged: the dataset already gives whole batches."""
-    return batch
+def gather_share(windows: WindowDataset, order: Tensor, batch_size: int, share: Share) -> Iterator[Batch]:
+    """One process's batches: its part of each ``share.processes`` times ``batch_size`` windows.
 
+    All processes have as many batches. Where fewer windows are left than there are processes, one without any gets a
+    window of weight 0.
 
-class WindowLoader(DataLoader[Batch]):
-    """PyTorch loader whose batches are slices of the sampler's tensor, without Python numbers.
-
-    With another sampler around ours, as Lightning's distributed strategies put one, it is PyTorch's loader as it is.
+    Args:
+        windows: to gather from.
+        order: windows of an epoch (W,), on the device of the rows.
+        batch_size: windows of one process.
+        share: of this process.
     """
+    for together in order.split(batch_size * share.processes):
+        own = together.tensor_split(share.processes)[share.rank]
+        if len(own):
+            yield windows.gather(own)
+        else:
+            batch = windows.gather(together[:1])
+            yield batch._replace(weight=torch.zeros_like(batch.weight))
 
-    def __init__(self, windows: WindowDataset, batch_size: int, sampler: Sampler[int]) -> None:
-        super().__init__(windows, batch_size, sampler=sampler, collate_fn=_whole)
 
-    def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        if isinstance(self.dataset, WindowDataset) and isinstance(self.sampler, WindowSampler):
-            return self._batches(self.dataset, self.sampler)
-        return super().__iter__()
+class WindowLoader:
+    """Loader of training batches in the order of a sampler, gathered on the device of the rows."""
 
-    def _batches(self, windows: WindowDataset, sampler: WindowSampler) -> Iterator[Batch]:
+    def __init__(self, sampler: WindowSampler, batch_size: int, share: Share = Share()) -> None:  # noqa: B008
+        self.sampler, self.batch_size, self.share = sampler, batch_size, share
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // (self.batch_size * self.share.processes))
+
+    def __iter__(self) -> Iterator[Batch]:
         # A generator: Lightning says which epoch it is after it has taken the iterator.
-        for part in sampler.batches(self.batch_size or len(sampler)):
-            yield windows.gather(part)
+        windows = self.sampler.windows
+        yield from gather_share(windows, placed(self.sampler.order(), windows.rows.device), self.batch_size, self.share)
 
 
 class BlockLoader:
@@ -238,15 +253,15 @@ class BlockLoader:
 class OrderedLoader:
     """Loader of all windows in order, gathered on the device of the rows."""
 
-    def __init__(self, windows: WindowDataset, batch_size: int) -> None:
-        self.windows, self.batch_size = windows, batch_size
+    def __init__(self, windows: WindowDataset, batch_size: int, share: Share = Share()) -> None:  # noqa: B008
+        self.windows, self.batch_size, self.share = windows, batch_size, share
 
     def __len__(self) -> int:
-        return -(-len(self.windows) // self.batch_size)
+        return -(-len(self.windows) // (self.batch_size * self.share.processes))
 
     def __iter__(self) -> Iterator[Batch]:
-        for part in torch.arange(len(self.windows), device=self.windows.rows.device).split(self.batch_size):
-            yield self.windows.gather(part)
+        order = torch.arange(len(self.windows), device=self.windows.rows.device)
+        yield from gather_share(self.windows, order, self.batch_size, self.share)
 
 
 def placed(numbers: Tensor, device: torch.device) -> Tensor:
@@ -266,23 +281,28 @@ class WindowData(LightningDataModule):
     def __init__(self, training: WindowDataset, validation: WindowDataset, settings: SettingsConfig) -> None:
         super().__init__()
         self.training, self.validation, self.settings = training, validation, settings
+        if training.rows.data_ptr() == validation.rows.data_ptr():
+            # One tensor, which is then moved or sent to another process once.
+            validation.to(training.rows)
         self.batches_per_block: int | None = None
 
-    def train_dataloader(self) -> DataLoader[Batch] | BlockLoader:
+    def train_dataloader(self) -> WindowLoader | BlockLoader:
         """Training windows in the order of :class:`WindowSampler`, in batches or blocks of ``batches_per_block``."""
-        windows = self._placed(self.training)
-        sampler = WindowSampler(windows, self.settings)
+        sampler = WindowSampler(self._placed(self.training), self.settings)
         if self.batches_per_block is not None:
             return BlockLoader(sampler, self.settings.batch_size, self.batches_per_block)
-        return WindowLoader(windows, self.settings.batch_size, sampler)
+        return WindowLoader(sampler, self.settings.batch_size, self._share)
 
-    def val_dataloader(self) -> DataLoader[Batch] | OrderedLoader:
+    def val_dataloader(self) -> OrderedLoader:
         """Validation windows in order."""
-        windows = self._placed(self.validation)
+        windows, batch_size = self._placed(self.validation), self.settings.batch_size
         if windows.rows.is_cuda:
-            at_once = GPU_ROWS // (windows.in_len + windows.horizon)
-            return OrderedLoader(windows, max(self.settings.batch_size, at_once))
-        return DataLoader(windows, self.settings.batch_size, collate_fn=_whole)
+            batch_size = max(batch_size, GPU_ROWS // (windows.in_len + windows.horizon))
+        return OrderedLoader(windows, batch_size, self._share)
+
+    @property
+    def _share(self) -> Share:
+        return Share() if self.trainer is None else Share(self.trainer.global_rank, self.trainer.world_size)
 
     def _placed(self, windows: WindowDataset) -> WindowDataset:
         if self.trainer is not None:

@@ -1,0 +1,76 @@
+"""One training in processes that a launcher started."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from builders import empty_store, write_plant
+from lag import settings
+
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.settings import Launcher
+from surrogate_modeling.training.launched import is_launched, joined
+
+ARGUMENTS = (
+    "dataset=csv", "dataset.path=cases", "dataset.controls=1", "model=don", "settings.epochs=3", "settings.horizon=5",
+    "settings.num_figures=0", "settings.device=cpu", "settings.batch_size=16", "settings.ensemble=2",
+    "settings.is_save_model=True",
+)  # fmt: skip
+SLURM = {
+    "SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_STEP_NUM_TASKS": "2", "SLURM_NNODES": "1",
+    "SLURM_NODEID": "0", "SLURM_NODELIST": "localhost", "SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "surrogate",
+}  # fmt: skip
+
+
+def test_a_launcher_that_did_not_start_this_process_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    asked = settings(launched_by=Launcher.torchrun)
+    said = r"torchrun did not start this process \(LOCAL_WORLD_SIZE is not set\)"
+    with pytest.raises(UserError, match=said), joined(asked):
+        pass
+    with pytest.raises(UserError, match="torchrun started no process for this command"):
+        is_launched(asked)
+    # What is not asked for is ignored.
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with joined(settings()) as leads:
+        assert leads
+    assert not is_launched(settings())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["torchrun", "srun"])
+def test_launched_processes_make_one_run_equal_to_that_of_devices(launcher: str, tmp_path: Path) -> None:
+    write_plant(tmp_path / "cases")
+    environment = {**os.environ, "MLFLOW_TRACKING_URI": empty_store(tmp_path), "OMP_NUM_THREADS": "1"}
+    train = ["-m", "surrogate_modeling.train", *ARGUMENTS]
+    together = [*train, f"settings.launched_by={launcher}", "hydra.run.dir=runs/${unique:}"]
+    if launcher == "torchrun":
+        commands = [([sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", *together], {})]
+    else:
+        ranks = ({"SLURM_PROCID": str(i), "SLURM_LOCALID": str(i), "MASTER_PORT": "29517"} for i in range(2))
+        commands = [([sys.executable, *together], {**SLURM, **rank}) for rank in ranks]
+    started = [
+        subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={**environment, **own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for command, own in commands
+    ]
+    output = "".join(process.communicate(timeout=600)[0] for process in started)
+    assert [process.returncode for process in started] == [0] * len(started), output
+    alone = subprocess.run(
+        [sys.executable, *train, "settings.devices=2"], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        timeout=600, check=False,
+    )  # fmt: skip
+    assert alone.returncode == 0, alone.stderr
+
+    assert output.count("FINISHED") == output.count("free run over") == 1
+    scores = [line for line in output.splitlines() if line.startswith("nADE, nFDE")]
+    assert scores
+    assert scores == [line for line in (alone.stdout + alone.stderr).splitlines() if line.startswith("nADE, nFDE")]
