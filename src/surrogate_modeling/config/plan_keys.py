@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.config.commands import UseConfig
 from surrogate_modeling.config.schema import MISSING, Choice, ranged
-from surrogate_modeling.config.settings import Device, Language
+from surrogate_modeling.config.settings import Language, device_key
 
 if TYPE_CHECKING:
     from surrogate_modeling.config.dataset import GeneratedConfig
@@ -55,7 +55,7 @@ class PlanConfig(UseConfig):
     seed: int = ranged(42, low=0)
     mlflow_exp_name: str = "pytorch_lightning_test"
     language: Language = Language.en
-    device: Device = Device.auto
+    device: str = device_key()
     progress_bar: bool = True
     workers: int | None = ranged(None, low=1)
     # The simulator whose cases are planned, and simulated where rounds are asked for.
