@@ -25,13 +25,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from plant import CONTROLS, fitted, make_channels, write_raw_case
 
-from surrogate_modeling.cases import dataset
 from surrogate_modeling.cases import folder as cases
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.experiment import dataset
 
 if TYPE_CHECKING:
     from surrogate_modeling.training.windows import WindowData

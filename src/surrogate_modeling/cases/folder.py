@@ -52,12 +52,14 @@ class Reading:
         limit: maximum number of files; None for all.
         workers: threads; None for all cores.
         progress_bar: show a bar on a terminal.
+        memory_map: keep the rows in a temporary file; None: where they would take a large part of the memory.
     """
 
     pattern: str = "*.csv"
     limit: int | None = None
     workers: int | None = None
     progress_bar: bool = True
+    memory_map: bool | None = None
 
 
 def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: Reading | None = None) -> CaseSet:
@@ -79,7 +81,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     read: list[tuple[Path, GridCase]] = []
     unread = False
     headers: list[Header] = []
-    rows = Rows(len(files))
+    rows = Rows(len(files), reading.memory_map)
     results = _read_in_order(files, grid, frozenset(roles.ignore), reading.workers or os.cpu_count() or 1)
     for file, result in zip(files, track(results, len(files), "reading cases", reading.progress_bar), strict=True):
         if isinstance(result, GridCase):

@@ -1,17 +1,29 @@
-"""Collect the rows of all cases in one array while they are read.
+"""Collect the rows of all cases in one array while they are read: in memory, or in a file that is mapped into it.
+
+A mapped file takes no memory that others need: the system keeps what is used of it, and drops it where memory is short.
 
 Shape letters: N all rows, T rows of a case, F feature.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import IO
 
 import numpy as np
 
 from surrogate_modeling.cases.case import RowTable
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.memory import available_memory
+from surrogate_modeling.common.paths import cache_folder
 
+log = logging.getLogger(__name__)
+# Of the memory that is free, what rows may take without being asked for: training and scoring need some too.
+MEMORY_SHARE = 0.5
 # Capacity over the rows needed, when cases are longer than expected.
 GROWTH_FACTOR = 1.1
 
@@ -23,26 +35,67 @@ class Rows:
 
     Args:
         expected: number of cases, an estimate for the capacity.
+        in_file: whether the array lies in a temporary file; None: where it would take a large part of the memory.
     """
 
-    def __init__(self, expected: int) -> None:
-        self._expected = expected
+    def __init__(self, expected: int, in_file: bool | None = False) -> None:
+        self._expected, self._in_file = expected, in_file
+        self._file: IO[bytes] | None = None
         self._array = np.empty((0, 0), np.float32)
         self._ends = [0]
 
     def add(self, values: np.ndarray) -> None:
         """Append a case (T, F); one whose number of columns differs is skipped, since its file is refused elsewhere."""
         if len(self._ends) == 1:
-            # Memory that is never written to takes no physical pages.
-            self._array = np.empty((self._expected * len(values), values.shape[1]), np.float32)
+            self._allocate(self._expected * len(values), values.shape[1])
         if values.shape[1] != self._array.shape[1]:
             return
         end = self._ends[-1] + len(values)
         if end > len(self._array):
-            # realloc moves pages instead of copying where the C library can (glibc).
-            self._array.resize((int(GROWTH_FACTOR * end), values.shape[1]), refcheck=False)
+            self._resize(int(GROWTH_FACTOR * end))
         self._array[self._ends[-1] : end] = values
         self._ends.append(end)
+
+    def _allocate(self, rows: int, columns: int) -> None:
+        """Make the array, in a file where it should be.
+
+        Raises:
+            UserError: the disk of the file is full.
+        """
+        size, free = 4 * rows * columns, available_memory()
+        if self._in_file is None:
+            self._in_file = free is not None and size > MEMORY_SHARE * free
+        if self._in_file:
+            folder = cache_folder()
+            log.info("the rows of the cases, %.1f GB, lie in a file in %s (settings.memory_map)", size / 1e9, folder)
+            # Without a name: it goes with this process, however that ends.
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 lives as long as the rows
+            self._array = np.empty((0, columns), np.float32)
+            self._resize(rows)
+        else:
+            # Memory that is never written to takes no physical pages.
+            self._array = np.empty((rows, columns), np.float32)
+
+    def _resize(self, rows: int) -> None:
+        """Change the number of rows; those that are there stay."""
+        columns = self._array.shape[1]
+        if self._file is None:
+            # realloc moves pages instead of copying where the C library can (glibc).
+            self._array.resize((rows, columns), refcheck=False)
+            return
+        size = 4 * rows * columns
+        try:
+            if hasattr(os, "posix_fallocate"):
+                # Writing to a mapped file whose disk is full would kill the process.
+                os.posix_fallocate(self._file.fileno(), 0, size)
+            self._file.truncate(size)
+        except OSError as error:
+            raise UserError(
+                f"{cache_folder()}: no room for the rows of the cases, {size / 1e9:.1f} GB ({error.strerror}); free "
+                "some, set XDG_CACHE_HOME to a folder on another disk, or settings.memory_map=false where the memory "
+                "holds them"
+            ) from None
+        self._array = np.asarray(np.memmap(self._file, np.float32, "r+", shape=(rows, columns)))
 
     def shift(self, case: int, by: np.ndarray) -> None:
         """Add ``by`` (F,) to the columns of a case, in double."""
@@ -57,7 +110,8 @@ class Rows:
             names: of the cases, in the order in which they were added.
             order: position of each column of the table in the added cases.
         """
-        self._array.resize((self._ends[-1], self._array.shape[1]), refcheck=False)
+        if self._ends[-1]:
+            self._resize(self._ends[-1])
         if list(order) != sorted(order):
             # Case by case: all at once would be a second copy of a large dataset.
             for first, end in pairwise(self._ends):

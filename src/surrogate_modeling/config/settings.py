@@ -125,6 +125,7 @@ class SettingsConfig(Checked):
 
     is_debug: bool = False
     use_decimate: bool = True
+    memory_map: bool | None = None
     decimate_range: float = 1.0
     decimate: Decimation = Decimation.point
     in_len: int = ranged(DEFAULT_IN_LEN, low=1)

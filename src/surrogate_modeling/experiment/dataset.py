@@ -49,7 +49,7 @@ def load_cases(config: Config) -> CaseSet:
         Roles(dataset.controls, dataset.targets, dataset.ignore or (), dataset.parameters or ()),
         Grid(settings.decimate_range if settings.use_decimate else None, dataset.max_gap, settings.decimate),
         settings.in_len + settings.out_len,
-        Reading(dataset.pattern, limit, settings.workers, settings.progress_bar),
+        Reading(dataset.pattern, limit, settings.workers, settings.progress_bar, settings.memory_map),
     )
     require_constant(case_set)
     # The memory that reading hundreds of raw files took is not needed for training.
