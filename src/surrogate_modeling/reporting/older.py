@@ -18,6 +18,7 @@ from surrogate_modeling.cases.case_file import RawCase, parse_case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.file_names import file_names
+from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.common.tables import FORMULA_STARTS
 from surrogate_modeling.config.identity import flatten
 from surrogate_modeling.evaluation.scores import Scores
@@ -64,16 +65,13 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
     scores, channels = tables.scores, tables.scores.channels
     described, blocks, banded = _curves(folder, scores)
     arguments = typed_arguments(folder) or []
-    real_time = record.metrics.get("real_time_factor")
-    saved = (folder / "lit_model.pth").exists() or str(flat.get("settings.is_save_model")) == "True"
-    debug = str(flat.get("settings.is_debug")) == "True"
-    choices = RunChoices(arguments, str(flat.get("model.name", "?")), debug, saved, reference)
+    choices = _choices(folder, flat, arguments, reference)
     baselines = {
         key.removeprefix("nADE_"): BaselineError(value, None)
         for key, value in record.metrics.items()
         if key.startswith("nADE_")
     }
-    found = verdict(scores, tables.reach, baselines, real_time, choices)
+    found = verdict(scores, tables.reach, baselines, record.metrics.get("real_time_factor"), choices)
     training = training_content(folder, record.history, None, {})
     return {
         "kind": "run",
@@ -96,13 +94,20 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
         "data": None,
         "warnings": None,
         "training": training,
-        "repeat": _repeat(arguments, flat, record, reference if saved else None),
+        "repeat": _repeat(arguments, flat, record, reference if choices.saved else None),
         "missing": [
             *ALWAYS_MISSING,
             *([] if training["curves"] else ["missing_history"]),
             *([] if described else ["missing_curves"]),
         ],
     }
+
+
+def _choices(folder: Path, flat: dict[str, Any], arguments: list[str], reference: str) -> RunChoices:
+    """What the run was asked for, by its configuration."""
+    saved = (folder / MODEL_FILE).exists() or str(flat.get("settings.is_save_model")) == "True"
+    debug = str(flat.get("settings.is_debug")) == "True"
+    return RunChoices(arguments, str(flat.get("model.name", "?")), debug, saved, reference)
 
 
 def _repeat(arguments: list[str], flat: dict[str, Any], record: StoredRun, reference: str | None) -> Content:

@@ -9,11 +9,15 @@ import os
 import shutil
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.surrogate.model import Surrogate
+
+if TYPE_CHECKING:
+    from mlflow.models import ModelSignature
 
 SERVED_CODE = Path(__file__).with_name("served_model.py")
 EXAMPLE_ROWS = 5
@@ -32,24 +36,12 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
-    from mlflow.models import ModelSignature
-    from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
 
     description = surrogate.description
     sizes, channels = description.sizes, description.channels
-    number = np.dtype(np.float64)
-    initial = [TensorSpec(number, (-1, sizes.in_len, sizes.predicted), "initial")]
     example = {"controls": case.controls[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64)}
     if description.given_rows:
         example = {"initial": case.outputs[None, : sizes.in_len].astype(np.float64), **example}
-    asked = ["unit"] * (surrogate.units is not None) + ["band"] * (surrogate.band is not None)
-    signature = ModelSignature(
-        Schema(
-            [*(initial if description.given_rows else []), TensorSpec(number, (-1, -1, sizes.controls), "controls")]
-        ),
-        Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
-        **({"params": ParamSchema([ParamSpec(name, "string", "") for name in asked])} if asked else {}),
-    )
     # A run that was stopped after this step, or in it, comes here again; MLflow refuses a folder that holds anything.
     shutil.rmtree(folder, ignore_errors=True)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
@@ -60,7 +52,7 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
             str(folder),
             python_model=str(SERVED_CODE),
             artifacts={"surrogate": str(file)},
-            signature=signature,
+            signature=_signature(surrogate),
             input_example=example,
             pip_requirements=REQUIREMENTS,
             metadata={
@@ -72,3 +64,19 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
                 "start": description.start.value,
             },
         )
+
+
+def _signature(surrogate: Surrogate) -> ModelSignature:
+    """Arrays that go in and come out, and the parameters: of cases of any number and length."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ParamSchema, ParamSpec, Schema, TensorSpec
+
+    description, number = surrogate.description, np.dtype(np.float64)
+    sizes = description.sizes
+    given = [TensorSpec(number, (-1, sizes.in_len, sizes.predicted), "initial")] if description.given_rows else []
+    asked = ["unit"] * (surrogate.units is not None) + ["band"] * (surrogate.band is not None)
+    return ModelSignature(
+        Schema([*given, TensorSpec(number, (-1, -1, sizes.controls), "controls")]),
+        Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),
+        **({"params": ParamSchema([ParamSpec(name, "string", "") for name in asked])} if asked else {}),
+    )

@@ -69,10 +69,7 @@ def fit_members(
         log.info("member %d of %d", k + 1, settings.ensemble)
         own = replace(settings, seed=member_seed(settings.seed, k))
         seed_run(own.seed)
-        member = Surrogate(replace(surrogate.description, members=1))
-        member.scaling.load_state_dict(surrogate.scaling.state_dict())
-        if member.first_row is not None and surrogate.first_row is not None:
-            member.first_row.load_state_dict(surrogate.first_row.state_dict())
+        member = _new_member(surrogate)
         initialise(member, windows.training, warm, k)
         data = WindowData(windows.training, windows.validation, own)
         report = _prefixed(on_epoch, f"member{k}/") if k else on_epoch
@@ -81,6 +78,19 @@ def fit_members(
     surrogate.description = replace(surrogate.description, members=len(members))
     surrogate.network = EnsembleNetwork(members) if len(members) > 1 else members[0]
     surrogate.to(choose_device(settings)).eval()
+    return _together(fits)
+
+
+def _new_member(surrogate: Surrogate) -> Surrogate:
+    """An untrained surrogate of one network, with what was fitted before."""
+    member = Surrogate(replace(surrogate.description, members=1))
+    member.scaling.load_state_dict(surrogate.scaling.state_dict())
+    if member.first_row is not None and surrogate.first_row is not None:
+        member.first_row.load_state_dict(surrogate.first_row.state_dict())
+    return member
+
+
+def _together(fits: Sequence[FitResult]) -> FitResult:
     shared = set.intersection(*(set(fitted.least) for fitted in fits))
     least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}
     return FitResult(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
