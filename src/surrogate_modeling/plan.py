@@ -16,8 +16,7 @@ from omegaconf import DictConfig
 from surrogate_modeling.common.cluster import refuse_several_processes
 from surrogate_modeling.common.output_folder import output_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
-from surrogate_modeling.config.composition import register_schemas, to_use
-from surrogate_modeling.config.plan_keys import PlanConfig
+from surrogate_modeling.config.composition import register_schemas, to_plan
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 from surrogate_modeling.tracking.store import check_store
@@ -30,7 +29,7 @@ def main(composed: DictConfig) -> None:
     """Propose schedules, or go through the rounds."""
     with refusals():
         refuse_several_processes()
-        config: PlanConfig = to_use(composed)
+        config = to_plan(composed)
         check_reference(config.surrogate)
         if config.rounds:
             check_store()

@@ -29,7 +29,7 @@ from surrogate_modeling.config.commands import (
     ReportConfig,
     UseConfig,
 )
-from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, GeneratedConfig
+from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, require_simulated
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, ModelConfig
@@ -183,9 +183,16 @@ def to_generation(composed: DictConfig) -> GenerateConfig:
     """Turn the composed tree of ``generate.py`` into a checked dataclass."""
     config = _to_object(composed)
     assert isinstance(config, GenerateConfig)
-    if not isinstance(config.dataset, GeneratedConfig):
-        makers = [f"dataset={name}" for name, schema in DATASET_SCHEMAS.items() if issubclass(schema, GeneratedConfig)]
-        raise UserError(f"dataset={composed.dataset.name}: nothing to simulate; use {' or '.join(makers)}")
+    require_simulated(config.dataset)
+    return config
+
+
+def to_plan(composed: DictConfig) -> PlanConfig:
+    """Turn the composed tree of ``plan.py`` into a checked dataclass."""
+    config = _to_object(composed)
+    assert isinstance(config, PlanConfig)
+    if config.dataset is not None:
+        require_simulated(config.dataset)
     return config
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.schema import MISSING, Checked, Choice, ranged
 
 
@@ -169,3 +170,14 @@ DATASET_SCHEMAS: dict[str, type[DatasetConfig]] = {
     "fmu": FmuConfig,
     "command": CommandConfig,
 }
+
+
+def require_simulated(dataset: DatasetConfig) -> None:
+    """Check that a simulator makes the cases.
+
+    Raises:
+        UserError: they are files that are there.
+    """
+    if not isinstance(dataset, GeneratedConfig):
+        makers = [f"dataset={name}" for name, schema in DATASET_SCHEMAS.items() if issubclass(schema, GeneratedConfig)]
+        raise UserError(f"dataset={dataset.name}: nothing to simulate; use {' or '.join(makers)}")
