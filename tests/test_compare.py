@@ -130,6 +130,33 @@ def test_stopped_it_goes_on_in_the_same_run(tmp_path: Path) -> None:
     assert {run.info.status for run in recorded(tmp_path)} == {"FINISHED"}
 
 
+@pytest.mark.slow
+def test_a_learning_curve_is_fitted_and_goes_on_with_what_a_comparison_has(tmp_path: Path) -> None:
+    empty_store(tmp_path)
+    write_plant(tmp_path / "plant", 18)
+    own = [f'models=["{DON}"]', "recipes=[default]"]
+    plain = compare(tmp_path, *own)
+    assert plain.returncode == 0, plain.stderr
+    assert not (tmp_path / "out" / "learning_curve.png").exists()
+    done = compare(tmp_path, *own, "fractions=[0.25,0.5,1]", "goal=0.01")
+    assert done.returncode == 0, done.stderr
+    assert "6 trainings, 2 of them done" in done.stdout
+    with (tmp_path / "out" / "compare.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["status"] == "done"]
+    # 18 cases, 2 to test and 15 % to validate: 13 to train.
+    assert [(row["seed"], row["cases"], row["test_cases"]) for row in rows] == [
+        (seed, cases, "2") for cases in ("13", "6", "3") for seed in "12"
+    ]
+    with (tmp_path / "out" / "learning_curve.csv").open(encoding="utf-8") as file:
+        counts = [int(row["cases"]) for row in csv.DictReader(file) if row["model"] == DON]
+    assert counts == [3, 6, 13, 20, 26, 39, 65]
+    assert (tmp_path / "out" / "learning_curve.png").stat().st_size > 10_000
+    assert f"{DON} default: " in done.stdout
+    assert "### Learning curve" in (tmp_path / "out" / "compare.md").read_text(encoding="utf-8")
+    (parent,) = (run for run in recorded(tmp_path) if "mlflow.parentRunId" not in run.data.tags)
+    assert {f"floor/{name}" for name in ("linear", "quadratic")} <= set(parent.data.metrics)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -138,7 +165,11 @@ def test_stopped_it_goes_on_in_the_same_run(tmp_path: Path) -> None:
         (["dataset.path=nowhere"], "dataset.path=nowhere: No such file or directory"),
         pytest.param(["dataset.test=99"], "dataset.test=99: ", marks=pytest.mark.slow),
         (["paste=nowhere.md"], "paste=nowhere.md: no such file"),
-        pytest.param(["fractions=[0.1,0.5,1]"], "fractions: 0.1 of", marks=pytest.mark.slow),
+        pytest.param(
+            ["fractions=[0.1,0.5,1]"],
+            "fractions: 0.5 of 3 training cases is 2, and a learning curve begins at 3",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_refusals_are_one_message(tmp_path: Path, more: list[str], said: str) -> None:

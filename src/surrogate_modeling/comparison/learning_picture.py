@@ -46,8 +46,7 @@ def draw_curves(curves: Sequence[LearningCurve], goal: float | None) -> bytes:
     panel.set_xlabel("training cases")
     panel.set_ylabel("nADE on the test cases")
     panel.grid(alpha=0.3)
-    if shown:
-        panel.legend(fontsize=8, loc="upper right")
+    figure.legend(fontsize=8, loc="outside lower center", ncols=3)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -61,15 +60,15 @@ def _draw_curve(panel: Any, curve: LearningCurve, color: str) -> None:
     law = curve.law
     if law is None:
         return
-    counts, low, high, best = law_lines(law, curve.cases[0])
+    counts, low, high, best = law_lines(law, curve.cases)
     panel.fill_between(counts, low, high, color=color, alpha=0.12, linewidth=0)
     known = counts <= law.largest
     panel.plot(counts[known], best[known], "-", color=color, linewidth=1.3)
     panel.plot(counts[~known], best[~known], "--", color=color, linewidth=1.3)
 
 
-def law_lines(law: Law, first: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Numbers of cases from the first on and beyond those there are; there, both ends of the band and its middle."""
-    counts = np.geomspace(first, FARTHER * law.largest, POINTS)
+def law_lines(law: Law, cases: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of cases, those there are among them, to far beyond; there, both ends of the band and its middle."""
+    counts = np.union1d(np.geomspace(cases[0], FARTHER * law.largest, POINTS), cases)
     low, middle, high = np.array([quantiles(law.errors(count)) for count in counts]).T
     return counts, low, high, middle

@@ -150,7 +150,7 @@ class Report:
 def curve_facts(curve: LearningCurve, goal: float | None) -> CurveFacts:
     """A learning curve as the page shows it."""
     law = curve.law
-    lines = [[]] * 4 if law is None else [line.tolist() for line in law_lines(law, curve.cases[0])]
+    lines = [[]] * 4 if law is None else [line.tolist() for line in law_lines(law, curve.cases)]
     counts, low, high, middle = lines
     return CurveFacts(
         name=curve.name,

@@ -92,7 +92,7 @@ function drawLearning() {
   const place = part("learning");
   if (!place) return;
   const { curves, table: [head, ...lines], goal } = COMPARISON.learning;
-  const colors = curves.map((curve, i) => `--c${curve.is_baseline ? 7 : i % 7}`), log = values => values.map(Math.log10);
+  const colors = curves.map((curve, i) => `--c${i % 8}`), log = values => values.map(Math.log10);
   const live = make("span", { className: "live" }), holder = make("div", { className: "chart tall" });
   place.append(make("p", { className: "soft small" }, t("learning_how")), make("div", { className: "figure" }, make("header", {}, make("b", {}, "nADE"), live), holder),
     colorKey(curves.map((curve, i) => [curve.name, colors[i], curve.is_baseline ? "dash" : "line"])),
@@ -105,13 +105,13 @@ function drawLearning() {
         const first = names.length;
         tables.push({ x: log(curve.counts), columns: [{ ...own, values: curve.law, dash: curve.is_baseline ? [5, 4] : undefined }, { ...own, values: curve.low, width: 0.4 }, { ...own, values: curve.high, width: 0.4 }] });
         names.push([curve, true], [curve, false], [curve, false]);
-        bands.push({ upper: first + 2, lower: first + 1, color: colors[i] });
+        bands.push({ upper: first + 2, lower: first + 1, color: "--given" });
       }
       for (const errors of curve.errors) { tables.push({ x: log(curve.cases), columns: [{ ...own, values: errors, dots: 5 }] }); names.push([curve, false]); }
     });
     const x = log(curves.flatMap(curve => [...curve.cases, ...curve.counts]));
     if (goal) tables.push({ x: [Math.min(...x), Math.max(...x)], columns: [{ color: "--soft", values: [goal, goal], dash: [2, 3] }] });
-    const plot = joined(holder, tables, { range: [Math.min(...x) - 0.05, Math.max(...x) + 0.05], height: 300, xLabel: t("training_cases"), yLabel: "nADE", log: true, live: (k, u) => {
+    const plot = joined(holder, tables, { range: [Math.min(...x) - 0.05, Math.max(...x) + 0.05], height: 300, xLabel: t("training_cases"), yLabel: "nADE", log: true, bands, live: (k, u) => {
       if (k === null || k === undefined) { live.textContent = ""; return; }
       const at = 10 ** u.data[0][k];
       live.textContent = `${num(at, 3)}: ` + curves.filter(curve => curve.counts.length).map(curve => {
