@@ -236,7 +236,7 @@ def test_cases_that_cannot_be_used_are_refused(first: Surrogate, tmp_path: Path,
         plan_in_rounds(first, config(tmp_path), tmp_path, train)
     first.lineage = ()
     with pytest.raises(UserError, match="does not say how and on which cases"):
-        training.first_cases(first, None)
+        training.first_cases(first, config(tmp_path))
 
 
 def test_scores_keep_the_scale_of_the_first_training(first: Surrogate, tmp_path: Path, steps: Any) -> None:

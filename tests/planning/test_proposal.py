@@ -77,6 +77,29 @@ def test_the_page_shows_each_schedule_and_names_as_text(folder: Path, browser: A
         assert "\\u202e" in page.locator("#schedules p.name").inner_text()
 
 
+def test_schedules_of_an_earlier_proposal_go(proposal: Proposal, tmp_path: Path) -> None:
+    proposal.write(tmp_path, "en", "s")
+    (tmp_path / "schedules" / "own.csv").write_text("of the user")
+    replace(proposal, chosen=proposal.chosen[:1]).write(tmp_path, "ja", "s")
+    assert {path.name for path in (tmp_path / "schedules").iterdir()} == {"own.csv", f"{proposal.batch[0].name}.csv"}
+    assert "学習ケース" in (tmp_path / "plan.html").read_text(encoding="utf-8")
+
+
+def test_a_parameter_has_one_value_in_a_schedule(surrogate: Surrogate) -> None:
+    description = surrogate.description
+    channels = replace(description.channels, parameters=(EVIL,))
+    try:
+        surrogate.description = replace(description, channels=channels)
+        config = PlanConfig("s", 1, "o", inputs={EVIL: [-1, 1]}, duration=9.0, candidates=3)
+        source = source_of(surrogate, config)
+        assert all(np.ptp(source.make(number).controls) == 0 for number in range(1, 4))
+        wrong = replace(config, inputs={EVIL: {"range": [-1, 1], "family": "prbs"}})
+        with pytest.raises(UserError, match="constant in a schedule: leave family out"):
+            source_of(surrogate, wrong)
+    finally:
+        surrogate.description = description
+
+
 def test_ranges_for_all_controls_need_no_training_cases(surrogate: Surrogate) -> None:
     config = PlanConfig("s", 3, "o", inputs={EVIL: [-1, 1]}, duration=30.0, candidates=5, constraints=["1 < 2"])
     found = propose(surrogate, config, source_of(surrogate, config))

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import ClassVar, TextIO
 
 LOG_FORMAT = "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
-# Loggers whose every line is shown: the comparison, and the making and reading of cases before the first training.
+# Loggers whose every line is shown: the comparison, rounds of planning, and the making and reading of cases before the
+# first training.
 TERMINAL_LOGGERS = (
     "surrogate_modeling.comparison", "surrogate_modeling.cases", "surrogate_modeling.generation",
-    "surrogate_modeling.experiment.dataset",
+    "surrogate_modeling.experiment.dataset", "surrogate_modeling.planning",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from surrogate_modeling.adaptation.new_cases import with_truth
 from surrogate_modeling.common.atomic_file import write_atomic
-from surrogate_modeling.common.console import logged
+from surrogate_modeling.common.console import logged, quiet_console
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.common.tables import aligned, csv_text
@@ -72,9 +72,9 @@ def plan_in_rounds(surrogate: Surrogate, config: PlanConfig, output: Path, train
     """
     lock = locked(output)
     try:
-        with logged(output / "plan.log"):
+        with logged(output / "plan.log"), quiet_console():
             _check_or_write_state(surrogate, config, output)
-            cases = first_cases(surrogate, config.old)
+            cases = first_cases(surrogate, config)
             copy_cases(cases, output / CASES)
             Loop(surrogate, config, output, cases, train).run()
     finally:

@@ -5,6 +5,7 @@ Shape letters: T rows of a schedule, C controls, N candidates.
 
 from __future__ import annotations
 
+import csv
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class Proposal:
             language: of the page.
             name: of the surrogate, for the page.
         """
+        _remove_earlier(folder)
         channels = self.surrogate.description.channels
         units = {control: channels.units[control] for control in channels.controls}
         for candidate in self.batch:
@@ -146,6 +148,16 @@ class Proposal:
             (f"plan_by_{self.by}", {}),
             ("plan_ratio", {"ratio": f"{ratio:.2f}"}),
         ]
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove the schedules of an earlier proposal, which its table names, or they would pass for the new ones."""
+    table = folder / TABLE_FILE
+    if not table.exists():
+        return
+    for line in csv.DictReader(table.read_text(encoding="utf-8").splitlines()):
+        (folder / SCHEDULES / Path(line.get("schedule") or "-").name).unlink(missing_ok=True)
+    table.unlink()
 
 
 def _curves(candidate: Candidate) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from surrogate_modeling.adaptation.old_cases import read_old
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import PlanConfig
 from surrogate_modeling.generation.dataset import choose_simulator
-from surrogate_modeling.generation.plan import CasesPlan, parse_inputs
+from surrogate_modeling.generation.plan import CasesPlan, InputPlan, parse_inputs
 from surrogate_modeling.generation.planned import require_known
 from surrogate_modeling.generation.simulator import PlanError
 from surrogate_modeling.planning.candidates import (
@@ -120,6 +121,7 @@ def _recombined(surrogate: Surrogate, config: PlanConfig) -> Recombined:
     duration = max(1, round(duration / step)) * step
     try:
         inputs = parse_inputs(config.inputs or {}, duration)
+        inputs = tuple(_constant(item) if item.name in description.channels.parameters else item for item in inputs)
         if any(item.file is not None for item in inputs):
             raise PlanError("inputs: recorded schedules are the user's own; candidates are made of ranges")
         plan = CasesPlan(config.candidates, duration, step, config.seed, inputs, {}) if inputs else None
@@ -127,3 +129,10 @@ def _recombined(surrogate: Surrogate, config: PlanConfig) -> Recombined:
         raise UserError(str(error)) from None
     rates = rules_of(surrogate, config).rates
     return Recombined(Recipe(plan, groups, duration, rates, config.seed), cases, description)
+
+
+def _constant(item: InputPlan) -> InputPlan:
+    """A parameter of the surrogate, which has one value in a schedule, whatever the default family is."""
+    if item.family not in (("steps",), ("constant",)):
+        raise PlanError(f"inputs.{item.name}: a parameter of the surrogate, constant in a schedule: leave family out")
+    return replace(item, family=("constant",))

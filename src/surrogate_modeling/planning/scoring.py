@@ -134,7 +134,7 @@ def _worth(unknown: Unknown, by: By) -> np.ndarray:
 def _features(surrogate: Surrogate, rows: np.ndarray) -> torch.Tensor:
     """Features (R, D) of evenly spread rows of controls (T, C)."""
     scaling = surrogate.scaling
-    given = torch.as_tensor(rows, dtype=scaling.number, device=surrogate.device)
+    given = torch.tensor(rows, dtype=scaling.number, device=surrogate.device)
     scaled = scaling.standardise(given, slice(0, rows.shape[1]))
     places = np.linspace(0, len(rows) - 1, COMPARED_ROWS).round().astype(int)
     return surrogate.training_range.measured(scaled[None])[0].cpu()[places]
