@@ -59,6 +59,8 @@ def test_a_surrogate_is_trained_adapted_and_used(tmp_path: Path) -> None:
     errors = {(row["cases"], when): float(row[f"ADE {when}"]) for row in rows for when in ("before", "after")}
     assert errors["new cases kept out", "after"] < 0.3 * errors["new cases kept out", "before"]
     assert ("old test cases", "after") in errors
+    page = (Path(result) / "report.html").read_text(encoding="utf-8")
+    assert "on 3 new cases that were kept out" in page.replace("nADE on", "on")
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
         tags = dict(store.execute("SELECT key, value FROM tags WHERE key LIKE 'lineage.%'").fetchall())
         metrics = dict(store.execute("SELECT key, value FROM metrics WHERE key LIKE 'new/%'").fetchall())

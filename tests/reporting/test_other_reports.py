@@ -1,6 +1,7 @@
 """Reports of a search, a comparison, two runs, and of a run that kept none; each is drawn without an error."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.evaluation.coverage import write_coverage
 from surrogate_modeling.evaluation.report import ReportOptions, write_errors, write_report
 from surrogate_modeling.pages.embedding import unpack16
+from surrogate_modeling.reporting.adaptation_report import (
+    AdaptationFacts,
+    KeptOutFacts,
+    PartFacts,
+    adaptation_content,
+)
 from surrogate_modeling.reporting.comparison_report import RowFacts, comparison_content
 from surrogate_modeling.reporting.content import Content
 from surrogate_modeling.reporting.content import page_of as html_of
@@ -183,12 +190,63 @@ def test_a_comparison_is_decided_by_the_validation_cases() -> None:
     assert found["verdict"]["sentences"][2][1] == {"n": 1, "all": 2, "names": [EVIL], "baseline": "linear"}
 
 
-@pytest.mark.parametrize("kind", ["older", "pair", "front", "comparison", *SLOW])
+def adaptation(after: float = 0.5, old: float | None = 1.2, same: bool = False) -> Content:
+    """Errors times a factor on new cases, and another on old ones; the rows of the run stand for both surrogates."""
+    scored = run_facts().scored
+    scores = scored.scores
+    scaled = [replace(scores, ade=factor * scores.ade) for factor in (after, old or 1.0)]
+    return adaptation_content(
+        AdaptationFacts(
+            title=EVIL,
+            how="unit",
+            is_same=same,
+            tried=[("as it is", scores.nade, 0.0), ("unit", after * scores.nade, 0.5)],
+            new=PartFacts(scores, scaled[0]),
+            old=PartFacts(scores, scaled[1]) if old else None,
+            kept_out=KeptOutFacts(scored.cases, scored.rows, scored.rows),
+            given=3,
+            facts=[("surrogate", EVIL)],
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "light", "said"),
+    [
+        (dict(), "fair", ["adapt_kept", "adapt_forgotten"]),
+        (dict(old=1.05), "good", ["adapt_kept", "adapt_old"]),
+        (dict(old=None), "good", ["adapt_kept", "adapt_old_gone"]),
+        (dict(after=1.5, old=1.0), "bad", ["adapt_kept", "adapt_worse_in", "adapt_old"]),
+        (dict(after=1.0, old=1.0, same=True), "fair", ["adapt_same", "adapt_old"]),
+    ],
+)
+def test_an_adaptation_is_judged_by_cases_that_were_kept_out(keys: dict[str, Any], light: str, said: list[str]) -> None:
+    found = adaptation(**keys)
+    assert found["verdict"]["light"] == light
+    assert [key for key, _ in found["verdict"]["sentences"]] == said
+    change = {0.5: "-50", 1.5: "+50", 1.0: "+0"}[keys.get("after", 0.5)]
+    assert found["verdict"]["sentences"][0][1]["change"] == change
+
+
+def test_an_adaptation_draws_truth_before_and_after() -> None:
+    scored, found = run_facts().scored, adaptation()
+    item = found["drawn"][0]
+    case, rows = scored.cases[item["place"]], scored.rows[item["place"]]
+    curves = unpack16(found["blocks"][0], np.array(item["low"]), np.array(item["high"]))
+    targets = scored.scores.channels.target_indices
+    np.testing.assert_allclose(curves[: len(targets)], case.outputs[:, targets].T, atol=1e-3)
+    given = len(case.time) - len(rows)
+    assert np.isnan(curves[len(targets) :, :given]).all()
+    np.testing.assert_allclose(curves[-len(targets) :, given:], rows[:, targets].T, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["adaptation", "older", "pair", "front", "comparison", *SLOW])
 def test_each_page_is_drawn_and_hostile_names_are_text(
     browser: Any, run: Content, older: Content, tmp_path: Path, kind: str
 ) -> None:
     contents = {
         "older": lambda: older, "pair": lambda: pair_content(run, run), "search": search, "comparison": comparison,
+        "adaptation": adaptation,
         "front": lambda: search(("nADE", "parameters")), "no result": lambda: search(count=0),
     }  # fmt: skip
     file = tmp_path / "page.html"

@@ -20,6 +20,7 @@ from surrogate_modeling.adaptation.candidates import (
 )
 from surrogate_modeling.adaptation.new_cases import NewCases, read_new
 from surrogate_modeling.adaptation.old_cases import OldCases, read_old
+from surrogate_modeling.adaptation.page import write_page
 from surrogate_modeling.adaptation.table import (
     NEW,
     OLD,
@@ -119,6 +120,16 @@ def _adapt(inputs: Adaptation, run: Run, parent: str) -> Surrogate:
     run.set_tags({"lineage.how": chosen.how, "lineage.changed": "; ".join(step.changed)})
     write_before_after(run.folder / TABLE_FILE, parts)
     _report_coverage(after, new.kept_out, run)
+    facts = {
+        "surrogate": config.surrogate,
+        "cases": f"{new.folder} ({new.fingerprint})",
+        "given": ", ".join(names(new.given)),
+        "kept_out": ", ".join(names(new.kept_out)),
+        **{f"changed {i}": text for i, text in enumerate(step.changed, start=1)},
+        "parent_digest": parent,
+        "seconds": f"{step.seconds:.3g}",
+    }
+    write_page(run.folder, new.kept_out, parts, candidates, chosen, facts=facts, language=str(config.language))
     _save(after, inputs, run)
     return after
 
@@ -163,11 +174,12 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
 
 def _before_after(inputs: Adaptation, after: Surrogate) -> list[BeforeAfter]:
     parts = [(NEW, inputs.new.kept_out), (OLD, inputs.old.test)]
-    return [
-        BeforeAfter(what, *(score_runs(each, free_runs(each, cases)) for each in (inputs.surrogate, after)))
-        for what, cases in parts
-        if cases
-    ]
+    found = []
+    for what, cases in ((what, cases) for what, cases in parts if cases):
+        before, now = (free_runs(each, cases) for each in (inputs.surrogate, after))
+        scores = score_runs(inputs.surrogate, before), score_runs(after, now)
+        found.append(BeforeAfter(what, *scores, (before.rows, now.rows)))
+    return found
 
 
 def _warn(inputs: Adaptation, chosen: Candidate, parts: Sequence[BeforeAfter]) -> None:

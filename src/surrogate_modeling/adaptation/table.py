@@ -24,11 +24,13 @@ class BeforeAfter:
         cases: what they are.
         before: scores.
         after: scores, on the same scale: the standard deviations of the training.
+        rows: the free runs before and after, (H, P) of each case.
     """
 
     cases: str
     before: Scores
     after: Scores
+    rows: tuple[list[np.ndarray], list[np.ndarray]]
 
     @property
     def change(self) -> float:

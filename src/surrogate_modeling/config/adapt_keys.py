@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from surrogate_modeling.config.commands import UseConfig
 from surrogate_modeling.config.schema import MISSING, Choice, ranged
-from surrogate_modeling.config.settings import device_key
+from surrogate_modeling.config.settings import Language, device_key
 
 
 class How(Choice):
@@ -41,6 +41,7 @@ class AdaptConfig(UseConfig):
     max_gap: float | None = ranged(5.0, low=1.0)
     device: str = device_key()
     progress_bar: bool = True
+    language: Language = Language.en
     workers: int | None = ranged(None, low=1)
 
     def __post_init__(self) -> None:

@@ -61,7 +61,7 @@ def _case(scored: ScoredCases, i: int, points: int, widths: Sequence[np.ndarray]
     given = len(case.time) - len(rows)
     before = np.full((given, rows.shape[1]), np.nan)
     outputs = case.outputs.astype(np.float64)
-    low, high, leaves = _limits(outputs, rows)
+    low, high, leaves = drawing_limits(outputs, rows)
     shown = np.where(np.isfinite(rows), np.clip(rows, low, high), np.nan)
     parts = [case.controls.astype(np.float64), outputs, np.vstack((before, shown))]
     parts += [np.vstack((before, np.where(np.isfinite(width), width, np.nan))) for width in widths]
@@ -93,7 +93,7 @@ def pack_curves(time: np.ndarray, curves: np.ndarray, points: int) -> tuple[Cont
     return content, pack16(curves, np.array(low), np.array(high))
 
 
-def _limits(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def drawing_limits(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Limits (P,) of what is drawn of a prediction, and whether it leaves them (P,) or is not finite somewhere.
 
     A diverged prediction would flatten the truth: as in the figures it is drawn up to some ranges beyond it.
