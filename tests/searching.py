@@ -23,7 +23,7 @@ if os.environ.get("NO_PICTURES"):
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="app")
 def main(cfg):
-    time.sleep(cfg.sleep)
+    time.sleep(float(os.environ.get("SLEEP", cfg.sleep)))
     if cfg.fail_every and int(cfg.n) % cfg.fail_every == 0:
         raise RuntimeError(f"n={cfg.n} is no good")
     if os.environ.get("KILL_AT") == str(cfg.n):

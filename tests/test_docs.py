@@ -149,7 +149,7 @@ def test_every_key_in_the_text_exists(page: Path) -> None:
     ("folder", "page"),
     [
         ("model", "networks"), ("settings", "recipes"), ("dataset", "data"), ("search", "searches"),
-        ("hydra/sweeper/pruner", "searches"),
+        ("launch", "cluster"), ("hydra/sweeper/pruner", "searches"),
     ],
 )  # fmt: skip
 def test_every_choice_is_named(folder: str, page: str) -> None:

@@ -76,9 +76,11 @@ def trials(server: str, name: str) -> list[optuna.trial.FrozenTrial]:
 def test_a_killed_search_and_two_at_once_come_to_exactly_n(app: App, server: str) -> None:
     arguments = [
         *SPACE, f"hydra.sweeper.storage=postgresql://postgres@{server}", "hydra.sweeper.study_name=shared",
-        "hydra.sweeper.n_trials=5", "sleep=0.5",
+        "hydra.sweeper.n_trials=5",
     ]  # fmt: skip
+    app.environment["SLEEP"] = "5"
     killed = app.start(*arguments)
+    app.environment["SLEEP"] = "0.5"
     assert killed.stdout is not None
     while " trial " not in (line := killed.stdout.readline()):
         assert line, "the search ended before it was killed"
@@ -92,6 +94,37 @@ def test_a_killed_search_and_two_at_once_come_to_exactly_n(app: App, server: str
     complete = {tuple(trial.params.values()) for trial in found if trial.state.name == "COMPLETE"}
     assert len(complete) == 5
     assert sum("was running when its process ended" in output for output in outputs) == 1
+
+
+@pytest.mark.slow
+def test_four_processes_added_and_killed_come_to_exactly_n_without_waiting(app: App, server: str) -> None:
+    arguments = [
+        *SPACE, f"hydra.sweeper.storage=postgresql://postgres@{server}", "hydra.sweeper.study_name=four",
+        "hydra.sweeper.n_trials=24", "hydra/sweeper/sampler=random",
+    ]  # fmt: skip
+    # One slow worker: where a free one waited for it, the others would do no more trials than it does.
+    app.environment["SLEEP"] = "8"
+    slow = app.start(*arguments)
+    app.environment["SLEEP"] = "0.2"
+    quick = [app.start(*arguments) for _ in range(2)]
+    victim = quick[0]
+    assert victim.stdout is not None
+    said = ""
+    while " trial " not in (line := victim.stdout.readline()):
+        assert line, said
+        said += line
+    added = app.start(*arguments)
+    victim.send_signal(signal.SIGKILL)
+    victim.communicate()
+    outputs = [process.communicate(timeout=300)[0] for process in (slow, quick[1], added)]
+    assert [process.returncode for process in (slow, quick[1], added)] == [0, 0, 0], outputs
+    found = trials(server, "four")
+    complete = [trial for trial in found if trial.state.name == "COMPLETE"]
+    assert len(complete) == 24
+    assert len({tuple(trial.params.values()) for trial in complete}) == 24
+    assert set(states(found)) <= {"COMPLETE", "FAIL"}
+    by_slow = sum(f"trial {trial.number}: " in outputs[0] for trial in complete)
+    assert 0 < by_slow < 8
 
 
 def test_a_password_in_the_environment_is_written_nowhere(app: App, server: str) -> None:
@@ -121,5 +154,7 @@ def test_a_server_that_cannot_be_reached_is_one_message_without_the_password(ser
 
 
 def test_without_its_driver_the_hint_names_our_extra() -> None:
-    with pytest.raises(UserError, match=r"cannot be opened: ImportError: .*; install its driver: .*-G postgresql"):
+    with pytest.raises(
+        UserError, match=r"cannot be opened: ModuleNotFoundError: .*; install its driver: .*-G postgresql"
+    ):
         open_storage("postgresql+psycopg2://postgres@127.0.0.1:1/postgres")

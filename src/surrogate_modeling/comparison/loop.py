@@ -211,8 +211,11 @@ class Comparison:
 
 
 def _measured(result: Result, outcome: RunResult) -> Result:
+    trained = outcome.surrogate
     return replace(
         result,
+        # A small training may have been given to the CPU.
+        device=result.device if trained is None else device_name(trained.device.type),
         status=Status.done,
         numbers=_numbers(outcome.network),
         validation=outcome.objective["nADE"],

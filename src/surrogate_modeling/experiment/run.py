@@ -17,6 +17,7 @@ from surrogate_modeling.common.run_log import warnings_counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import shorten
+from surrogate_modeling.config.models import AutoConfig
 from surrogate_modeling.deployment.loading import load_surrogate
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, analyse, worst_table
 from surrogate_modeling.evaluation.forgotten_controls import forgotten_controls
@@ -26,6 +27,7 @@ from surrogate_modeling.evaluation.tables import group_table, summary_table
 from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.bands import report_coverage
 from surrogate_modeling.experiment.baseline_runs import Prediction, predict_baselines
+from surrogate_modeling.experiment.device_choice import on_cpu_if_small
 from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
 from surrogate_modeling.experiment.origin import note_origin
@@ -69,7 +71,7 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: 
 
 def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment) -> RunResult:
     seed_run(config.settings.seed)
-    device = choose_device(config.settings)
+    choose_device(config.settings)  # refused now, before anything is made
     config = replace(config, dataset=dataset_of(config, case_set))
     split = split_of(config, case_set)
     log.info(
@@ -78,11 +80,14 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
     )  # fmt: skip
     warm = _warm_start(config)
     surrogate = make_surrogate(config, case_set, split, warm)
+    if not isinstance(config.model, AutoConfig):
+        weights = surrogate.network.parameter_count
+        config = replace(config, settings=on_cpu_if_small(config.settings, split.training, weights))
     as_given = with_given_starts(surrogate, split)
     tags = {
         "git_commit": git_commit(),
         "dataset_fingerprint": case_set.fingerprint,
-        "device": device_name(device.type),
+        "device": device_name(choose_device(config.settings).type),
         "debug": str(config.settings.is_debug),
         "mlflow.source.name": "train.py",
         "mlflow.source.type": "LOCAL",

@@ -14,8 +14,9 @@ import optuna
 from filelock import FileLock
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT, cache_folder
@@ -65,7 +66,7 @@ class Store:
     def _lock(self) -> Any:
         if self.lock_file is not None:
             return FileLock(self.lock_file)
-        return _server_lock(self.storage) if isinstance(self.storage, RDBStorage) else nullcontext()
+        return _server_lock(self.storage.engine) if isinstance(self.storage, RDBStorage) else nullcontext()
 
 
 def lock_folder() -> Path:
@@ -108,7 +109,8 @@ def _open_server(url: URL) -> Store:
     known = kind in SERVER_LOCKS
     lock_file = None if known else lock_folder() / f"{zlib.crc32(full.encode()):08x}.claims"
     try:
-        with FileLock(lock_file) if lock_file else nullcontext():
+        # Two processes that make the tables at once disturb each other.
+        with FileLock(lock_file) if lock_file else _server_lock(create_engine(url, poolclass=NullPool)):
             storage = RDBStorage(full, engine_kwargs={"pool_pre_ping": True})
     except Exception as error:
         # Whatever a database driver raises; its message may hold the URL, or the password alone.
@@ -164,10 +166,10 @@ def file_of(url: str) -> Path:
 
 
 @contextmanager
-def _server_lock(storage: RDBStorage) -> Iterator[None]:
+def _server_lock(engine: Engine) -> Iterator[None]:
     """A lock of the database server; it goes with the connection, so that a killed process does not keep it."""
-    take, give = SERVER_LOCKS[storage.engine.url.get_backend_name()]
-    with storage.engine.connect() as connection:
+    take, give = SERVER_LOCKS[engine.url.get_backend_name()]
+    with engine.connect() as connection:
         connection.execute(text(take))
         try:
             yield

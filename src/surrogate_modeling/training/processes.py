@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from logging.handlers import QueueHandler
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -29,6 +30,7 @@ from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.job import Place, TrainingJob
 
 PRODUCT = __name__.partition(".")[0]
+JOB_FILE = "job.pickle"
 # Not fork: this process has threads of torch and of the tracking client.
 START_METHOD = "spawn"
 # For processes that are told to end.
@@ -46,9 +48,12 @@ def train_in_processes(job: TrainingJob, devices: Sequence[torch.device], on_epo
     Raises:
         UserError: the training diverged, there was too little memory, or a process was killed.
     """
-    # As plain bytes: what is sent as tensors would be one memory, which all processes train at once.
+    # As plain bytes: what is sent as tensors would be one memory, which all processes train at once. In a file:
+    # arguments are read when a process is ready for them, and only then the next one would be started.
     job.surrogate.to("cpu")
-    packed, port = pickle.dumps(job), find_free_network_port()
+    job.folder.mkdir(parents=True, exist_ok=True)
+    packed, port = job.folder / JOB_FILE, find_free_network_port()
+    packed.write_bytes(pickle.dumps(job))
     receivers, senders = zip(*(Pipe(duplex=False) for _ in devices), strict=True)
     logging.getLogger("torch.multiprocessing").setLevel(logging.ERROR)
     with interrupts_held_back():
@@ -67,6 +72,7 @@ def train_in_processes(job: TrainingJob, devices: Sequence[torch.device], on_epo
         raise _how_it_ended(context) or error from None
     finally:
         _end(context)
+        packed.unlink(missing_ok=True)
     heard.wait_for_the_rest()
     assert heard.result is not None
     return heard.result
@@ -149,7 +155,7 @@ class _Sent(QueueHandler):
 
 
 def _work(
-    rank: int, packed: bytes, devices: Sequence[torch.device], port: int, connections: Sequence[Connection]
+    rank: int, packed: Path, devices: Sequence[torch.device], port: int, connections: Sequence[Connection]
 ) -> None:
     """One process of the training."""
     follow_parent()
@@ -162,7 +168,7 @@ def _work(
     if rank == 0:
         logging.getLogger().addHandler(_Sent(connection))
         logging.getLogger(PRODUCT).setLevel(logging.INFO)
-    job: TrainingJob = pickle.loads(packed)
+    job: TrainingJob = pickle.loads(packed.read_bytes())
 
     def on_epoch(metrics: dict[str, float], epoch: int) -> None:
         if rank == 0:
