@@ -1,13 +1,19 @@
 """Builders shared by the tests: small synthetic cases of known form, on disk and in memory, and composed configs."""
 
+import atexit
 import csv
+import json
 import os
+import select
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -167,8 +173,47 @@ def write_plant(folder: Path, count: int = 6, rows: int = 60) -> Path:
 def run_command(tmp_path: Path, command: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command of ours in ``tmp_path``, with a store of its own there."""
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *command, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300)
+    return run_python([*command, *arguments], tmp_path, environment)
+
+
+def run_python(
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python <arguments>`` in a folder, forked from a process that has the heavy libraries where that can be."""
+    command = [sys.executable, *arguments]
+    if not hasattr(os, "fork"):
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=timeout)
+    server = _command_server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place, name) for name in ("out", "err")]
+        for file in files:
+            file.touch()
+        asked = {
+            "arguments": [*arguments], "folder": str(folder), "environment": {**environment},
+            "files": [str(file) for file in files],
+        }  # fmt: skip
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        if not select.select([server.stdout], [], [], timeout)[0]:
+            _command_server.cache_clear()
+            os.killpg(server.pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(command, timeout)
+        code = int(server.stdout.readline())
+        return subprocess.CompletedProcess(command, code, *(file.read_text(encoding="utf-8") for file in files))
+
+
+@lru_cache(maxsize=1)
+def _command_server() -> subprocess.Popen[str]:
+    """One for all tests of this process."""
+    command = [sys.executable, str(Path(__file__).with_name("command_server.py"))]
+    server = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
+    )
+    # It ends with its input.
+    atexit.register(server.communicate)
+    return server
 
 
 def empty_store(folder: Path) -> str:
