@@ -35,10 +35,12 @@ def pick_device(requested: str, key: str) -> torch.device:
         UserError: a GPU was chosen that there is not.
     """
     kind, _, number = requested.partition(":")
+    if kind == "cpu":
+        return torch.device("cpu")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if kind == "cuda" and not gpus:
-        raise UserError(f"{key}={requested}: torch sees no CUDA GPU here; use auto or cpu")
-    if kind == "cpu" or not gpus:
+    if not gpus:
+        if kind == "cuda":
+            raise UserError(f"{key}={requested}: torch sees no CUDA GPU here; use auto or cpu")
         return torch.device("cpu")
     return _current(int(number), f"{key}={requested}", gpus) if number else torch.device("cuda")
 
