@@ -1,16 +1,22 @@
 """One training in processes that a launcher started."""
 
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import empty_store, write_plant
-from lag import settings
+from lag import make, settings
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.settings import Launcher
+from surrogate_modeling.training.fit import fit
 from surrogate_modeling.training.launched import is_launched, joined
 
 ARGUMENTS = (
@@ -37,6 +43,49 @@ def test_a_launcher_that_did_not_start_this_process_is_refused(monkeypatch: pyte
     with joined(settings()) as leads:
         assert leads
     assert not is_launched(settings())
+
+
+def take_part(rank: int, port: int, folder: Path, victim: Any, told: Any) -> None:
+    """One of two processes as torchrun starts them; the first kills the other in its second training."""
+    os.environ.update(
+        LOCAL_WORLD_SIZE="2", WORLD_SIZE="2", RANK=str(rank), LOCAL_RANK=str(rank), GROUP_RANK="0",
+        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port),
+    )  # fmt: skip
+    victim.value = os.getpid() if rank else victim.value
+    recipe = settings(launched_by=Launcher.torchrun, device="cpu", batch_size=16, epochs=50)
+
+    def kill(metrics: dict[str, float], epoch: int) -> None:
+        if epoch == 1:
+            os.kill(victim.value, signal.SIGKILL)
+
+    try:
+        with joined(recipe) as leads:
+            if leads:
+                first = replace(recipe, epochs=3)
+                surrogate, data, validation = make(first)
+                told.send(fit(surrogate, data, validation, first, folder / "first", lambda *_: None).least)
+                fit(surrogate, data, validation, recipe, folder / "second", kill)
+    except UserError as error:
+        told.send(str(error))
+
+
+def test_launched_processes_train_together_and_say_when_one_is_lost(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    victim, port = context.Value("i", 0), find_free_network_port()
+    both = [context.Process(target=take_part, args=(i, port, tmp_path, victim, sender), daemon=True) for i in (0, 1)]
+    for process in both:
+        process.start()
+    assert receiver.poll(60)
+    least = receiver.recv()
+    alone = settings(device="cpu", batch_size=32)
+    surrogate, data, validation = make(alone)
+    assert least == pytest.approx(fit(surrogate, data, validation, alone, tmp_path / "alone", lambda *_: None).least)
+    assert receiver.poll(60)
+    assert receiver.recv().startswith("another process of this training ended")
+    for process in both:
+        process.join(60)
+    assert [process.exitcode for process in both] == [0, -signal.SIGKILL]
 
 
 @pytest.mark.slow

@@ -286,6 +286,10 @@ class WindowData(LightningDataModule):
             validation.to(training.rows)
         self.batches_per_block: int | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The trainer of an earlier training stays where it is.
+        return {**self.__dict__, "trainer": None}
+
     def train_dataloader(self) -> WindowLoader | BlockLoader:
         """Training windows in the order of :class:`WindowSampler`, in batches or blocks of ``batches_per_block``."""
         sampler = WindowSampler(self._placed(self.training), self.settings)
