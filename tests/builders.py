@@ -170,10 +170,12 @@ def write_plant(folder: Path, count: int = 6, rows: int = 60) -> Path:
     return folder
 
 
-def run_command(tmp_path: Path, command: Sequence[str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command of ours in ``tmp_path``, with a store of its own there."""
+def run_command(
+    tmp_path: Path, command: Sequence[str], *arguments: str, seconds: float = 300
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours in ``tmp_path``, with a store of its own there, for at most some seconds."""
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    return run_python([*command, *arguments], tmp_path, environment)
+    return run_python([*command, *arguments], tmp_path, environment, seconds)
 
 
 def run_python(

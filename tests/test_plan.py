@@ -83,10 +83,10 @@ def test_a_loop_that_is_killed_at_random_moments_finishes(tmp_path: Path) -> Non
 
     loop = [*PLAN, f"surrogate={surrogate}", *plant, "cases=2", "candidates=6", "rounds=2", "progress_bar=false"]
     began = time.monotonic()
-    done = run_command(tmp_path, loop, "output=whole")
+    done = run_command(tmp_path, loop, "output=whole", seconds=900)
     whole = time.monotonic() - began
     assert done.returncode == 0, done.stderr
-    drawn = random.Random(1)
+    drawn, kills = random.Random(1), 0
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
     for _ in range(6):
         process = subprocess.Popen([sys.executable, *loop, "output=killed"], cwd=tmp_path, env=environment,
@@ -96,8 +96,10 @@ def test_a_loop_that_is_killed_at_random_moments_finishes(tmp_path: Path) -> Non
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    done = run_command(tmp_path, loop, "output=killed")
+            kills += 1
+    done = run_command(tmp_path, loop, "output=killed", seconds=900)
     assert done.returncode == 0, done.stderr
+    assert kills > 0
     tables = [list(csv.DictReader((tmp_path / name / "rounds.csv").open())) for name in ("whole", "killed")]
     for rows in tables:
         assert [row["cases"] for row in rows] == ["5", "7", "9"]

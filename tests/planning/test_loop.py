@@ -181,6 +181,7 @@ def test_the_goal_ends_the_rounds(
     caplog.set_level("INFO")
     plan_in_rounds(first, config(tmp_path, until=1000.0), out, train)
     assert left(out)["results"] == []
+    assert Surrogate.load(out / "lit_model.pth").lineage == first.lineage
     assert "until=1000 is reached" in caplog.text
     plan_in_rounds(first, config(tmp_path, rounds=1, until=1e-9), out, train)
     assert len(left(out)["results"]) == 1

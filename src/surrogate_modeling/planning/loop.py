@@ -102,6 +102,8 @@ class Loop:
     def run(self) -> None:
         """Go through the rounds."""
         config, now = self.config, self.first
+        if not (self.output / MODEL_FILE).exists():
+            now.save(self.output / MODEL_FILE)
         known = len(self.cases.files) - len(self.cases.test)
         results = [Result(0, known, 0, self.nade(now), 0.0, 0.0)]
         log.info("%d cases: nADE %.4f over %d test cases", known, results[0].nade, len(self.test))
@@ -130,10 +132,8 @@ class Loop:
             raise UserError(f"none of the {len(numbers)} cases of round {number} could be simulated")
         simulated = time.monotonic()
         if not model.exists():
-            previous = self.output / f"round{number - 1:02d}" / MODEL_FILE
-            if number == 1:
-                previous = self.output / MODEL_FILE
-                self.first.save(previous)
+            # Of the first round it is still the surrogate that was given.
+            previous = (self.output / f"round{number - 1:02d}" if number > 1 else self.output) / MODEL_FILE
             self.train(self.first, previous, self.cases, self.config, folder / "run").save(model)
         after = Surrogate.load(model, str(before.device))
         found = Result(
