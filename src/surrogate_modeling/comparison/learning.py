@@ -98,14 +98,14 @@ def _curve(key: tuple[str, str], by_count: dict[int, dict[int, Numbers | None]],
 
     def errors(seed: int) -> list[float]:
         found = [by_count[count].get(seed) for count in cases]
-        return [_in_scale_of(found[-1], numbers) for numbers in found]
+        return [in_scale_of(found[-1], numbers) for numbers in found]
 
     whole = [seed for seed in seeds if np.isfinite(errors(seed)).all()]
     table = np.array([errors(seed) for seed in whole]).reshape(len(whole), len(cases))
     return LearningCurve(*key, cases, table, tuple(seed for seed in seeds if seed not in whole), pool)
 
 
-def _in_scale_of(most: Numbers | None, numbers: Numbers | None) -> float:
+def in_scale_of(most: Numbers | None, numbers: Numbers | None) -> float:
     """nADE in the training standard deviations of another training; infinite without scores."""
     if numbers is None or most is None:
         return math.inf
