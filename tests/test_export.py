@@ -2,11 +2,11 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import run_python
 from exported import CHANNELS, IN_LEN, STEP, make
 
 from surrogate_modeling.cases.case import Case
@@ -19,8 +19,7 @@ EXPORT = PROJECT_ROOT / "src" / "surrogate_modeling" / "export.py"
 
 def export(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/none.db", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(EXPORT), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+    return run_python([str(EXPORT), *arguments], tmp_path, environment)
 
 
 @pytest.mark.slow

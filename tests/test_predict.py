@@ -3,13 +3,12 @@
 import csv
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from builders import make_band
+from builders import make_band, run_python
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
@@ -65,8 +64,7 @@ def write(folder: Path, case: Case, truth: bool, control: float = 0.0) -> None:
 
 def predict(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/none.db", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(PREDICT), "device=cpu", "workers=1", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120)
+    return run_python([str(PREDICT), "device=cpu", "workers=1", *arguments], tmp_path, environment)
 
 
 def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_path: Path) -> None:
