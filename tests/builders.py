@@ -179,23 +179,12 @@ def run_command(
 
 
 def run_python(
-    arguments: Sequence[str],
-    folder: Path,
-    environment: Mapping[str, str],
-    timeout: float = 300,
-    *,
-    merged: bool = False,
+    arguments: Sequence[str], folder: Path, environment: Mapping[str, str], timeout: float = 300
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``python <arguments>`` in a folder, forked from a process that has the heavy libraries where that can be.
-
-    With ``merged``, errors are in the output, where they came.
-    """
+    """Run ``python <arguments>`` in a folder, forked from a process that has the heavy libraries where that can be."""
     command = [sys.executable, *arguments]
     if not hasattr(os, "fork"):
-        errors = subprocess.STDOUT if merged else subprocess.PIPE
-        return subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=folder, env=environment, timeout=timeout
-        )
+        return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=timeout)
     server = _command_server()
     assert server.stdin is not None
     assert server.stdout is not None
@@ -205,7 +194,7 @@ def run_python(
             file.touch()
         asked = {
             "arguments": [*arguments], "folder": str(folder), "environment": {**environment},
-            "files": [str(files[0]), str(files[0 if merged else 1])],
+            "files": [str(file) for file in files],
         }  # fmt: skip
         server.stdin.write(json.dumps(asked) + "\n")
         server.stdin.flush()

@@ -34,9 +34,7 @@ def serve() -> dict[str, Any] | None:
 
 def run(arguments: list[str], folder: str, environment: dict[str, str], files: list[str]) -> None:
     """Do what ``python <arguments>`` does, its input empty and its output and errors in two files."""
-    for number, (file, flags) in enumerate(
-        [(os.devnull, os.O_RDONLY), *((file, os.O_WRONLY | os.O_APPEND) for file in files)]
-    ):
+    for number, (file, flags) in enumerate([(os.devnull, os.O_RDONLY), *((file, os.O_WRONLY) for file in files)]):
         os.dup2(os.open(file, flags), number)
     os.environ.clear()
     os.environ.update(environment)

@@ -203,8 +203,8 @@ def predict_test(
 ) -> tuple[Prediction, list[np.ndarray] | None]:
     """Predict the test cases in free run, with the members' spread if the surrogate has a band."""
     # What is compiled at the first call of a process is not the time of a prediction.
-    first, rows = split.test[0], surrogate.description.in_len + 2
-    surrogate.predict([replace(first, time=first.time[:rows], values=first.values[:rows])])
+    first, few = split.test[0], surrogate.description.in_len + 2
+    surrogate.predict([replace(first, time=first.time[:few], values=first.values[:few])])
     started = time.perf_counter()
     spreads = None
     if surrogate.band is None:
