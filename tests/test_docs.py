@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import distributions
 from itertools import zip_longest
 from pathlib import Path
 
@@ -25,6 +26,8 @@ SOURCE = ROOT / "src" / "surrogate_modeling"
 SIMULATOR = SOURCE / "refrigerant" / "README.md"
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = re.compile(r"(?<![\w./])(settings|dataset|model|hydra\.sweeper)\.(?!(?:py|md)\b)([a-z]\w*)")
+# Plugins that an extra installs; without one, its commands are not composed.
+LAUNCHERS = {"joblib": "joblib", "ray": "ray", "slurm": "submitit", "local": "submitit"}
 # Commands whose keys are composed from YAML.
 COMPOSED = (
     "train",
@@ -257,6 +260,9 @@ def test_every_configuration_in_a_command_composes(page: Path) -> None:
         if name not in COMPOSED:
             continue
         overrides = [word for word in arguments if "=" in word]
+        launched = next((word for word in overrides if word.startswith("+launch=")), "").removeprefix("+launch=")
+        if launched and not list(distributions(name=f"hydra-{LAUNCHERS[launched]}-launcher")):
+            continue
         register_schemas()
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(ROOT / "hydra"), version_base="1.3"):

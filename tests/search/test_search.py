@@ -158,7 +158,7 @@ def test_several_at_once_with_joblib(app: App) -> None:
         ),
         (["hydra.sweeper.objective=loss"], "hydra.sweeper.objective=['loss']: must be one or several of val_loss"),
         (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be a whole number from 1"),
-        (["hydra.sweeper.storage='mysql://u:secret@h/d'"], "mysql://u:***@h/d: cannot be opened: ImportError"),
+        (["hydra.sweeper.storage='mysql://u:secret@h/d'"], "mysql://u:***@h/d: cannot be opened: ModuleNotFoundError"),
         (["hydra.sweeper.storage=somewhere"], "must be null (memory), sqlite:///<file>"),
         (["+hydra.sweeper.n_trial=3"], "hydra.sweeper.n_trial: no such key; did you mean n_trials?"),
         (["+hydra.sweeper.custom_search_space=a.b"], "hydra.sweeper.custom_search_space=a.b: code that extends"),

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name, require_whole_steps
 from surrogate_modeling.refrigerant.columns import CONTROL_STEP, CONTROLS, MODEL_VERSION
 
@@ -87,6 +85,8 @@ class Circuit:
 
     def schedule(self, number: int) -> CaseTable:
         """Controls of a case, with the speed that is requested of the compressor; the control unit may give another."""
+        import numpy as np
+
         from surrogate_modeling.refrigerant.families import family_of
         from surrogate_modeling.refrigerant.schedules import WARM_UP, make_schedule
 

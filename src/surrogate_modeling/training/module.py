@@ -11,7 +11,7 @@ from typing import cast
 
 import torch
 from pytorch_lightning import LightningModule
-from torch import Tensor
+from torch import Tensor, distributed
 from torch.nn import functional as fn
 from torch.optim import Optimizer
 from torchmetrics import Metric
@@ -96,7 +96,7 @@ class SurrogateTraining(LightningModule):
         """Loss of one batch of windows, over the horizon of this epoch."""
         loss, valid = self.training_loss(batch)
         self.log_loss("train_loss", self.train_loss, loss, valid)
-        processes = self.trainer.world_size
+        processes = distributed.get_world_size() if distributed.is_initialized() else 1
         if processes == 1:
             return loss
         # Gradients are averaged over the processes; so that this is the mean over valid rows, each counts by its own.
