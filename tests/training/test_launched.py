@@ -69,6 +69,7 @@ def take_part(rank: int, port: int, folder: Path, victim: Any, told: Any) -> Non
         told.send(str(error))
 
 
+@pytest.mark.slow
 def test_launched_processes_train_together_and_say_when_one_is_lost(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
