@@ -31,7 +31,7 @@ GROUPS = Path("/sys/fs/cgroup")
 MADE = 20
 IN_LEN = 10
 # Predicted rows of a window, windows of a batch, and batches that are timed.
-KINDS = {"1,024 windows of 11 rows": (1, 1024, 400), "16 windows of 610 rows": (600, 16, 400)}
+KINDS = {"1,024 windows of 11 rows": (1, 1024, 60), "16 windows of 610 rows": (600, 16, 60)}
 
 
 def rates(count: int, in_file: bool) -> dict[str, float]:
