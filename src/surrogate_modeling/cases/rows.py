@@ -8,6 +8,7 @@ Shape letters: N all rows, T rows of a case, F feature.
 from __future__ import annotations
 
 import logging
+import mmap
 import os
 import tempfile
 from collections.abc import Sequence
@@ -95,7 +96,11 @@ class Rows:
                 "some, set XDG_CACHE_HOME to a folder on another disk, or settings.memory_map=false where the memory "
                 "holds them"
             ) from None
-        self._array = np.asarray(np.memmap(self._file, np.float32, "r+", shape=(rows, columns)))
+        mapped = mmap.mmap(self._file.fileno(), size)
+        if hasattr(mmap, "MADV_RANDOM"):
+            # Windows lie anywhere: what the system would read beside them takes the place of what is needed again.
+            mapped.madvise(mmap.MADV_RANDOM)
+        self._array = np.frombuffer(mapped, np.float32).reshape(rows, columns)
 
     def shift(self, case: int, by: np.ndarray) -> None:
         """Add ``by`` (F,) to the columns of a case, in double."""
