@@ -63,10 +63,11 @@ class Rows:
         Raises:
             UserError: the disk of the file is full.
         """
-        size, free = 4 * rows * columns, available_memory()
-        if self._in_file is None:
-            self._in_file = free is not None and size > MEMORY_SHARE * free
-        if self._in_file:
+        size, in_file = 4 * rows * columns, self._in_file
+        if in_file is None:
+            free = available_memory()
+            in_file = free is not None and size > MEMORY_SHARE * free
+        if in_file:
             folder = cache_folder()
             log.info("the rows of the cases, %.1f GB, lie in a file in %s (settings.memory_map)", size / 1e9, folder)
             # Without a name: it goes with this process, however that ends.

@@ -33,7 +33,7 @@ from surrogate_modeling.training.folds import FoldTraining
 
 # Every process holds the rows of all cases.
 MAX_BYTES_PER_PROCESS = 500_000_000
-# However long its closed form took, a training gets this.
+# However little time is left, a training gets this.
 MIN_TRAINING_MINUTES = 0.05
 
 Outcome = TypeVar("Outcome")

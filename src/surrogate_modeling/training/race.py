@@ -21,7 +21,7 @@ from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import seed_run
-from surrogate_modeling.training.fold_pool import FoldJob, network_of, processes_for, run_jobs
+from surrogate_modeling.training.fold_pool import MIN_TRAINING_MINUTES, FoldJob, network_of, processes_for, run_jobs
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.members import member_seed
 from surrogate_modeling.training.selection import Candidate, choose, further_folds
@@ -195,7 +195,7 @@ class Race:
             jobs = [replace(job, settings=replace(job.settings, progress_bar=False)) for job in jobs]
         if self.end is not None:
             rounds = math.ceil(len(jobs) / processes)
-            minutes = max(MIN_MINUTES / 10, share * (self.end - time.monotonic()) / 60 / rounds)
+            minutes = max(MIN_TRAINING_MINUTES, share * (self.end - time.monotonic()) / 60 / rounds)
             jobs = [replace(job, settings=replace(job.settings, max_minutes=minutes)) for job in jobs]
         for outcome in run_jobs(self.training, jobs, processes):
             name, count, start = outcome.job.name, len(self.training.folds.parts), outcome.job.start
