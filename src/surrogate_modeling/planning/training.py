@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from surrogate_modeling.adaptation.old_cases import files_of, steps_since_training
 from surrogate_modeling.cases.stretches import STRETCH
+from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import save_config
@@ -72,12 +72,10 @@ def first_cases(surrogate: Surrogate, config: PlanConfig) -> FirstCases:
 
 def copy_cases(cases: FirstCases, folder: Path) -> None:
     """Copy the cases of the first training to the folder of all cases; those that are there stay."""
-    folder.mkdir(parents=True, exist_ok=True)
     for file in cases.files:
-        part, there = folder / f".{file.name}.part", folder / file.name
+        there = folder / file.name
         if not there.exists():
-            shutil.copyfile(file, part)
-            part.replace(there)
+            write_atomic(there, file.read_bytes())
 
 
 def train_round(first: Surrogate, before: Path, cases: FirstCases, config: PlanConfig, folder: Path) -> Surrogate:
