@@ -31,7 +31,8 @@ def test_what_ends_on_the_way_leaves_no_database(tmp_path: Path, monkeypatch: py
         with pytest.raises(KeyboardInterrupt):
             create_database(f"sqlite:///{path}", None)
         assert not path.exists()
-    assert {entry.name for entry in tmp_path.iterdir()} == {"mlflow.db.part", "mlflow.db.lock"}
+    # Whether a lock leaves its file depends on the version of filelock.
+    assert {entry.name for entry in tmp_path.iterdir()} - {"mlflow.db.lock"} == {"mlflow.db.part"}
 
 
 def test_what_is_there_or_is_no_plain_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
