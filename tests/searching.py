@@ -13,7 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from surrogate_modeling.common.paths import PROJECT_ROOT
 
 APP = """
-import os, sys, time
+import os, signal, sys, time
+from pathlib import Path
 import hydra
 from surrogate_modeling.config.refusals import run_command
 import surrogate_modeling.search.record as record
@@ -24,6 +25,16 @@ if os.environ.get("NO_PICTURES"):
 @hydra.main(version_base="1.3", config_path="conf", config_name="app")
 def main(cfg):
     time.sleep(float(os.environ.get("SLEEP", cfg.sleep)))
+    if marks := os.environ.get("MARKS"):
+        # n=1 goes on when so many others came here.
+        deadline = time.monotonic() + 60
+        while cfg.n == 1 and len(list(Path(marks).iterdir())) < int(os.environ["OTHERS"]):
+            if time.monotonic() > deadline:
+                raise RuntimeError("n=1 waited for the others in vain")
+            time.sleep(0.05)
+        Path(marks, str(cfg.n)).touch()
+    if os.environ.get("DIE_AT") == str(cfg.n):
+        os.kill(os.getpid(), signal.SIGKILL)
     if cfg.fail_every and int(cfg.n) % cfg.fail_every == 0:
         raise RuntimeError(f"n={cfg.n} is no good")
     if os.environ.get("KILL_AT") == str(cfg.n):

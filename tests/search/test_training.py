@@ -173,7 +173,10 @@ def test_trials_of_a_killed_worker_are_recorded_as_killed(tmp_path: Path) -> Non
             ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)], capture_output=True, text=True
         )
         workers = [int(line.split()[0]) for line in listed.stdout.splitlines() if "LokyProcess" in line]
-        os.kill(workers[-1], signal.SIGKILL)
+        assert len(workers) == 2
+        # Of its own, each takes only its trial with it.
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
         output, errors = process.communicate(timeout=600)
     finally:
         process.kill()

@@ -1,19 +1,18 @@
-"""Trials launched together by Hydra's launcher, and how each ended recorded in the study."""
+"""Trials started in the places of a search, and how each ended recorded in the study."""
 
 from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import optuna
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.utils import JobReturn, configure_log
+from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
-from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import Trial, TrialState
@@ -21,6 +20,7 @@ from optuna.trial import Trial, TrialState
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.refusals import configuration_message
 from surrogate_modeling.experiment.assignment import Pruned
+from surrogate_modeling.search.places import Places
 from surrogate_modeling.search.record import SearchRecord, remove_empty_above
 from surrogate_modeling.search.results import describe
 from surrogate_modeling.search.space import quoted, to_overrides
@@ -29,6 +29,7 @@ from surrogate_modeling.search.workers import Worker
 from surrogate_modeling.tracking.parent import clear_sent, end_interrupted
 
 log = logging.getLogger(__name__)
+INTERRUPTION = "the search was interrupted"
 
 
 class TrialLauncher:
@@ -38,63 +39,85 @@ class TrialLauncher:
         study: of the search.
         config: Hydra's.
         loader: composes the configuration of a trial.
-        launcher: Hydra's.
+        places: where trials run.
         record: of the search.
+
+    Attributes:
+        running: trials that have not ended, by number.
     """
 
     def __init__(
-        self, study: SearchStudy, config: DictConfig, loader: ConfigLoader, launcher: Launcher, record: SearchRecord
+        self, study: SearchStudy, config: DictConfig, loader: ConfigLoader, places: Places, record: SearchRecord
     ) -> None:
-        self.study, self.config, self.loader, self.launcher = study, config, loader, launcher
+        self.study, self.config, self.loader, self.places = study, config, loader, places
         self.record = record
         self.folder, self.token = record.folder.parent.parent, record.folder.parent.name
+        self.running: dict[int, Trial] = {}
         self.failed = self.done = 0
         self.last_reason = ""
 
-    def run(self, claimed: list[Trial], worker: Worker) -> None:
-        """Launch trials together and record how each ended.
+    def start(self, claimed: list[Trial], worker: Worker) -> None:
+        """Start trials in free places.
 
         Args:
             claimed: trials that this process has taken.
             worker: this process.
         """
-        with self._interrupting(claimed, worker):
-            started = [
-                (trial, overrides)
-                for trial in claimed
-                if (overrides := self._prepare(trial, len(claimed) > 1)) is not None
-            ]
-            if started:
-                with _quiet_launcher():
-                    returns = self._launch(started)
-                for (trial, _), result in zip(started, returns, strict=True):
-                    self._tell(trial, result)
-                    if isinstance(result, Exception):
-                        # Its process ended without a word; where it had recorded its end before, that stays.
-                        end_interrupted(Path(trial.user_attrs[FOLDER]), f"its process ended: {_reason(result)}")
-                        remove_empty_above(Path(trial.user_attrs[FOLDER]), levels=1)
+        self.running |= {trial.number: trial for trial in claimed}
         for trial in claimed:
-            worker.let_go(self.study.trial_id(trial.number))
-            clear_sent(Path(trial.user_attrs[FOLDER]))
+            overrides = self._prepare(trial)
+            if overrides is None:
+                self._let_go(trial, worker)
+            else:
+                self.places.start(trial.number, overrides)
 
-    @contextmanager
-    def _interrupting(self, claimed: list[Trial], worker: Worker) -> Iterator[None]:
-        try:
-            yield
-        except BaseException:
-            for trial in claimed:
-                worker.let_go(self.study.trial_id(trial.number))
-                self.study.interrupt(trial.number, "the search was interrupted")
-                clear_sent(Path(trial.user_attrs.get(FOLDER, self.folder)))
-            raise
-
-    def _prepare(self, trial: Trial, together: bool) -> list[str] | None:
-        """The overrides of a trial; None when they do not compose, which is its failure.
+    def wait(self, worker: Worker) -> None:
+        """Wait until a running trial has ended, and record how.
 
         Args:
-            trial: to be started.
-            together: with others, whose launch its failure would end as well.
+            worker: this process.
         """
+        for number, result in self.places.ended().items():
+            trial = self.running[number]
+            self._tell(trial, result)
+            if isinstance(result, Exception):
+                # Its process ended without a word; where it had recorded its end before, that stays.
+                self._end_record(trial, f"its process ended: {_reason(result)}")
+            self._let_go(trial, worker)
+
+    def _let_go(self, trial: Trial, worker: Worker) -> None:
+        """A trial is over."""
+        worker.let_go(self.study.trial_id(trial.number))
+        clear_sent(Path(trial.user_attrs[FOLDER]))
+        del self.running[trial.number]
+
+    def _end_record(self, trial: Trial, reason: str) -> None:
+        folder = Path(trial.user_attrs[FOLDER])
+        end_interrupted(folder, reason)
+        remove_empty_above(folder, levels=1)
+
+    @contextmanager
+    def open(self, worker: Worker) -> Iterator[None]:
+        """While trials may run; those that still do when it ends are interrupted.
+
+        Args:
+            worker: this process.
+        """
+        try:
+            yield
+        finally:
+            try:
+                self.places.close()
+            finally:
+                for trial in self.running.values():
+                    worker.let_go(self.study.trial_id(trial.number))
+                    self.study.interrupt(trial.number, INTERRUPTION)
+                    if FOLDER in trial.user_attrs:
+                        self._end_record(trial, INTERRUPTION)
+                        clear_sent(Path(trial.user_attrs[FOLDER]))
+
+    def _prepare(self, trial: Trial) -> list[str] | None:
+        """The overrides of a trial; None when they do not compose, which is its failure."""
         study = self.study.study
         subdir = f"{trial.number}-{self.token}"
         overrides = [
@@ -111,22 +134,14 @@ class TrialLauncher:
             overrides.append(f"hydra.sweeper.parent_run={quoted(self.record.run_id)}")
         trial.set_user_attr(FOLDER, str(self.folder / subdir))
         log.info("trial %d: %s", trial.number, describe(trial.params))
-        if together:
+        if self.study.settings.n_jobs > 1:
+            # Where several are launched together, its failure would end all of them.
             try:
                 self.loader.load_sweep_config(self.config, overrides)
             except Exception as error:
                 self._fail(trial, _reason(error))
                 return None
         return overrides
-
-    def _launch(self, started: list[tuple[Trial, list[str]]]) -> Sequence[Any]:
-        """Hydra's returns, or the error that ended all of them, such as a worker killed for its memory."""
-        try:
-            return self.launcher.launch([overrides for _, overrides in started], initial_job_idx=started[0][0].number)
-        except Exception as error:
-            return [error] * len(started)
-        finally:
-            configure_log(self.config.hydra.hydra_logging, self.config.hydra.verbose)
 
     def _tell(self, trial: Trial, result: JobReturn | Exception) -> None:
         try:
@@ -173,20 +188,6 @@ class TrialLauncher:
             return
         self.done += 1
         self.failed += state is TrialState.FAIL
-
-
-@contextmanager
-def _quiet_launcher() -> Iterator[None]:
-    """Launchers log each trial once more, with every override."""
-    loggers = [logging.getLogger(name) for name in ("hydra._internal.core_plugins", "hydra_plugins")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
 
 
 def _reason(error: Exception) -> str:

@@ -17,11 +17,10 @@ class Progress:
 
     Args:
         study: of the search.
-        at_once: trials that run together here.
     """
 
-    def __init__(self, study: SearchStudy, at_once: int) -> None:
-        self.study, self.at_once = study, at_once
+    def __init__(self, study: SearchStudy) -> None:
+        self.study = study
         self.started = time.monotonic()
         self.before = len(study.with_result())
 

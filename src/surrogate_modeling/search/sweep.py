@@ -13,10 +13,11 @@ from pathlib import Path
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, Trial
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.search.launch import TrialLauncher
+from surrogate_modeling.search.places import make_places
 from surrogate_modeling.search.problem import SampledConfigs, incomparable_curves, state_problem
 from surrogate_modeling.search.progress import Progress
 from surrogate_modeling.search.pruning import OPENED
@@ -62,7 +63,8 @@ class Search:
         self.study = SearchStudy(open_storage(self.settings.storage), name, self.space, self.settings, problem)
         folder = Path(str(config.hydra.sweep.dir)).absolute()
         self.record = SearchRecord(self.study, config, loader, folder, secrets.token_hex(3))
-        self.trials = TrialLauncher(self.study, config, loader, launcher, self.record)
+        places = make_places(launcher, config, self.settings.n_jobs)
+        self.trials = TrialLauncher(self.study, config, loader, places, self.record)
 
     def run(self) -> None:
         """Search until the study has ``n_trials`` with a result.
@@ -86,40 +88,55 @@ class Search:
         OPENED[study.study.study_name] = study.study, study.store.storage
         worker = Worker(study.store.folder, study.store.storage)
         try:
-            with self.record.running():
-                self._loop(worker, Progress(study, self.settings.n_jobs))
+            with self.record.running(), self.trials.open(worker):
+                self._loop(worker, Progress(study))
         finally:
             worker.close()
             OPENED.pop(study.study.study_name, None)
 
     def _loop(self, worker: Worker, progress: Progress) -> None:
-        waiting = False
+        waiting, running = False, self.trials.running
         while True:
-            claimed, dead = self.study.claim(worker, self.settings.n_jobs)
-            for trial in dead:
-                _end_dead(trial)
-            if claimed:
-                waiting = False
-                self.trials.run(claimed, worker)
+            failure = self._too_many_failures()
+            claimed = [] if failure else self._claim(worker)
+            if running:
+                if failure and not waiting:
+                    log.error("%s; waiting for %d trials that still run", failure, len(running))
+                waiting = failure is not None
+                self.trials.wait(worker)
                 progress.report()
-                self._check_failures()
-                continue
-            others = self.study.others_running()
-            if not others:
-                return
-            if not waiting:
-                log.info("waiting for %d trials of other processes", len(others))
+            elif failure:
+                raise UserError(failure)
+            elif claimed:
+                # None of them could be started.
+                waiting = False
+                progress.report()
+            elif others := self.study.others_running():
+                if not waiting:
+                    log.info("waiting for %d trials of other processes", len(others))
                 waiting = True
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+            else:
+                return
 
-    def _check_failures(self) -> None:
+    def _claim(self, worker: Worker) -> list[Trial]:
+        """Take trials for the free places and start them."""
+        claimed, dead = self.study.claim(worker, self.settings.n_jobs - len(self.trials.running))
+        for trial in dead:
+            _end_dead(trial)
+        self.trials.start(claimed, worker)
+        return claimed
+
+    def _too_many_failures(self) -> str | None:
+        """What is said when too many trials failed for the search to go on."""
         rate = self.settings.max_failure_rate
         few = rate > 0 and self.trials.failed < min(FEWEST_FAILURES, self.study.target)
         if self.trials.failed > rate * self.trials.done and not few:
-            raise UserError(
+            return (
                 f"{self.trials.failed} of {self.trials.done} trials failed, more than "
                 f"hydra.sweeper.max_failure_rate={rate:g} allows; the last: {self.trials.last_reason}"
             )
+        return None
 
 
 def _end_dead(trial: FrozenTrial) -> None:
