@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 # Characters that MLflow's databases hold.
 MAX_PARAMETER_LETTERS, MAX_TAG_LETTERS, MAX_RUN_NAME_LETTERS = 6000, 8000, 250
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.5, 30.0
+# MLflow takes more than a second to import, which would come out of the first epoch.
+SECONDS_BEFORE_SENDING = 5.0
 SECONDS_TO_FINISH, SECONDS_OF_ONE_CALL = 120.0, 30.0
 
 
@@ -57,6 +59,7 @@ class Run:
         self._registered_name: str | None = None
         self._lock = locked(folder)
         self._wake, self._ended, self._given_up = threading.Event(), threading.Event(), threading.Event()
+        self._measured = threading.Event()
         self._thread = threading.Thread(target=self._send, name="tracking", daemon=True)
 
     @classmethod
@@ -103,6 +106,7 @@ class Run:
         """Record numbers of one step under valid names; changed names are listed in a file of the run."""
         recorded = self._names.of(values)
         self._write("metrics", values={recorded[key]: float(value) for key, value in values.items()}, step=step)
+        self._measured.set()
 
     def set_tags(self, values: dict[str, str]) -> None:
         """Record tags, among them why a run ended, for which there is room even on a full disk."""
@@ -138,6 +142,7 @@ class Run:
         except NotWritten as error:
             log.error("the end of this run is not in its record: %s", error)
         self._ended.set()
+        self._measured.set()
         self._wake.set()
         self._thread.join(SECONDS_TO_FINISH)
         # Whoever sends the rest later must be alone with the journal.
@@ -160,6 +165,7 @@ class Run:
 
     def _send(self) -> None:
         pause, last_reason = FIRST_PAUSE_SECONDS, ""
+        self._measured.wait(SECONDS_BEFORE_SENDING)
         while True:
             self._wake.wait()
             self._wake.clear()
