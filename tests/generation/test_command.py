@@ -90,7 +90,8 @@ def test_words_of_the_command_are_filled_in_and_files_beside_the_user_found(
         'Path("o.csv").write_text("t,y\\ns,bar\\n0,1\\n10,3\\n")\n'
     )
     line = f"{sys.executable} program.py {{{{case}}}} {{{{duration}}}} 'a b'"
-    run(planned(tmp_path, program, command=line, output="o.csv"), tmp_path)
+    table = run(planned(tmp_path, program, command=line, output="o.csv"), tmp_path)
+    np.testing.assert_allclose(table.values[:, -1], [1, 3])
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,7 @@ def _first_interrupt_asks(folder: Path, wanted: bool) -> Iterator[bool]:
     first = -1.0
 
     def handle(number: int, frame: FrameType | None) -> None:
+        """Ask at the first press, interrupt at the second."""
         nonlocal first
         now = time.monotonic()
         if first < 0:

@@ -66,11 +66,7 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
     described, blocks, banded = _curves(folder, scores)
     arguments = typed_arguments(folder) or []
     choices = _choices(folder, flat, arguments, reference)
-    baselines = {
-        key.removeprefix("nADE_"): BaselineError(value, None)
-        for key, value in record.metrics.items()
-        if key.startswith("nADE_")
-    }
+    baselines = _baselines(record)
     found = verdict(scores, tables.reach, baselines, record.metrics.get("real_time_factor"), choices)
     training = training_content(folder, record.history, None, {})
     return {
@@ -101,6 +97,13 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
             *([] if described else ["missing_curves"]),
         ],
     }
+
+
+def _baselines(record: StoredRun) -> dict[str, BaselineError]:
+    """nADE of each baseline, by its name."""
+    prefix = "nADE_"
+    errors = {key.removeprefix(prefix): value for key, value in record.metrics.items() if key.startswith(prefix)}
+    return {name: BaselineError(value, None) for name, value in errors.items()}
 
 
 def _choices(folder: Path, flat: dict[str, Any], arguments: list[str], reference: str) -> RunChoices:
