@@ -43,7 +43,7 @@ def test_a_long_trial_lets_the_others_pass(app: App, package: str, launcher: lis
     trials = {trial.params["n"]: trial for trial in app.trials()}
     assert states(app.trials()) == {"COMPLETE": 4}
     ends = {n: trial.datetime_complete for n, trial in trials.items()}
-    assert max(ends, key=ends.__getitem__) == 1, "started first, ended last"
+    assert ends[1] > max(ends[2], ends[3]), "a place took the others one after another"
     assert [trial.value for _, trial in sorted(trials.items())] == [5.0, 2.0, 1.0, 2.0]
     assert "4 of 4 trials done" in said
     assert "Traceback" not in said

@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from surrogate_modeling.cases.case import Case, RowTable
+from surrogate_modeling.cases.rows import ask_for, mapped_file
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.scaling import Standardizer
@@ -65,6 +66,7 @@ class WindowDataset(Dataset[Batch]):
         self.mean, self.factor = scaling.mean.clone(), scaling.divisor.reciprocal()
         table = table or RowTable.of(cases)
         self.rows, firsts = torch.from_numpy(table.values), [table.first[case.name] for case in cases]
+        self._file = mapped_file(table.values)
         lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]
         counts = [last // stride + 1 for last in lasts]
         # One number per window, and the sizes of a case once per case: a run has millions of windows.
@@ -79,6 +81,8 @@ class WindowDataset(Dataset[Batch]):
 
     def to(self, rows: Tensor) -> None:
         """Move the dataset's rows to a device, as a copy; batches are then gathered there."""
+        if rows.data_ptr() != self.rows.data_ptr():
+            self._file = None
         self.rows = rows
         self.starts, self.first_windows, self.case_ends, self.mean, self.factor = (
             part.to(rows.device) for part in (self.starts, self.first_windows, self.case_ends, self.mean, self.factor)
@@ -94,11 +98,12 @@ class WindowDataset(Dataset[Batch]):
         self._whole_weight = torch.ones(1, self.horizon, device=self.rows.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Views of the rows would be copied.
-        return {name: value for name, value in self.__dict__.items() if name != "_pieces"}
+        # Views of the rows would be copied; a mapped file stays with its process.
+        return {name: value for name, value in self.__dict__.items() if name not in ("_pieces", "_file")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._file = None
         self._place_pieces()
 
     def __len__(self) -> int:
@@ -114,6 +119,9 @@ class WindowDataset(Dataset[Batch]):
 
     def gather(self, windows: Tensor) -> Batch:
         """Gather standardised windows (B,): past (B, in_len, F), controls (B, H, C), truth (B, H, P), weight (B, H)."""
+        if self._file is not None:
+            row_bytes = self.rows.stride(0) * self.rows.itemsize
+            ask_for(self._file, self.starts[windows].numpy() * row_bytes, (self.in_len + self.horizon) * row_bytes)
         return self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
 
     def whole_cases(self, max_rows: int) -> Batch:
