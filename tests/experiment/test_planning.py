@@ -61,11 +61,11 @@ def test_the_plan_of_a_portfolio_and_of_one_network() -> None:
     plan = plan_of(config("model=auto", "model.members=[linear,nss,don]", "settings.max_minutes=7"))
     assert plan.closed_forms == ["linear"]
     assert [(member.label, member.model.name) for member in plan.networks] == [
-        ("nss", "nss"), ("don", "don"), ("nss-large", "nss")
+        ("nss", "nss"), ("nss-large", "nss"), ("don", "don")
     ]  # fmt: skip
-    assert (plan.networks[2].model.states, plan.networks[2].settings) == (24, plan.networks[0].settings)
+    assert (plan.networks[1].model.states, plan.networks[1].settings) == (24, plan.networks[0].settings)
     assert plan.minutes == 7
-    assert [str(member.settings.criterion) for member in plan.networks] == ["l1", "smoothl1", "l1"]
+    assert [str(member.settings.criterion) for member in plan.networks] == ["l1", "l1", "smoothl1"]
     alone = plan_of(config("model=ssm", "settings=stable", "settings.max_minutes=7"))
     assert (alone.closed_forms, alone.minutes) == (["quadratic"], None)
     assert alone.networks[0].settings.max_minutes == 7

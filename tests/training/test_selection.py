@@ -93,3 +93,10 @@ def test_folds_are_left_out_while_every_training_has_its_time(
     left: float, processes: int, trainings: list[float], folds: int, expected: int
 ) -> None:
     assert further_folds(left, processes, trainings, folds) == expected
+
+
+def test_what_was_trained_ahead_is_not_trained_again() -> None:
+    """In 100 s two processes train two networks of 100 s: with one that is there, three folds of one network."""
+    assert further_folds(100.0, 2, [100.0], 4, done=1) == 3
+    assert further_folds(0.0, 2, [100.0], 4, done=1) == 1
+    assert further_folds(100.0, 2, [100.0, 100.0], 4, done=1) == 1

@@ -98,13 +98,12 @@ def plan_of(config: Config) -> Plan:
     if not isinstance(model, AutoConfig):
         return Plan(["quadratic"] if settings.stack else [], [TrainedMember(model, settings)], None)
     networks = []
+    # The last ones are the first to go where time is short.
     for name in (member for member in model.members if member not in CLOSED_FORMS):
         recipe = member_settings(config, name)
         if settings.is_debug:
             recipe = replace(recipe, epochs=min(recipe.epochs, settings.epochs))
         networks.append(TrainedMember(MODEL_SCHEMAS[name](name), recipe))
-    # Last, so that they are the first to go where time is short.
-    wanted = [] if settings.is_debug else [name for name in model.larger if name in model.members]
-    recipes = {member.label: member.settings for member in networks}
-    networks += [TrainedMember(larger_model(model, name), recipes[name], f"{name}-large") for name in wanted]
+        if name in model.larger and not settings.is_debug:
+            networks.append(TrainedMember(larger_model(model, name), recipe, f"{name}-large"))
     return Plan([name for name in model.members if name in CLOSED_FORMS], networks, settings.max_minutes)

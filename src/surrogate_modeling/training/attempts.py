@@ -50,6 +50,10 @@ class Attempt:
         """Keep a network that was fitted without a fold from a start; they may come in any order."""
         self._networks[start, fold] = network
 
+    def folds(self, start: int = 0) -> list[int]:
+        """Those that a network of a start was fitted without."""
+        return sorted(fold for which, fold in self._networks if which == start)
+
     def network(self, fold: int) -> Network:
         """The network that was fitted without a fold, of the first start."""
         return self._networks[0, fold]

@@ -10,7 +10,7 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -152,19 +152,32 @@ def processes_for(training: FoldTraining, jobs: int) -> int:
     return max(1, min(jobs, settings.workers or os.cpu_count() or 1))
 
 
-def run_jobs(training: FoldTraining, jobs: Sequence[Job[Outcome]], processes: int) -> Iterator[Outcome]:
+def run_jobs(
+    training: FoldTraining,
+    jobs: Sequence[Job[Outcome]],
+    processes: int,
+    another: Callable[[], Job[Outcome] | None] = lambda: None,
+) -> Iterator[Outcome]:
     """Do all jobs, and yield each outcome as it comes.
+
+    Args:
+        training: the cases in folds.
+        jobs: to do.
+        processes: side by side.
+        another: asked for a job where a process has none while others work, after their outcomes were yielded.
 
     Raises:
         UserError: a process was killed.
     """
     if processes > 1:
-        yield from _side_by_side(training, jobs, processes)
+        yield from _side_by_side(training, jobs, processes, another)
     else:
         yield from (job.do(training) for job in jobs)
 
 
-def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processes: int) -> Iterator[Outcome]:
+def _side_by_side(
+    training: FoldTraining, jobs: Sequence[Job[Outcome]], processes: int, another: Callable[[], Job[Outcome] | None]
+) -> Iterator[Outcome]:
     waiting = deque(jobs)
     # Not fork: this process has threads of torch and of the tracking client.
     context = multiprocessing.get_context("spawn")
@@ -181,7 +194,7 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processe
             theirs.close()
             workers[ours] = worker
             ours.send(waiting.popleft())
-        for _ in jobs:
+        while workers:
             (connection,) = wait(list(workers))[:1]
             assert isinstance(connection, Connection)
             try:
@@ -192,13 +205,14 @@ def _side_by_side(training: FoldTraining, jobs: Sequence[Job[Outcome]], processe
                     f"a process that fits a fold ended (exit code {code}), most likely for want of memory; "
                     "settings.workers=1 fits one model at a time"
                 ) from None
-            if waiting:
-                connection.send(waiting.popleft())
-            else:
-                workers.pop(connection).terminate()
             if isinstance(outcome, UserError):
                 raise outcome
             yield outcome
+            job = waiting.popleft() if waiting else another() if len(workers) > 1 else None
+            if job is not None:
+                connection.send(job)
+            else:
+                workers.pop(connection).terminate()
     finally:
         for worker in workers.values():
             worker.terminate()

@@ -21,10 +21,17 @@ from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import seed_run
-from surrogate_modeling.training.fold_pool import MIN_TRAINING_MINUTES, FoldJob, network_of, processes_for, run_jobs
+from surrogate_modeling.training.fold_pool import (
+    MIN_TRAINING_MINUTES,
+    FoldJob,
+    FoldOutcome,
+    network_of,
+    processes_for,
+    run_jobs,
+)
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.members import member_seed
-from surrogate_modeling.training.selection import Candidate, choose, further_folds
+from surrogate_modeling.training.selection import Candidate, choose, further_folds, mixture_error
 
 log = logging.getLogger(__name__)
 # A training that gets less is not worth its place.
@@ -103,7 +110,7 @@ class Race:
         self.attempts = {member.label: Attempt(member.label, member.model) for member in self.members}
         count = len(self.training.folds.parts)
         if self.members:
-            self._train(range(1), FIRST_SHARE if count > 1 else 1.0)
+            self._train(range(1), FIRST_SHARE if count > 1 else 1.0, ahead=True)
             self._drop_unbegun()
         looks = [] if self._is_over() else [self.forms.first_look(name) for name in closed_forms]
         self.untried += [name for name in closed_forms if name not in {look.name for look in looks}]
@@ -143,7 +150,9 @@ class Race:
         if self.end is None:
             return count
         whole = [self._whole.get(member.label, 0.0) for member in self.members]
-        folds = further_folds(self.end - time.monotonic(), self._processes(count * len(whole)), whole, count)
+        left, processes = self.end - time.monotonic(), self._processes(count * len(whole))
+        done = sum(len(attempt.folds()) - 1 for attempt in self.attempts.values())
+        folds = further_folds(left, processes, whole, count, done=done)
         if folds < count:
             log.warning(
                 "settings.max_minutes: there is time to leave out %d of %d folds; the weights follow from these",
@@ -187,39 +196,77 @@ class Race:
         self.untried += [member.label for member in self.members[affordable:]]
         self.members = self.members[:affordable]
 
-    def _train(self, folds: range, share: float = 1.0, start: int = 0) -> None:
-        """Train every network without some folds, within a share of the time left."""
-        jobs = [self._job(member, k, start) for k in folds for member in self.members]
-        processes = processes_for(self.training, len(jobs))
-        if processes > 1:
-            jobs = [replace(job, settings=replace(job.settings, progress_bar=False)) for job in jobs]
+    def _train(self, folds: range, share: float = 1.0, start: int = 0, *, ahead: bool = False) -> None:
+        """Train every network without some folds, within a share of the time left.
+
+        Args:
+            folds: to leave out, where that was not done.
+            share: of the time left.
+            start: number of the start.
+            ahead: a process that has no network left trains the best so far without the next fold.
+        """
+        wanted = [(k, member) for k in folds for member in self.members if k not in self._folds_of(member, start)]
+        if not wanted:
+            return
+        processes = processes_for(self.training, len(wanted))
+        rounds = math.ceil(len(wanted) / processes)
+        minutes = None
         if self.end is not None:
-            rounds = math.ceil(len(jobs) / processes)
             minutes = max(MIN_TRAINING_MINUTES, share * (self.end - time.monotonic()) / 60 / rounds)
-            jobs = [replace(job, settings=replace(job.settings, max_minutes=minutes)) for job in jobs]
-        for outcome in run_jobs(self.training, jobs, processes):
-            name, count, start = outcome.job.name, len(self.training.folds.parts), outcome.job.start
-            attempt = self.attempts[name]
+
+        def job(member: TrainedMember, k: int) -> FoldJob:
+            """A training, with its share of the time and a bar where it is alone."""
+            own = self._job(member, k, start)
+            settings = own.settings if minutes is None else replace(own.settings, max_minutes=minutes)
+            return replace(own, settings=replace(settings, progress_bar=settings.progress_bar and processes == 1))
+
+        idle = rounds * processes - len(wanted) if ahead else 0
+        further = iter(range(folds.stop, min(folds.stop + idle, len(self.training.folds.parts))))
+
+        def another() -> FoldJob | None:
+            """The best network so far without the next fold, where that keeps a process from waiting."""
+            best = self._best_so_far()
+            k = None if best is None else next(further, None)
+            return None if best is None or k is None else job(best, k)
+
+        for outcome in run_jobs(self.training, [job(member, k) for k, member in wanted], processes, another):
             # A second start that was cut short would spoil the mean with what the first one gave.
-            if not outcome.begun or (start and self._is_asked_to_end):
-                continue
-            for metrics, epoch in outcome.metrics:
-                self.training.on_epoch(metrics, epoch)
-            if outcome.result is None:
-                log.warning("%s without fold %d of %d: the training diverged", name, outcome.job.fold + 1, count)
-                # What an earlier start gave stays.
-                attempt.diverged |= start == 0
-                continue
-            attempt.add(network_of(self.training, outcome.job.model, outcome.weights).network, outcome.job.fold, start)
-            attempt.judge(self.training.folds.parts[outcome.job.fold], outcome.rows, start)
-            attempt.seconds += outcome.result.seconds
-            self.epochs = max(self.epochs, outcome.result.epochs)
-            self.longest = max(self.longest, outcome.result.seconds)
-            self._whole[name] = whole_seconds(outcome.result, outcome.job.settings)
-            log.info(
-                "%s without fold %d of %d: val_nADE %.4g after %d epochs, %.0f s", name, outcome.job.fold + 1, count,
-                outcome.result.least.get("val_nADE", math.nan), outcome.result.epochs, outcome.result.seconds,
-            )  # fmt: skip
+            if outcome.begun and not (start and self._is_asked_to_end):
+                self._take(outcome)
+
+    def _take(self, outcome: FoldOutcome) -> None:
+        """Keep what a training gave."""
+        name, fold, start, result = outcome.job.name, outcome.job.fold, outcome.job.start, outcome.result
+        attempt, parts = self.attempts[name], self.training.folds.parts
+        for metrics, epoch in outcome.metrics:
+            self.training.on_epoch(metrics, epoch)
+        if result is None:
+            log.warning("%s without fold %d of %d: the training diverged", name, fold + 1, len(parts))
+            # What an earlier start gave stays.
+            attempt.diverged |= start == 0
+            return
+        attempt.add(network_of(self.training, outcome.job.model, outcome.weights).network, fold, start)
+        attempt.judge(parts[fold], outcome.rows, start)
+        attempt.seconds += result.seconds
+        self.epochs = max(self.epochs, result.epochs)
+        self.longest = max(self.longest, result.seconds)
+        self._whole[name] = whole_seconds(result, outcome.job.settings)
+        log.info(
+            "%s without fold %d of %d: val_nADE %.4g after %d epochs, %.0f s",
+            name, fold + 1, len(parts), result.least.get("val_nADE", math.nan), result.epochs, result.seconds,
+        )  # fmt: skip
+
+    def _folds_of(self, member: TrainedMember, start: int) -> list[int]:
+        return self.attempts[member.label].folds(start)
+
+    def _best_so_far(self) -> TrainedMember | None:
+        """The network that mixes best with the other members, of those that were trained without the first fold."""
+        errors = {}
+        for i, member in enumerate(self.members):
+            attempt = self.attempts[member.label]
+            if attempt.rows and attempt.is_finite:
+                errors[i] = mixture_error(self.training, [*self.others, attempt])
+        return self.members[min(errors, key=errors.__getitem__)] if errors else None
 
     def _job(self, member: TrainedMember, k: int, start: int) -> FoldJob:
         """The training without fold k; from the second start on with other weights where they have no closed form."""

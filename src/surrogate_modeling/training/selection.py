@@ -59,9 +59,9 @@ def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequen
     """
     mixed = [attempt for attempt in others if attempt.is_finite]
     left = [candidate for candidate in candidates if candidate.attempt.is_finite]
-    error, chosen, spent = _mixture_error(training, mixed), list[str](), 0.0
+    error, chosen, spent = mixture_error(training, mixed), list[str](), 0.0
     while left:
-        errors = [_mixture_error(training, [*mixed, candidate.attempt]) for candidate in left]
+        errors = [mixture_error(training, [*mixed, candidate.attempt]) for candidate in left]
         gains = [(error - each) / max(error, SMALL_ERROR) if math.isfinite(error) else 1.0 for each in errors]
         paying = [i for i, candidate in enumerate(left) if gains[i] >= candidate.least_gain(spent)]
         if not paying:
@@ -83,7 +83,7 @@ def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequen
     return chosen
 
 
-def further_folds(seconds_left: float, processes: int, trainings: Sequence[float], folds: int) -> int:
+def further_folds(seconds_left: float, processes: int, trainings: Sequence[float], folds: int, *, done: int = 0) -> int:
     """How many more folds are left out, so that every training may take its time and no process is idle.
 
     At least one while there is any time left.
@@ -93,12 +93,13 @@ def further_folds(seconds_left: float, processes: int, trainings: Sequence[float
         processes: that train side by side.
         trainings: seconds that each network takes to be trained to its end.
         folds: that there are, beside the first.
+        done: trainings without one of them that are there already.
     """
     if seconds_left <= 0:
-        return 0
+        return done // len(trainings)
     # One after another in each process.
     rounds = max(1, round(seconds_left * len(trainings) / max(sum(trainings), 1e-9)))
-    return min(folds, max(1, rounds * processes // len(trainings)))
+    return min(folds, max(1, (rounds * processes + done) // len(trainings)))
 
 
 def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> tuple[list[Case], Residuals]:
@@ -112,8 +113,17 @@ def left_out_residuals(training: FoldTraining, attempts: Sequence[Attempt]) -> t
     return cases, Residuals.of(rows, truth, [fold_of[case.name] for case in cases], scale)
 
 
-def _mixture_error(training: FoldTraining, attempts: Sequence[Attempt]) -> float:
-    """Mean ADE of the targets by the best mixture over the cases of the first fold; infinite without members."""
+def mixture_error(training: FoldTraining, attempts: Sequence[Attempt]) -> float:
+    """Mean ADE of the targets by the best mixture over the cases of the first fold, of members that are finite.
+
+    Args:
+        training: whose targets count.
+        attempts: the members.
+
+    Returns:
+        In training standard deviations; infinite without members.
+    """
+    attempts = [attempt for attempt in attempts if attempt.is_finite]
     if not attempts:
         return math.inf
     targets = training.surrogate.description.channels.target_indices

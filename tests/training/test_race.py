@@ -1,0 +1,52 @@
+"""Which trainings a race makes, and in which order."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from training.test_portfolio import RECIPE, SMALL, portfolio
+
+from surrogate_modeling.training import race
+from surrogate_modeling.training.attempts import ClosedForms
+from surrogate_modeling.training.fold_pool import FoldJob, FoldOutcome
+from surrogate_modeling.training.folds import FoldTraining
+from surrogate_modeling.training.race import Race, TrainedMember
+
+IDLE = replace(RECIPE, lr=1e-9)
+MEMBERS = [
+    TrainedMember(SMALL, IDLE),
+    TrainedMember(replace(SMALL, width=5), RECIPE, "don-large"),
+    TrainedMember(replace(SMALL, width=6), IDLE, "third"),
+]
+
+
+def test_a_process_without_work_trains_the_best_so_far_without_the_next_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three networks on two processes leave one place, as the third is trained; the second network is the best then."""
+    done: list[tuple[str, int]] = []
+
+    def in_turn(
+        training: FoldTraining,
+        jobs: Sequence[FoldJob],
+        processes: int,
+        another: Callable[[], FoldJob | None],
+    ) -> Iterator[FoldOutcome]:
+        """Two processes: before the last job ends, the other one is free."""
+        for job in [*jobs[:-1], None, *jobs[-1:], None]:
+            job = job or another()
+            if job is not None:
+                done.append((job.name, job.fold))
+                yield job.do(training)
+
+    monkeypatch.setattr(race, "run_jobs", in_turn)
+    monkeypatch.setattr(race, "processes_for", lambda training, jobs: min(2, jobs))
+    training, _ = portfolio(tmp_path)
+    trainings = Race(training, MEMBERS, ClosedForms(training, {}, []), [], None)
+    trainings.run()
+    first = [("don", 0), ("don-large", 0), ("don-large", 1), ("third", 0)]
+    assert done[:4] == first
+    # Of one kind the best goes on, and nothing is trained twice.
+    assert done[4:] == [("don-large", 2)]
+    assert {name: attempt.folds() for name, attempt in trainings.attempts.items()} == {"don-large": [0, 1, 2]}
