@@ -71,7 +71,9 @@ def take_part(rank: int, port: int, folder: Path, victim: Any, told: Any) -> Non
 
 @pytest.mark.slow
 def test_launched_processes_train_together_and_say_when_one_is_lost(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
+    # Not forked from this process, whose torch may have run threads that a fork does not have.
+    multiprocessing.set_forkserver_preload(["surrogate_modeling.training.launched", "pytorch_lightning"])
+    context = multiprocessing.get_context("forkserver")
     receiver, sender = context.Pipe(duplex=False)
     victim, port = context.Value("i", 0), find_free_network_port()
     both = [context.Process(target=take_part, args=(i, port, tmp_path, victim, sender), daemon=True) for i in (0, 1)]

@@ -1,7 +1,8 @@
 """Where the trials of a search run, several at once: a place that is free takes the next trial at once.
 
 Hydra's launchers start some runs and return when all of them have ended. With those of joblib, Ray and submitit each
-trial is started and watched here instead, by what they build on and with their settings.
+trial is started and watched here instead, by what they build on and with their settings (of joblib's ``n_jobs`` alone,
+where the search does not say).
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class Processes:
 
     Args:
         launcher: of joblib.
-        at_once: trials that run together; not more than ``hydra.launcher.n_jobs``.
+        at_once: trials that run together.
     """
 
     def __init__(self, launcher: Launcher, at_once: int) -> None:
