@@ -1,5 +1,6 @@
 """Which trainings a race makes, and in which order."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,8 +22,9 @@ MEMBERS = [
 ]
 
 
+@pytest.mark.parametrize("is_cut_short", [False, True])
 def test_a_process_without_work_trains_the_best_so_far_without_the_next_fold(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cut_short: bool
 ) -> None:
     """Three networks on two processes leave one place, as the third is trained; the second network is the best then."""
     done: list[tuple[str, int]] = []
@@ -43,10 +45,13 @@ def test_a_process_without_work_trains_the_best_so_far_without_the_next_fold(
     monkeypatch.setattr(race, "run_jobs", in_turn)
     monkeypatch.setattr(race, "processes_for", lambda training, jobs: min(2, jobs))
     training, _ = portfolio(tmp_path)
-    trainings = Race(training, MEMBERS, ClosedForms(training, {}, []), [], None)
+    if is_cut_short:
+        monkeypatch.setattr(race, "whole_seconds", lambda result, settings: 1e9)
+    end = time.monotonic() + 600 if is_cut_short else None
+    trainings = Race(training, MEMBERS, ClosedForms(training, {}, []), [], end)
     trainings.run()
-    first = [("don", 0), ("don-large", 0), ("don-large", 1), ("third", 0)]
-    assert done[:4] == first
+    ahead = [] if is_cut_short else [("don-large", 1)]
+    assert done[: 3 + len(ahead)] == [("don", 0), ("don-large", 0), *ahead, ("third", 0)]
     # Of one kind the best goes on, and nothing is trained twice.
-    assert done[4:] == [("don-large", 2)]
+    assert done[3 + len(ahead) :] == [("don-large", k) for k in range(1 + len(ahead), 3)]
     assert {name: attempt.folds() for name, attempt in trainings.attempts.items()} == {"don-large": [0, 1, 2]}

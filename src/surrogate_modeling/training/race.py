@@ -203,7 +203,8 @@ class Race:
             folds: to leave out, where that was not done.
             share: of the time left.
             start: number of the start.
-            ahead: a process that has no network left trains the best so far without the next fold.
+            ahead: a process that has no network left trains the best so far without the next fold, if that comes to
+                its end.
         """
         wanted = [(k, member) for k in folds for member in self.members if k not in self._folds_of(member, start)]
         if not wanted:
@@ -226,8 +227,11 @@ class Race:
         def another() -> FoldJob | None:
             """The best network so far without the next fold, where that keeps a process from waiting."""
             best = self._best_so_far()
-            k = None if best is None else next(further, None)
-            return None if best is None or k is None else job(best, k)
+            # Cut short, it would take more from the mean of all folds than it brings.
+            if best is None or (minutes is not None and self._whole[best.label] > 60 * minutes):
+                return None
+            k = next(further, None)
+            return None if k is None else job(best, k)
 
         for outcome in run_jobs(self.training, [job(member, k) for k, member in wanted], processes, another):
             # A second start that was cut short would spoil the mean with what the first one gave.
