@@ -1,6 +1,7 @@
 """Hooks and fixtures of all tests."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -23,6 +24,8 @@ if "EMPTY_STORE" not in os.environ:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start whole commands come first, so that no worker is left alone with one at the end."""
     items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "run_command"))
+    # Libraries and tests stay to the end: garbage need not be looked for among them.
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -31,3 +34,8 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setattr(cases, "CACHE_FOLDER", folder)
     return folder
+
+
+def pytest_unconfigure() -> None:
+    """Some libraries report what they find frozen at the end as leaked."""
+    gc.unfreeze()
