@@ -124,6 +124,6 @@ def test_another_launcher_is_left_to_itself() -> None:
     assert failing.ended() == {5: error, 6: error}
 
 
-def test_one_at_a_time_is_left_to_the_launcher() -> None:
+def test_one_at_a_time_is_left_to_joblib() -> None:
     joblib = pytest.importorskip("hydra_plugins.hydra_joblib_launcher.joblib_launcher")
     assert isinstance(make_places(joblib.JoblibLauncher(), SimpleNamespace(), at_once=1), Together)

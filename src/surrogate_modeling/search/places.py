@@ -56,7 +56,7 @@ def make_places(launcher: Launcher, config: DictConfig, at_once: int) -> Places:
     """The places of a search.
 
     Args:
-        launcher: Hydra's; one that is not known here, or that is to run one trial at a time, is left to itself.
+        launcher: Hydra's; one that is not known here, or joblib's with one trial at a time, is left to itself.
         config: Hydra's.
         at_once: trials that run together.
     """
@@ -67,7 +67,7 @@ def make_places(launcher: Launcher, config: DictConfig, at_once: int) -> Places:
         ("hydra_submitit_launcher", "SlurmLauncher"): Jobs,
     }
     kind = kinds.get((type(launcher).__module__.split(".")[1], type(launcher).__name__))
-    if at_once == 1 or kind is None:
+    if kind is None or (kind is Processes and at_once == 1):
         return Together(launcher, config)
     return Processes(launcher, at_once) if kind is Processes else kind(launcher)
 
