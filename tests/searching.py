@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,15 @@ class App:
 
     def trials(self, name: str = "s") -> list[FrozenTrial]:
         return optuna.load_study(study_name=name, storage=f"sqlite:///{self.folder}/db/studies.db").trials
+
+
+def wait_for_trial(process: subprocess.Popen[str]) -> None:
+    """Read what a search says until it says that a trial begins."""
+    assert process.stdout is not None
+    said = ""
+    while not re.search(r" trial \d+: ", line := process.stdout.readline()):
+        said += line
+        assert line, said
 
 
 def states(trials: list[FrozenTrial]) -> dict[str, int]:

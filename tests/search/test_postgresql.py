@@ -14,7 +14,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from searching import SPACE, App, states
+from searching import SPACE, App, states, wait_for_trial
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.search.storage import open_storage
@@ -81,9 +81,7 @@ def test_a_killed_search_and_two_at_once_come_to_exactly_n(app: App, server: str
     app.environment["SLEEP"] = "5"
     killed = app.start(*arguments)
     app.environment["SLEEP"] = "0.5"
-    assert killed.stdout is not None
-    while " trial " not in (line := killed.stdout.readline()):
-        assert line, "the search ended before it was killed"
+    wait_for_trial(killed)
     killed.send_signal(signal.SIGKILL)
     killed.communicate()
     both = [app.start(*arguments) for _ in range(2)]
@@ -108,11 +106,7 @@ def test_four_processes_added_and_killed_come_to_exactly_n_without_waiting(app: 
     app.environment["SLEEP"] = "0.2"
     quick = [app.start(*arguments) for _ in range(2)]
     victim = quick[0]
-    assert victim.stdout is not None
-    said = ""
-    while " trial " not in (line := victim.stdout.readline()):
-        assert line, said
-        said += line
+    wait_for_trial(victim)
     added = app.start(*arguments)
     victim.send_signal(signal.SIGKILL)
     victim.communicate()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
-from searching import SPACE, App, states
+from searching import SPACE, App, states, wait_for_trial
 
 
 @pytest.fixture
@@ -76,10 +76,8 @@ def kill_at_random(app: App, arguments: list[str], times: int, seed: int) -> Non
     generator = random.Random(seed)
     for _ in range(times):
         process = app.start(*arguments)
-        assert process.stdout is not None
         for _ in range(generator.randint(1, 3)):
-            while " trial " not in (line := process.stdout.readline()) or "was running" in line:
-                assert line, "the search ended before it was killed"
+            wait_for_trial(process)
         time.sleep(generator.uniform(0, 0.3))
         process.send_signal(signal.SIGKILL)
         process.communicate()

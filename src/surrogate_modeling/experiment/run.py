@@ -112,6 +112,7 @@ def _warm_start(config: Config) -> WarmStart | None:
 def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     settings, split, surrogate = experiment.config.settings, experiment.split, experiment.surrogate
     trained = train(experiment, run)
+    give_back_freed_memory()
     judged = trained.left_out or LeftOut(split.validation, [], [])
     inputs = ObjectiveInputs(surrogate, judged.cases, trained.fit.least, judged.rows)
     objective = evaluate_objectives(experiment.assignment.objective, inputs)
