@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import EarlyStopping, Timer, WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -23,6 +21,14 @@ from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.lightning import (
+    Callback,
+    EarlyStopping,
+    LightningModule,
+    Timer,
+    Trainer,
+    WeightAveraging,
+)
 from surrogate_modeling.training.system_metrics import SystemMetrics
 
 log = logging.getLogger(__name__)

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
-from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import first_line
+from surrogate_modeling.training.lightning import LightningModule, ModelCheckpoint, TorchCheckpointIO, Trainer
 
 log = logging.getLogger(__name__)
 BEST_FILE, FIT_RESULT_FILE = "best.ckpt", "fitted.json"

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from pytorch_lightning import seed_everything
 from torch import Tensor
 
 from surrogate_modeling.cases.case import Case
@@ -32,6 +31,7 @@ from surrogate_modeling.training.checkpoints import (
 from surrogate_modeling.training.compilation import accelerated, use_precision
 from surrogate_modeling.training.job import Place, TrainingJob
 from surrogate_modeling.training.launched import is_launched, train_launched
+from surrogate_modeling.training.lightning import seed_everything
 from surrogate_modeling.training.processes import train_in_processes
 from surrogate_modeling.training.windows import WindowData
 

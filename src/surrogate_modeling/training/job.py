@@ -11,10 +11,6 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
-from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.strategies import DDPStrategy
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError, first_line
@@ -33,6 +29,13 @@ from surrogate_modeling.training.callbacks import (
 from surrogate_modeling.training.checkpoints import AtomicCheckpointIO, FitResult, checkpoints
 from surrogate_modeling.training.compilation import Acceleration, accelerated, compile_network, use_precision
 from surrogate_modeling.training.graphed import BATCHES_PER_BLOCK, GraphedTraining
+from surrogate_modeling.training.lightning import (
+    Callback,
+    ClusterEnvironment,
+    DDPStrategy,
+    LightningEnvironment,
+    Trainer,
+)
 from surrogate_modeling.training.module import SurrogateTraining
 from surrogate_modeling.training.system_metrics import SystemMetrics
 from surrogate_modeling.training.windows import WindowData

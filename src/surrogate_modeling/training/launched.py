@@ -15,9 +15,6 @@ from datetime import timedelta
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from torch import distributed
 
 from surrogate_modeling.common.errors import UserError, first_line
@@ -26,6 +23,7 @@ from surrogate_modeling.config.settings import Launcher, SettingsConfig
 from surrogate_modeling.surrogate.device import choose_devices, pick_device
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.job import Place, TrainingJob
+from surrogate_modeling.training.lightning import ClusterEnvironment, SLURMEnvironment, TorchElasticEnvironment
 
 # Variable that each launcher sets -> the number of processes that it started on each machine.
 ON_EACH_MACHINE = {Launcher.torchrun: "LOCAL_WORLD_SIZE", Launcher.srun: "SLURM_NTASKS_PER_NODE"}

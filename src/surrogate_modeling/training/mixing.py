@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 # Rows of all cases together: more of them hardly move a weight.
 MAX_ROWS = 10_000
@@ -120,6 +119,9 @@ def least_error_weights(residuals: Residuals) -> np.ndarray:
 
 def _column(residuals: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Weights (M,) of one column from the members' residuals (M, R) and the weight of each row (R,)."""
+    # Takes a fifth of a second, for which a run that mixes nothing need not wait.
+    from scipy.optimize import nnls
+
     count = len(residuals)
     candidates = [*np.eye(count)]
     weight = np.full(count, 1.0 / count)

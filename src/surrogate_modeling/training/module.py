@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import cast
 
 import torch
-from pytorch_lightning import LightningModule
 from torch import Tensor, distributed
 from torch.nn import functional as fn
 from torch.optim import Optimizer
@@ -20,6 +19,7 @@ from surrogate_modeling.config.settings import Criterion, LrSchedule, SettingsCo
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import TimeBudget
+from surrogate_modeling.training.lightning import LightningModule
 from surrogate_modeling.training.windows import epoch_seed
 
 # What is left of the learning rate at the end of the cosine.

@@ -19,7 +19,6 @@ from queue import SimpleQueue
 from typing import Any
 
 import torch
-from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from torch import distributed
 from torch.multiprocessing.spawn import ProcessContext, ProcessException, start_processes
 
@@ -28,6 +27,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.job import Place, TrainingJob
+from surrogate_modeling.training.lightning import find_free_network_port
 
 PRODUCT = __name__.partition(".")[0]
 JOB_FILE = "job.pickle"

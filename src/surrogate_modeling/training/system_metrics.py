@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
 
 from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.training.lightning import Callback, LightningModule, Trainer
 
 MEMORY_TABLE = Path("/proc/meminfo")
 MEGA = 1e6

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -23,6 +22,7 @@ from surrogate_modeling.cases.rows import ask_for, mapped_file
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.scaling import Standardizer
+from surrogate_modeling.training.lightning import LightningDataModule
 
 # Rows of a validation batch on a GPU, which few rows leave idle.
 GPU_ROWS = 100_000
