@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -76,15 +77,23 @@ def fit_baselines(
     }
 
 
-def predict_baselines(
+def baseline_predictions(
     surrogate: Surrogate, split: CaseSplit, regressions: dict[str, FittedBaseline]
-) -> Iterator[tuple[str, Prediction]]:
-    """Predict the test cases with persistence and the fitted baselines, one at a time to limit the memory."""
-    description = surrogate.description
-    started = time.perf_counter()
-    held = persistence(split.test, description.in_len)
-    yield "persistence", Prediction(held, 0.0, time.perf_counter() - started, 0)
-    for name, (baseline, seconds) in regressions.items():
+) -> dict[str, Callable[[], Prediction]]:
+    """Functions that predict the test cases with persistence and the fitted baselines.
+
+    Called one after another, each prediction is gone before the next is made: they take as much memory as the test
+    cases.
+    """
+    in_len = surrogate.description.in_len
+
+    def timed(predict: Callable[[], list[np.ndarray]], fit_seconds: float, parameters: int) -> Prediction:
         started = time.perf_counter()
-        rows = baseline.predict(split.test)
-        yield name, Prediction(rows, seconds, time.perf_counter() - started, baseline.parameters)
+        rows = predict()
+        return Prediction(rows, fit_seconds, time.perf_counter() - started, parameters)
+
+    fitted = {
+        name: partial(timed, partial(baseline.predict, split.test), seconds, baseline.parameters)
+        for name, (baseline, seconds) in regressions.items()
+    }
+    return {"persistence": partial(timed, partial(persistence, split.test, in_len), 0.0, 0), **fitted}

@@ -26,7 +26,7 @@ from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.evaluation.tables import group_table, summary_table
 from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.bands import report_coverage
-from surrogate_modeling.experiment.baseline_runs import Prediction, predict_baselines
+from surrogate_modeling.experiment.baseline_runs import Prediction, baseline_predictions
 from surrogate_modeling.experiment.device_choice import on_cpu_if_small
 from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
@@ -120,8 +120,8 @@ def _train_and_test(experiment: Experiment, run: Run) -> RunResult:
     prediction, spreads = predict_test(surrogate, split, trained.seconds)
     network = evaluate(surrogate, split, prediction)
     baselines = {
-        name: evaluate(surrogate, split, reference)
-        for name, reference in predict_baselines(surrogate, experiment.given, trained.regressions)
+        name: evaluate(surrogate, split, predict())
+        for name, predict in baseline_predictions(surrogate, experiment.given, trained.regressions).items()
     }
     give_back_freed_memory()
     result = RunResult(objective, network, baselines, trained.fit.epochs, trained.weights, surrogate)
