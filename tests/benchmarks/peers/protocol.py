@@ -7,6 +7,7 @@ controls alone. It scores nothing: that is the orchestrator's.
 """
 
 import json
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -125,6 +126,11 @@ class Clock:
     def share(self) -> float:
         """Of the training that is over, 0 to 1."""
         return min(1.0, self.seconds / self.task.seconds)
+
+    @property
+    def cosine(self) -> float:
+        """Factor of a learning rate that falls to its end with the time, 1 to 0.01."""
+        return 0.01 + 0.99 * math.cos(0.5 * math.pi * self.share) ** 2
 
     @property
     def due(self) -> bool:

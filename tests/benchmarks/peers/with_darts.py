@@ -8,6 +8,7 @@ from darts import TimeSeries
 from darts.models import RNNModel
 from protocol import Clock, read_task  # not counted
 from pytorch_lightning.callbacks import Callback  # not counted
+from torch.optim.lr_scheduler import LambdaLR
 
 task = read_task()  # not counted
 WIDTH, ROWS, BATCH, RATE = 64, 200, 32, 3e-3
@@ -33,6 +34,7 @@ class Watch(Callback):
         trainer.should_stop = clock.kept(lambda: copy.deepcopy(module.state_dict()))
 
 
+clock = Clock(task)
 # begin of what a user writes
 model = RNNModel(
     input_chunk_length=task.given,
@@ -42,6 +44,8 @@ model = RNNModel(
     batch_size=BATCH,
     n_epochs=10**6,
     optimizer_kwargs={"lr": RATE},
+    lr_scheduler_cls=LambdaLR,
+    lr_scheduler_kwargs={"lr_lambda": lambda _: clock.cosine, "interval": "step"},
     random_state=task.seed,
     pl_trainer_kwargs={
         "accelerator": "cpu",
@@ -53,9 +57,6 @@ model = RNNModel(
 )
 outputs = [series(case.outputs) for case in task.training]
 controls = [series(case.controls) for case in task.training]
-# end
-clock = Clock(task)
-# begin of what a user writes
 model.fit(outputs, future_covariates=controls, verbose=False)
 # end
 clock.replay(model.model.load_state_dict, predict)

@@ -14,6 +14,7 @@ from neuralforecast.losses.pytorch import MAE
 from neuralforecast.models import GRU
 from protocol import Clock, read_task  # not counted
 from pytorch_lightning.callbacks import Callback  # not counted
+from torch.optim.lr_scheduler import LambdaLR
 
 task = read_task()  # not counted
 WIDTH, ROWS, BATCH, RATE = 64, 200, 32, 3e-3
@@ -56,6 +57,7 @@ class Watch(Callback):
             trainer.should_stop = clock.kept(lambda: copy.deepcopy(module.state_dict()))
 
 
+clock = Clock(task)
 # begin of what a user writes
 model = GRU(
     h=ROWS,
@@ -70,6 +72,8 @@ model = GRU(
     loss=MAE(),
     max_steps=10**9,
     learning_rate=RATE,
+    lr_scheduler=LambdaLR,
+    lr_scheduler_kwargs={"lr_lambda": lambda _: clock.cosine},
     batch_size=BATCH,
     windows_batch_size=BATCH,
     random_seed=task.seed,
@@ -82,9 +86,6 @@ model = GRU(
 )
 forecast = NeuralForecast([model], freq=1)
 values, static = tables(task.training, 0, None)
-# end
-clock = Clock(task)
-# begin of what a user writes
 forecast.fit(values, static_df=static)
 # end
 clock.replay(forecast.models[0].load_state_dict, predict)
