@@ -11,7 +11,7 @@ from deepSI.networks import MLP_res_net
 from protocol import Clock, by_length, read_task  # not counted
 
 task = read_task()  # not counted
-STATES, WIDTH, ROWS, BATCH, RATE = 12, 64, 150, 64, 2e-3
+ROWS, BATCH, RATE = 80, 128, 5e-3
 np.random.seed(task.seed)  # noqa: NPY002 that of the package
 torch.manual_seed(task.seed)
 
@@ -35,6 +35,7 @@ def predict_batch(controls, first):
 
 training, validation = records(task.training), records(task.validation)
 controls, outputs, norm = deepSI.get_nu_ny_and_auto_norm(training)
+STATES, WIDTH = (8, 32) if outputs == 1 else (12, 64)
 model = deepSI.SUBNET(
     controls,
     outputs,

@@ -60,7 +60,7 @@ class Watch(Callback):
 clock = Clock(task)
 # begin of what a user writes
 model = GRU(
-    h=ROWS,
+    h=len(task.training[0].controls) - task.given,
     h_train=ROWS,
     input_size=task.given - 1,
     recurrent=True,
