@@ -67,7 +67,8 @@ def run_ours(task: PeerTask, keys: list[str], folder: Path, budget: float, envir
     (record,) = client.search_runs([each.experiment_id for each in client.search_experiments()])
     points = client.get_metric_history(record.info.run_id, "val_nADE")
     curve = [((point.timestamp - record.info.start_time) / 1000, point.value) for point in points]
-    (file,) = folder.rglob("lit_model.pth")
+    # The served model holds it too, deeper.
+    file = min(folder.rglob("lit_model.pth"), key=lambda path: len(path.parts))
     surrogate = load_surrogate(str(file))
     check_split(task, surrogate)
     rows, prediction_seconds = predict_test(task, surrogate)
