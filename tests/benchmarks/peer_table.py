@@ -19,6 +19,7 @@ class Reached:
         set: of cases.
         tool: its name.
         form: what of it was used.
+        is_ours: whether it is this tool, which the others are compared with.
         failure: why there are no numbers; empty where there are.
         test: nADE of the test cases, by the weights that are best on the validation cases.
         validation: their nADE with these weights; None where a tool tells none.
@@ -35,6 +36,7 @@ class Reached:
     tool: str
     form: str
     lines: int
+    is_ours: bool = False
     failure: str = ""
     test: float | None = None
     validation: float | None = None
@@ -55,13 +57,13 @@ class Reached:
 
 
 def table(results: Sequence[Reached], threshold: float) -> str:
-    """A Markdown table of one set; the ratios are to the first result with numbers, which is ours.
+    """A Markdown table of one set; the ratios are to the first of ours with numbers.
 
     Args:
         results: of the tools, ours first.
         threshold: nADE of the validation cases whose time is given.
     """
-    ours = next((each for each in results if not each.failure), None)
+    ours = next((each for each in results if each.is_ours and not each.failure), None)
     rows = [row(each, ours, threshold) for each in results]
     head = [name.replace("to reach", f"to validation nADE {threshold:g}") for name in HEAD]
     lines = [markdown(head, rows)]
@@ -71,14 +73,14 @@ def table(results: Sequence[Reached], threshold: float) -> str:
 
 def row(result: Reached, ours: Reached | None, threshold: float) -> list[str]:
     """Cells of one tool."""
-    if result.failure or ours is None:
+    if result.failure:
         return [result.tool, result.form, "failed", *["-"] * (len(HEAD) - 4), str(result.lines)]
-    reached, own = result.seconds_to(threshold), ours.seconds_to(threshold)
+    reached, own = result.seconds_to(threshold), ours.seconds_to(threshold) if ours else None
     return [
         result.tool,
         result.form,
         number(result.test),
-        ratio(result.test, ours.test),
+        ratio(result.test, ours.test if ours else None),
         number(result.validation),
         "not reached" if reached is None else f"{reached:.0f}",
         ratio(reached, own),

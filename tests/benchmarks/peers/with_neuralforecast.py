@@ -1,7 +1,8 @@
 """neuralforecast: its GRU with known future controls; each output of each case is a series of one global model.
 
 Its recurrent models predict one output; which one, static columns tell. Scaling within a window is off: values are
-standardised, and ten given rows are too few to scale by.
+standardised, and ten given rows are too few to scale by. It reads no past outputs: on the validation cases of both sets
+that was better than, or as good as, teacher forcing, which drifts when predictions are fed back.
 """
 
 # begin of what a user writes
@@ -64,6 +65,8 @@ model = GRU(
     h_train=ROWS,
     input_size=task.given - 1,
     recurrent=True,
+    exclude_insample_y=True,
+    step_size=40,
     encoder_hidden_size=WIDTH,
     encoder_n_layers=1,
     futr_exog_list=inputs,
@@ -89,5 +92,5 @@ values, static = tables(task.training, 0, None)
 forecast.fit(values, static_df=static)
 # end
 clock.replay(forecast.models[0].load_state_dict, predict)
-form = f"GRU of {WIDTH}, a series for each case and output, teacher forcing"
+form = f"GRU of {WIDTH} driven by the controls, a series for each case and output"
 clock.finish(predict, form, "neuralforecast", "torch", "pytorch-lightning")
