@@ -9,8 +9,8 @@ this project's scores. A tool trains until its seconds are over, with the thread
 are chosen by nADE of the validation cases; the table has the test nADE of these, and the seconds of training until the
 validation nADE first was at the set's threshold (``--thresholds``). For peers, time that goes into predicting on the
 way does not count; for this tool it does, and so does all from the start of the run: its curve is ``val_nADE`` of its
-own record. ``model=auto`` learns from the validation cases too, and has no curve: the error of its cases left out counts
-at the end of its training.
+own record. ``model=auto`` learns from the validation cases too, and has no such curve: it is compared by
+test nADE alone.
 
 Each peer lives in a virtual environment of its own under ``--environments``, made at the first run with pip by
 ``peers/requirements/``: an extra cannot hold them, because jax-sysid declares a scipy that this project does not run

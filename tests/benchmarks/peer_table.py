@@ -82,7 +82,7 @@ def row(result: Reached, ours: Reached | None, threshold: float) -> list[str]:
         number(result.test),
         ratio(result.test, ours.test if ours else None),
         number(result.validation),
-        "not reached" if reached is None else f"{reached:.0f}",
+        "-" if not result.curve else "not reached" if reached is None else f"{reached:.0f}",
         ratio(reached, own),
         "-" if result.training_seconds is None else f"{result.training_seconds:.0f}",
         "-" if result.prediction_seconds is None else amount(result.prediction_seconds, "s"),
