@@ -16,6 +16,8 @@ from surrogate_modeling.evaluation.scores import Scores
 
 # Error of a regression over the error of the mean, from which on the column counts as not predicted.
 MIN_UNPREDICTED_RATIO = 0.9
+# Copied in one pass over the rows, which may lie in a file that memory does not hold.
+COLUMNS_AT_ONCE = 8
 
 
 def forgotten_controls(cases: Sequence[Case], mean: np.ndarray, baselines: Sequence[Scores]) -> list[str]:
@@ -30,9 +32,12 @@ def forgotten_controls(cases: Sequence[Case], mean: np.ndarray, baselines: Seque
     # Baselines start from the first rows of each case, which may lead them astray: the best one counts.
     least = np.min([scores.ade.mean(axis=0) for scores in baselines], axis=0)
     of_mean = np.mean([ade(np.broadcast_to(mean, case.outputs.shape), case.outputs) for case in cases], axis=0)
-    unpredicted = (of_mean > 0) & (least >= MIN_UNPREDICTED_RATIO * of_mean)
-    return [
-        name
-        for j, name in enumerate(channels.predicted)
-        if unpredicted[j] and shaped_like_input([case.outputs[:, j] for case in cases])
-    ]
+    unpredicted = np.flatnonzero((of_mean > 0) & (least >= MIN_UNPREDICTED_RATIO * of_mean))
+    found: list[str] = []
+    for first in range(0, len(unpredicted), COLUMNS_AT_ONCE):
+        columns = unpredicted[first : first + COLUMNS_AT_ONCE]
+        parts = [case.outputs[:, columns] for case in cases]
+        found += [
+            channels.predicted[j] for i, j in enumerate(columns) if shaped_like_input([part[:, i] for part in parts])
+        ]
+    return found
