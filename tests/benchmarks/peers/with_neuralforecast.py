@@ -1,8 +1,9 @@
 """neuralforecast: its GRU with known future controls; each output of each case is a series of one global model.
 
 Its recurrent models predict one output; which one, static columns tell. Scaling within a window is off: values are
-standardised, and ten given rows are too few to scale by. It reads no past outputs: on the validation cases of both sets
-that was better than, or as good as, teacher forcing, which drifts when predictions are fed back.
+standardised, and ten given rows are too few to scale by. It reads no past outputs: in trials of 12 to 20 s
+that gave a validation nADE of 0.40 to 0.48 on the circuit, teacher forcing 0.54 to 0.57. On the oscillator the trials
+(0.53 in 15 s, and 0.47 in 20 s by teacher forcing with a constant rate) do not decide it.
 """
 
 # begin of what a user writes
