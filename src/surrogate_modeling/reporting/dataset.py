@@ -55,12 +55,16 @@ def _columns(known: Sequence[Case], test: Sequence[Case], channels: Channels) ->
     """Range, mean, standard deviation and histogram of each column, over the cases of the training and of the test."""
     names = (*channels.controls, *channels.predicted)
     strides = [max(1, sum(len(case.time) for case in part) // MAX_ROWS) for part in (known, test)]
+    # One pass for all columns: the rows may lie in a file that memory does not hold.
+    rows = [
+        np.concatenate([channels.physical(case.values[::stride]) for case in part])
+        if part
+        else np.empty((0, len(names)))
+        for part, stride in zip((known, test), strides, strict=True)
+    ]
     columns = []
     for j, name in enumerate(names):
-        values, others = (
-            np.concatenate([case.column(j)[::stride] for case in part]).astype(np.float64) if part else np.empty(0)
-            for part, stride in zip((known, test), strides, strict=True)
-        )
+        values, others = (part[:, j].astype(np.float64) for part in rows)
         both = np.concatenate((values, others))
         low, high = float(both.min()), float(both.max())
         edges = (low, high) if high > low else (low - 0.5, high + 0.5)
