@@ -13,6 +13,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
+from surrogate_modeling.cases.companions import FAILED_FILE
 from surrogate_modeling.common.console import print_text
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
@@ -20,7 +21,6 @@ from surrogate_modeling.config.composition import register_schemas, to_generatio
 from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.generation.dataset import make_missing
-from surrogate_modeling.generation.folder import FAILED_FILE
 from surrogate_modeling.generation.simulator import case_name
 
 log = logging.getLogger(__name__)

@@ -42,7 +42,8 @@ def test_a_file_a_folder_or_the_files_that_match(tmp_path: Path) -> None:
     def names(place: Path) -> list[str]:
         return [path.name for path in schedule_files(place)]
 
-    assert names(tmp_path) == ["case2.csv", "case10.csv", "families.csv"]
+    # families.csv is the generator's, whose plan lies beside it.
+    assert names(tmp_path) == ["case2.csv", "case10.csv"]
     assert names(tmp_path / "case*.csv") == ["case2.csv", "case10.csv"]
     assert names(tmp_path / "case2.csv") == ["case2.csv"]
     with pytest.raises(UserError, match=r"cases=.*: no file b\*.csv in this folder"):

@@ -24,6 +24,7 @@ from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
 from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, RawCase
 from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, require_ignored
+from surrogate_modeling.cases.companions import without_tables
 from surrogate_modeling.cases.fingerprint import fingerprint
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
@@ -37,8 +38,6 @@ from surrogate_modeling.common.progress import track
 
 log = logging.getLogger(__name__)
 CACHE_FOLDER = cache_folder() / "cases"
-# Written by an import beside the cases: how to repeat it, and the table of the cases.
-IMPORT_FILE, CASES_FILE = "import.yaml", "cases.csv"
 # Files read ahead per thread, waiting for an earlier one.
 FILES_AHEAD_PER_THREAD = 2
 
@@ -170,9 +169,7 @@ def list_case_files(folder: Path, pattern: str = "*.csv", key: str = "dataset.pa
         reason = getattr(error, "strerror", None) or str(error)
         raise UserError(f"{key}={folder}: {reason}; give the folder that holds the case CSVs") from None
     files = [path for path in found if path.suffix.lower() == ".csv" or not path.is_dir()]
-    # The table of the cases that an import writes beside them.
-    if (folder.expanduser() / IMPORT_FILE).exists():
-        files = [path for path in files if path.name != CASES_FILE]
+    files = without_tables(folder.expanduser(), files)
     if not files:
         hint = f"; {import_hint(folder)}" if key == "dataset.path" and any(folder.expanduser().iterdir()) else ""
         raise UserError(f"{key}={folder}: no file {pattern} in this folder{hint}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.channels import Roles
+from surrogate_modeling.cases.companions import FAILED_FILE
 from surrogate_modeling.cases.constants import require_constant
 from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
@@ -20,7 +21,6 @@ from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import GeneratedConfig
 from surrogate_modeling.config.debug import case_limit, row_limit
 from surrogate_modeling.generation.dataset import make_missing
-from surrogate_modeling.generation.folder import FAILED_FILE
 
 log = logging.getLogger(__name__)
 # Holds one set only: cases may take a large part of the memory.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from surrogate_modeling.cases.companions import FAMILIES_FILE
 from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name, require_whole_steps
 from surrogate_modeling.refrigerant.columns import CONTROL_STEP, CONTROLS, MODEL_VERSION
 
@@ -76,7 +77,7 @@ class Circuit:
 
         numbers = range(1, count + 1)
         rows = [[case_name(number), family_of(number, self.shares(), self.seed)] for number in numbers]
-        return "families.csv", [["case", "family"], *rows]
+        return FAMILIES_FILE, [["case", "family"], *rows]
 
     @property
     def controls(self) -> tuple[str, ...]:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from surrogate_modeling.cases.companions import FAILED_FILE, PLAN_FILE
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.generation.pool import Running, run_workers
 from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
 
 log = logging.getLogger(__name__)
-PLAN_FILE, FAILED_FILE = "plan.json", "failed.csv"
 # So many cases that fail without one that succeeds are the simulator's fault, or the plan's.
 FAILURES_TO_STOP = 10
 

@@ -11,13 +11,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from surrogate_modeling.cases.companions import PARAMETERS_FILE
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.config.dataset import PlannedConfig
 from surrogate_modeling.generation.plan import CasesPlan, parse_inputs, parse_ranges, recorded_files
 from surrogate_modeling.generation.signals import input_family, make_inputs
 from surrogate_modeling.generation.simulator import PlanError, case_name
-
-LIST_FILE = "parameters.csv"
 
 
 def read_plan(dataset: PlannedConfig, keys: Collection[str]) -> dict[str, object]:
@@ -82,7 +81,7 @@ def planned_case_list(plan: CasesPlan, count: int) -> tuple[str, list[list[str]]
     """Varied parameters of every case, and the signal family of inputs that have several."""
     choosing = [place for place, item in enumerate(plan.inputs) if len(item.family) > 1]
     if not plan.parameters and not choosing:
-        return LIST_FILE, []
+        return PARAMETERS_FILE, []
     head = ["case", *plan.parameters, *(f"{plan.inputs[place].name}: family" for place in choosing)]
     rows = [
         [
@@ -92,7 +91,7 @@ def planned_case_list(plan: CasesPlan, count: int) -> tuple[str, list[list[str]]
         ]
         for number in range(1, count + 1)
     ]
-    return LIST_FILE, [head, *rows]
+    return PARAMETERS_FILE, [head, *rows]
 
 
 def planned_controls(plan: CasesPlan, number: int, whole: Collection[str] = ()) -> np.ndarray:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from surrogate_modeling.cases.folder import CASES_FILE, IMPORT_FILE
+from surrogate_modeling.cases.companions import CASES_FILE, IMPORT_FILE
 from surrogate_modeling.common.atomic_file import STALE_AFTER
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.importing.records import FileRecord, Record, read_record

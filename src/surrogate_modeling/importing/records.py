@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from surrogate_modeling.cases.folder import CASES_FILE, IMPORT_FILE
+from surrogate_modeling.cases.companions import CASES_FILE, IMPORT_FILE
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.tables import csv_text

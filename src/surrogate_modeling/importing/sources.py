@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from surrogate_modeling.cases.folder import CASES_FILE, IMPORT_FILE, natural_order
+from surrogate_modeling.cases.companions import without_tables
+from surrogate_modeling.cases.folder import natural_order
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.importing.formats import reader_of
 from surrogate_modeling.importing.raw_table import BadFile
@@ -107,9 +108,7 @@ def _paths(entry: str) -> list[Path]:
             return [path]
         if path.is_dir():
             files = [item for item in path.iterdir() if item.is_file() and not item.name.startswith(".")]
-            files = [item for item in files if reader_of(item, item.name)]
-            if (path / IMPORT_FILE).exists():
-                files = [item for item in files if item.name != CASES_FILE]
+            files = without_tables(path, [item for item in files if reader_of(item, item.name)])
             what = f"no file of a known format in this folder; '{entry}/**/*.csv' looks in its subfolders too"
         else:
             files = [item for item in _matching(path) if item.is_file()]
