@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from surrogate_modeling.cases import folder as cases
 
 # Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
+# No test may fail by the time it takes: machines are noisy.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 # All processes of a session share it; the first one removes it.
 if "EMPTY_STORE" not in os.environ:
     os.environ["EMPTY_STORE"] = tempfile.mkdtemp(prefix="empty-store-")
