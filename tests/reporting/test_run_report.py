@@ -70,7 +70,7 @@ def test_curves_are_those_of_the_case(content: Content) -> None:
 
 def until(page: Any, expression: str) -> None:
     """Wait for a condition; the page's own policy forbids Playwright's way, which evaluates a text in it."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
         page.wait_for_timeout(30)
