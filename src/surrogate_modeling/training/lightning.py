@@ -35,6 +35,7 @@ with _taken_as_not_installed("scipy", "matplotlib"):
     from pytorch_lightning import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
     from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, Timer, WeightAveraging
     from pytorch_lightning.strategies import DDPStrategy
+    from torchmetrics import Metric
 
 __all__ = [
     "Callback",
@@ -44,6 +45,7 @@ __all__ = [
     "LightningDataModule",
     "LightningEnvironment",
     "LightningModule",
+    "Metric",
     "ModelCheckpoint",
     "SLURMEnvironment",
     "Timer",

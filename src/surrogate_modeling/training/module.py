@@ -13,13 +13,12 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import functional as fn
 from torch.optim import Optimizer
-from torchmetrics import Metric
 
 from surrogate_modeling.config.settings import Criterion, LrSchedule, SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import TimeBudget
-from surrogate_modeling.training.lightning import LightningModule
+from surrogate_modeling.training.lightning import LightningModule, Metric
 from surrogate_modeling.training.windows import epoch_seed
 
 # What is left of the learning rate at the end of the cosine.
