@@ -207,9 +207,12 @@ def _side_by_side(
                 ) from None
             if isinstance(outcome, UserError):
                 raise outcome
+            if waiting:
+                connection.send(waiting.popleft())
+                yield outcome
+                continue
             yield outcome
-            job = waiting.popleft() if waiting else another() if len(workers) > 1 else None
-            if job is not None:
+            if len(workers) > 1 and (job := another()) is not None:
                 connection.send(job)
             else:
                 workers.pop(connection).terminate()

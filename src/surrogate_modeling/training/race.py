@@ -206,7 +206,9 @@ class Race:
             ahead: a process that has no network left trains the best so far without the next fold, if that comes to
                 its end.
         """
-        wanted = [(k, member) for k in folds for member in self.members if k not in self._folds_of(member, start)]
+        wanted = [
+            (k, member) for k in folds for member in self.members if k not in self.attempts[member.label].folds(start)
+        ]
         if not wanted:
             return
         processes = processes_for(self.training, len(wanted))
@@ -259,9 +261,6 @@ class Race:
             "%s without fold %d of %d: val_nADE %.4g after %d epochs, %.0f s",
             name, fold + 1, len(parts), result.least.get("val_nADE", math.nan), result.epochs, result.seconds,
         )  # fmt: skip
-
-    def _folds_of(self, member: TrainedMember, start: int) -> list[int]:
-        return self.attempts[member.label].folds(start)
 
     def _best_so_far(self) -> TrainedMember | None:
         """The network that mixes best with the other members, of those that were trained without the first fold."""

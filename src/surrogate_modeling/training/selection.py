@@ -57,7 +57,7 @@ def choose(training: FoldTraining, others: Sequence[Attempt], candidates: Sequen
         others: members that are there anyway.
         candidates: to choose from.
     """
-    mixed = [attempt for attempt in others if attempt.is_finite]
+    mixed = list(others)
     left = [candidate for candidate in candidates if candidate.attempt.is_finite]
     error, chosen, spent = mixture_error(training, mixed), list[str](), 0.0
     while left:
