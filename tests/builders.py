@@ -174,8 +174,12 @@ def run_command(
     tmp_path: Path, command: Sequence[str], *arguments: str, seconds: float = 300
 ) -> subprocess.CompletedProcess[str]:
     """Run a command of ours in ``tmp_path``, with a store of its own there, for at most some seconds."""
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-    return run_python([*command, *arguments], tmp_path, environment, seconds)
+    return run_python([*command, *arguments], tmp_path, command_environment(tmp_path), seconds)
+
+
+def command_environment(folder: Path) -> dict[str, str]:
+    """Environment of a command of ours on one thread, with a store of its own in a folder."""
+    return {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
 
 
 def run_python(

@@ -1,13 +1,12 @@
 """Two runs and a sweep that begin at once, in one folder and in one second of the clock, are as if each were alone."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import mlflow
 import pytest
-from builders import write_plant
+from builders import command_environment, write_plant
 from test_train import SMALL
 
 # Every clock that names a folder stands at the same second.
@@ -21,7 +20,7 @@ train.cli()
 
 
 def begin(place: Path, plant: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{place / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    environment = command_environment(place)
     folder = f"{place}/runs/${{now:%Y-%m-%d}}/${{now:%H-%M-%S}}-${{unique:}}"
     command = [
         sys.executable, "-c", SAME_SECOND, *arguments, f"hydra.run.dir='{folder}'", f"hydra.sweep.dir='{folder}-multirun'",

@@ -16,7 +16,7 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from builders import NAMES, UNITS, empty_store, lag, write_table
+from builders import NAMES, UNITS, command_environment, empty_store, lag, write_table
 from command_server import LIBRARIES, run_to_the_end
 from test_train import SMALL, TRAIN, recorded_run, run_train, write_plant
 
@@ -33,7 +33,7 @@ class Forked:
         files = [str(folder / name) for name in ("output.txt", "errors.txt")]
         for file in files:
             Path(file).touch()
-        command = [str(TRAIN), *arguments], str(folder), environment_of(folder), files
+        command = [str(TRAIN), *arguments], str(folder), command_environment(folder), files
         self._process = context.Process(target=run_to_the_end, args=command)
         self._process.start()
 
@@ -48,16 +48,12 @@ class Forked:
         return self._process.exitcode
 
 
-def environment_of(folder: Path) -> dict[str, str]:
-    return {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
-
-
 def begin(folder: Path, *arguments: str, is_forked: bool = False) -> "subprocess.Popen[str] | Forked":
     if is_forked:
         return Forked(folder, arguments)
     command = [sys.executable, str(TRAIN), *arguments]
     with (folder / "errors.txt").open("w") as errors:
-        return subprocess.Popen(command, cwd=folder, env=environment_of(folder), stderr=errors)
+        return subprocess.Popen(command, cwd=folder, env=command_environment(folder), stderr=errors)
 
 
 def kill_at_random(

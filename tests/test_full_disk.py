@@ -1,6 +1,5 @@
 """Whole runs on a disk that is really full: what is said, what is intact, and that they go on to the same end."""
 
-import os
 import re
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import mlflow
 import pytest
 import torch
-from builders import TRAIN, disk, fill, write_plant
+from builders import TRAIN, command_environment, disk, fill, write_plant
 from test_train import SMALL, recorded_run
 
 from surrogate_modeling.common.errors import UserError
@@ -38,7 +37,7 @@ def command(plant: Path, folder: Path, *arguments: str) -> list[str]:
 
 
 def begin(store: Path, program: list[str], *arguments: str) -> subprocess.Popen[str]:
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{store / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    environment = command_environment(store)
     return subprocess.Popen(
         [sys.executable, *program, *arguments], cwd=store, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

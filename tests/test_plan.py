@@ -2,7 +2,6 @@
 
 import csv
 import itertools
-import os
 import random
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import TRAIN, empty_store, run_command
+from builders import TRAIN, command_environment, empty_store, run_command
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import RefrigerantConfig
@@ -87,7 +86,7 @@ def test_a_loop_that_is_killed_at_random_moments_finishes(tmp_path: Path) -> Non
     whole = time.monotonic() - began
     assert done.returncode == 0, done.stderr
     drawn, kills = random.Random(1), 0
-    environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}", "OMP_NUM_THREADS": "1"}
+    environment = command_environment(tmp_path)
     for _ in range(6):
         process = subprocess.Popen([sys.executable, *loop, "output=killed"], cwd=tmp_path, env=environment,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
