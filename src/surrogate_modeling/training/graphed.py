@@ -25,12 +25,16 @@ from surrogate_modeling.training.windows import BlockLoader
 
 # Batches of a block: between two blocks progress is shown and the time is looked at.
 BATCHES_PER_BLOCK = 32
-# Steps with one shape before it is captured, in which libraries choose their kernels and take their memory.
+# Steps with one shape, in which libraries choose their kernels and take their memory; the last of them is captured too.
 FIRST_STEPS = 3
 
 
 class Replayed:
-    """Call a function of one tensor; on a CUDA GPU as a captured graph, from the fourth call of its kind on."""
+    """Call a function of one tensor; on a CUDA GPU as a captured graph, from the fourth call of its kind on.
+
+    It is captured directly after a call that was run as it is. After a validation, which is on another stream, cuDNN's
+    LSTM would take hold of this stream during the capture, where CUDA permits no such thing.
+    """
 
     def __init__(self, work: Callable[[Tensor], None]) -> None:
         self.work = work
@@ -59,18 +63,18 @@ class Replayed:
         torch.cuda.current_stream().wait_stream(stream)
 
     def _run(self, given: Tensor, stream: torch.cuda.Stream) -> None:
-        done = self.calls[given.shape] = self.calls.get(given.shape, 0) + 1
-        if done <= FIRST_STEPS:
-            self.work(given)
+        if given.shape in self.graphs:
+            graph, held = self.graphs[given.shape]
+            held.copy_(given)
+            graph.replay()
             return
-        if given.shape not in self.graphs:
+        self.work(given)
+        done = self.calls[given.shape] = self.calls.get(given.shape, 0) + 1
+        if done == FIRST_STEPS:
             graph, held = torch.cuda.CUDAGraph(), given.clone()
             with torch.cuda.graph(graph, stream=stream, capture_error_mode="thread_local"):
                 self.work(held)
             self.graphs[given.shape] = graph, held
-        graph, held = self.graphs[given.shape]
-        held.copy_(given)
-        graph.replay()
 
 
 class GraphedTraining(SurrogateTraining):
