@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from gpu_ceilings import bandwidth, product_peaks
+from gpu_kernels import step_kernels
 from gpu_phases import Bench, Extent, carries_state, networks
 from measure import amount, markdown
 
@@ -128,9 +129,9 @@ def measure_all(bench: Bench, report: Report, only: list[str], phases: list[str]
 def with_share(row: Row, flops: float, peak: float, bench: Bench) -> Row:
     """Beside the seconds, the share of the card's bf16 product that the counted operations are."""
     rows = bench.extent.free_rows
-    if "step" in row:
+    for key in row.keys() & {"step", "products"}:
         state = carries_state(row["network"])
-        row["share of bf16"] = 3 * flops * row["windows"] * (rows if state else 1) / row["step"] / peak
+        row["share of bf16"] = 3 * flops * row["windows"] * (rows if state else 1) / row[key] / peak
     if "free run" in row:
         row["share of bf16"] = flops * row["cases"] * rows / row["free run"] / peak
     return row
@@ -174,9 +175,7 @@ def whole_epochs(bench: Bench, names: list[str]) -> Rows:
 def trainings(bench: Bench, names: list[str]) -> Rows:
     """The recipe for long trajectories to its end."""
     for name in filter(carries_state, names):
-        for way in dict.fromkeys((Compile.auto, bench.ways[0])):
-            row = {"network": name, "compile": way.value}
-            yield row, lambda n=name, w=way: bench.training(n, Precision.auto, w)
+        yield {"network": name}, lambda n=name: bench.training(n, Precision.auto, Compile.auto)
 
 
 def predictions(bench: Bench, names: list[str]) -> Rows:
@@ -184,6 +183,13 @@ def predictions(bench: Bench, names: list[str]) -> Rows:
     for name in names:
         for count in (bench.extent.few, bench.extent.many):
             yield {"network": name, "cases": count}, lambda n=name, c=count: bench.prediction(n, c)
+
+
+def kernels(bench: Bench, names: list[str]) -> Rows:
+    """Where a captured step's time goes; the share is that of the products alone."""
+    for name in names:
+        row = {"network": name, "precision": "bf16"}
+        yield row, lambda n=name: step_kernels(bench, n, Precision.bf16)
 
 
 def scored(bench: Bench, names: list[str]) -> Rows:
@@ -222,6 +228,7 @@ PHASES: dict[str, Callable[[Bench, list[str]], Rows]] = {
     "epoch": whole_epochs,
     "scores": scored,
     "large": large_batches,
+    "kernels": kernels,
     "compiled": compiled,
 }
 
