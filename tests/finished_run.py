@@ -17,7 +17,7 @@ from surrogate_modeling.evaluation.report import ScoredCases
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.reporting.run_report import RunFacts
 from surrogate_modeling.reporting.training import Cost
-from surrogate_modeling.surrogate.band import Band, BandScope
+from surrogate_modeling.surrogate.band import Band
 from surrogate_modeling.surrogate.training_range import Position
 
 GIVEN = 5
@@ -68,7 +68,6 @@ def run_facts(
     positions = [Position(np.where(np.arange(len(c.time)) < 20, 0.5, 1.5), 0.2) for c in test]
     band, spreads = band_of(predicted), [np.zeros_like(p) for p in predictions]
     runs = list(zip(predictions, spreads, strict=True))
-    bands = [band.bounds(mean, spread, BandScope.row) for mean, spread in runs]
     others = {
         name: score(test, [c.truth(len(c.time) - GIVEN) + np.float32(off) for c in test], columns, scale)
         for name, off in (("persistence", 3.0), ("linear", 0.4))
@@ -78,7 +77,7 @@ def run_facts(
         config=_config(),
         split=split,
         step=1.0,
-        scored=ScoredCases(test, predictions, scores, bands, band.level, positions),
+        scored=ScoredCases(test, predictions, scores, band.half_widths(spreads), band.level, positions),
         analysis=analyse(test, predictions, scores, positions),
         baselines=others,
         band=band,

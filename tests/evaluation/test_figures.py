@@ -1,12 +1,16 @@
 """Pictures: every one is drawn, in one process or several, whatever the curve."""
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from surrogate_modeling.evaluation import figures
 from surrogate_modeling.evaluation.curve_axes import MAX_TRUTH_RANGES, Curve, _limits
 from surrogate_modeling.evaluation.figures import Sheet, draw_figures
 
@@ -72,9 +76,9 @@ def test_a_curve_of_millions_of_rows_is_drawn_with_its_band_and_its_spike(tmp_pa
     rows = 5_000_000
     truth = np.zeros(rows, np.float32)
     truth[rows // 2] = 1.0
-    edge = np.full(rows, 0.5, np.float32)
+    half = np.full(rows, 0.5, np.float32)
     long = curve(tmp_path / "long.png", truth, np.zeros(rows, np.float32))
-    list(draw_figures([replace(long, band=(-edge, edge))], 1))
+    list(draw_figures([replace(long, half_width=half)], 1))
     picture = imread(tmp_path / "long.png")[60:290, 88:780, :3]
     # The spike is a dark line in the middle, far above the band.
     dark = (picture < 0.5).all(axis=2)
@@ -122,3 +126,24 @@ def test_a_sheet_has_all_curves_of_a_case(tmp_path: Path, count: int) -> None:
 def test_the_ending_of_a_file_is_its_format(tmp_path: Path, ending: str, start: bytes) -> None:
     list(draw_figures([curve(tmp_path / f"a.{ending}", WAVE, WAVE[10:])], 1))
     assert (tmp_path / f"a.{ending}").read_bytes().startswith(start)
+
+
+def test_few_long_curves_are_sent_to_a_process_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        """Threads instead of processes, told what each is given."""
+
+        def __init__(self, count: int, **_options: object) -> None:
+            super().__init__(count)
+
+        def submit(self, draw: Callable[..., Any], *given: Any, **options: Any) -> Future[Any]:  # type: ignore[override]
+            sent.append(len(given[0]))
+            return super().submit(lambda *_given: [], draw, *given, **options)
+
+    monkeypatch.setattr(figures, "ProcessPoolExecutor", Pool)
+    rows = np.zeros(figures.MAX_CHUNK_ROWS // 5, np.float32)
+    long = [curve(tmp_path / f"{i}.png", rows, rows[10:]) for i in range(64)]
+    assert len(list(draw_figures(long, 2))) == 64
+    # Eight at once if they were short: so many for a process of two.
+    assert sent == [5] * 12 + [4]

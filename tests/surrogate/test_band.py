@@ -61,3 +61,13 @@ def test_a_scope_that_there_is_not_is_refused() -> None:
     assert scope_of("all") is BandScope.all
     with pytest.raises(UserError, match="band=whole: must be one of row, trajectory, all"):
         scope_of("whole")
+
+
+def test_cases_without_spread_share_the_half_width_of_their_length() -> None:
+    spreads = [np.zeros((5, 1), np.float32), np.zeros((5, 1), np.float32), np.zeros((3, 1)), np.ones((5, 1))]
+    halves = band().half_widths(spreads, BandScope.trajectory)
+    assert halves[0] is halves[1]
+    assert [half.dtype for half in halves] == [np.dtype(np.float32)] * 4
+    for half, spread in zip(halves, spreads, strict=True):
+        expected = band().bounds(np.zeros_like(spread, np.float64), spread, BandScope.trajectory).upper
+        np.testing.assert_allclose(half, expected, rtol=1e-6)

@@ -39,7 +39,7 @@ from surrogate_modeling.evaluation.report import (
 )
 from surrogate_modeling.evaluation.scores import Scores, joined, score
 from surrogate_modeling.evaluation.tables import summary_table
-from surrogate_modeling.surrogate.band import HOLDS, LEVEL, Banded, BandScope, existing
+from surrogate_modeling.surrogate.band import HOLDS, LEVEL, BandScope, existing
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.training_range import Range
 
@@ -48,6 +48,10 @@ log = logging.getLogger(__name__)
 MAX_LOGGED_EXCURSIONS = 10
 # Numbers of all cases together whose errors are analysed: some 100 MB, twice while the picture is drawn.
 MAX_ANALYSED_VALUES = 30_000_000
+
+
+# Rows (H, P) of each case, and the half-widths of their band if there is one.
+Predicted = tuple[list[np.ndarray], list[np.ndarray] | None]
 
 
 @dataclass
@@ -138,24 +142,22 @@ def _predict_chunks(
         if schedules:
             cases = [replace(schedule.case, unit=unit_of.get(schedule.case.name)) for schedule in schedules]
             started = time.perf_counter()
-            predicted, bands = _predict(surrogate, cases, config.band or BandScope.row)
+            predicted, half_widths = _predict(surrogate, cases, config.band or BandScope.row)
             tally.seconds += time.perf_counter() - started
             tally.simulated_seconds += sum(len(rows) for rows in predicted) * description.step
             tally.predicted += len(cases)
             tally.diverged += [c.name for c, rows in zip(cases, predicted, strict=True) if not np.isfinite(rows).all()]
             tally.shown = _log_excursions(surrogate, cases, predicted, table, tally.shown)
-            _write_chunk(surrogate, schedules, predicted, bands, output, config, tally)
+            _write_chunk(surrogate, schedules, (predicted, half_widths), output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
 
 
-def _predict(
-    surrogate: Surrogate, cases: Sequence[Case], scope: BandScope
-) -> tuple[list[np.ndarray], list[Banded] | None]:
-    """Free run of cases once, and the bands where the surrogate has one."""
+def _predict(surrogate: Surrogate, cases: Sequence[Case], scope: BandScope) -> Predicted:
+    """Free run of cases once, and the half-widths of the band where the surrogate has one."""
     if surrogate.band is None:
         return surrogate.predict(cases), None
-    bands = surrogate.predict_band(cases, scope)
-    return [band.mean for band in bands], bands
+    rows, spreads = map(list, zip(*surrogate.predict_spread(cases), strict=True))
+    return rows, surrogate.band.half_widths(spreads, scope)
 
 
 def _log_band(surrogate: Surrogate, scope: BandScope | None) -> None:
@@ -190,19 +192,18 @@ def _log_excursions(
 def _write_chunk(
     surrogate: Surrogate,
     schedules: Sequence[Schedule],
-    predicted: Sequence[np.ndarray],
-    bands: Sequence[Banded] | None,
+    prediction: Predicted,
     output: Path,
     config: PredictConfig,
     tally: Tally,
 ) -> None:
     """Write trajectories, figures while there is room for them, and scores where the truth is given."""
-    channels = surrogate.description.channels
+    channels, (predicted, half_widths) = surrogate.description.channels, prediction
     cases = [schedule.case for schedule in schedules]
     options = ReportOptions(config.workers, progress_bar=False)
     write_predictions(output / "csv", cases, predicted, channels, options)
-    if bands:
-        write_bands(output / "band", cases, bands, channels, options)
+    if half_widths is not None:
+        write_bands(output / "band", cases, list(zip(predicted, half_widths, strict=True)), channels, options)
     scores = score(cases, predicted, channels, surrogate.predicted_scale)
     has_truth = np.array([schedule.has_truth for schedule in schedules])
     scores.ade[~has_truth] = scores.fde[~has_truth] = np.nan
@@ -210,7 +211,7 @@ def _write_chunk(
     level = surrogate.band.level if surrogate.band else LEVEL
     # Only figures show the positions; of thousands of schedules most are not drawn.
     positions = None if room == 0 else [surrogate.position(case) for case in cases]
-    scored = ScoredCases(cases, predicted, scores, bands, level, positions)
+    scored = ScoredCases(cases, predicted, scores, half_widths, level, positions)
     curves = case_curves(output / "figure", scored)[:room]
     write_figures(curves, options)
     tally.figures += len(curves)

@@ -49,13 +49,16 @@ class Coverage:
         cls, cases: Sequence[Case], runs: Sequence[tuple[np.ndarray, np.ndarray]], band: Band, channels: Channels
     ) -> Coverage:
         """Coverage of cases with the truth; ``runs`` are the mean and the spread (H, P) of each free run."""
-        inside, widths = dict[BandScope, np.ndarray](), dict[BandScope, np.ndarray]()
-        for scope in BandScope:
-            banded = [band.bounds(mean, spread, scope) for mean, spread in runs]
-            truths = [case.truth(len(mean)) for case, (mean, _) in zip(cases, runs, strict=True)]
-            pairs = zip(banded, truths, strict=True)
-            inside[scope] = np.array([coverage(b.lower, b.upper, truth) for b, truth in pairs])
-            widths[scope] = np.mean([((b.upper - b.lower) / 2).mean(axis=0) for b in banded], axis=0)
+        found = {scope: list[np.ndarray]() for scope in BandScope}
+        widths = {scope: np.zeros(len(channels.predicted)) for scope in BandScope}
+        # Case by case: the edges of thousands of them are not held at once.
+        for case, (mean, spread) in zip(cases, runs, strict=True):
+            truth = case.truth(len(mean))
+            for scope in BandScope:
+                banded = band.bounds(mean, spread, scope)
+                found[scope].append(coverage(banded.lower, banded.upper, truth))
+                widths[scope] += ((banded.upper - banded.lower) / 2).mean(axis=0) / len(cases)
+        inside = {scope: np.array(shares) for scope, shares in found.items()}
         targets = channels.target_indices
         whole, every = inside[BandScope.trajectory] == 1, (inside[BandScope.all][:, targets] == 1).all(axis=1)
         return cls([case.name for case in cases], channels, band.level, inside[BandScope.row], whole, every, widths)

@@ -21,9 +21,9 @@ MAX_TRUTH_RANGES = 20
 class Curve:
     """One predicted column of one case, and the path of its figure.
 
-    ``truth`` (T,) is NaN where it is missing; without the whole truth ``ade`` and ``fde`` are NaN. ``band`` holds the
-    lower and the upper edge (H,), ``level`` its nominal probability, and ``outside`` (T,) whether the controls
-    of a row leave the training range.
+    ``truth`` (T,) is NaN where it is missing; without the whole truth ``ade`` and ``fde`` are NaN. ``half_width`` (H,)
+    is that of the band, ``level`` its nominal probability, and ``outside`` (T,) whether the controls of a row leave
+    the training range.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class Curve:
     predicted: np.ndarray
     ade: float
     fde: float
-    band: tuple[np.ndarray, np.ndarray] | None = None
+    half_width: np.ndarray | None = None
     level: float = 0.9
     outside: np.ndarray | None = None
 
@@ -64,7 +64,7 @@ class CurveAxes:
         self.truth.set_data(*thin_curve(curve.time, curve.truth))
         shown = np.where(np.isfinite(curve.predicted), curve.predicted, np.nan)
         self.predicted.set_data(*thin_curve(curve.time[start:], shown))
-        self.band.set_xy(_outline(curve.time[start:], curve.band))
+        self.band.set_xy(_outline(curve))
         self.given.set_bounds(curve.time[0], 0, curve.time[start] - curve.time[0], 1)
         axes.set_xlim(curve.time[0], curve.time[-1])
         low, high, whole = _limits(curve)
@@ -89,11 +89,12 @@ class CurveAxes:
             )  # fmt: skip
 
 
-def _outline(time: np.ndarray, band: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
-    """The edges of a band as one closed polygon (N, 2); empty where there is none."""
-    if band is None or not np.isfinite(band).all():
+def _outline(curve: Curve) -> np.ndarray:
+    """The edges of a curve's band as one closed polygon (N, 2); empty where there is none."""
+    mean, half = curve.predicted, curve.half_width
+    if half is None or not (np.isfinite(mean).all() and np.isfinite(half).all()):
         return np.empty((0, 2))
-    time, lower, upper = thin_band(time, *band)
+    time, lower, upper = thin_band(curve.time[-len(mean) :], mean - half, mean + half)
     return np.column_stack((np.concatenate((time, time[::-1])), np.concatenate((lower, upper[::-1]))))
 
 

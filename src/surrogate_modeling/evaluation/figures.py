@@ -24,6 +24,8 @@ from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
 
 log = logging.getLogger(__name__)
 SHEET_COLUMNS = 3
+# Rows of the curves that are sent to a drawing process at once: they are copied on both sides, and twice on the way.
+MAX_CHUNK_ROWS = 400_000
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def _draw_all(
     # Not fork: the parent has threads of torch and of the tracking client.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:
-        size = max(8, len(figures) // (8 * count))
+        longest = max(sum(len(curve.time) for curve in _curves(figure)) for figure in figures)
+        size = max(1, min(max(8, len(figures) // (8 * count)), MAX_CHUNK_ROWS // longest))
         jobs = {pool.submit(draw_chunk, chunk, fonts): len(chunk) for chunk in _chunks(figures, size)}
         for job in as_completed(jobs):
             yield jobs[job], job.result()
@@ -94,7 +97,7 @@ def draw_chunk(figures: Sequence[Curve | Sheet], fonts: Sequence[str]) -> list[s
         A message for each figure that could not be drawn.
     """
     use_fonts(fonts)
-    banded = next((curve for figure in figures for curve in _curves(figure) if curve.band), None)
+    banded = next((curve for figure in figures for curve in _curves(figure) if curve.half_width is not None), None)
     band = f"{banded.level:.0%} band" if banded else "_band"
     canvas, sheets = _Canvas(band), dict[int, _SheetCanvas]()
     failed = []

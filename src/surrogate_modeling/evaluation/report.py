@@ -25,7 +25,7 @@ from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, errors_c
 from surrogate_modeling.evaluation.error_figure import draw_errors
 from surrogate_modeling.evaluation.figures import Sheet, draw_figures, picture_or_warning
 from surrogate_modeling.evaluation.scores import Scores
-from surrogate_modeling.surrogate.band import LEVEL, Banded
+from surrogate_modeling.surrogate.band import LEVEL
 from surrogate_modeling.surrogate.training_range import Position
 
 # Figure of a case with all its targets.
@@ -40,15 +40,15 @@ class ScoredCases:
         cases: with the truth, NaN where it is missing.
         rows: predicted, (H, P) per case, physical units.
         scores: of the same cases.
-        bands: around the prediction.
-        level: nominal probability of the bands.
+        half_widths: of the band around the prediction, (H, P) per case.
+        level: nominal probability of the band.
         positions: how far each case is from the training cases, which figures mark; None if unknown.
     """
 
     cases: Sequence[Case]
     rows: Sequence[np.ndarray]
     scores: Scores
-    bands: Sequence[Banded] | None = None
+    half_widths: Sequence[np.ndarray] | None = None
     level: float = LEVEL
     positions: Sequence[Position] | None = None
 
@@ -73,8 +73,9 @@ class ReportOptions:
 def write_report(folder: Path, predicted: ScoredCases, options: ReportOptions) -> None:
     """Write ``csv/``, ``loss/`` and ``figure/`` into a run's folder, and ``band/`` for a surrogate with a band."""
     channels = predicted.scores.channels
-    if predicted.bands:
-        write_bands(folder / "band", predicted.cases, predicted.bands, channels, options)
+    if predicted.half_widths is not None:
+        bands = list(zip(predicted.rows, predicted.half_widths, strict=True))
+        write_bands(folder / "band", predicted.cases, bands, channels, options)
     write_predictions(folder / "csv", predicted.cases, predicted.rows, channels, options)
     write_losses(folder / "loss", predicted.scores)
     curves = case_curves(folder / "figure", predicted, options.figure_format)
@@ -127,15 +128,22 @@ def write_predictions(
 
 
 def write_bands(
-    folder: Path, cases: Sequence[Case], bands: Sequence[Banded], channels: Channels, options: ReportOptions
+    folder: Path,
+    cases: Sequence[Case],
+    bands: Sequence[tuple[np.ndarray, np.ndarray]],
+    channels: Channels,
+    options: ReportOptions,
 ) -> None:
-    """Write ``<case>.csv``: time, then lower and upper edge of each predicted column; names and units as in a case."""
+    """Write ``<case>.csv``: time, then lower and upper edge of each predicted column; names and units as in a case.
+
+    ``bands`` are the predicted rows and the half-widths of each case, (H, P) both.
+    """
     units = {f"{edge} {name}": channels.units[name] for name in channels.predicted for edge in ("lower", "upper")}
 
     def values(case: int) -> np.ndarray:
         """Lower and upper edges of one case (H, 2 P)."""
-        band = bands[case]
-        return np.stack((band.lower, band.upper), axis=-1).reshape(len(band.mean), -1)
+        mean, half = bands[case]
+        return np.stack((mean - half, mean + half), axis=-1).reshape(len(mean), -1)
 
     _write_cases(CaseFiles(folder, units, cases, values), "writing bands", options)
 
@@ -179,7 +187,7 @@ def write_losses(folder: Path, scores: Scores) -> None:
 
 def case_curves(folder: Path, predicted: ScoredCases, ending: str = "png") -> list[Curve]:
     """Curves of all cases and columns, targets before byproducts and the worst cases first; ``ending`` of the files."""
-    cases, scores, bands = predicted.cases, predicted.scores, predicted.bands
+    cases, scores, half_widths = predicted.cases, predicted.scores, predicted.half_widths
     channels = scores.channels
     # A column of the sheet's name gets another one.
     case_folders, files = file_names(scores.cases), file_names((SHEET_NAME, *channels.predicted))
@@ -204,7 +212,7 @@ def case_curves(folder: Path, predicted: ScoredCases, ending: str = "png") -> li
             predicted.rows[i][:, j],
             float(scores.ade[i, j]),
             float(scores.fde[i, j]),
-            (bands[i].lower[:, j], bands[i].upper[:, j]) if bands else None,
+            half_widths[i][:, j] if half_widths is not None else None,
             predicted.level,
             predicted.positions[i].outside if predicted.positions else None,
         )

@@ -191,12 +191,11 @@ def _scored(
     surrogate: Surrogate, split: CaseSplit, scores: Scores, rows: list[np.ndarray], spreads: list[np.ndarray] | None
 ) -> ScoredCases:
     """The test cases with what is reported of each: prediction, scores, band of rows, distance from the training."""
-    bands, level = None, LEVEL
+    half_widths, level = None, LEVEL
     if surrogate.band is not None and spreads is not None:
-        bands = list(map(surrogate.band.bounds, rows, spreads))
-        level = surrogate.band.level
+        half_widths, level = surrogate.band.half_widths(spreads), surrogate.band.level
     positions = [surrogate.position(case) for case in split.test]
-    return ScoredCases(split.test, rows, scores, bands, level, positions)
+    return ScoredCases(split.test, rows, scores, half_widths, level, positions)
 
 
 def predict_test(

@@ -16,7 +16,6 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import By
 from surrogate_modeling.planning.candidates import Candidate
-from surrogate_modeling.surrogate.band import BandScope
 from surrogate_modeling.surrogate.model import Surrogate
 
 # Rows of a candidate that are compared with others, evenly spread.
@@ -84,8 +83,8 @@ def look_at(surrogate: Surrogate, candidates: Sequence[Candidate]) -> Unknown:
     spread = np.array([_mean(rows / scale, targets) for _, rows in runs])
     band = np.full(len(candidates), np.nan)
     if surrogate.band is not None:
-        edges = [surrogate.band.bounds(*run, BandScope.row) for run in runs]
-        band = np.array([_mean((edge.upper - edge.lower) / (2 * scale), targets) for edge in edges])
+        halves = surrogate.band.half_widths([rows for _, rows in runs])
+        band = np.array([_mean(half / scale, targets) for half in halves])
     return Unknown(features.numpy(), torch.stack(near).numpy(), spread, band, farthest)
 
 

@@ -46,8 +46,7 @@ def curves_content(
 
 
 def _half_widths(band: Band, rows: np.ndarray, spread: np.ndarray) -> list[np.ndarray]:
-    mean = rows.astype(np.float64)
-    return [band.bounds(mean, spread, scope).upper - mean for scope in (BandScope.row, BandScope.trajectory)]
+    return [band.half_width(len(rows), spread, scope) for scope in (BandScope.row, BandScope.trajectory)]
 
 
 def all_targets_ratio(band: Band) -> list[float]:

@@ -19,6 +19,7 @@ Shape letters: H predicted rows, P predicted columns, K knots.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
@@ -100,12 +101,33 @@ class Band:
         Returns:
             Arrays for an array, tensors for a tensor.
         """
-        growth, factor = self.growth(mean.shape[-2], scope), self.factors(scope)
         if isinstance(mean, torch.Tensor):
+            growth, factor = self.growth(mean.shape[-2], scope), self.factors(scope)
             half = torch.from_numpy(factor).to(mean) * (torch.from_numpy(growth).to(mean) + spread)
         else:
-            half = (factor * (growth + spread)).astype(mean.dtype)
+            half = self.half_width(mean.shape[-2], spread, scope).astype(mean.dtype)
         return Banded(mean, mean - half, mean + half)
+
+    def half_width(self, rows: int, spread: np.ndarray | float = 0.0, scope: BandScope = BandScope.row) -> np.ndarray:
+        """Half of the band's width (..., rows, P) in float64; arguments as in :meth:`bounds`."""
+        return np.asarray(self.factors(scope) * (self.growth(rows, scope) + spread))
+
+    def half_widths(self, spreads: Sequence[np.ndarray], scope: BandScope = BandScope.row) -> list[np.ndarray]:
+        """Half-widths (H, P) float32 of many cases by their spreads (H, P).
+
+        Where members do not spread, all cases of a length share one array: thousands of them are as small as one.
+        """
+        shared: dict[int, np.ndarray] = {}
+        found = []
+        for spread in spreads:
+            rows = len(spread)
+            if spread.any():
+                found.append(self.half_width(rows, spread, scope).astype(np.float32))
+            else:
+                if rows not in shared:
+                    shared[rows] = self.half_width(rows, 0.0, scope).astype(np.float32)
+                found.append(shared[rows])
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values to be saved beside the weights."""

@@ -224,15 +224,6 @@ class Surrogate(nn.Module):
         """
         return [rows for (rows,) in self._batched(cases, lambda *given: (self.free_run(*given),))]
 
-    def predict_band(self, cases: Sequence[Case], scope: BandScope = BandScope.row) -> list[Banded]:
-        """Free run of cases with the 90 % band; arguments as in :meth:`predict`.
-
-        Raises:
-            UserError: the surrogate has no band.
-        """
-        band = existing(self.band)
-        return [band.bounds(mean, spread, scope) for mean, spread in self.predict_spread(cases)]
-
     def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
         """Free run of cases: mean and standard deviation of the members' trajectories."""
         return [(mean, spread) for mean, spread in self._batched(cases, self.free_run_spread)]
