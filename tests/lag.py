@@ -9,7 +9,8 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.fit import seed_run
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.loaders import WindowData
+from surrogate_modeling.training.windows import WindowDataset
 
 CHANNELS = Channels(("u",), ("x", "y"), ("y",), {"u": "-", "x": "-", "y": "-"})
 

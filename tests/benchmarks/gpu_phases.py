@@ -32,8 +32,9 @@ from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.compilation import use_precision
 from surrogate_modeling.training.fit import fit, seed_run
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import initialise
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 IN_LEN = 10
 # hydra/settings/stable.yaml, which this benchmark reads without Hydra.

@@ -34,7 +34,7 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.experiment import dataset
 
 if TYPE_CHECKING:
-    from surrogate_modeling.training.windows import WindowData
+    from surrogate_modeling.training.loaders import WindowData
 
 IN_LEN, STEP = 10, 1.0
 # The other names are links to these: half a gigabyte of files, and each is read and decimated for itself all the same.
@@ -82,7 +82,8 @@ def our_windows(folder: Path, epoch: bool) -> dict[str, float]:
     config = Config(DatasetConfig(path=str(folder), controls=CONTROLS), DonConfig("don"), settings)
     case_set = dataset.load_cases(config)
     read, table = case_set.cases, case_set.table
-    from surrogate_modeling.training.windows import WindowData, WindowDataset
+    from surrogate_modeling.training.loaders import WindowData
+    from surrogate_modeling.training.windows import WindowDataset
 
     scaling = fitted(read)
     windows = WindowDataset(read, scaling, IN_LEN, 1, table=table)

@@ -30,8 +30,9 @@ from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.training.compilation import compile_network
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.module import SurrogateTraining
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 IN_LEN, STEP_BATCH, LOADER_BATCH = 10, 128, 1024
 # Seconds of calls in a row where one call is too short to be timed alone.

@@ -22,9 +22,10 @@ from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.baselines import fit_linear
 from surrogate_modeling.training.fit import seed_run
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import fit_members
 from surrogate_modeling.training.regression_rows import BaselineData
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 IN_LEN = 4
 CASES = [make_case(f"c{i}", 60, i) for i in range(5)]

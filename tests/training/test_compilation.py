@@ -18,7 +18,8 @@ from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.compilation import accelerated, compile_network
 from surrogate_modeling.training.fit import fit, seed_run
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.loaders import WindowData
+from surrogate_modeling.training.windows import WindowDataset
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 

@@ -13,8 +13,9 @@ from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.training.callbacks import TimeBudget
 from surrogate_modeling.training.fit import fit
 from surrogate_modeling.training.job import OutOfMemory
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.module import SurrogateTraining
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 
 def test_training_ends_with_a_free_run_after_the_epoch_in_which_the_time_is_over(

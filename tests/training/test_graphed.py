@@ -17,13 +17,13 @@ from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
 from surrogate_modeling.config.settings import Compile, LrSchedule, Monitor, Precision, SettingsConfig
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.training.callbacks import AveragedWeights
 from surrogate_modeling.training.compilation import Acceleration
 from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.graphed import GraphedTraining, Replayed
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.module import SurrogateTraining
-from surrogate_modeling.training.windows import BlockLoader, OrderedLoader, WindowData, WindowDataset, WindowSampler
+from surrogate_modeling.training.windows import WindowDataset
 
 RECIPE: dict[str, Any] = dict(
     in_len=4, horizon=6, horizon_growth=2, epochs=5, batch_size=32, progress_bar=False, lr=0.003, ema=0.9,
@@ -65,35 +65,6 @@ def test_blocks_train_as_batches_do(name: str, device: str, tmp_path: Path, monk
         torch.testing.assert_close(
             value, surrogate.state_dict()[key], equal_nan=True, rtol=1e-3, atol=1e-5 if device == "cpu" else 1e-3
         )
-
-
-def test_blocks_hold_the_windows_of_the_batches_in_their_order() -> None:
-    settings = SettingsConfig(in_len=4, batch_size=8)
-    cases = [lag_case(30, 0), lag_case(25, 1)]
-    scaling = Standardizer(3)
-    scaling.fit(case.values for case in cases)
-    windows = WindowDataset(cases, scaling, 4, 1)
-    sampler = WindowSampler(windows, settings)
-    loader = BlockLoader(sampler, 8, 3)
-    blocks = list(loader)
-    # 26 and 21 windows: five batches of 8, in blocks of three and two, and one of 7.
-    assert [tuple(block.shape) for block in blocks] == [(3, 8), (2, 8), (1, 7)]
-    assert (len(loader), loader.batches) == (3, 6)
-    assert torch.equal(torch.cat([block.flatten() for block in blocks]), sampler.order())
-
-
-def test_ordered_batches_are_all_windows_once() -> None:
-    cases = [lag_case(30, 0), lag_case(25, 1)]
-    scaling = Standardizer(3)
-    scaling.fit(case.values for case in cases)
-    windows = WindowDataset(cases, scaling, 4, 1)
-    loader = OrderedLoader(windows, 10)
-    batches = list(loader)
-    assert [len(batch.past) for batch in batches] == [10, 10, 10, 10, 7]
-    assert len(loader) == 5
-    whole = windows.gather(torch.arange(47))
-    for part, wanted in zip(zip(*batches, strict=True), whole, strict=True):
-        assert torch.equal(torch.cat(part), wanted)
 
 
 @pytest.mark.gpu

@@ -15,9 +15,10 @@ from surrogate_modeling.config.models import SsmConfig
 from surrogate_modeling.config.settings import SettingsConfig, StartMode
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import fit_members, member_seed
 from surrogate_modeling.training.setup import with_given_starts
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 PERIOD, ROWS = 16.0, 150
 

@@ -20,7 +20,8 @@ from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training import processes
 from surrogate_modeling.training.checkpoints import FIT_RESULT_FILE
 from surrogate_modeling.training.fit import fit, seed_run
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.loaders import WindowData
+from surrogate_modeling.training.windows import WindowDataset
 
 
 @pytest.fixture(autouse=True)

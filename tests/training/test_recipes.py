@@ -26,8 +26,9 @@ from surrogate_modeling.config.settings import (
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.fit import seed_run
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import fit_members
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 # The setting, and a recipe that it is compared with where that is not the plain one.
 HORIZON = dict(horizon=8)

@@ -1,18 +1,15 @@
 """Windows against plain slices of each case."""
 
-import pickle
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 import torch
 from builders import CONTROLS, make_case, make_channels
-from torch.utils.data import DataLoader
 
-from surrogate_modeling.cases.case import Case, RowTable
-from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.cases.case import Case
 from surrogate_modeling.surrogate.scaling import Standardizer
-from surrogate_modeling.training.windows import Share, WindowData, WindowDataset, WindowLoader, WindowSampler
+from surrogate_modeling.training.windows import WindowDataset
 
 CASES = [make_case(f"c{i}", 12, i) for i in range(10)]
 
@@ -83,102 +80,6 @@ def test_cached_rows_that_are_read_only_are_copied() -> None:
     windows = WindowDataset([case], Standardizer(4), 4, 1)
     windows.rows += 1.0
     np.testing.assert_array_equal(case.values, make_case().values)
-
-
-def test_loaders_pass_every_window_once() -> None:
-    training, validation = (WindowDataset(part, fitted(CASES), 4, 1) for part in (CASES[:7], CASES[7:]))
-    data = WindowData(training, validation, SettingsConfig(batch_size=10))
-    rows = torch.cat([batch[2] for batch in data.val_dataloader()])
-    torch.testing.assert_close(rows, validation.__getitems__(list(range(len(validation))))[2], rtol=0, atol=0)
-    loader = data.train_dataloader()
-    first = torch.cat([batch[2] for batch in loader])
-    # As Lightning does before each epoch.
-    loader.sampler.set_epoch(1)
-    second = torch.cat([batch[2] for batch in loader])
-    whole = training.__getitems__(list(range(len(training))))[2]
-    assert not torch.equal(first, second)
-    for rows in (first, second):
-        torch.testing.assert_close(rows.flatten(1).sort(0).values, whole.flatten(1).sort(0).values, rtol=0, atol=0)
-
-
-def test_stretches_are_as_many_as_asked_and_start_where_asked() -> None:
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
-    starts = [i * 8 for i in range(10)]
-    assert windows.first_windows.tolist() == starts
-    assert set(WindowSampler(windows, SettingsConfig(windows_per_epoch=500, first_share=1.0)).order().tolist()) == set(
-        starts
-    )
-    drawn = WindowSampler(windows, SettingsConfig(windows_per_epoch=4000, first_share=0.5)).order().tolist()
-    assert len(drawn) == 4000
-    # Half by choice, and one in eight of the other half by chance.
-    assert sum(index in starts for index in drawn) / 4000 == pytest.approx(0.5 + 0.5 / 8, abs=0.04)
-    data = WindowData(windows, windows, SettingsConfig(batch_size=32, windows_per_epoch=100))
-    assert sum(len(batch[0]) for batch in data.train_dataloader()) == 100
-
-
-def test_every_window_once_in_an_order_that_follows_from_seed_and_epoch() -> None:
-    windows = WindowDataset(CASES, Standardizer(4), in_len=3, horizon=2)
-
-    def order(seed: int, epoch: int) -> list[int]:
-        sampler = WindowSampler(windows, SettingsConfig(seed=seed))
-        sampler.set_epoch(epoch)
-        return sampler.order().tolist()
-
-    assert sorted(order(1, 0)) == list(range(len(windows)))
-    assert order(1, 4) == order(1, 4)
-    assert order(1, 4) != order(1, 5)
-    assert order(1, 4) != order(2, 4)
-
-
-@pytest.mark.parametrize("options", [{}, {"windows_per_epoch": 50, "first_share": 0.5}])
-def test_the_loader_gives_what_pytorchs_own_gives(options: dict[str, float]) -> None:
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
-    settings = SettingsConfig(**options)  # type: ignore[arg-type]
-    sampler = WindowSampler(windows, settings)
-    ours = WindowLoader(sampler, 32)
-    plain = DataLoader(windows, 32, sampler=sampler.order().tolist(), collate_fn=lambda batch: batch)
-    assert len(ours) == len(plain)
-    for batch, wanted in zip(ours, plain, strict=True):
-        for part, other in zip(batch, wanted, strict=True):
-            torch.testing.assert_close(part, other, rtol=0, atol=0)
-
-
-def test_the_order_is_drawn_with_the_first_batch() -> None:
-    """Lightning takes the iterator before it says which epoch it is."""
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
-    sampler = WindowSampler(windows, SettingsConfig())
-    early = iter(WindowLoader(sampler, 32))
-    sampler.set_epoch(3)
-    expected = windows.gather(sampler.order()[:32])
-    for part, wanted in zip(next(early), expected, strict=True):
-        torch.testing.assert_close(part, wanted, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(("count", "lengths"), [(40, [16, 4]), (33, [16, 1]), (32, [16]), (3, [2])])
-def test_processes_share_every_batch_and_have_as_many(count: int, lengths: list[int]) -> None:
-    windows = WindowDataset(CASES, fitted(CASES), 4, 1)
-    sampler = WindowSampler(windows, SettingsConfig(windows_per_epoch=count))
-    loaders = [WindowLoader(sampler, 16, Share(rank, 2)) for rank in range(2)]
-    shares = [list(loader) for loader in loaders]
-    assert [len(batch.past) for batch in shares[0]] == lengths
-    assert len(loaders[0]) == len(loaders[1]) == len(shares[0]) == len(shares[1])
-    # Together they are the batches of one process with twice the size; what fills up a share has no weight.
-    for ours, whole in zip(zip(*shares, strict=True), WindowLoader(sampler, 32), strict=True):
-        kept = [part[batch.weight[:, 0] > 0] for batch in ours for part in batch[:1]]
-        torch.testing.assert_close(torch.cat(kept), whole.past, rtol=0, atol=0)
-
-
-def test_windows_are_sent_without_their_views_and_rows_once() -> None:
-    table = RowTable.of(CASES)
-    both = [WindowDataset(CASES, fitted(CASES), 4, 1, table=table) for _ in range(2)]
-    data = WindowData(*both, SettingsConfig())
-    packed = pickle.dumps(data)
-    size = table.values.nbytes
-    assert size < len(packed) < size + 40_000
-    again = pickle.loads(packed)
-    wanted, given = (each.training.gather(torch.tensor([3, 5])) for each in (data, again))
-    for part, other in zip(given, wanted, strict=True):
-        torch.testing.assert_close(part, other, rtol=0, atol=0)
 
 
 def test_stride_leaves_out_starts_but_never_a_case() -> None:

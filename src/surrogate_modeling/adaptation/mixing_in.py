@@ -13,8 +13,8 @@ from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.calibration import spread_over
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.setup import make_windows, with_given_starts
-from surrogate_modeling.training.windows import WindowData
 
 
 @dataclass(frozen=True)

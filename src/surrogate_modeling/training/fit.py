@@ -32,8 +32,8 @@ from surrogate_modeling.training.compilation import accelerated, use_precision
 from surrogate_modeling.training.job import Place, TrainingJob
 from surrogate_modeling.training.launched import is_launched, train_launched
 from surrogate_modeling.training.lightning import seed_everything
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.processes import train_in_processes
-from surrogate_modeling.training.windows import WindowData
 
 log = logging.getLogger(__name__)
 ROUNDING = 1e-6

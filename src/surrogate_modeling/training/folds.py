@@ -29,10 +29,10 @@ from surrogate_modeling.surrogate.description import Member, of_member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import fit, seed_run
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import initialise, structure
 from surrogate_modeling.training.setup import make_windows
 from surrogate_modeling.training.warm_start import WarmStart
-from surrogate_modeling.training.windows import WindowData
 
 log = logging.getLogger(__name__)
 

@@ -36,9 +36,9 @@ from surrogate_modeling.training.lightning import (
     LightningEnvironment,
     Trainer,
 )
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.module import SurrogateTraining
 from surrogate_modeling.training.system_metrics import SystemMetrics
-from surrogate_modeling.training.windows import WindowData
 
 log = logging.getLogger(__name__)
 LIGHTNING_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {

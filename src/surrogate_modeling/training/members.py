@@ -20,8 +20,9 @@ from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.fit import fit, seed_run
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.warm_start import WarmStart
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 log = logging.getLogger(__name__)
 MAX_SPREAD_WINDOWS = 256

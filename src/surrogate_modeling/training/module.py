@@ -19,7 +19,7 @@ from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import TimeBudget
 from surrogate_modeling.training.lightning import LightningModule, Metric
-from surrogate_modeling.training.windows import epoch_seed
+from surrogate_modeling.training.loaders import epoch_seed
 
 # What is left of the learning rate at the end of the cosine.
 FINAL_RATE_SHARE = 0.02

@@ -19,8 +19,9 @@ from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.scaling import CONSTANT_SPREAD
 from surrogate_modeling.training.job import is_of_memory
+from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.warm_start import WarmStart
-from surrogate_modeling.training.windows import WindowData, WindowDataset
+from surrogate_modeling.training.windows import WindowDataset
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,204 @@
+"""Batches of windows for training and validation: their order, each process's share, and Lightning's data module.
+
+Shape letters: W windows, B batch, K batches of a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.training.lightning import LightningDataModule
+from surrogate_modeling.training.windows import WindowDataset
+
+# Rows of a validation batch on a GPU, which few rows leave idle.
+GPU_ROWS = 100_000
+
+
+class Share(NamedTuple):
+    """Which part of every batch a process gathers, of so many that train one network."""
+
+    rank: int = 0
+    processes: int = 1
+
+
+class WindowSampler:
+    """Sampler of windows: all in a new order each epoch, or a drawn number with a share from the cases' first rows.
+
+    A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains the
+    start of a free run. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a
+    resumed run goes on as if it had never stopped.
+
+    Args:
+        windows: to draw from.
+        settings: ``seed``, ``windows_per_epoch`` and ``first_share``.
+    """
+
+    def __init__(self, windows: WindowDataset, settings: SettingsConfig) -> None:
+        self.windows, self.settings, self.epoch = windows, settings, 0
+        self.count = settings.windows_per_epoch or len(windows)
+        self.whole = settings.windows_per_epoch is None and not settings.first_share
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch that the next order is for."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.count
+
+    def order(self) -> Tensor:
+        """Windows of this epoch (W,), in order."""
+        random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
+        if self.whole:
+            return torch.randperm(self.count, generator=random)
+        firsts = self.windows.first_windows.cpu()
+        anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
+        at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
+        first = torch.rand(self.count, generator=random) < self.settings.first_share
+        return torch.where(first, at_first, anywhere)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """Seed of an epoch of a run; another run's seed gives other seeds."""
+    return (seed * 1_000_003 + epoch) % 2**63
+
+
+def gather_share(windows: WindowDataset, order: Tensor, batch_size: int, share: Share) -> Iterator[Batch]:
+    """One process's batches: its part of each ``share.processes`` times ``batch_size`` windows.
+
+    All processes have as many batches. Where fewer windows are left than there are processes, one without any gets a
+    window of weight 0.
+
+    Args:
+        windows: to gather from.
+        order: windows of an epoch (W,), on the device of the rows.
+        batch_size: windows of one process.
+        share: of this process.
+    """
+    for together in order.split(batch_size * share.processes):
+        own = together.tensor_split(share.processes)[share.rank]
+        if len(own):
+            yield windows.gather(own)
+        else:
+            batch = windows.gather(together[:1])
+            yield batch._replace(weight=torch.zeros_like(batch.weight))
+
+
+class WindowLoader:
+    """Loader of training batches in the order of a sampler, gathered on the device of the rows."""
+
+    def __init__(self, sampler: WindowSampler, batch_size: int, share: Share = Share()) -> None:  # noqa: B008
+        self.sampler, self.batch_size, self.share = sampler, batch_size, share
+
+    def __len__(self) -> int:
+        return -(-len(self.sampler) // (self.batch_size * self.share.processes))
+
+    def __iter__(self) -> Iterator[Batch]:
+        # A generator: Lightning says which epoch it is after it has taken the iterator.
+        windows = self.sampler.windows
+        yield from gather_share(windows, placed(self.sampler.order(), windows.rows.device), self.batch_size, self.share)
+
+
+class BlockLoader:
+    """Loader of blocks (K, B) of window indices, for training that gathers them: an epoch in few Lightning steps.
+
+    The last batch, where it is shorter, is a block of its own.
+
+    Args:
+        sampler: says the order of an epoch.
+        batch_size: B.
+        max_batches: K, batches per block.
+    """
+
+    def __init__(self, sampler: WindowSampler, batch_size: int, max_batches: int) -> None:
+        self.sampler, self.batch_size, self.max_batches = sampler, batch_size, max_batches
+
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.sampler) // self.batch_size)
+
+    def __len__(self) -> int:
+        whole, surplus = divmod(len(self.sampler), self.batch_size)
+        return -(-whole // self.max_batches) + bool(surplus)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        order = placed(self.sampler.order(), self.sampler.windows.rows.device)
+        whole = len(order) // self.batch_size * self.batch_size
+        yield from order[:whole].view(-1, self.batch_size).split(self.max_batches)
+        if whole < len(order):
+            yield order[None, whole:]
+
+
+class OrderedLoader:
+    """Loader of all windows in order, gathered on the device of the rows."""
+
+    def __init__(self, windows: WindowDataset, batch_size: int, share: Share = Share()) -> None:  # noqa: B008
+        self.windows, self.batch_size, self.share = windows, batch_size, share
+
+    def __len__(self) -> int:
+        return -(-len(self.windows) // (self.batch_size * self.share.processes))
+
+    def __iter__(self) -> Iterator[Batch]:
+        order = torch.arange(len(self.windows), device=self.windows.rows.device)
+        yield from gather_share(self.windows, order, self.batch_size, self.share)
+
+
+def placed(numbers: Tensor, device: torch.device) -> Tensor:
+    """Copy CPU numbers to a device without waiting for it."""
+    return numbers.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else numbers
+
+
+class WindowData(LightningDataModule):
+    """Lightning data module of training and validation windows; no worker processes, a batch is one gather.
+
+    Args:
+        training: windows.
+        validation: windows.
+        settings: ``batch_size`` and what :class:`WindowSampler` takes.
+    """
+
+    def __init__(self, training: WindowDataset, validation: WindowDataset, settings: SettingsConfig) -> None:
+        super().__init__()
+        self.training, self.validation, self.settings = training, validation, settings
+        if training.rows.data_ptr() == validation.rows.data_ptr():
+            # One tensor, which is then moved or sent to another process once.
+            validation.to(training.rows)
+        self.batches_per_block: int | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The trainer of an earlier training stays where it is.
+        return {**self.__dict__, "trainer": None}
+
+    def train_dataloader(self) -> WindowLoader | BlockLoader:
+        """Training windows in the order of :class:`WindowSampler`, in batches or blocks of ``batches_per_block``."""
+        sampler = WindowSampler(self._placed(self.training), self.settings)
+        if self.batches_per_block is not None:
+            return BlockLoader(sampler, self.settings.batch_size, self.batches_per_block)
+        return WindowLoader(sampler, self.settings.batch_size, self._share)
+
+    def val_dataloader(self) -> OrderedLoader:
+        """Validation windows in order."""
+        windows, batch_size = self._placed(self.validation), self.settings.batch_size
+        if windows.rows.is_cuda:
+            batch_size = max(batch_size, GPU_ROWS // (windows.in_len + windows.horizon))
+        return OrderedLoader(windows, batch_size, self._share)
+
+    @property
+    def _share(self) -> Share:
+        return Share() if self.trainer is None else Share(self.trainer.global_rank, self.trainer.world_size)
+
+    def _placed(self, windows: WindowDataset) -> WindowDataset:
+        if self.trainer is not None:
+            device = self.trainer.strategy.root_device
+            # Both sets may be windows of the same rows, which are then moved once.
+            parts = self.training, self.validation
+            moved = {id(part.rows): part.rows.to(device) for part in parts}
+            for part, rows in [(part, moved[id(part.rows)]) for part in parts]:
+                part.to(rows)
+        return windows
