@@ -1,8 +1,8 @@
 """Export a trained surrogate as ONNX, as an FMU, or as a page that runs it.
 
-    pdm run python export.py format=onnx surrogate=<lit_model.pth, run id or models:/ URI> output=<file>
-    pdm run python export.py format=fmu surrogate=...
-    pdm run python export.py format=html surrogate=... cases=<folder>
+    pdm run export format=onnx surrogate=<lit_model.pth, run id or models:/ URI> output=<file>
+    pdm run export format=fmu surrogate=...
+    pdm run export format=html surrogate=... cases=<folder>
 
 An export is compared with the surrogate over whole free runs before it is kept; the largest difference is printed.
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
@@ -24,9 +23,6 @@ from surrogate_modeling.config.commands import ExportConfig, Format
 from surrogate_modeling.config.composition import register_schemas, to_use
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
-
-if TYPE_CHECKING:
-    pass
 
 log = logging.getLogger(__name__)
 register_schemas()

@@ -1,7 +1,7 @@
 """Make cases with a simulator without training, or check the embedded one.
 
-pdm run python generate.py dataset.cases=60 dataset.duration=3300
-pdm run python generate.py check=true
+pdm run generate dataset.cases=60 dataset.duration=3300
+pdm run generate check=true
 """
 
 from __future__ import annotations

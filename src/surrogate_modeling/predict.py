@@ -1,6 +1,6 @@
 """Predict control schedules with a trained surrogate.
 
-    pdm run python predict.py surrogate=<lit_model.pth, run id or models:/ URI> cases=<folder or file> output=<folder>
+    pdm run predict surrogate=<lit_model.pth, run id or models:/ URI> cases=<folder or file> output=<folder>
 
 Heavy imports happen after the paths are checked, so that refusals answer at once.
 """

@@ -1,8 +1,8 @@
 """Train a surrogate on cases and score it in free run.
 
-    pdm run python train.py
-    pdm run python train.py dataset=csv dataset.path=<folder> dataset.controls=10 model=don settings.epochs=5
-    pdm run python train.py -m 'model=choice(dot, dol)' ...
+    pdm run train
+    pdm run train dataset=csv dataset.path=<folder> dataset.controls=10 model=don settings.epochs=5
+    pdm run train -m 'model=choice(dot, dol)' ...
 
 Heavy imports happen after the configuration is checked, so that ``--help`` and every refusal answer at once.
 """

@@ -332,7 +332,7 @@ def test_refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CC", "false")
     with pytest.raises(UserError, match="false failed"):
         export_fmu(surrogate, tmp_path / "a.fmu")
-    monkeypatch.delenv("CC")
+    monkeypatch.setenv("CC", "")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(UserError, match="no C compiler"):
         export_fmu(surrogate, tmp_path / "a.fmu")

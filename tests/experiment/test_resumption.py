@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from builders import composed
 
-from surrogate_modeling.common.cluster import refuse_several_processes
+from surrogate_modeling.common.cluster import refuse_several_processes, started_together
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import reload_config, save_config, to_config
@@ -93,6 +93,7 @@ def test_several_processes_are_refused_with_the_launcher(
 def test_a_job_with_several_tasks_but_one_process_is_no_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLURM_NTASKS", "4")
     refuse_several_processes()
+    assert started_together() is None
 
 
 def test_a_new_patience_outlives_the_checkpoint() -> None:

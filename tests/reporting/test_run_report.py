@@ -1,7 +1,6 @@
 """The report of a run: its numbers by hand, and as a browser shows them."""
 
 import html
-import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -173,13 +172,12 @@ def test_it_works_in_a_sandboxed_frame_as_in_mlflow(browser: Any, written: Path,
 
 
 @pytest.mark.slow
-def test_a_page_of_many_cases_and_columns_opens_in_seconds(browser: Any, tmp_path: Path) -> None:
+def test_a_page_of_many_cases_and_columns_opens(browser: Any, tmp_path: Path) -> None:
     facts = run_facts(tuple(f"case{i}" for i in range(200)), rows=1200, predicted=60)
     written = write_page(tmp_path, run_content(tmp_path, facts), "en")
     with page_of(browser, written) as page:
         page.wait_for_selector("#case-charts .chart canvas", timeout=60_000)
-        # Text of a marker, for whoever runs this by hand; the promise of 3 s is of an idle machine.
-        print(json.dumps(page.evaluate("performance.now()")), written.stat().st_size)
+        assert page.locator("#case-charts .chart canvas").count() > 0
 
 
 def test_a_page_of_usual_size_is_small(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def test_converted_trees_predict_as_scikit_learn_does_also_at_the_thresholds() -
 
 
 def test_switches_and_units_are_learned() -> None:
-    network = fit_trees(DATA, CONFIG)
+    network = cross_fit_trees([DATA], CONFIG)[0]
     assert network.departs.tolist()[:2] == [0.0, 1.0]
     found = errors(network, CASES[10:])
     assert found[0] < 0.1
@@ -92,25 +92,25 @@ def test_switches_and_units_are_learned() -> None:
 
 
 def test_the_number_of_trees_is_that_of_the_least_error_over_the_validation_cases() -> None:
-    network = fit_trees(DATA, CONFIG)
+    network = cross_fit_trees([DATA], CONFIG)[0]
     count = network.trees_of[0]
     least = errors(network, DATA.validation)[0]
     for other in {1, count // 2, count - 1, min(count + 1, CONFIG.trees)} - {count}:
-        shorter = fit_trees(replace(DATA, validation=[]), like=fit_trees(DATA, TreesConfig(trees=other, depth=3)))
+        shorter = fit_trees(replace(DATA, validation=[]), cross_fit_trees([DATA], TreesConfig(trees=other, depth=3))[0])
         assert shorter.trees_of[0] <= other
         assert errors(shorter, DATA.validation)[0] >= least - 1e-6
 
 
 def test_a_fit_like_another_keeps_its_forms_and_asks_no_validation_cases() -> None:
-    first = fit_trees(DATA, CONFIG)
-    again = fit_trees(replace(DATA, validation=[]), like=first)
+    first = cross_fit_trees([DATA], CONFIG)[0]
+    again = fit_trees(replace(DATA, validation=[]), first)
     for name, part in first.state_dict().items():
         assert torch.equal(part, again.state_dict()[name]), name
-    on_all = fit_trees(replace(DATA, training=CASES[:10], validation=[]), like=first)
+    on_all = fit_trees(replace(DATA, training=CASES[:10], validation=[]), first)
     assert on_all.trees_of == first.trees_of
     assert torch.equal(on_all.departs, first.departs)
     with pytest.raises(ValueError, match="validation"):
-        fit_trees(replace(DATA, validation=[]), CONFIG)
+        cross_fit_trees([replace(DATA, validation=[])], CONFIG)
 
 
 def test_folds_share_forms_and_numbers_of_trees() -> None:
@@ -137,7 +137,7 @@ def test_rows_are_limited_and_it_is_said(monkeypatch: pytest.MonkeyPatch, caplog
     monkeypatch.setattr(tree_fit, "MAX_ROWS", 400)
     monkeypatch.setattr(tree_fit, "MIN_ROWS", 100)
     with caplog.at_level(logging.INFO):
-        fit_trees(DATA, TreesConfig(trees=2, depth=2))
+        cross_fit_trees([DATA], TreesConfig(trees=2, depth=2))[0]
     assert "every 4. of 1600 rows" in caplog.text
 
 
@@ -156,7 +156,7 @@ def test_fitted_trees_are_exported(tmp_path: Path) -> None:
     """Each exporter compares whole free runs itself, and refuses a difference."""
     pytest.importorskip("onnxscript")
     pytest.importorskip("fmpy")
-    network = fit_trees(DATA, CONFIG)
+    network = cross_fit_trees([DATA], CONFIG)[0]
     model = TreesConfig(trees=network.trees, depth=network.depth)
     surrogate = Surrogate(Description(model, CASES[0].channels, IN_LEN, 1, 1.0)).eval()
     surrogate.scaling = DATA.scaling

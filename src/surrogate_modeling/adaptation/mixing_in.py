@@ -47,7 +47,8 @@ class WindowMix:
         mixes = self.old.are_there and self.share > 0
         old_training = self.old.training if mixes else []
         old_validation = spread_over(self.old.validation, len(validation)) if mixes and self.old.validation else []
-        # A network of one kind is stopped by cases that it is fitted to, where its number of epochs is known.
+        # In the last fit, whose number of epochs is known, the validation cases are the training cases: each is listed
+        # once.
         own = {case.name for case in training}
         extra = [case for case in validation if case.name not in own]
         unique = CaseSplit([*training, *old_training], [*extra, *old_validation], [])

@@ -73,9 +73,9 @@ class Law:
         return np.where(left > 0, needed, np.inf)
 
 
-def quantiles(values: np.ndarray, level: float = LEVEL) -> tuple[float, float, float]:
-    """Lower end of the interval of a level, median, upper end; infinite values count."""
-    tail = (1 - level) / 2
+def quantiles(values: np.ndarray) -> tuple[float, float, float]:
+    """Lower end of the interval of ``LEVEL``, median, upper end; infinite values count."""
+    tail = (1 - LEVEL) / 2
     low, middle, high = np.quantile(values, [tail, 0.5, 1 - tail], method="nearest")
     return float(low), float(middle), float(high)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import shlex
 from collections.abc import Sequence
@@ -24,7 +23,6 @@ from surrogate_modeling.reporting.comparison_report import RowFacts, comparison_
 from surrogate_modeling.reporting.content import KEPT_FILE, PAGE_FILE, Content, write_page_or_warning
 from surrogate_modeling.reporting.learning_report import CurveFacts, learning_content
 
-log = logging.getLogger(__name__)
 CURVE_TABLE, CURVE_PICTURE = "learning_curve.csv", "learning_curve.png"
 NAMES = ("compare.md", "compare.csv", "compare.png", CURVE_TABLE, CURVE_PICTURE, PAGE_FILE, KEPT_FILE)
 

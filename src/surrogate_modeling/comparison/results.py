@@ -78,7 +78,7 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def read_result(path: Path) -> Result | None:
-    """The result kept there, or None where there is none or a training failed that may do better this time."""
+    """The result kept there, of a failed training too; None where there is none."""
     if not path.exists():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))

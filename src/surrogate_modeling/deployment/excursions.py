@@ -119,7 +119,7 @@ class ExcursionTable:
 
     @property
     def input_cases(self) -> set[str]:
-        """Number of cases whose given values are beyond the range."""
+        """Names of the cases whose given values are beyond the range."""
         return self.cases["control"] | self.cases["initial"]
 
     def add(self, excursion: Excursion) -> None:

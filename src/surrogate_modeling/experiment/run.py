@@ -202,7 +202,7 @@ def predict_test(
     surrogate: Surrogate, split: CaseSplit, fit_seconds: float
 ) -> tuple[Prediction, list[np.ndarray] | None]:
     """Predict the test cases in free run, with the members' spread if the surrogate has a band."""
-    # What is compiled at the first call of a process is not the time of a prediction.
+    # The first call of a process compiles code: a few rows first, so that only the prediction is timed.
     first, few = split.test[0], surrogate.description.in_len + 2
     surrogate.predict([replace(first, time=first.time[:few], values=first.values[:few])])
     started = time.perf_counter()

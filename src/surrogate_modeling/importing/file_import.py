@@ -179,7 +179,7 @@ class _Part:
         return records
 
     def _case(self, segment: Segment) -> list[CaseRecord]:
-        """Clean and write one case; a piece of a cut file that is too short for one is said."""
+        """Clean and write one case; a piece of a cut file that is too short for a case is left out with a remark."""
         config, source = self.importer.config, self.first.source
         rows, duplicates = one_row_per_time(segment.rows, config.duplicates.value, source)
         require_increasing(rows, self.importer.plan.time[0], source)
@@ -228,18 +228,17 @@ class _Part:
         return np.concatenate([ordered[:, :controls], repeated, ordered[:, controls:]], axis=1)
 
 
-def folder_sink(folder: Path, plan: Plan, config: ImportConfig, taken: Sequence[str] = ()) -> Sink:
+def folder_sink(folder: Path, plan: Plan, config: ImportConfig) -> Sink:
     """A sink that writes each case into a folder.
 
     Args:
         folder: that exists.
         plan: names and units of the columns.
         config: the format.
-        taken: names of cases that are there already.
     """
-    names = {name.casefold() for name in taken}
+    names = set[str]()
     write, units = WRITERS[config.format], plan.written
-    # A part of the name may be of the file; the time column keeps its own.
+    # The time column keeps its name, unless another column has the same one.
     time_name = plan.time[0] if plan.time[0] not in units else "time"
 
     def sink(name: str, time: np.ndarray, values: np.ndarray) -> None:

@@ -53,7 +53,7 @@ def reader_of(path: Path | None, name: str) -> Reader | None:
         with path.open("rb") as file:
             begin = file.read(8)
         for signature, other in SIGNATURES.items():
-            if begin.startswith(signature) and other in READERS:
+            if begin.startswith(signature):
                 return READERS[other]
     return reader
 

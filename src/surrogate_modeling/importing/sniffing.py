@@ -19,7 +19,6 @@ from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
 
 # In order of preference where two fit equally; a space stands for runs of white space.
 SEPARATORS = ("\t", ";", ",", "|", " ")
-SEPARATOR_NAMES = {"\t": "tab", ";": "semicolon", ",": "comma", "|": "|", " ": "spaces"}
 # As given by the key `separator`.
 SEPARATOR_WORDS = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "spaces": " ", "pipe": "|"}
 COMMENT = re.compile(r"\s*(#|%|!|//|\*)")

@@ -127,7 +127,7 @@ class Network(nn.Module, ABC):
         return self(past, control) if torch.is_grad_enabled() else self.forward(past, control)
 
     def free_run_spread(self, past: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002 for networks that have members
-        """Free run, and the standard deviation of the members' trajectories around it; () 0 for a single network.
+        """Free run, and the standard deviation of the members' trajectories around it; of a single network a scalar 0.
 
         Args:
             past: (B, in_len, F).

@@ -45,12 +45,7 @@ class MixtureNetwork(JointNetwork):
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F) and control (B, R, C) -> mixed rows (B, R, P)."""
-        total: Tensor | None = None
-        for member, weight in zip(self.networks, self.weight, strict=True):
-            rows = weight * member.free_run(past, control)
-            total = rows if total is None else total + rows
-        assert total is not None
-        return total
+        return self._mix(member.free_run(past, control) for member in self.networks)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
         """State (B, S) and controls (B, R, C) -> next state and mixed rows (B, R, P)."""
@@ -70,8 +65,11 @@ class MixtureNetwork(JointNetwork):
         mean, squares, _ = mean_and_squares(several)
         return mean, root(squares)
 
-    def _mix(self, trajectories: Sequence[Tensor]) -> Tensor:
-        total = self.weight[0] * trajectories[0]
-        for weight, rows in zip(self.weight[1:], trajectories[1:], strict=True):
-            total = total + weight * rows
+    def _mix(self, trajectories: Iterable[Tensor]) -> Tensor:
+        """Weighted sum of the members' rows, one after another: all at once would cost their number in memory."""
+        total: Tensor | None = None
+        for i, rows in enumerate(trajectories):
+            part = self.weight[i] * rows
+            total = part if total is None else total + part
+        assert total is not None
         return total

@@ -59,13 +59,11 @@ class Chosen:
         place: among the candidates.
         distance: from the training cases and what was chosen before.
         value: by which it was chosen.
-        worth: part of the value that is no distance.
     """
 
     place: int
     distance: float
     value: float
-    worth: float
 
 
 def look_at(surrogate: Surrogate, candidates: Sequence[Candidate]) -> Unknown:
@@ -111,7 +109,7 @@ def choose(unknown: Unknown, by: By, count: int, seed: int) -> list[Chosen]:
         distance = near.mean(axis=1)
         value = np.where(left, worth * distance, -np.inf)
         place = int(value.argmax()) if order is None else int(order[turn])
-        chosen.append(Chosen(place, float(distance[place]), float(value[place]), float(worth[place])))
+        chosen.append(Chosen(place, float(distance[place]), float(value[place])))
         left[place] = False
         to_new = torch.cdist(features.flatten(0, 1), features[place]).min(dim=1).values
         near = np.minimum(near, to_new.numpy().reshape(near.shape))

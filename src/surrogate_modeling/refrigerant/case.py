@@ -16,7 +16,6 @@ from surrogate_modeling.refrigerant.integrator import (
     N_UNIT,
     STAGES,
     SUBSTEPS,
-    TRIPS,
     Drive,
     Method,
     Recording,
@@ -41,7 +40,6 @@ class SimulationResult:
     observed: np.ndarray
     failed_at: float | None
     unsolved: int
-    trips: int
     substeps: int
     final: np.ndarray
 
@@ -89,7 +87,6 @@ def run_schedule(
         observed=observed,
         failed_at=None if row < 0 else row * CONTROL_STEP,
         unsolved=unsolved,
-        trips=int(unit[TRIPS]),
         substeps=substeps,
         final=y,
     )

@@ -44,10 +44,3 @@ PREDICTED = _columns(
     "Cond_kW kW, CondFan_kW kW, Blower_kW kW, CondAirOutT degC, EvaSH K, CondSC K, EVOpen %, EvaLat_kW kW,"
     "RecLevel %, CondAirV m/s, Comp_kW kW, Eva_kW kW, ACDS_kW kW, EvaAirOutT degC"
 )
-
-TARGETS = [
-    column
-    for name in ("ACDS_kW", "Comp_kW", "Eva_kW", "CompInP", "Comp_OutP", "Comp_OutT", "EvaAirOutT")
-    for column in PREDICTED
-    if column.name == name
-]

@@ -50,7 +50,7 @@ class AdaptationFacts:
         tried: name, nADE of the given cases each left out, and seconds, of everything that was tried.
         new: errors of the new cases kept out.
         old: those of the old test cases; None where they are gone.
-        kept_out: the cases of the former, with their free runs.
+        kept_out: the new cases that nothing was fitted to, with their free runs.
         given: number of cases that were adapted to.
         facts: key and value of everything else, for people.
     """

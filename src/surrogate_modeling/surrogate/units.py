@@ -49,12 +49,11 @@ class UnitEffects:
         offset, gain = (torch.as_tensor(part, dtype=like.dtype, device=like.device) for part in parts)
         return offset, gain
 
-    def require(self, unit: str, key: str = "unit") -> None:
+    def require(self, unit: str) -> None:
         """Check that a unit is known.
 
         Args:
             unit: its name.
-            key: of the configuration that gave it, for the message.
 
         Raises:
             UserError: it is not; the message names the nearest.
@@ -62,7 +61,7 @@ class UnitEffects:
         if unit not in self.names:
             near = difflib.get_close_matches(unit, self.names, 1, 0.0)
             raise UserError(
-                f"{key}={unit}: not among the {len(self.names)} units of this surrogate"
+                f"unit={unit}: not among the {len(self.names)} units of this surrogate"
                 + (f"; the nearest is {near[0]!r}" if near else "")
                 + ". A new unit is predicted as the mean unit, without this key"
             )

@@ -166,7 +166,7 @@ class ClosedForms:
     def _trees(self) -> Attempt:
         parts = self.training.folds.parts
         attempt, without = self._trees_without(range(len(parts)))
-        final = fit_trees(replace(self.data, folds=(), stretches=()), like=without[0])
+        final = fit_trees(replace(self.data, folds=(), stretches=()), without[0])
         attempt.model = TreesConfig(trees=final.trees, depth=final.depth)
         attempt.finish(final)
         return attempt

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +10,6 @@ from torch import Tensor, nn
 from surrogate_modeling.common.errors import UserError, first_line
 from surrogate_modeling.config.settings import Compile, Precision, SettingsConfig
 from surrogate_modeling.networks.recurrence import hide_from_compiler
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

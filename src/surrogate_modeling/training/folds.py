@@ -9,7 +9,6 @@ Shape letters: H predicted rows of a case, P predicted columns.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -33,8 +32,6 @@ from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import initialise, structure
 from surrogate_modeling.training.setup import make_windows
 from surrogate_modeling.training.warm_start import WarmStart
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -163,20 +160,15 @@ class FoldTraining:
             alone.network = network
         return alone.to(self.surrogate.device).eval()
 
-    def structure(self, model: ModelConfig, settings: SettingsConfig) -> ModelConfig:
-        """The configuration of a network with what the cases of all folds decide about its structure."""
-        return structure(model, self._windows(self.surrogate, settings, None).training, self.warm)
-
     def structured(self, model: ModelConfig) -> ModelConfig:
         """The configuration of a network with what the cases decide about its structure, the same for all folds."""
-        alone = self.single(Member(model.name, model))
-        return structure(model, self._windows(alone, self.config.settings, None).training, self.warm)
+        return structure(model, self._windows(self.config.settings, None).training, self.warm)
 
     def start(self, model: ModelConfig, k: int | None) -> Surrogate:
         """A new network with the weights that have a closed form, fitted without fold k; None: on all cases."""
         seed_run(self.config.settings.seed + (k or 0))
         alone = self.single(Member(model.name, model))
-        initialise(alone, self._windows(alone, self.config.settings, k).training, self.warm, k or 0)
+        initialise(alone, self._windows(self.config.settings, k).training, self.warm, k or 0)
         return alone.eval()
 
     def fit(self, name: str, alone: Surrogate, settings: SettingsConfig, k: int) -> FitResult:
@@ -187,10 +179,10 @@ class FoldTraining:
         def report(metrics: dict[str, float], epoch: int) -> None:
             self.on_epoch({f"{name}/{key}": value for key, value in metrics.items()}, epoch)
 
-        windows = self._windows(alone, settings, k)
+        windows = self._windows(settings, k)
         return fit(alone.train(), windows, self.folds.parts[k], settings, self.folder / name, report)
 
-    def _windows(self, alone: Surrogate, settings: SettingsConfig, k: int | None) -> WindowData:
+    def _windows(self, settings: SettingsConfig, k: int | None) -> WindowData:
         kept = self.folds.cases if k is None else self.folds.kept(k)
         split = CaseSplit(kept, kept if k is None else self.folds.parts[k], [], self.folds.table)
-        return make_windows(replace(self.config, settings=settings), alone, split)
+        return make_windows(replace(self.config, settings=settings), self.surrogate, split)

@@ -1,4 +1,4 @@
-"""Fit the members of an ensemble one after another, and calibrate the band of the ensemble."""
+"""Fit one network, or the members of an ensemble one after another."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ Shape letters: T rows of a case, R fitted rows, F feature (C control, then P pre
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -22,7 +21,6 @@ from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.ridge import MAX_FITTED_ROWS, Fit, Moments, OwnMoments, RidgeSolver
 from surrogate_modeling.surrogate.scaling import Standardizer
 
-log = logging.getLogger(__name__)
 # Targets that choose, spread over all of them: the mean error of more says no more about time constants.
 MAX_SELECTION_TARGETS = 100
 # Rows whose features are in memory at once.

@@ -82,23 +82,15 @@ class FittedColumn:
     models: list[HistGradientBoostingRegressor]
 
 
-def fit_trees(
-    data: BaselineData, config: TreesConfig | None = None, *, like: TreeRegression | None = None
-) -> TreeRegression:
-    """Fit trees on the training cases.
+def fit_trees(data: BaselineData, like: TreeRegression) -> TreeRegression:
+    """Fit trees on the training cases, of the forms and numbers of trees of others.
 
     At most ``MAX_ROWS`` rows are fitted, fewer of more than 15 columns (see ``MAX_ROW_COLUMNS``): the log says so.
 
     Args:
-        data: cases and scaling; its validation cases choose.
-        config: most trees of a column, and their depth.
-        like: fitted before on other cases; its forms and numbers of trees are kept, and no validation cases are asked.
-
-    Raises:
-        ValueError: neither validation cases nor ``like``.
+        data: cases and scaling; validation cases are not asked.
+        like: fitted before on other cases.
     """
-    if like is None:
-        return cross_fit_trees([data], config)[0]
     counts = like.trees_of
     forms = [Form(bool(departs), trees) for departs, trees in zip(like.departs.tolist(), counts, strict=True)]
     config = TreesConfig(trees=max(1, *counts), depth=like.depth)

@@ -115,12 +115,12 @@ class PackedConstants(Constants):
         return "k", offset
 
 
-def c_array(name: str, values: Tensor, kind: str = "float") -> str:
+def c_array(name: str, values: Tensor) -> str:
     """C definition of a constant array, each float32 with the digits that restore it exactly."""
     numbers = [literal(value) for value in values.flatten().tolist()]
     lines = [", ".join(numbers[i : i + 12]) for i in range(0, len(numbers), 12)]
     body = ",\n".join(lines)
-    return f"static const {kind} {name}[{max(1, len(numbers))}] = {{\n{body}\n}};"
+    return f"static const float {name}[{max(1, len(numbers))}] = {{\n{body}\n}};"
 
 
 def literal(value: float) -> str:

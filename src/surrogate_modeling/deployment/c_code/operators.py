@@ -16,7 +16,7 @@ Operand = Array | float
 
 
 def _unary(expression: str) -> Callable[[Builder, Array], Array]:
-    """``x`` in the expression stands for the element."""
+    """``$x`` in the expression stands for the element."""
     return lambda b, x: b.elementwise([x], lambda element: expression.replace("$x", element))
 
 

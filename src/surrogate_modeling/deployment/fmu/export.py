@@ -112,12 +112,10 @@ def compile_sources(sources: dict[str, str], main: str, name: str) -> bytes:
     Raises:
         UserError: no C compiler, or it failed.
     """
-    compiler = shlex.split(os.environ.get("CC", "")) or [
-        found for found in ("cc", "gcc", "clang") if shutil.which(found)
-    ]
-    if not compiler:
+    found = [[name] for name in ("cc", "gcc", "clang") if shutil.which(name)]
+    command = shlex.split(os.environ.get("CC", "")) or (found[0] if found else [])
+    if not command:
         raise UserError("format=fmu: no C compiler (cc, gcc or clang) on this machine; install one, or set CC")
-    command = compiler if "CC" in os.environ else compiler[:1]
     with tempfile.TemporaryDirectory() as folder:
         for file, text in sources.items():
             (Path(folder) / file).write_text(text)

@@ -27,7 +27,7 @@ def write_sources(
 
     Args:
         surrogate: on the CPU, in evaluation mode.
-        start: (in_len, F) start values of the initial rows.
+        start: (in_len, G) start values of the given rows: of all columns, or of the controls alone.
         token: of the model description.
         version: of FMI.
         scope: of the band that is given as well; None: no band.

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 import torch
-from torch import Tensor, nn
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.deployment.c_code import JavaScript, PackedConstants, TranslationError, translate
-from surrogate_modeling.deployment.stepping import Encode
-from surrogate_modeling.networks import Network
+from surrogate_modeling.deployment.stepping import AdvanceSpread, Encode
 from surrogate_modeling.surrogate.model import Surrogate
 
 
@@ -29,23 +27,6 @@ class NetworkScript:
 
     text: str
     weights: bytes
-
-
-class AdvanceSpread(nn.Module):
-    """Module: state (B, S) and controls (B, R, C) -> next state, rows and the deviation of the members' rows (B, R, P).
-
-    Args:
-        network: of the surrogate.
-        copies: the spread within an ensemble that is part of a mixture counts.
-    """
-
-    def __init__(self, network: Network, copies: bool) -> None:
-        super().__init__()
-        self.network, self.copies = network, copies
-
-    def forward(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """State (B, S) and controls (B, R, C) -> next state, rows and deviation (B, R, P), standardised."""
-        return self.network.advance_spread(state, control, copies=self.copies)
 
 
 def write_network(surrogate: Surrogate) -> NetworkScript:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
@@ -56,8 +54,3 @@ class Plant:
         _, values = decimate(self.circuit.time, rows, self.description.step, self.description.decimation)
         columns = [PREDICTED_NAMES.index(name) for name in self.description.channels.predicted]
         return np.asarray(values[: len(self.case.time), columns], dtype=np.float64)
-
-
-def simulated(case: Case, controls: np.ndarray, rows: np.ndarray) -> Case:
-    """The case with other controls (T, C) and predicted columns (T, P)."""
-    return replace(case, values=np.column_stack((controls, rows)).astype(case.values.dtype))

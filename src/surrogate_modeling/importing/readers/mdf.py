@@ -23,8 +23,6 @@ from surrogate_modeling.importing.readers.resampling import Channel, on_one_grid
 if TYPE_CHECKING:
     import asammdf
 
-# First bytes of a finished and of an unfinished file.
-SIGNATURES = (b"MDF     ", b"UnFinMF ")
 # Kind of a master channel in version 4 that counts seconds; others count angles, metres or rows.
 TIME_MASTER = 1
 
@@ -37,12 +35,6 @@ class Read:
     single: dict[str, Channel] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=dict)
     invalid: int = 0
-
-
-def is_mdf(path: Path) -> bool:
-    """Whether a file begins as MDF does; ``.dat`` may be anything."""
-    with path.open("rb") as file:
-        return file.read(8) in SIGNATURES
 
 
 def read_mdf(path: Path, options: ReadOptions) -> list[RawTable]:
