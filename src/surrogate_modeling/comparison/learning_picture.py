@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from surrogate_modeling.comparison.law import Law, quantiles
 from surrogate_modeling.comparison.learning import LearningCurve
+from surrogate_modeling.evaluation.figures import new_figure, png_of
 
 # The laws are drawn on to so many times the cases there are.
 FARTHER = 4.0
@@ -22,16 +22,10 @@ def draw_curves(curves: Sequence[LearningCurve], goal: float | None) -> bytes:
     A dot per seed, a ring for the mean, the law solid as far as there are cases and dashed beyond, its band, and a
     dotted line for a goal that is asked for.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-    from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
-
     shown = [curve for curve in curves if len(curve.errors)]
-    use_fonts(find_fonts([curve.name for curve in shown]))
-    figure = Figure(figsize=(9, 5.6), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure([curve.name for curve in shown], figsize=(9, 5.6), dpi=110)
     panel = figure.subplots()
     for i, curve in enumerate(shown):
         _draw_curve(panel, curve, f"C{i % 10}")
@@ -47,9 +41,7 @@ def draw_curves(curves: Sequence[LearningCurve], goal: float | None) -> bytes:
     panel.set_ylabel("nADE on the test cases")
     panel.grid(alpha=0.3)
     figure.legend(fontsize=8, loc="outside lower center", ncols=3)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _draw_curve(panel: Any, curve: LearningCurve, color: str) -> None:

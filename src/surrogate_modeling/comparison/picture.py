@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from surrogate_modeling.comparison.results import Row
+from surrogate_modeling.evaluation.figures import new_figure, png_of
 
 # Title, attribute of Numbers, factor, logarithmic.
 PANELS = (
@@ -29,17 +29,10 @@ LABEL_WIDTH = 34
 
 def draw(rows: Sequence[Row]) -> bytes:
     """PNG of all rows, best at the top; a point per seed, a bar for the mean, dashed lines for the baselines."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
-
     shown = list(rows)
     labels = [_label(row) for row in shown]
-    use_fonts(find_fonts(labels))
     longest = max(len(line) for label in labels for line in label.split("\n"))
-    figure = Figure(figsize=(13 + 0.075 * longest, 1.5 + 0.34 * len(shown)), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(labels, figsize=(13 + 0.075 * longest, 1.5 + 0.34 * len(shown)), dpi=110)
     axes = figure.subplots(1, len(PANELS), sharey=True, width_ratios=(2, 2, 1, 1, 1))
     for panel, (title, name, factor, logarithmic) in zip(axes, PANELS, strict=True):
         _draw_panel(panel, shown, name, factor, logarithmic)
@@ -47,9 +40,7 @@ def draw(rows: Sequence[Row]) -> bytes:
         panel.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(shown)), labels, parse_math=False)
     axes[0].set_ylim(len(shown) - 0.5, -0.5)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _label(row: Row) -> str:

@@ -5,14 +5,13 @@ Shape letters: B cases, H predicted rows, P predicted columns.
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
 import numpy as np
 
 from surrogate_modeling.evaluation.error_analysis import BIN_WIDTH, MAX_DISTANCE, MAX_SHOWN_ERROR, ErrorAnalysis
-from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
+from surrogate_modeling.evaluation.figures import new_figure, png_of
 from surrogate_modeling.evaluation.thinning import thin_band, thin_mean
 
 # Cases in the map, the worst ones; the other panels and the CSV have all.
@@ -28,15 +27,10 @@ MAX_LABEL_CHARACTERS = 28
 
 def draw_errors(analysis: ErrorAnalysis) -> bytes:
     """Draw the error analysis as PNG: cases by columns, error over time, and over distance from the training cases."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    use_fonts(find_fonts((*analysis.scores.cases, *analysis.scores.channels.predicted)))
     shown, columns = analysis.worst_first[:MAX_MAP_CASES], _columns(analysis)
     row = 0.24 if len(shown) <= 30 else 0.15 if len(shown) <= 60 else 0.105
     height, width = row * len(shown), max(0.24 * len(columns), 0.5 * min(len(columns), 8))
-    figure = Figure(dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure((*analysis.scores.cases, *analysis.scores.channels.predicted), dpi=120)
     # Space below the map, in inches: title and names of the columns.
     below = max(
         0.7 + 0.075 * max(len(_cut(analysis.scores.channels.predicted[j])) for j in columns), MIN_COLORBAR_INCHES + 0.5
@@ -57,9 +51,7 @@ def draw_errors(analysis: ErrorAnalysis) -> bytes:
     axes.set_anchor("N")
     _draw_growth(panels[0], analysis)
     _draw_positions(panels[1], analysis)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _columns(analysis: ErrorAnalysis) -> list[int]:

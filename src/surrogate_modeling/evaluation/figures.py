@@ -11,16 +11,19 @@ import io
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.evaluation.curve_axes import Curve, CurveAxes
 from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 log = logging.getLogger(__name__)
 SHEET_COLUMNS = 3
@@ -43,6 +46,29 @@ def picture_or_warning(name: str, draw: Callable[[], bytes]) -> bytes | None:
     except Exception as error:  # any error: a figure must not end a run
         log.warning("%s could not be drawn: %s", name, first_line(error))
         return None
+
+
+def new_figure(texts: Iterable[str], **options: Any) -> Figure:
+    """A figure that arranges its own parts, with fonts for every letter of some texts.
+
+    Args:
+        texts: names that it will show.
+        options: of matplotlib's ``Figure``, such as its size.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    use_fonts(find_fonts(texts))
+    figure = Figure(layout="constrained", **options)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def png_of(figure: Figure) -> bytes:
+    """Content of a figure's PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def draw_figures(figures: Sequence[Curve | Sheet], workers: int | None) -> Iterator[None]:

@@ -5,7 +5,6 @@ Shape letters: M members, P predicted columns.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,7 @@ import numpy as np
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import csv_text
-from surrogate_modeling.evaluation.figures import picture_or_warning
-from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
+from surrogate_modeling.evaluation.figures import new_figure, picture_or_warning, png_of
 
 # Columns drawn, targets first: more would be too thin to read.
 MAX_DRAWN_COLUMNS = 40
@@ -60,13 +58,9 @@ def write_portfolio(folder: Path, table: PortfolioTable, channels: Channels) -> 
 
 def draw_weights(labels: Sequence[str], names: Sequence[str], weight: np.ndarray) -> bytes:
     """PNG of stacked bars: for each label the weights (labels, M) of the members, 1 in total."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    use_fonts(find_fonts([*labels, *names]))
     longest = max(map(len, labels))
-    figure = Figure(figsize=(7.5 + 0.08 * longest, 1.2 + 0.3 * len(labels)), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    size = 7.5 + 0.08 * longest, 1.2 + 0.3 * len(labels)
+    figure = new_figure([*labels, *names], figsize=size, dpi=110)
     axes, left = figure.add_subplot(), np.zeros(len(labels))
     places = np.arange(len(labels))
     for i, name in enumerate(names):
@@ -77,6 +71,4 @@ def draw_weights(labels: Sequence[str], names: Sequence[str], weight: np.ndarray
     axes.set_xlim(0, 1)
     axes.set_xlabel("weight")
     figure.legend(loc="outside upper center", ncols=min(len(names), 8), fontsize=9, frameon=False)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return png_of(figure)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import numpy as np
 
+from surrogate_modeling.evaluation.figures import new_figure, png_of
 from surrogate_modeling.inspection.look import Look
 from surrogate_modeling.inspection.sampling import LOST_SHARE
 
@@ -18,24 +18,15 @@ MOST_CASES_NAMED = 12
 
 def draw(look: Look) -> bytes:
     """PNG of four panels."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
-
-    use_fonts(find_fonts([*look.names, *look.map.names]))
     count = len(look.names)
     height = 3.0 + 0.17 * min(count, MOST_LABELS)
-    figure = Figure(figsize=(18, max(6.0, height)), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure([*look.names, *look.map.names], figsize=(18, max(6.0, height)), dpi=100)
     steps, speed, together, cases = figure.subplots(1, 4, width_ratios=(1, 1, 2, 2))
     _draw_steps(steps, look)
     _draw_speed(speed, look)
     _draw_together(together, look)
     _draw_cases(cases, look)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _label(axes: Any, look: Look, named: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
 from surrogate_modeling.deployment.loading import demands_of
-from surrogate_modeling.evaluation.figures import picture_or_warning
+from surrogate_modeling.evaluation.figures import new_figure, picture_or_warning, png_of
 from surrogate_modeling.surrogate.model import Surrogate
 
 log = logging.getLogger(__name__)
@@ -156,15 +155,9 @@ def _table(found: Influence, units: dict[str, str]) -> str:
 
 def draw(found: Influence) -> bytes:
     """PNG: shares of the gradients, gains in standard deviations, and gradients along the trajectory."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
-
-    use_fonts(find_fonts([*found.targets, *found.controls]))
     count, width = len(found.targets), len(found.controls)
-    figure = Figure(figsize=(15, 2.5 + 0.45 * count + 0.1 * width), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
+    size = 15, 2.5 + 0.45 * count + 0.1 * width
+    figure = new_figure([*found.targets, *found.controls], figsize=size, dpi=110)
     shares, gains, times = figure.subplots(1, 3, width_ratios=(1, 1, 1.4))
     _draw_grid(shares, found, found.share, "share of the gradients", "{:.2f}")
     finite = np.where(np.isfinite(found.change), found.change, 0.0)
@@ -178,9 +171,7 @@ def draw(found: Influence) -> bytes:
     times.set_title("gradient along the trajectory, mean over the targets", fontsize=9)
     times.grid(alpha=0.3)
     times.legend(fontsize=7)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    return png_of(figure)
 
 
 def _draw_grid(axes: Any, found: Influence, values: np.ndarray, title: str, form: str) -> None:

@@ -5,7 +5,6 @@ Shape letters: T all rows, H predicted rows, C control, P predicted column, F co
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.deployment.optimum.problem import Problem
 from surrogate_modeling.deployment.optimum.search import Found
-from surrogate_modeling.evaluation.figures import picture_or_warning
+from surrogate_modeling.evaluation.figures import new_figure, picture_or_warning, png_of
 
 HEAD = ("what", "unit", "case", "promised", "with margin", "plant")
 
@@ -123,20 +122,14 @@ class Outcome:
 
     def _draw(self) -> bytes:
         """PNG: every control that was searched, every column of the objective and the bounds."""
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-        from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
-
         channels = self.case.channels
-        use_fonts(find_fonts([*channels.controls, *channels.predicted, *channels.units.values()]))
         searched = np.flatnonzero(self.problem.free.numpy()).tolist()
         columns = self._columns()
         count = len(searched) + len(columns)
         across = 2 if count > 3 else 1
         down = -(-count // across)
-        figure = Figure(figsize=(7 * across, 2.3 * down + 0.5), dpi=110, layout="constrained")
-        FigureCanvasAgg(figure)
+        texts = *channels.controls, *channels.predicted, *channels.units.values()
+        figure = new_figure(texts, figsize=(7 * across, 2.3 * down + 0.5), dpi=110)
         axes = figure.subplots(down, across, squeeze=False, sharex=True).T.flatten().tolist()
         for i in searched:
             self._draw_control(axes.pop(0), i)
@@ -145,9 +138,7 @@ class Outcome:
         for empty in axes:
             empty.set_axis_off()
         figure.supxlabel("time [s]", fontsize=9)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png")
-        return buffer.getvalue()
+        return png_of(figure)
 
     def _draw_control(self, axes: Any, i: int) -> None:
         name = self.case.channels.controls[i]
