@@ -20,7 +20,7 @@ from surrogate_modeling.common.cluster import refuse_several_processes
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.adapt_keys import AdaptConfig
-from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, removed_if_refused, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 from surrogate_modeling.tracking.store import check_store
@@ -34,7 +34,7 @@ def main(composed: DictConfig) -> None:
     folder = Path(HydraConfig.get().runtime.output_dir)
     with refusals(), removed_if_refused(folder):
         refuse_several_processes()
-        config: AdaptConfig = to_use(composed)
+        config = to_command(composed, AdaptConfig)
         check_reference(config.surrogate)
         check_output(config)
         case_files(config.cases)

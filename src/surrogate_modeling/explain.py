@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.output_folder import output_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
-from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
@@ -28,7 +28,7 @@ register_schemas()
 def main(composed: DictConfig) -> None:
     """Look at the cases, and write what was found."""
     with refusals():
-        config: ExplainConfig = to_use(composed)
+        config = to_command(composed, ExplainConfig)
         check_reference(config.surrogate)
         files = schedule_files(Path(config.cases).expanduser())
         with output_folder(config.output, "gains.csv", overwrite=config.overwrite) as output:

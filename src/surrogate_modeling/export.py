@@ -20,7 +20,7 @@ from surrogate_modeling.cases.schedules import case_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import ExportConfig, Format
-from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
@@ -32,7 +32,7 @@ register_schemas()
 def main(composed: DictConfig) -> None:
     """Load the surrogate and export it in the configured format."""
     with refusals():
-        config: ExportConfig = to_use(composed)
+        config = to_command(composed, ExportConfig)
         check_reference(config.surrogate)
         output = check_output(config)
         if config.cases is not None:

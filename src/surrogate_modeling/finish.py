@@ -18,7 +18,7 @@ from surrogate_modeling.common.console import print_text
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import FinishConfig
-from surrogate_modeling.config.composition import register_schemas, to_finish
+from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.experiment.resumption import RUNS
 from surrogate_modeling.tracking.journal import find_run, is_locked
@@ -30,7 +30,7 @@ register_schemas()
 def main(composed: DictConfig) -> None:
     """Ask the run to end its training."""
     with refusals():
-        config: FinishConfig = to_finish(composed)
+        config = to_command(composed, FinishConfig)
         folder = find_run(config.run, RUNS, "run")
         if not is_locked(folder):
             raise UserError(

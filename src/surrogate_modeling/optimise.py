@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.output_folder import output_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
-from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
@@ -29,7 +29,7 @@ register_schemas()
 def main(composed: DictConfig) -> None:
     """Search, and write what was found."""
     with refusals():
-        config: OptimiseConfig = to_use(composed)
+        config = to_command(composed, OptimiseConfig)
         check_reference(config.surrogate)
         file = Path(config.case).expanduser()
         if not file.is_file():

@@ -18,7 +18,7 @@ from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import PredictConfig
-from surrogate_modeling.config.composition import register_schemas, to_use
+from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
@@ -29,7 +29,7 @@ register_schemas()
 def main(composed: DictConfig) -> None:
     """Predict every schedule."""
     with refusals():
-        config: PredictConfig = to_use(composed)
+        config = to_command(composed, PredictConfig)
         check_reference(config.surrogate)
         files = schedule_files(Path(config.cases).expanduser())
         output = prepare_output(config)

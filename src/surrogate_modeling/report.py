@@ -14,7 +14,8 @@ import hydra
 from omegaconf import DictConfig
 
 from surrogate_modeling.common.paths import CONFIG_DIR
-from surrogate_modeling.config.composition import register_schemas, to_report
+from surrogate_modeling.config.commands import ReportConfig
+from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.reporting.request import check_references
 
@@ -25,7 +26,7 @@ register_schemas()
 def main(composed: DictConfig) -> None:
     """Write the page."""
     with refusals():
-        config = to_report(composed)
+        config = to_command(composed, ReportConfig)
         check_references(config)
         from surrogate_modeling.reporting.remaking import remake
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
@@ -27,7 +27,6 @@ from surrogate_modeling.config.commands import (
     LookConfig,
     PredictConfig,
     ReportConfig,
-    UseConfig,
 )
 from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, require_simulated
 from surrogate_modeling.config.explain_keys import ExplainConfig
@@ -38,6 +37,7 @@ from surrogate_modeling.config.plan_keys import PlanConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
 
+Kind = TypeVar("Kind")
 # Keys of the dataset that are paths.
 FILE_KEYS = ("path", "groups", "fmu", "plan", "template")
 
@@ -88,8 +88,7 @@ def to_config(composed: DictConfig) -> Config:
     Raises:
         UserError: a value is missing, out of range, or a group was not checked against its schema.
     """
-    config = _to_object(composed)
-    assert isinstance(config, Config)
+    config = to_command(composed, Config)
     for group, schema in (("dataset", DatasetConfig), ("model", ModelConfig), ("settings", SettingsConfig)):
         _require_schema(group, getattr(config, group), schema)
     if isinstance(config.model, AutoConfig):
@@ -181,32 +180,22 @@ def _absolute(path: str) -> str:
 
 def to_generation(composed: DictConfig) -> GenerateConfig:
     """Turn the composed tree of ``generate.py`` into a checked dataclass."""
-    config = _to_object(composed)
-    assert isinstance(config, GenerateConfig)
+    config = to_command(composed, GenerateConfig)
     require_simulated(config.dataset)
     return config
 
 
 def to_plan(composed: DictConfig) -> PlanConfig:
     """Turn the composed tree of ``plan.py`` into a checked dataclass."""
-    config = _to_object(composed)
-    assert isinstance(config, PlanConfig)
+    config = to_command(composed, PlanConfig)
     if config.dataset is not None:
         require_simulated(config.dataset)
     return config
 
 
-def to_finish(composed: DictConfig) -> FinishConfig:
-    """Turn the composed tree of ``finish.py`` into a checked dataclass."""
-    config = _to_object(composed)
-    assert isinstance(config, FinishConfig)
-    return config
-
-
 def to_comparison(composed: DictConfig) -> CompareConfig:
     """Turn the composed tree of ``compare.py`` into a checked dataclass."""
-    config = _to_object(composed)
-    assert isinstance(config, CompareConfig)
+    config = to_command(composed, CompareConfig)
     _require_schema("dataset", config.dataset, DatasetConfig)
     return config
 
@@ -236,8 +225,7 @@ def to_import(composed: DictConfig, given: Sequence[str]) -> ImportConfig:
             composed = merged
         except OmegaConfBaseException as error:
             raise UserError(f"repeat={path}: {str(error).splitlines()[0]}") from None
-    config = _to_object(composed)
-    assert isinstance(config, ImportConfig)
+    config = to_command(composed, ImportConfig)
     for key in ("source", "output"):
         if getattr(config, key) is None and not (key == "output" and config.dry_run):
             raise UserError(f"{key}: no value given; add {key}=... to the command")
@@ -262,31 +250,32 @@ def to_look(composed: DictConfig) -> tuple[LookConfig, bool]:
     if not given:
         # Any number of columns: they are read in the order of the files, and their roles are found out.
         composed.dataset.controls = 1
-    config = _to_object(composed)
-    assert isinstance(config, LookConfig)
+    config = to_command(composed, LookConfig)
     _require_schema("dataset", config.dataset, DatasetConfig)
     return config, given
 
 
-def to_report(composed: DictConfig) -> ReportConfig:
-    """Turn the composed tree of ``report.py`` into a checked dataclass."""
-    config = _to_object(composed)
-    assert isinstance(config, ReportConfig)
+def to_command(composed: DictConfig, kind: type[Kind]) -> Kind:
+    """Turn the composed tree of a command into its dataclass, checked.
+
+    Raises:
+        UserError: a value is missing or out of range.
+    """
+    require_values(composed)
+    config = OmegaConf.to_object(composed)
+    assert isinstance(config, kind)
     return config
 
 
-def to_use(composed: DictConfig) -> Any:
-    """Turn the composed tree of ``predict.py`` or ``export.py`` into a checked dataclass."""
-    config = _to_object(composed)
-    assert isinstance(config, UseConfig)
-    return config
+def require_values(composed: DictConfig) -> None:
+    """Check that every key has a value.
 
-
-def _to_object(composed: DictConfig) -> Any:
+    Raises:
+        UserError: keys that have none.
+    """
     missing = sorted(OmegaConf.missing_keys(composed))
     if missing:
         raise UserError(f"{', '.join(missing)}: no value given; add {missing[0]}=... to the command")
-    return OmegaConf.to_object(composed)
 
 
 def _require_schema(group: str, value: Any, schema: type) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, Trial
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.composition import require_values
 from surrogate_modeling.search.launch import TrialLauncher
 from surrogate_modeling.search.places import make_places
 from surrogate_modeling.search.problem import SampledConfigs, incomparable_curves, state_problem
@@ -50,9 +51,7 @@ class Search:
         self.settings = read_settings(config)
         self.space: Space = parse_space(arguments, self.settings.params, loader)
         configs = SampledConfigs(config, loader, self.space)
-        missing = sorted(OmegaConf.missing_keys(configs.composed[""]))
-        if missing:
-            raise UserError(f"{', '.join(missing)}: no value given; add {missing[0]}=... to the command")
+        require_values(configs.composed[""])
         problem = state_problem(configs, self.settings)
         if self.settings.prunes and (varied := incomparable_curves(configs)):
             log.info("no pruning: validation curves do not compare between values of %s", ", ".join(varied))
