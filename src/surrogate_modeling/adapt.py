@@ -15,7 +15,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from surrogate_modeling.cases.schedules import case_files
+from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.cluster import refuse_several_processes
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
@@ -37,7 +37,7 @@ def main(composed: DictConfig) -> None:
         config = to_command(composed, AdaptConfig)
         check_reference(config.surrogate)
         check_output(config)
-        case_files(config.cases)
+        schedule_files(config.cases)
         check_store()
         surrogate = load_surrogate(config.surrogate, config.device)
         from surrogate_modeling.adaptation.run import adapt

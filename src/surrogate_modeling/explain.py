@@ -8,7 +8,6 @@ Heavy imports happen after the paths are checked, so that refusals answer at onc
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -30,7 +29,7 @@ def main(composed: DictConfig) -> None:
     with refusals():
         config = to_command(composed, ExplainConfig)
         check_reference(config.surrogate)
-        files = schedule_files(Path(config.cases).expanduser())
+        files = schedule_files(config.cases)
         with output_folder(config.output, "gains.csv", overwrite=config.overwrite) as output:
             surrogate = load_surrogate(config.surrogate, config.device)
             from surrogate_modeling.deployment.influence.run import explain

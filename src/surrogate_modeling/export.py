@@ -16,7 +16,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from surrogate_modeling.cases.schedules import case_files
+from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import ExportConfig, Format
@@ -36,7 +36,7 @@ def main(composed: DictConfig) -> None:
         check_reference(config.surrogate)
         output = check_output(config)
         if config.cases is not None:
-            case_files(config.cases)
+            schedule_files(config.cases)
         surrogate = load_surrogate(config.surrogate)
         if config.unit is not None:
             surrogate = surrogate.for_unit(config.unit)

@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from surrogate_modeling.cases.folder import list_case_files
-from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import made_folder
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
 from surrogate_modeling.config.commands import LookConfig
 from surrogate_modeling.config.composition import register_schemas, to_look
@@ -44,13 +44,7 @@ def make_output(config: LookConfig) -> Path:
         UserError: it cannot be made.
     """
     name = Path(config.dataset.path).expanduser().absolute().name
-    given = config.output
-    folder = Path(given).expanduser() if given else PROJECT_ROOT / "hydra_experiment" / "look" / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"output={folder}: {error.strerror}; give a folder that can be written") from None
-    return folder
+    return made_folder(config.output or PROJECT_ROOT / "hydra_experiment" / "look" / name)
 
 
 def cli() -> None:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import made_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
@@ -31,7 +32,7 @@ def main(composed: DictConfig) -> None:
     with refusals():
         config = to_command(composed, PredictConfig)
         check_reference(config.surrogate)
-        files = schedule_files(Path(config.cases).expanduser())
+        files = schedule_files(config.cases)
         output = prepare_output(config)
         try:
             surrogate = load_surrogate(config.surrogate, config.device)
@@ -48,11 +49,7 @@ def prepare_output(config: PredictConfig) -> Path:
     Raises:
         UserError: it cannot be made, or holds an earlier prediction.
     """
-    output = Path(config.output).expanduser()
-    try:
-        (output / "csv").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"output={config.output}: {error.strerror}; give a folder that can be written") from None
+    output = made_folder(config.output, "csv")
     if not config.overwrite and any((output / "csv").iterdir()):
         raise UserError(f"output={config.output}: holds an earlier prediction; give another folder or overwrite=true")
     return output

@@ -50,7 +50,7 @@ def read_new(description: Description, config: AdaptConfig) -> NewCases:
         UserError: files that cannot be used, too few of them, or cases without a unit in ``groups``.
     """
     place = Path(config.cases).expanduser()
-    files = schedule_files(place)
+    files = schedule_files(config.cases)
     demands = demands_of(description, config.max_gap, config.parameters)
     cases = with_truth(files, demands, description, config.cases, config.workers)
     if config.groups is not None:

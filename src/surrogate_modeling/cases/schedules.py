@@ -68,12 +68,13 @@ class Schedule:
     has_truth: bool
 
 
-def schedule_files(place: Path) -> list[Path]:
+def schedule_files(place: str | Path) -> list[Path]:
     """List schedule files in name order: one file, the ``*.csv`` of a folder, or a pattern (``folder/case*.csv``).
 
     Raises:
         UserError: nothing there.
     """
+    place = Path(place).expanduser()
     if place.is_file():
         return [place]
     if "*" in place.name and not place.is_dir():
@@ -251,8 +252,3 @@ def _on_grid(
         on_grid[: len(rows), column] = rows[:, 0]
         valid_rows.append(len(rows))
     return grid, on_grid, valid_rows
-
-
-def case_files(place: str) -> list[Path]:
-    """List schedule files as :func:`schedule_files`, from a path as text."""
-    return schedule_files(Path(place).expanduser())

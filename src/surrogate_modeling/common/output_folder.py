@@ -10,6 +10,24 @@ from pathlib import Path
 from surrogate_modeling.common.errors import UserError
 
 
+def made_folder(given: str | Path, part: str = "") -> Path:
+    """Make the folder that the key ``output`` names, and a folder in it.
+
+    Args:
+        given: value of the key, or what stands for it.
+        part: name of the folder in it; empty: none.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    folder = Path(given).expanduser()
+    try:
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"output={given}: {error.strerror}; give a folder that can be written") from None
+    return folder
+
+
 @contextmanager
 def output_folder(given: str, result: str, *, overwrite: bool) -> Iterator[Path]:
     """Check and make the folder; it is removed again if nothing was written into it.
@@ -22,11 +40,7 @@ def output_folder(given: str, result: str, *, overwrite: bool) -> Iterator[Path]
     Raises:
         UserError: it cannot be made, or holds an earlier result.
     """
-    output = Path(given).expanduser()
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"output={given}: {error.strerror}; give a folder that can be written") from None
+    output = made_folder(given)
     if not overwrite and (output / result).exists():
         raise UserError(f"output={given}: holds an earlier result; give another folder or overwrite=true")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import made_folder
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import CompareConfig
 
@@ -15,13 +16,8 @@ def choose_output(config: CompareConfig) -> Path:
     Raises:
         UserError: it cannot be made.
     """
-    given = config.output
-    folder = Path(given).expanduser() if given else PROJECT_ROOT / "comparison" / Path(config.dataset.path).name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"output={folder}: {error.strerror}; give a folder that can be written") from None
-    return folder.absolute()
+    usual = PROJECT_ROOT / "comparison" / Path(config.dataset.path).name
+    return made_folder(config.output or usual).absolute()
 
 
 def find_document(config: CompareConfig) -> Path | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, file_refusal
-from surrogate_modeling.cases.schedules import Schedule, case_files, read_schedule
+from surrogate_modeling.cases.schedules import Schedule, read_schedule, schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import BandScope, ExportConfig
 from surrogate_modeling.deployment.band_stepping import edge_names
@@ -181,7 +181,7 @@ def given_schedules(surrogate: Surrogate, config: ExportConfig) -> list[Schedule
     if config.cases is None:
         return []
     demands = demands_of(surrogate.description, config.max_gap)
-    results = [read_schedule(file, demands) for file in case_files(config.cases)[: config.num_cases]]
+    results = [read_schedule(file, demands) for file in schedule_files(config.cases)[: config.num_cases]]
     if problems := [problem for result in results if isinstance(result, list) for problem in result]:
         raise file_refusal(config.cases, problems, most=MAX_LISTED_PROBLEMS)
     return [result for result in results if isinstance(result, Schedule)]

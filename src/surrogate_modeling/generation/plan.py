@@ -227,7 +227,7 @@ def recorded_files(place: str) -> list[Path]:
     from surrogate_modeling.cases.schedules import schedule_files
 
     try:
-        return schedule_files(Path(place))
+        return schedule_files(place)
     except UserError as error:
         raise PlanError(str(error)) from None
 
