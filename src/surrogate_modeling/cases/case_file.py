@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -49,6 +50,30 @@ class RawCase:
     lines: np.ndarray
     numbers: tuple[int, ...]
     ignored: tuple[str, ...] = ()
+
+    @classmethod
+    def of_table(
+        cls, names: Sequence[str], units: Sequence[str], used: Sequence[int], cells: np.ndarray, lines: np.ndarray
+    ) -> Self:
+        """Assemble a case of what was read of a file.
+
+        Args:
+            names: of all columns of the file, time first.
+            units: of the same; there may be too few, which is then a problem of the header.
+            used: positions of the columns that were read (U,), time first.
+            cells: of these (T, U).
+            lines: line number of each row (T,).
+        """
+        return cls(
+            names[0],
+            tuple(names[i] for i in used[1:]),
+            tuple(units[i] for i in used[1:] if i < len(units)),
+            np.ascontiguousarray(cells[:, 0]),
+            cells[:, 1:],
+            lines,
+            tuple(i + 1 for i in used[1:]),
+            tuple(name for i, name in enumerate(names) if i not in used),
+        )
 
 
 class CaseFileError(Exception):
@@ -92,28 +117,24 @@ def parse_case(
     data = memoryview(body)[first:end]
     line_ends = body.count(b"\n", first, end) + body.count(b"\r", first, end) - body.count(b"\r\n", first, end)
     cell_problems: list[Problem] = []
-    used = [i for i, name in enumerate(names) if i == 0 or ignored is None or not ignored(name)]
+    used = used_columns(names, ignored)
     may_lack = [full_columns is not None and i > 0 and name not in full_columns for i, name in enumerate(names)]
     table = _read_fast(data, line_ends + 1, may_lack, used)
     if table is None:
         table, line_numbers, cell_problems = _read_cells(path, bytes(data), names, may_lack, used)
     else:
         line_numbers = np.arange(FIRST_DATA_LINE, FIRST_DATA_LINE + len(table))
-    case = RawCase(
-        names[0],
-        tuple(names[i] for i in used[1:]),
-        tuple(units[i] for i in used[1:] if i < len(units)),
-        np.ascontiguousarray(table[:, 0]),
-        table[:, 1:],
-        line_numbers,
-        tuple(i + 1 for i in used[1:]),
-        tuple(name for i, name in enumerate(names) if i not in used),
-    )
+    case = RawCase.of_table(names, units, used, table, line_numbers)
     readable = None if problems else case
     problems += [*cell_problems, *time_problems(path, case)]
     if problems:
         raise CaseFileError(problems, readable)
     return case
+
+
+def used_columns(names: Sequence[str], ignored: Callable[[str], bool] | None) -> list[int]:
+    """Positions of the columns of a file that are read: time, and those after it that are not ignored."""
+    return [i for i, name in enumerate(names) if i == 0 or ignored is None or not ignored(name)]
 
 
 def _header(path: Path, body: bytes) -> tuple[list[str], list[str], tuple[int, int]]:
@@ -148,12 +169,8 @@ def header_problems(path: Path, names: list[str], units: list[str]) -> list[Prob
         if not name:
             problems.append(Problem(path, f"line 1, column {position}: the name is empty"))
         elif name in names[: position - 1]:
-            problems.append(
-                Problem(
-                    path,
-                    f"line 1, column {position}: the name '{name}' is already that of column {names.index(name) + 1}",
-                )
-            )
+            text = f"line 1, column {position}: the name '{name}' is already that of column {names.index(name) + 1}"
+            problems.append(Problem(path, text))
     if any(units) and all(NUMBER.fullmatch(unit) for unit in units):
         return [
             *problems,

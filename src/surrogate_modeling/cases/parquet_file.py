@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from surrogate_modeling.cases.case_file import CaseFileError, RawCase, header_problems, time_problems
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase, header_problems, time_problems, used_columns
 from surrogate_modeling.cases.problems import Problem, line_ranges
 from surrogate_modeling.common.atomic_file import write_atomic
 
@@ -67,17 +67,7 @@ def parse_parquet(
     except (pa.ArrowException, OSError) as error:
         raise CaseFileError([Problem(path, f"not a Parquet file ({str(error).splitlines()[0]})")]) from None
     names, units = list(schema.names), [_unit(field) for field in schema]
-    rows = np.arange(1, len(cells) + 1)
-    case = RawCase(
-        names[0],
-        tuple(names[i] for i in used[1:]),
-        tuple(units[i] for i in used[1:]),
-        np.ascontiguousarray(cells[:, 0]),
-        cells[:, 1:],
-        rows,
-        tuple(i + 1 for i in used[1:]),
-        tuple(name for i, name in enumerate(names) if i not in used),
-    )
+    case = RawCase.of_table(names, units, used, cells, np.arange(1, len(cells) + 1))
     problems = [
         *_cell_problems(path, cells, [names[i] for i in used], [i + 1 for i in used], full_columns),
         *(Problem(path, problem.text.replace("line", "row", 1)) for problem in time_problems(path, case)),
@@ -92,7 +82,7 @@ def _read(path: Path, body: bytes, ignored: Callable[[str], bool] | None) -> tup
     file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(body)))
     schema = file.schema_arrow
     names = list(schema.names)
-    used = [i for i, name in enumerate(names) if i == 0 or ignored is None or not ignored(name)]
+    used = used_columns(names, ignored)
     problems = header_problems(path, names, [_unit(field) for field in schema])
     problems += [
         Problem(path, f"column {i + 1} ({names[i]!r}): {schema.field(i).type}, not numbers; import makes these")
