@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.grid import Grid
-from surrogate_modeling.cases.schedules import Demands
+from surrogate_modeling.cases.problems import file_refusal
+from surrogate_modeling.cases.schedules import Demands, Schedule, read_schedule
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
     from surrogate_modeling.surrogate.description import Description
     from surrogate_modeling.surrogate.model import Surrogate
 
+# Problems of one schedule that a message lists.
+MAX_PROBLEMS_OF_CASE = 10
 RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -70,6 +75,25 @@ def demands_of(description: Description, max_gap: float | None, parameters: str 
     grid = Grid(description.step, max_gap, description.decimation)
     values = _parameters(parameters, description.channels) if parameters is not None else {}
     return Demands(description.channels, description.in_len, description.given_rows, grid, values)
+
+
+def read_case(file: Path, description: Description, place: str, *, max_gap: float | None, unit: str | None) -> Case:
+    """Read one control schedule that a surrogate is to be used on.
+
+    Args:
+        file: to read.
+        description: of the surrogate.
+        place: value of the key that named the file or its folder, for the message.
+        max_gap: widest time gap to interpolate, in steps.
+        unit: that the case is said to belong to.
+
+    Raises:
+        UserError: the file cannot be used.
+    """
+    read = read_schedule(file, demands_of(description, max_gap))
+    if not isinstance(read, Schedule):
+        raise file_refusal(place, read, most=MAX_PROBLEMS_OF_CASE)
+    return replace(read.case, unit=unit)
 
 
 def _parameters(path: str, channels: Channels) -> dict[str, dict[str, float]]:

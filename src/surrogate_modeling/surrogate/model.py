@@ -126,6 +126,14 @@ class Surrogate(nn.Module):
             raise UserError(f"unit={unit}: this surrogate knows no units; dataset.groups names them for training")
         return None
 
+    def require_unit(self, unit: str) -> None:
+        """Check that a unit is known.
+
+        Raises:
+            UserError: it is not, or this surrogate knows no units.
+        """
+        self._effect(unit, self.scaling.mean)
+
     def for_unit(self, unit: str) -> Surrogate:
         """A copy that predicts one unit whatever is asked, for exports.
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.cases.problems import file_refusal
-from surrogate_modeling.cases.schedules import Schedule, read_schedule
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
-from surrogate_modeling.deployment.loading import demands_of
+from surrogate_modeling.deployment.loading import read_case
 from surrogate_modeling.evaluation.figures import new_figure, picture_or_warning, png_of
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -64,11 +62,12 @@ def explain(surrogate: Surrogate, files: list[Path], output: Path, config: Expla
         UserError: a schedule cannot be used, or the unit is not known.
     """
     if config.unit is not None:
-        surrogate.for_unit(config.unit)
+        surrogate.require_unit(config.unit)
     chosen = sorted({round(place) for place in np.linspace(0, len(files) - 1, min(len(files), config.num_cases))})
-    cases = [_read(files[i], surrogate, config) for i in chosen]
+    about, place, unit = surrogate.description, config.cases, config.unit
+    cases = [read_case(files[i], about, place, max_gap=config.max_gap, unit=unit) for i in chosen]
     found = look(surrogate, cases, config)
-    units = surrogate.description.channels.units
+    units = about.channels.units
     write_atomic(output / "gains.csv", csv_text(gain_lines(found, units)).encode(), durable=False)
     write_atomic(output / "influence.csv", csv_text(influence_lines(found)).encode(), durable=False)
     if found.sobol:
@@ -83,13 +82,6 @@ def explain(surrogate: Surrogate, files: list[Path], output: Path, config: Expla
         write_atomic(output / "influence.png", picture, durable=False)
     log.info("share of the gradients, and gains at %d operating points:\n%s", len(cases), _table(found, units))
     log.info("results in %s", output)
-
-
-def _read(file: Path, surrogate: Surrogate, config: ExplainConfig) -> Case:
-    read = read_schedule(file, demands_of(surrogate.description, config.max_gap))
-    if not isinstance(read, Schedule):
-        raise file_refusal(config.cases, read, "", 10)
-    return replace(read.case, unit=config.unit)
 
 
 def look(surrogate: Surrogate, cases: list[Case], config: ExplainConfig) -> Influence:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import replace
 from pathlib import Path
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.cases.problems import file_refusal
-from surrogate_modeling.cases.schedules import Schedule, read_schedule
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
-from surrogate_modeling.deployment.loading import demands_of
+from surrogate_modeling.deployment.loading import read_case
 from surrogate_modeling.deployment.optimum.outcome import Outcome
 from surrogate_modeling.deployment.optimum.plant import Plant
 from surrogate_modeling.deployment.optimum.problem import Problem, problem_of
@@ -37,11 +34,11 @@ def optimise(surrogate: Surrogate, file: Path, output: Path, config: OptimiseCon
             the one that breaks them least is then written.
     """
     if config.unit is not None:
-        surrogate.for_unit(config.unit)
+        surrogate.require_unit(config.unit)
     if config.band is not None:
         existing(surrogate.band, f"band={config.band}: null searches without a margin; ")
     problem = problem_of(config, surrogate)
-    case = _read(file, surrogate, config)
+    case = read_case(file, surrogate.description, config.case, max_gap=config.max_gap, unit=config.unit)
     if problem.after >= len(case.time) - surrogate.description.in_len:
         raise UserError(f"after={config.after:g}: the case ends before")
     _check_start(surrogate, case, config)
@@ -57,13 +54,6 @@ def optimise(surrogate: Surrogate, file: Path, output: Path, config: OptimiseCon
     _say(outcome, output, config)
     if not found.kept:
         raise UserError(_why_not(surrogate, case, found, problem, output))
-
-
-def _read(file: Path, surrogate: Surrogate, config: OptimiseConfig) -> Case:
-    read = read_schedule(file, demands_of(surrogate.description, config.max_gap))
-    if not isinstance(read, Schedule):
-        raise file_refusal(config.case, read, "", 10)
-    return replace(read.case, unit=config.unit)
 
 
 def _check_start(surrogate: Surrogate, case: Case, config: OptimiseConfig) -> None:
