@@ -71,13 +71,14 @@ def _averaged(case: np.ndarray, scale: int) -> np.ndarray:
 def _ratios(fit: Sequence[np.ndarray], check: Sequence[np.ndarray]) -> np.ndarray:
     """Error with the past of all over that with a column's own, of each column (F,)."""
     basis = _components(fit, MAX_COLUMNS)
-    known = _rows(fit, basis, OTHER_ROWS)
+    known = _rows(fit, basis, OTHER_ROWS, OWN_ROWS)
     size = _scale(known)
-    known, unknown = known / size, _rows(check, basis, OTHER_ROWS) / size
+    known, unknown = known / size, _rows(check, basis, OTHER_ROWS, OWN_ROWS) / size
     gram = known.T @ known / len(known)
     ratios = np.empty(fit[0].shape[1])
     for j in range(len(ratios)):
-        own, own_check = (_rows([table[:, j : j + 1] for table in part], None, OWN_ROWS) for part in (fit, check))
+        column = [[table[:, j : j + 1] for table in part] for part in (fit, check)]
+        own, own_check = (_rows(part, None, OWN_ROWS, OWN_ROWS) for part in column)
         own_size = _scale(own)
         own, own_check = own / own_size, own_check / own_size
         target, truth = (np.concatenate([np.diff(t[:, j])[OWN_ROWS:] for t in part]) for part in (fit, check))
@@ -104,15 +105,15 @@ def _components(tables: Sequence[np.ndarray], most: int) -> np.ndarray | None:
     return vectors[:, -most:]
 
 
-def _rows(tables: Sequence[np.ndarray], basis: np.ndarray | None, past: int) -> np.ndarray:
-    """Features (R, N) of the rows that follow ``OWN_ROWS`` + 1: level, and changes before it."""
+def _rows(tables: Sequence[np.ndarray], basis: np.ndarray | None, past: int, first: int) -> np.ndarray:
+    """Features (R, N) of the rows ``first`` and on but the last: level, ``past`` - 1 changes before it, and 1."""
     blocks = []
     for whole in tables:
         table = whole if basis is None else whole @ basis
         changes = np.diff(table, axis=0)
         last = len(table) - 1
-        parts = [table[OWN_ROWS:last], *(changes[OWN_ROWS - 1 - k : last - 1 - k] for k in range(past - 1))]
-        blocks.append(np.hstack((*parts, np.ones((last - OWN_ROWS, 1)))))
+        parts = [table[first:last], *(changes[first - 1 - k : last - 1 - k] for k in range(past - 1))]
+        blocks.append(np.hstack((*parts, np.ones((last - first, 1)))))
     return np.concatenate(blocks)
 
 
@@ -136,10 +137,11 @@ def past_rows(series: Series, predicted: Sequence[int]) -> int:
     fit, check = series.halves(max(PAST_ROWS) + 3)
     if not columns or not fit or not check:
         return PAST_ROWS[0]
-    basis = _components([table[:, series.varying] for table in fit], MAX_PAST_COLUMNS)
+    varying = [[table[:, series.varying] for table in part] for part in (fit, check)]
+    basis = _components(varying[0], MAX_PAST_COLUMNS)
     errors: dict[int, float] = {}
     for past in PAST_ROWS:
-        features, others = (_past(part, series.varying, basis, past) for part in (fit, check))
+        features, others = (_rows(part, basis, past, max(PAST_ROWS) - 1) for part in varying)
         if len(features) < ROWS_PER_FEATURE * features.shape[1]:
             break
         scale = _scale(features)
@@ -153,16 +155,3 @@ def past_rows(series: Series, predicted: Sequence[int]) -> int:
         errors[past] = float(np.exp(np.log(np.sqrt(rest) + 1e-12).mean()))
     best = min(errors.values(), default=0.0)
     return next((past for past, error in errors.items() if error <= WORTH * best), PAST_ROWS[0])
-
-
-def _past(tables: Sequence[np.ndarray], columns: np.ndarray, basis: np.ndarray | None, past: int) -> np.ndarray:
-    """Level and ``past`` - 1 changes of some columns before each row that follows the longest past tried."""
-    longest = max(PAST_ROWS)
-    blocks = []
-    for whole in tables:
-        table = whole[:, columns] if basis is None else whole[:, columns] @ basis
-        changes = np.diff(table, axis=0)
-        last = len(table) - 1
-        parts = [table[longest - 1 : last], *(changes[longest - 2 - k : last - 1 - k] for k in range(past - 1))]
-        blocks.append(np.hstack((*parts, np.ones((last - longest + 1, 1)))))
-    return np.concatenate(blocks)
