@@ -19,6 +19,7 @@ from surrogate_modeling.reporting.adaptation_report import (
     KeptOutFacts,
     PartFacts,
     adaptation_content,
+    relative_change,
 )
 from surrogate_modeling.reporting.comparison_report import RowFacts, comparison_content
 from surrogate_modeling.reporting.content import Content
@@ -226,6 +227,14 @@ def test_an_adaptation_is_judged_by_cases_that_were_kept_out(keys: dict[str, Any
     assert [key for key, _ in found["verdict"]["sentences"]] == said
     change = {0.5: "-50", 1.5: "+50", 1.0: "+0"}[keys.get("after", 0.5)]
     assert found["verdict"]["sentences"][0][1]["change"] == change
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [(2.0, 1.5, -0.25), (2.0, 2.5, 0.25), (np.inf, 1.0, -1.0), (np.inf, np.inf, 0.0), (1.0, np.inf, np.inf), (0, 1, 0)],
+)
+def test_the_relative_change_of_an_error_where_runs_diverge_too(before: float, after: float, change: float) -> None:
+    assert relative_change(before, after) == change
 
 
 def test_an_adaptation_draws_truth_before_and_after() -> None:

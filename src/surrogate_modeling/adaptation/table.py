@@ -12,6 +12,7 @@ from surrogate_modeling.adaptation.candidates import Candidate
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
+from surrogate_modeling.reporting.adaptation_report import relative_change
 
 NEW, OLD = "new cases kept out", "old test cases"
 
@@ -34,14 +35,8 @@ class BeforeAfter:
 
     @property
     def change(self) -> float:
-        """Relative change of nADE; 0 where there was no error, infinite where a free run diverges."""
-        return _change(self.before.nade, self.after.nade)
-
-
-def _change(before: float, after: float) -> float:
-    if not np.isfinite(before):
-        return float("-inf") if np.isfinite(after) else 0.0
-    return after / before - 1 if before > 0 else 0.0
+        """Relative change of nADE."""
+        return relative_change(self.before.nade, self.after.nade)
 
 
 def before_after_table(parts: Sequence[BeforeAfter]) -> str:
@@ -53,7 +48,7 @@ def before_after_table(parts: Sequence[BeforeAfter]) -> str:
             before, after = (float(scores.column(name)[0].mean()) for scores in (part.before, part.after))
             lines.append(
                 [part.cases, count, name, channels.units[name], f"{before:.4g}", f"{after:.4g}",
-                 f"{_change(before, after):+.0%}"]
+                 f"{relative_change(before, after):+.0%}"]
             )  # fmt: skip
         total = f"{part.before.nade:.4f}", f"{part.after.nade:.4f}", f"{part.change:+.0%}"
         lines.append([part.cases, count, "nADE", "-", *total])

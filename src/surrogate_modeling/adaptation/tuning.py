@@ -32,6 +32,7 @@ from surrogate_modeling.config.models import AutoConfig
 from surrogate_modeling.config.saved_config import unflattened
 from surrogate_modeling.config.settings import Launcher, LrSchedule, Monitor, SettingsConfig
 from surrogate_modeling.networks import Network
+from surrogate_modeling.surrogate.lineage import TRAINED
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.parts import TrainedPart, single, trained_parts, with_networks
 from surrogate_modeling.training.fit import fit, seed_run
@@ -103,7 +104,7 @@ class Tuning:
     def _seconds(self) -> float:
         if self.config.max_minutes is not None:
             return 60 * self.config.max_minutes
-        trained = sum(step.seconds for step in self.surrogate.lineage if step.what == "trained")
+        trained = sum(step.seconds for step in self.surrogate.lineage if step.what == TRAINED)
         return max(LEAST_SECONDS, TIME_SHARE * trained)
 
     def run(self) -> Candidate | None:

@@ -16,7 +16,7 @@ from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.reporting.content import Content, Sentence
 from surrogate_modeling.reporting.curves import drawing_limits, pack_curves
 
-# Growth of the error on old test cases that is no mere chance.
+# Growth of the error on old test cases that is no mere chance and is warned of.
 FORGOTTEN = 0.1
 # Cases whose trajectories are drawn, those with the largest errors, and points of each curve.
 MAX_DRAWN, MAX_POINTS = 12, 1200
@@ -100,16 +100,19 @@ def _part(part: PartFacts) -> Content:
     }
 
 
-def _change(part: PartFacts) -> float:
-    """Relative change of nADE; infinite where a free run diverges that did not before."""
-    before, after = part.before.nade, part.after.nade
+def relative_change(before: float, after: float) -> float:
+    """Relative change of an error.
+
+    -1 where only the free runs before diverged, infinite where only those after do, and 0 where both do or there was
+    no error.
+    """
     if not np.isfinite(before):
         return -1.0 if np.isfinite(after) else 0.0
     return after / before - 1 if before > 0 else 0.0
 
 
 def _verdict(facts: AdaptationFacts) -> tuple[str, list[Sentence]]:
-    change = _change(facts.new)
+    change = relative_change(facts.new.before.nade, facts.new.after.nade)
     errors = {"before": _short(facts.new.before.nade), "after": _short(facts.new.after.nade)}
     values = {"n": len(facts.new.after.cases), **errors, "change": _percent(change)}
     sentences: list[Sentence] = [
@@ -127,7 +130,7 @@ def _verdict(facts: AdaptationFacts) -> tuple[str, list[Sentence]]:
     if facts.old is None:
         sentences.append(("adapt_old_gone", {}))
     else:
-        change = _change(facts.old)
+        change = relative_change(facts.old.before.nade, facts.old.after.nade)
         values = {"n": len(facts.old.after.cases), "before": _short(facts.old.before.nade)}
         key = "adapt_forgotten" if change > FORGOTTEN else "adapt_old"
         sentences.append((key, {**values, "after": _short(facts.old.after.nade), "change": _percent(change)}))
