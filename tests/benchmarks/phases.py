@@ -89,7 +89,7 @@ class Bench:
         mean, scale = (part.numpy() for part in (scaling.mean, scaling.scale))
         past, control, truth = plain.make_windows(case.values, mean, scale, IN_LEN, CONTROLS)
         ours = WindowDataset([case], scaling, IN_LEN, 1)
-        batch = ours.__getitems__(list(range(len(ours))))
+        batch = ours.gather(torch.arange(len(ours)))
         for slow, fast in zip((past, control, truth), batch, strict=False):
             np.testing.assert_allclose(slow, fast.numpy(), atol=1e-5)
         times = in_turn(

@@ -48,7 +48,7 @@ def test_windows_are_those_without_the_level() -> None:
     settings = SettingsConfig(in_len=IN_LEN)
     (plain, without), (surrogate, case) = make(None), make(OFFSETS)
     batches = [
-        WindowDataset([c], s.scaling, settings.in_len, 1).__getitems__([0, 1, 2])
+        WindowDataset([c], s.scaling, settings.in_len, 1).gather(torch.tensor([0, 1, 2]))
         for s, c in ((plain, without), (surrogate, case))
     ]
     for expected, found in zip(*batches, strict=True):

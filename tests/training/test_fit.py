@@ -87,7 +87,7 @@ def test_fit_learns_the_lag_and_keeps_the_best_weights(tmp_path: Path) -> None:
     history: list[float] = []
     fitted = fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: history.append(values["val_loss"]))
     assert fitted.val_loss == min(history) < 0.02 * history[0]
-    past, control, truth, _ = data.validation.__getitems__(list(range(len(data.validation))))
+    past, control, truth, _ = data.validation.gather(torch.arange(len(data.validation)))
     with torch.no_grad():
         kept = torch.nn.functional.mse_loss(surrogate.network(past, control), truth)
     assert float(kept) == pytest.approx(fitted.val_loss, rel=1e-4)
@@ -119,7 +119,7 @@ def test_val_loss_is_the_mean_over_valid_rows_for_any_batch_size(tmp_path: Path,
     # By hand: the squared errors of every window's rows that the case has, together.
     squared: list[np.ndarray] = []
     for i in range(len(windows)):
-        past, control, truth, weight = (part[None] for part in windows[i])
+        past, control, truth, weight = windows.gather(torch.tensor([i]))
         with torch.no_grad():
             rows = surrogate.network.free_run(past, control)
         squared.append(((rows - truth) ** 2).mean(dim=-1)[weight > 0].numpy())

@@ -33,7 +33,7 @@ class Tripling(WindowNetwork):
 def test_loss_is_the_mean_of_the_criterion_over_batch_rows_and_columns(criterion: Criterion, of: object) -> None:
     recipe = settings(criterion=criterion, out_len=2)
     surrogate, data, _ = make(recipe)
-    batch = data.training.__getitems__([0, 5, 9])
+    batch = data.training.gather(torch.tensor([0, 5, 9]))
     module = SurrogateTraining(surrogate, recipe)
     loss = module.training_step(batch, 0).item()
     error = (surrogate.network.free_run(batch.past, batch.control) - batch.truth).detach().numpy().astype(np.float64)
@@ -52,7 +52,7 @@ def test_a_network_that_runs_away_has_a_finite_loss_and_gradient() -> None:
     surrogate, data, _ = make(recipe)
     surrogate.network = Tripling()
     module = SurrogateTraining(surrogate, recipe)
-    batch = data.training.__getitems__([0, 3])
+    batch = data.training.gather(torch.tensor([0, 3]))
     assert not torch.isfinite(surrogate.network.free_run(batch.past, batch.control)).all()
     loss = module.training_step(batch, 0)
     loss.backward()
@@ -67,7 +67,7 @@ def test_missing_rows_and_byproducts_weigh_as_said() -> None:
     recipe = settings(horizon=20, byproduct_weight=0.25)
     surrogate, data, _ = make(recipe)
     last = len(data.training) - 1
-    past, control, truth, weight = data.training.__getitems__([0, last])
+    past, control, truth, weight = data.training.gather(torch.tensor([0, last]))
     # The last window has the half of the horizon that is left, 10 of 20 rows.
     assert weight.sum(dim=1).tolist() == [20.0, 10.0]
     error = ((surrogate.network.free_run(past, control) - truth) ** 2).detach().numpy()

@@ -41,7 +41,7 @@ def test_a_gather_equals_plain_slices(in_len: int, horizon: int) -> None:
     windows = WindowDataset(cases, fitted(cases), in_len, horizon)
     expected = slow_windows(cases, fitted(cases), in_len, horizon)
     assert len(windows) == len(expected)
-    past, control, truth, weight = windows.__getitems__(list(range(len(windows))))
+    past, control, truth, weight = windows.gather(torch.arange(len(windows)))
     assert past.shape == (len(expected), in_len, 4)
     assert control.shape == (len(expected), horizon, CONTROLS)
     assert truth.shape == (len(expected), horizon, 4 - CONTROLS)
@@ -61,17 +61,17 @@ def test_no_window_holds_rows_of_two_cases() -> None:
     ]
     for horizon in (1, 2, 9, 40):
         windows = WindowDataset(cases, Standardizer(4), 11, horizon)
-        past, control, truth, _ = windows.__getitems__(list(range(len(windows))))
+        past, control, truth, _ = windows.gather(torch.arange(len(windows)))
         for part in (past, control, truth):
             assert (part == past[:, :1, :1]).all()
 
 
-def test_one_index_and_a_list_agree() -> None:
+def test_a_window_is_the_same_alone_and_among_others() -> None:
     windows = WindowDataset(CASES, fitted(CASES), 4, 2)
-    batch = windows.__getitems__([5, 0, 17])
+    batch = windows.gather(torch.tensor([5, 0, 17]))
     for i, index in enumerate((5, 0, 17)):
-        for whole, single in zip(batch, windows[index], strict=True):
-            torch.testing.assert_close(whole[i], single, rtol=0, atol=0)
+        for whole, single in zip(batch, windows.gather(torch.tensor([index])), strict=True):
+            torch.testing.assert_close(whole[i], single[0], rtol=0, atol=0)
 
 
 def test_cached_rows_that_are_read_only_are_copied() -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
@@ -131,6 +132,7 @@ def structure(model: ModelConfig, windows: WindowDataset, warm: WarmStart | None
 
 def _windows(windows: WindowDataset) -> tuple[Batch, Batch]:
     """One window per case, as long as the cases, and windows spread over all cases, the first of each among them."""
-    spread = np.linspace(0, len(windows) - 1, min(len(windows), MAX_SPREAD_WINDOWS)).astype(int).tolist()
-    firsts = windows.first_windows.tolist()
-    return windows.whole_cases(MAX_WHOLE_ROWS), windows.__getitems__(firsts + spread)
+    spread = np.linspace(0, len(windows) - 1, min(len(windows), MAX_SPREAD_WINDOWS)).astype(np.int64)
+    firsts = windows.first_windows
+    chosen = torch.cat((firsts, torch.from_numpy(spread).to(firsts.device)))
+    return windows.whole_cases(MAX_WHOLE_ROWS), windows.gather(chosen)

@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.cases.rows import ask_for, mapped_file
@@ -23,13 +21,11 @@ from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.scaling import Standardizer
 
 
-class WindowDataset(Dataset[Batch]):
+class WindowDataset:
     """All windows of some cases: ``rows`` (N, F) in physical units, ``starts`` (W,) the first row of each window.
 
     Where less than the horizon is left of a case, but at least half of it, the window is kept and its missing rows
     have weight 0; so is the only window of a case shorter than that.
-
-    Indexing with a list gives the whole batch at once (PyTorch's loader calls ``__getitems__``).
 
     Args:
         cases: physical units.
@@ -96,14 +92,6 @@ class WindowDataset(Dataset[Batch]):
 
     def __len__(self) -> int:
         return len(self.starts)
-
-    def __getitem__(self, index: int) -> Batch:
-        return Batch(*(part[0] for part in self.__getitems__([index])))
-
-    def __getitems__(self, indices: list[int]) -> Batch:
-        """Batch of windows by a list of indices, as :meth:`gather` gives it."""
-        # By way of numpy, which reads a list of numbers three times as fast as torch.
-        return self.gather(torch.from_numpy(np.array(indices, np.int64)).to(self.starts.device))
 
     def gather(self, windows: Tensor) -> Batch:
         """Gather standardised windows (B,): past (B, in_len, F), controls (B, H, C), truth (B, H, P), weight (B, H)."""
