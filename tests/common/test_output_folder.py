@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.output_folder import output_folder
+from surrogate_modeling.common.output_folder import made_folder, output_folder
 
 
 def test_it_stays_with_a_result_and_goes_without(tmp_path: Path) -> None:
@@ -28,3 +28,12 @@ def test_an_earlier_result_and_a_file_in_the_way_are_refused(tmp_path: Path) -> 
         assert folder == tmp_path
     with pytest.raises(UserError, match="give a folder"), output_folder(str(tmp_path / "r.csv"), "x", overwrite=True):
         pass
+
+
+def test_a_folder_is_made_below_the_home_and_with_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert made_folder("~/a", "csv") == made_folder(tmp_path / "a") == tmp_path / "a"
+    assert (tmp_path / "a/csv").is_dir()
+    (tmp_path / "a/file").touch()
+    with pytest.raises(UserError, match=r"output=~/a/file: .*; give a folder that can be written"):
+        made_folder("~/a/file", "csv")

@@ -65,6 +65,14 @@ def test_a_typed_unit_that_is_not_known_names_the_nearest() -> None:
         make_surrogate(None).free_run(*given(), unit="north")
 
 
+def test_a_unit_is_checked_without_a_free_run() -> None:
+    make_surrogate().require_unit("north")
+    with pytest.raises(UserError, match="unit=nort: not among the 2 units of this surrogate; the nearest is 'north'"):
+        make_surrogate().require_unit("nort")
+    with pytest.raises(UserError, match="unit=north: this surrogate knows no units"):
+        make_surrogate(None).require_unit("north")
+
+
 def test_the_band_lies_around_the_unit() -> None:
     surrogate = make_surrogate()
     surrogate.band = make_band([0], [[1, 1]], [2, 3])
