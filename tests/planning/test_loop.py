@@ -16,7 +16,7 @@ from surrogate_modeling.cases.fingerprint import file_fingerprint
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import CommandConfig
-from surrogate_modeling.config.plan_keys import PlanConfig
+from surrogate_modeling.config.plan_keys import PlanConfig, Update
 from surrogate_modeling.generation.simulator import Outcome, case_name
 from surrogate_modeling.planning import loop as loop_module
 from surrogate_modeling.planning import training
@@ -199,6 +199,47 @@ def test_rounds_of_another_command_are_refused(first: Surrogate, tmp_path: Path,
     other.scaling.mean += 1
     with pytest.raises(UserError, match=r"another command \(surrogate differ"):
         plan_in_rounds(other, config(tmp_path), out, train)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"update": Update.further}, "use update=anew"),
+        ({"constraints": ["w <= 1"]}, "no control 'w'"),
+        ({"constraints": ["u > 9"]}, "candidates keep the rules"),
+        ({"rates": {"u": -1.0}}, "rates.u=-1.0"),
+    ],
+)
+def test_a_command_that_was_refused_can_be_corrected(
+    first: Surrogate, tmp_path: Path, steps: Any, wrong: dict[str, Any], said: str
+) -> None:
+    """The folder then holds what it would have held without the first try."""
+    first.config = {**first.config, "model.name": "auto"}
+    out, plain = tmp_path / "out", tmp_path / "plain"
+    steps(None)
+    for folder in (out, plain):
+        folder.mkdir()
+    with pytest.raises(UserError, match=said):
+        plan_in_rounds(first, config(tmp_path, rounds=1, **wrong), out, train)
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
+    plan_in_rounds(first, config(tmp_path, rounds=1), plain, train)
+    assert left(out) == left(plain)
+    assert (out / "plan.json").read_text() == (plain / "plan.json").read_text()
+
+
+def test_the_number_of_the_first_case_can_be_corrected(first: Surrogate, tmp_path: Path, steps: Any) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+    taken = config(tmp_path, rounds=1, candidates=2)
+    assert taken.dataset is not None
+    taken.dataset.cases = 3
+    with pytest.raises(UserError, match="give the number of the last one"):
+        plan_in_rounds(first, taken, out, train)
+    assert not (out / "round01" / "plan.csv").exists()
+    plan_in_rounds(first, config(tmp_path, rounds=1, candidates=2), out, train)
+    assert left(out)["results"][0]["cases"] == 5
+    assert json.loads((out / "plan.json").read_text())["first"] == 5
 
 
 def test_a_case_that_cannot_be_simulated_is_left_out(

@@ -88,3 +88,9 @@ def test_a_portfolio_has_no_weights_to_go_on_from(surrogate: Surrogate) -> None:
     assert first_cases(surrogate, CONFIG).test == ["c3"]
     with pytest.raises(UserError, match="update=further: model=auto starts from closed forms"):
         first_cases(surrogate, replace(CONFIG, update=Update.further))
+
+
+def test_units_are_refused_because_new_cases_have_none(surrogate: Surrogate) -> None:
+    surrogate.config = {**surrogate.config, "dataset.groups": "units.csv"}
+    with pytest.raises(UserError, match="trained with dataset.groups, and new cases have no unit"):
+        first_cases(surrogate, CONFIG)

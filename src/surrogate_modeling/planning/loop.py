@@ -26,7 +26,8 @@ from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.generation.dataset import choose_simulator, make_numbered
 from surrogate_modeling.generation.simulator import case_name
-from surrogate_modeling.planning.run import propose, source_of
+from surrogate_modeling.planning.candidates import Source
+from surrogate_modeling.planning.run import propose, rules_of, source_of
 from surrogate_modeling.planning.training import FirstCases, copy_cases, first_cases, train_round
 from surrogate_modeling.surrogate.lineage import weights_digest
 from surrogate_modeling.surrogate.model import Surrogate
@@ -73,10 +74,14 @@ def plan_in_rounds(surrogate: Surrogate, config: PlanConfig, output: Path, train
     lock = locked(output)
     try:
         with logged(output / "plan.log"), quiet_console():
-            _check_or_write_state(surrogate, config, output)
+            source = source_of(surrogate, config)
+            state = _checked_state(surrogate, config, output)
             cases = first_cases(surrogate, config)
+            rules_of(surrogate, config)
+            # Only now: a command that is refused must not hold the folder against the corrected one.
+            write_atomic(output / STATE_FILE, state)
             copy_cases(cases, output / CASES)
-            Loop(surrogate, config, output, cases, train).run()
+            Loop(surrogate, config, output, cases, source, train).run()
     finally:
         lock.release()
 
@@ -89,12 +94,15 @@ class Loop:
         config: of the command.
         output: folder of all rounds.
         cases: of the first training.
+        source: of the candidates.
         train: makes the surrogate of a round.
     """
 
-    def __init__(self, first: Surrogate, config: PlanConfig, output: Path, cases: FirstCases, train: Train) -> None:
+    def __init__(
+        self, first: Surrogate, config: PlanConfig, output: Path, cases: FirstCases, source: Source, train: Train
+    ) -> None:
         self.first, self.config, self.output, self.cases, self.train = first, config, output, cases, train
-        self.source = source_of(first, config)
+        self.source = source
         files = [output / CASES / f"{name}.csv" for name in cases.test]
         demands = demands_of(first.description, None)
         self.test = with_truth(files, demands, first.description, str(output / CASES), config.workers)
@@ -152,11 +160,11 @@ class Loop:
         # Each round looks at other candidates than those before, so that none is simulated twice.
         first = self._first_candidate(number)
         proposal = propose(before, self.config, self.source, first)
-        proposal.write(folder, str(self.config.language), f"{self.output.name}, round {number}")
-        log.info("round %d, chosen among %d candidates:\n%s", number, len(proposal.candidates), proposal.text())
         numbers = [candidate.number for candidate in proposal.batch]
         if known := {case_name(each) for each in numbers} & {file.stem for file in self.cases.files}:
             raise UserError(f"dataset.cases: {min(known)} is a training case; give the number of the last one")
+        proposal.write(folder, str(self.config.language), f"{self.output.name}, round {number}")
+        log.info("round %d, chosen among %d candidates:\n%s", number, len(proposal.candidates), proposal.text())
         tried = proposal.candidates[-1].number - _dataset(self.config).cases
         write_atomic(path, json.dumps({"numbers": numbers, "next": tried + 1}).encode())
         return numbers
@@ -193,24 +201,26 @@ def _table(results: list[Result]) -> list[tuple[str, ...]]:
                      f"{r.training:.0f}") for r in results)]  # fmt: skip
 
 
-def _check_or_write_state(surrogate: Surrogate, config: PlanConfig, output: Path) -> None:
-    """Check that the folder is of this command, or make it so.
+def _checked_state(surrogate: Surrogate, config: PlanConfig, output: Path) -> bytes:
+    """What says of which command a folder is, where it may be of this one.
+
+    Until the cases of the first round are chosen, only the surrogate and its cases are there: any other key may change.
 
     Raises:
-        UserError: it is of another one.
+        UserError: the folder is of another command.
     """
     simulator, _ = choose_simulator(_dataset(config))
     keys = {key: plain(value) for key, value in vars(config).items() if key not in CHANGEABLE}
-    ours = {"surrogate": weights_digest(surrogate.state_dict()), "dataset": simulator.content(), **keys,
-            "first": _dataset(config).cases + 1}  # fmt: skip
-    ours = json.loads(json.dumps(ours))
+    state = {"surrogate": weights_digest(surrogate.state_dict()), "dataset": simulator.content(), **keys,
+             "first": _dataset(config).cases + 1}  # fmt: skip
+    text = json.dumps(state, indent=2, ensure_ascii=False)
     path = output / STATE_FILE
-    if not path.exists():
-        write_atomic(path, json.dumps(ours, indent=2, ensure_ascii=False).encode())
-        return
-    stored = json.loads(path.read_text(encoding="utf-8"))
-    if wrong := [key for key in ours if stored.get(key) != ours[key]]:
-        raise UserError(
-            f"output={output}: holds rounds of another command ({', '.join(wrong)} differ from {STATE_FILE}); give the "
-            "same keys to go on, or another folder"
-        )
+    if path.exists():
+        ours, stored = json.loads(text), json.loads(path.read_text(encoding="utf-8"))
+        compared = list(ours) if (output / "round01" / CHOSEN_FILE).exists() else ["surrogate"]
+        if wrong := [key for key in compared if stored.get(key) != ours[key]]:
+            raise UserError(
+                f"output={output}: holds rounds of another command ({', '.join(wrong)} differ from {STATE_FILE}); give "
+                "the same keys to go on, or another folder"
+            )
+    return text.encode()

@@ -47,14 +47,19 @@ def first_cases(surrogate: Surrogate, config: PlanConfig) -> FirstCases:
         config: ``old`` is the folder of the last training's cases where they were moved.
 
     Raises:
-        UserError: they are gone, are parts of records, have the same names, or the surrogate does not say; or it has
-            no weights to go on from where that is wanted.
+        UserError: they are gone, are parts of records or of units, have the same names, or the surrogate does not say;
+            or it has no weights to go on from where that is wanted.
     """
     steps = steps_since_training(surrogate.lineage)
     if not steps or not surrogate.config:
         raise UserError("rounds: the surrogate's file does not say how and on which cases it was trained")
     if config.update is Update.further and surrogate.config.get("model.name") == "auto":
         raise UserError("update=further: model=auto starts from closed forms, each time; use update=anew")
+    if surrogate.config.get("dataset.groups"):
+        raise UserError(
+            "rounds: the surrogate was trained with dataset.groups, and new cases have no unit; train it without "
+            "groups first"
+        )
     files = [file for step in steps for file in files_of(step, config.old if step.what == TRAINED else None)]
     names = [name for step in steps for part in PARTS for name in step.parts[part]]
     if any(STRETCH.search(name) for name in names):
