@@ -14,7 +14,7 @@ from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.deployment.export_check import random_cases
-from surrogate_modeling.deployment.influence.run import explain
+from surrogate_modeling.deployment.influence.run import explain, look
 from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
 from surrogate_modeling.networks import WindowNetwork
 from surrogate_modeling.surrogate.model import Surrogate
@@ -38,13 +38,25 @@ class Sum(WindowNetwork):
         return past[:, -1:, 2:] + torch.nn.functional.pad(0.1 * control[..., :1], (0, 2))
 
 
+class Explosive(WindowNetwork):
+    """The first output doubles in each row and takes the first control on: 300 rows are beyond single precision."""
+
+    def forward(self, past: torch.Tensor, control: torch.Tensor) -> torch.Tensor:
+        move = past[:, -1:, 2:3] + control[..., :1]
+        return past[:, -1:, 2:] + torch.nn.functional.pad(move, (0, 2))
+
+
 def made(kind: type[WindowNetwork]) -> tuple[Surrogate, Case]:
     surrogate = make("don")
     surrogate.network = kind(surrogate.description.sizes)
-    initial, controls = (part[0] for part in random_cases(surrogate, 1, ROWS))
-    rows = np.concatenate((initial, np.repeat(initial[-1:], ROWS, axis=0)))
-    time = STEP * np.arange(ROWS + IN_LEN)
-    return surrogate, Case("c", time, np.column_stack((controls, rows)), surrogate.description.channels)
+    return surrogate, case_of(surrogate, ROWS, "c")
+
+
+def case_of(surrogate: Surrogate, predicted: int, name: str) -> Case:
+    initial, controls = (part[0] for part in random_cases(surrogate, 1, predicted))
+    rows = np.concatenate((initial, np.repeat(initial[-1:], predicted, axis=0)))
+    time = STEP * np.arange(predicted + IN_LEN)
+    return Case(name, time, np.column_stack((controls, rows)), surrogate.description.channels)
 
 
 def test_gains_and_time_constants_of_a_lag() -> None:
@@ -88,6 +100,39 @@ def test_sobol_indices_of_a_sum() -> None:
     variance = ((high - low) / scale) ** 2 * [1.0, 0.25]
     np.testing.assert_allclose(first[0], variance / variance.sum(), atol=0.1)
     np.testing.assert_allclose(total[0], variance / variance.sum(), atol=0.1)
+
+
+def test_one_control_that_moves_explains_all() -> None:
+    surrogate, case = made(Lag)
+    surrogate.scaling.high[1] = surrogate.scaling.low[1]
+    for index in sobol(surrogate, case, 8, 0):
+        np.testing.assert_array_equal(index, [[1.0, 0.0]])
+    surrogate.scaling.high[0] = surrogate.scaling.low[0]
+    for index in sobol(surrogate, case, 8, 0):
+        np.testing.assert_array_equal(index, [[0.0, 0.0]])
+
+
+def test_parts_are_shares_of_long_and_of_short_cases() -> None:
+    """A control of H rows in row s moves their mean by 1 - 0.8^(H - s): a part is 30 rows of the one, 1 of the other."""
+    surrogate, _ = made(Lag)
+    cases = [case_of(surrogate, 600, "long"), case_of(surrogate, 20, "short")]
+    found = look(surrogate, cases, ExplainConfig("s", "c", "o", settle=20.0))
+    long, short = ((1 - 0.8 ** (rows - np.arange(rows))) ** 2 for rows in (600, 20))
+    by_hand = np.sqrt((long.reshape(20, 30).mean(axis=1) + short) / 2)
+    np.testing.assert_allclose(found.over_time[0, 0], by_hand, rtol=1e-3)
+    np.testing.assert_allclose(found.over_time[0, 1], 0.5 * by_hand, rtol=1e-3)
+
+
+def test_cases_whose_free_run_diverges_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    surrogate, _ = made(Explosive)
+    cases = [case_of(surrogate, 300, "far"), case_of(surrogate, 10, "near")]
+    found = look(surrogate, cases, ExplainConfig("s", "c", "o", settle=20.0))
+    assert "1 of 2 cases are left out" in caplog.text
+    assert caplog.text.rstrip().endswith("far")
+    np.testing.assert_allclose(found.share, [[1.0, 0.0]])
+    assert len(found.gains) == 1
+    with pytest.raises(UserError, match="gradients of all 1 cases are not finite"):
+        look(surrogate, cases[:1], ExplainConfig("s", "c", "o", settle=20.0))
 
 
 def test_the_files_hold_what_was_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

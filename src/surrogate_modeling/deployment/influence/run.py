@@ -11,6 +11,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.config.explain_keys import ExplainConfig
@@ -59,7 +60,7 @@ def explain(surrogate: Surrogate, files: list[Path], output: Path, config: Expla
         config: checked.
 
     Raises:
-        UserError: a schedule cannot be used, or the unit is not known.
+        UserError: a schedule cannot be used, the unit is not known, or no free run stays finite.
     """
     if config.unit is not None:
         surrogate.require_unit(config.unit)
@@ -80,28 +81,51 @@ def explain(surrogate: Surrogate, files: list[Path], output: Path, config: Expla
         write_atomic(output / "sobol.csv", csv_text(lines).encode(), durable=False)
     if (picture := picture_or_warning("influence.png", lambda: draw(found))) is not None:
         write_atomic(output / "influence.png", picture, durable=False)
-    log.info("share of the gradients, and gains at %d operating points:\n%s", len(cases), _table(found, units))
+    log.info("share of the gradients, and gains at %d operating points:\n%s", len(found.gains), _table(found, units))
     log.info("results in %s", output)
 
 
 def look(surrogate: Surrogate, cases: list[Case], config: ExplainConfig) -> Influence:
-    """Gradients, step responses and, with samples, Sobol indices over the cases."""
+    """Gradients, step responses and, with samples, Sobol indices over the cases.
+
+    Cases whose gradients are not finite, as where a free run diverges, are left out with a warning.
+
+    Raises:
+        UserError: no case is left.
+    """
     channels, in_len = surrogate.description.channels, surrogate.description.in_len
-    squares, answers = [], []
+    # Cases may be of several lengths: parts are shares of the trajectory, as many as the shortest one has rows.
+    count = min(PARTS, min(len(case.time) for case in cases) - in_len)
+    squares, answers, used = [], [], list[Case]()
     for case in track(cases, len(cases), "cases"):
-        slopes = gradients(surrogate, case, config.unit)[:, in_len:]
-        count = min(PARTS, slopes.shape[1])
-        parts = np.array_split(slopes**2, count, axis=1)
-        # Cases may be of several lengths: parts are shares of the trajectory.
-        squares.append(np.stack([part.mean(axis=1) for part in parts], axis=-1))
+        square = gradients(surrogate, case, config.unit)[:, in_len:].astype(float) ** 2
+        if not np.isfinite(square).all():
+            continue
+        used.append(case)
+        squares.append(np.stack([part.mean(axis=1) for part in np.array_split(square, count, axis=1)], axis=-1))
         answers.append(step_responses(surrogate, case, config.step, config.settle, config.unit))
-    least = min(each.shape[-1] for each in squares)
-    over_time = np.sqrt(np.mean([each[..., :least] for each in squares], axis=0))
+    _require_finite(cases, used)
+    over_time = np.sqrt(np.mean(squares, axis=0))
     whole = np.sqrt(np.mean([each.mean(axis=-1) for each in squares], axis=0))
     share = whole / np.maximum(whole.sum(axis=1, keepdims=True), 1e-30)
-    indices = sobol(surrogate, cases[0], config.samples, config.seed, config.unit) if config.samples else ()
+    indices = sobol(surrogate, used[0], config.samples, config.seed, config.unit) if config.samples else ()
     gains, seconds, change = (np.stack([getattr(a, name) for a in answers]) for name in ("gain", "seconds", "change"))
     return Influence(channels.targets, channels.controls, over_time, share, gains, seconds, change, indices)
+
+
+def _require_finite(cases: list[Case], used: list[Case]) -> None:
+    """Warn of the cases that are left out; refuse where none is left."""
+    lost = [case.name for case in cases if not any(case is each for each in used)]
+    if not used:
+        raise UserError(
+            f"cases: the gradients of all {len(lost)} cases are not finite: the free run diverges; give shorter cases, "
+            "or a surrogate whose free run stays finite"
+        )
+    if lost:
+        log.warning(
+            "%d of %d cases are left out, their gradients are not finite (the free run diverges): %s",
+            len(lost), len(cases), ", ".join(lost),
+        )  # fmt: skip
 
 
 def gain_lines(found: Influence, units: dict[str, str]) -> list[tuple[str, ...]]:

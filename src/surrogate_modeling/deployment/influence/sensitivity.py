@@ -158,6 +158,10 @@ def sobol(surrogate: Surrogate, case: Case, samples: int, seed: int, unit: str |
             found.append(rows[..., targets].mean(dim=1).double().cpu().numpy())
         return np.concatenate(found).T
 
+    if moves.sum() < 2:
+        # One control explains all that varies, and SciPy takes no fewer than two.
+        alone = np.tile(moves.astype(float), (len(targets), 1))
+        return alone, alone.copy()
     levels = [uniform(loc=low[i], scale=high[i] - low[i]) for i in np.flatnonzero(moves)]
     result = sobol_indices(func=means, n=samples, dists=levels, rng=np.random.default_rng(seed))
     whole = []
