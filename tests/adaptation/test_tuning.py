@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from lag import lag_case, make, settings
 
+from surrogate_modeling.adaptation import tuning as tuning_module
 from surrogate_modeling.adaptation.candidates import as_it_is
 from surrogate_modeling.adaptation.mixing_in import WindowMix
 from surrogate_modeling.adaptation.old_cases import OldCases
@@ -23,6 +24,7 @@ from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.mixture import MixtureNetwork
 from surrogate_modeling.surrogate.description import Member, make_network, of_member
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training.checkpoints import FitResult
 
 RECIPE = settings(horizon=12, windows_per_epoch=64, batch_size=16, lr=0.01)
 
@@ -120,3 +122,12 @@ def test_what_has_no_trained_network_is_refused(tmp_path: Path, surrogate: Surro
     surrogate.config = {}
     with pytest.raises(CannotTune, match="does not say with which settings"):
         tuning(tmp_path, surrogate, OldCases())
+
+
+def test_a_surrogate_that_diverges_on_the_new_cases_is_said(
+    tmp_path: Path, surrogate: Surrogate, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is infinite before training further and in every epoch is not among the least values."""
+    monkeypatch.setattr(tuning_module, "fit", lambda *_: FitResult({"val_loss": 1.0}, 3))
+    assert tuning(tmp_path, surrogate, OldCases()).run() is None
+    assert "diverged, before training further and after" in caplog.text

@@ -114,3 +114,11 @@ def test_a_stretch_of_a_stretch_keeps_the_name_of_the_record() -> None:
 def test_keys_that_do_not_fit(options: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         config(**options)
+
+
+def test_stretches_of_fast_records_have_names_of_their_own() -> None:
+    """Rows a millisecond apart after 1.7e9 s, whole seconds of which are the same."""
+    case = replace(make_case("a", 40), time=1_700_000_000 + np.arange(40) / 1000)
+    assert [block.name for block in blocks(case, 2, gap=0, least=8)] == [
+        "a (1700000000 to 1700000000.019 s)", "a (1700000000.02 to 1700000000.039 s)",
+    ]  # fmt: skip

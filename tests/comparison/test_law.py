@@ -111,3 +111,10 @@ def test_what_seeds_have_in_common_is_not_taken_for_knowledge() -> None:
             counted += [low <= value <= high for (low, _, high), value in zip(ends, truth, strict=True)]
     assert (hits / 60 >= 0.83).all()
     assert (blind < hits).all()
+
+
+def test_errors_that_fall_faster_than_any_law_are_no_flat_ones() -> None:
+    """From 0.3 over 0.15 to 0.08; the steepest law, an exponent of 4, has 0.064 at 50 (0.08 / 0.064)^(1/4) = 52.9."""
+    means = np.array([0.30, 0.15, 0.08])
+    law = fit_law((40, 45, 50), means * (1 + 0.005 * np.array([[1, -1, 1], [-1, 1, -1], [1, 1, -1]])), pool=100)
+    assert 50 < quantiles(law.cases_for(0.064))[1] < 60

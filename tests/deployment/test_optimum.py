@@ -233,3 +233,10 @@ def test_a_search_writes_its_schedule_and_says_where_no_schedule_keeps_the_bound
         optimise(surrogate, tmp_path / "c0.csv", tmp_path, configured({"p 1": 3}))
     with pytest.raises(UserError, match="after=100: the case ends before"):
         optimise(surrogate, tmp_path / "c0.csv", tmp_path, configured({"p 1": 3}, after=100.0, band=None))
+
+
+def test_a_start_at_the_wanted_value_has_a_gradient() -> None:
+    rows = torch.full((1, 3, 2), 2.0, requires_grad=True)
+    Term("x", 0, 1.0, "near", 2.0).of(rows).sum().backward()
+    assert rows.grad is not None
+    assert rows.grad.isfinite().all()

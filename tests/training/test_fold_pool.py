@@ -1,12 +1,15 @@
 """Jobs side by side."""
 
 import multiprocessing
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from training.test_portfolio import portfolio
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.training import fold_pool
 from surrogate_modeling.training.fold_pool import run_jobs
 from surrogate_modeling.training.folds import FoldTraining
@@ -20,6 +23,35 @@ class Numbered:
 
     def do(self, _training: FoldTraining) -> int:
         return self.number
+
+
+@dataclass(frozen=True)
+class Failing:
+    """A job that fails, or whose process is killed."""
+
+    killed: bool
+
+    def do(self, _training: FoldTraining) -> int:
+        if self.killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise RuntimeError("the algorithm failed to converge")
+
+
+@pytest.mark.parametrize(
+    ("killed", "message"),
+    [
+        (False, "a fit of a fold failed: RuntimeError: the algorithm failed to converge"),
+        (True, r"a process that fits a fold ended \(exit code -9\)"),
+    ],
+)
+def test_what_ends_a_process_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool, message: str
+) -> None:
+    forked = multiprocessing.get_context("fork")
+    monkeypatch.setattr(fold_pool.multiprocessing, "get_context", lambda method: forked)
+    training, _ = portfolio(tmp_path)
+    with pytest.raises(UserError, match=message):
+        list(run_jobs(training, [Failing(killed), Numbered(1)], 2))
 
 
 def test_another_job_is_asked_for_when_none_waits_and_somebody_works(

@@ -11,7 +11,7 @@ from lag import CHANNELS, lag_case, make, settings
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
-from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
 from surrogate_modeling.config.models import Candidate, DonConfig
@@ -215,6 +215,8 @@ def test_a_training_that_diverges_is_left_out(tmp_path: Path, caplog: pytest.Log
     wild = replace(RECIPE, lr=1e12, epochs=9)
     result = fit_portfolio(training, Plan(["linear"], [TrainedMember(SMALL, wild)], None), baselines)
     assert list(result.table.names) == ["linear"]
+    with pytest.raises(TrainingDiverged, match="cases left out diverged: don; a lower settings.lr"):
+        fit_portfolio(training, Plan([], [TrainedMember(SMALL, wild)], None), baselines)
 
 
 def test_a_member_that_diverged_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -199,7 +199,11 @@ class Tuning:
         best = _BestEpoch(lambda values, epoch: self.on_epoch({f"{name}/{k}": v for k, v in values.items()}, epoch))
         seed_run(self.config.seed)
         result = fit(alone.train(), windows, validation, settings, self.folder / name, best)
-        return Tuned(alone.network, best.epochs(result.least["val_nADE"]))
+        if (least := result.least.get("val_nADE")) is None:
+            raise TrainingDiverged(
+                "the free run over new cases that stop the training diverged, before training further and after"
+            )
+        return Tuned(alone.network, best.epochs(least))
 
     def _settings(self, part: TrainedPart) -> SettingsConfig:
         """The recipe of the training for a network, changed for training on."""

@@ -127,8 +127,15 @@ def _lengths(edges: Sequence[tuple[int, int]]) -> list[int]:
 def _stretch(record: Case, first: int, end: int) -> Case:
     """Rows of a record, or of a stretch of one, as a case named by the times of its first and last row."""
     time = record.time[first:end]
-    name = f"{STRETCH.sub('', record.name)} ({time[0]:.10g} to {time[-1]:.10g} s)"
+    digits = _digits(record.time)
+    name = f"{STRETCH.sub('', record.name)} ({time[0]:.{digits}g} to {time[-1]:.{digits}g} s)"
     return replace(record, name=name, time=time, values=record.values[first:end])
+
+
+def _digits(time: np.ndarray) -> int:
+    """Digits that tell the last two rows of a record apart, at least ten: a stretch is known by its name."""
+    last = time[-2:].tolist()
+    return next((n for n in range(10, 17) if len({f"{t:.{n}g}" for t in last}) == len(last)), 17)
 
 
 def _listed(lengths: Sequence[int], cut: Cut) -> str:

@@ -163,8 +163,10 @@ class _Grid:
             density = ratios / ((ratios - SHARES) * span) / exponents * SHARE_PRIOR
         self.possible = (exponents >= LEAST_EXPONENT) & (exponents <= LARGEST_EXPONENT)
         if not self.possible.any():
-            # Errors that do not fall at all: the slowest law without a floor stands for them.
-            self.possible[0, 0], exponents[0, 0], density[0, 0] = True, LEAST_EXPONENT, 1.0
+            # Errors that do not fall at all, or faster than any law: the slowest or the fastest without a floor.
+            falls = exponents[RATIOS // 2, 0] > LARGEST_EXPONENT
+            self.possible[0, 0], density[0, 0] = True, 1.0
+            exponents[0, 0] = LARGEST_EXPONENT if falls else LEAST_EXPONENT
         self.exponents = np.where(self.possible, exponents, 1.0)
         self.log_prior = np.log(np.where(self.possible, density, 1.0))
 

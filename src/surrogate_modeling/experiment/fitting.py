@@ -39,6 +39,7 @@ class Experiment:
         assignment: options from a search or a comparison.
         name: of the run.
         tags: of its record.
+        files: number of files that the cases were read from.
         warm: surrogate that the training begins with; None for fresh weights.
     """
 
@@ -49,6 +50,7 @@ class Experiment:
     assignment: Assignment
     name: str
     tags: dict[str, str]
+    files: int
     warm: WarmStart | None = None
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.cases.stretches import STRETCH
 from surrogate_modeling.experiment.fitting import Experiment
 from surrogate_modeling.surrogate.lineage import TRAINED, LineageStep, weights_digest
 
@@ -15,12 +14,11 @@ from surrogate_modeling.surrogate.lineage import TRAINED, LineageStep, weights_d
 def note_origin(experiment: Experiment, seconds: float) -> None:
     """Keep the configuration, the cases and the seconds of the training in the surrogate."""
     surrogate, dataset, split = experiment.surrogate, experiment.config.dataset, experiment.split
-    every = (*split.training, *split.validation, *split.test)
     step = LineageStep(
         TRAINED,
         str(Path(dataset.path).expanduser().absolute()),
         dataset.pattern,
-        len({STRETCH.sub("", case.name) for case in every}),
+        experiment.files,
         experiment.tags["dataset_fingerprint"],
         {"training": names(split.training), "validation": names(split.validation), "test": names(split.test)},
         tuple(dataset.ignore or ()),

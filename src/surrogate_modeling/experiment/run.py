@@ -94,7 +94,7 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         **assignment.tags,
     }
     name = assignment.name or run_name(config, folder)
-    experiment = Experiment(config, split, as_given, surrogate, assignment, name, tags, warm)
+    experiment = Experiment(config, split, as_given, surrogate, assignment, name, tags, len(case_set.cases), warm)
     with recorded(open_run(config, folder, name, tags)) as run:
         return _train_and_test(experiment, run)
 

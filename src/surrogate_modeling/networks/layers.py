@@ -6,6 +6,7 @@ Shape letters: B batch, L tokens, D token size.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import torch
@@ -35,6 +36,12 @@ def sinusoidal_positions(length: int, dim: int) -> Tensor:
     return table.flatten(1)[:, :dim].contiguous()
 
 
+def gradients_allowed(layer: nn.RNNBase, values: Tensor) -> AbstractContextManager[None]:
+    """Context in which a recurrent layer has gradients in evaluation mode too; cuDNN gives none there."""
+    needed = values.is_cuda and torch.is_grad_enabled() and not layer.training
+    return torch.backends.cudnn.flags(enabled=False) if needed else nullcontext()
+
+
 def lstm_outputs(lstm: nn.LSTM, rows: Tensor) -> Tensor:
     """Outputs (B, L, D) of the last LSTM layer over rows (B, L, F) of many windows.
 
@@ -45,7 +52,8 @@ def lstm_outputs(lstm: nn.LSTM, rows: Tensor) -> Tensor:
     small = lstm.hidden_size <= SMALL_STATE and not torch.is_autocast_enabled("cuda")
     one_by_one = rows.is_cuda and len(rows) >= MANY_WINDOWS and small
     if torch.is_grad_enabled() or lstm.training or not one_by_one:
-        return cast(Tensor, lstm(rows)[0])
+        with gradients_allowed(lstm, rows):
+            return cast(Tensor, lstm(rows)[0])
     outputs = list(rows.unbind(1))
     for weights in lstm.all_weights:
         state = memory = rows.new_zeros(len(rows), lstm.hidden_size)

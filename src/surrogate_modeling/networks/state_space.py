@@ -29,6 +29,7 @@ from surrogate_modeling.config.models import Base, Core, SsmConfig
 from surrogate_modeling.networks.base import Batch, Sizes, State, StateNetwork
 from surrogate_modeling.networks.closed_form import fit_base, fitted_rows
 from surrogate_modeling.networks.filters import Filters, spread_products
+from surrogate_modeling.networks.layers import gradients_allowed
 from surrogate_modeling.networks.oscillations import OscillatingAverages
 from surrogate_modeling.networks.scan import leaky_scan
 
@@ -82,7 +83,8 @@ class GatedRecurrentUnits(nn.Module):
     def forward(self, features: Tensor, state: Tensor) -> Tensor:
         """Features (T, B, D) and state (B, N) -> states (T, B, N)."""
         if len(features) > 1:
-            return cast(Tensor, self.gru(features, state[None])[0])
+            with gradients_allowed(self.gru, features):
+                return cast(Tensor, self.gru(features, state[None])[0])
         # The same for one row in plain operations, which every export knows.
         weights = dict(self.gru.named_parameters())
         given = fn.linear(features[0], weights["weight_ih_l0"], weights["bias_ih_l0"]).chunk(3, dim=-1)

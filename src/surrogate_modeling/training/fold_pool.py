@@ -7,10 +7,10 @@ side by side, they follow each other in this process.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -23,7 +23,8 @@ from torch import Tensor
 
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.child_process import follow_parent, interrupts_held_back
-from surrogate_modeling.common.errors import TrainingDiverged, UserError
+from surrogate_modeling.common.cores import cores
+from surrogate_modeling.common.errors import TrainingDiverged, UserError, first_line
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.surrogate.description import Member
@@ -35,6 +36,8 @@ from surrogate_modeling.training.folds import FoldTraining
 MAX_BYTES_PER_PROCESS = 500_000_000
 # However little time is left, a training gets this.
 MIN_TRAINING_MINUTES = 0.05
+# For a process that is gone to be known as such.
+SECONDS_TO_END = 5.0
 
 Outcome = TypeVar("Outcome")
 OutcomeOfJob = TypeVar("OutcomeOfJob", covariant=True)
@@ -149,7 +152,7 @@ def processes_for(training: FoldTraining, jobs: int) -> int:
     rows = sum(case.values.nbytes for case in training.folds.cases)
     if training.surrogate.device.type != "cpu" or settings.is_debug or rows > MAX_BYTES_PER_PROCESS:
         return 1
-    return max(1, min(jobs, settings.workers or os.cpu_count() or 1))
+    return max(1, min(jobs, settings.workers or cores()))
 
 
 def run_jobs(
@@ -181,7 +184,7 @@ def _side_by_side(
     waiting = deque(jobs)
     # Not fork: this process has threads of torch and of the tracking client.
     context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // processes)
+    threads = max(1, cores() // processes)
     # Callbacks stay here, and cases that share an array would bring all of it along with each.
     sent = replace(training, on_epoch=_unheard, folds=replace(training.folds, table=None))
     workers: dict[Connection, SpawnProcess] = {}
@@ -193,32 +196,42 @@ def _side_by_side(
                 worker.start()
             theirs.close()
             workers[ours] = worker
-            ours.send(waiting.popleft())
+            with _death_told(worker):
+                ours.send(waiting.popleft())
         while workers:
             (connection,) = wait(list(workers))[:1]
             assert isinstance(connection, Connection)
-            try:
+            with _death_told(workers[connection]):
                 outcome = connection.recv()
-            except EOFError:
-                code = workers[connection].exitcode
-                raise UserError(
-                    f"a process that fits a fold ended (exit code {code}), most likely for want of memory; "
-                    "settings.workers=1 fits one model at a time"
-                ) from None
             if isinstance(outcome, UserError):
                 raise outcome
             if waiting:
-                connection.send(waiting.popleft())
+                with _death_told(workers[connection]):
+                    connection.send(waiting.popleft())
                 yield outcome
                 continue
             yield outcome
             if len(workers) > 1 and (job := another()) is not None:
-                connection.send(job)
+                with _death_told(workers[connection]):
+                    connection.send(job)
             else:
                 workers.pop(connection).terminate()
     finally:
         for worker in workers.values():
             worker.terminate()
+
+
+@contextmanager
+def _death_told(worker: SpawnProcess) -> Iterator[None]:
+    """Say what happened where the process at the other end is gone."""
+    try:
+        yield
+    except (EOFError, OSError):
+        worker.join(SECONDS_TO_END)
+        raise UserError(
+            f"a process that fits a fold ended (exit code {worker.exitcode}), most likely for want of memory; "
+            "settings.workers=1 fits one model at a time"
+        ) from None
 
 
 def _unheard(metrics: dict[str, float], epoch: int) -> None:
@@ -235,9 +248,13 @@ def _work(connection: Connection, training: FoldTraining, threads: int) -> None:
         while True:
             job: Job[Any] = connection.recv()
             try:
-                connection.send(job.do(training))
+                outcome = job.do(training)
             except UserError as error:
-                connection.send(error)
+                outcome = error
+            # Any other error would end this process, and the reason would be lost.
+            except Exception as error:
+                outcome = UserError(f"a fit of a fold failed: {type(error).__name__}: {first_line(error)}")
+            connection.send(outcome)
 
 
 def network_of(training: FoldTraining, model: ModelConfig, weights: dict[str, Tensor]) -> Surrogate:

@@ -18,7 +18,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
-from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.evaluation.portfolio_report import PortfolioTable
 from surrogate_modeling.evaluation.scores import score
@@ -100,14 +100,19 @@ def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Basel
         log.info("%s: %.0f s", name, attempts[-1].seconds)
     race = Race(training, plan.networks, forms, attempts, end)
     race.run(late)
-    return _mixed(training, [*race.others, *race.attempts.values()], [*untried, *race.untried], race.epochs)
+    attempts = [*race.others, *race.attempts.values()]
+    if not any(attempt.is_finite for attempt in attempts):
+        names = ", ".join([*(attempt.name for attempt in attempts), *race.dropped])
+        raise TrainingDiverged(
+            f"the free run over cases left out diverged: {names}; a lower settings.lr, a shorter settings.horizon or "
+            "settings.gradient_clip may help"
+        )
+    return _mixed(training, attempts, [*untried, *race.untried], race.epochs)
 
 
 def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequence[str], epochs: int) -> PortfolioResult:
     surrogate = training.surrogate
     sound = [attempt for attempt in attempts if attempt.is_finite]
-    if not sound:
-        raise UserError(f"every member's free run over cases left out diverged: {', '.join(a.name for a in attempts)}")
     for attempt in attempts:
         if not attempt.is_finite:
             log.warning("%s: its free run over some case left out diverged; it is not used", attempt.name)

@@ -78,6 +78,7 @@ class Race:
         attempts: of each network that was trained, by its name.
         others: members in closed form.
         untried: names of models for which there was no time.
+        dropped: names of networks that did not go on after the first fold.
         epochs: of the longest fit.
         longest: seconds of the longest fit.
     """
@@ -94,6 +95,7 @@ class Race:
         self.members = list(members)
         self.attempts: dict[str, Attempt] = {}
         self.untried: list[str] = []
+        self.dropped: list[str] = []
         self.epochs, self.longest = 0, 0.0
         self._whole: dict[str, float] = {}
 
@@ -137,6 +139,7 @@ class Race:
         candidates += [Candidate(look, look.name, look.seconds * (parts + 1) / left) for look in looks]
         chosen = choose(self.training, self.others, candidates)
         self.members = [member for member in self.members if member.label in chosen]
+        self.dropped = [name for name in self.attempts if name not in chosen]
         self.attempts = {name: attempt for name, attempt in self.attempts.items() if name in chosen}
         for look in looks:
             if look.name in chosen and not self._is_asked_to_end:

@@ -114,14 +114,14 @@ def _with_first_rows(surrogate: Surrogate, cases: Sequence[Case], table: RowTabl
     with torch.no_grad():
         rows = surrogate.first_row(_standardised_firsts(cases, surrogate)[:, :controls])
     table.values[[table.first[case.name] for case in cases], controls:] = (
-        rows * scaling.scale[controls:] + scaling.mean[controls:]
-    ).numpy()
+        (rows * scaling.scale[controls:] + scaling.mean[controls:]).cpu().numpy()
+    )
     return [replace(case, values=table.rows_of(case.name, len(case.values))) for case in cases]
 
 
 def _standardised_firsts(cases: Sequence[Case], surrogate: Surrogate) -> Tensor:
     """First rows (K, F) of cases, standardised."""
-    firsts = torch.from_numpy(np.stack([case.values[0] for case in cases]))
+    firsts = torch.from_numpy(np.stack([case.values[0] for case in cases])).to(surrogate.device)
     return (firsts - surrogate.scaling.mean) / surrogate.scaling.divisor
 
 

@@ -21,6 +21,8 @@ from surrogate_modeling.surrogate.model import Surrogate
 
 SIGNS = {"minimise": 1.0, "maximise": -1.0}
 HELD_ROWS = 20
+# Added to the square of a distance.
+MIN_SQUARE = 1e-24
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Term:
         if self.what == "mean":
             return values.mean(dim=1)
         if self.what == "near":
-            return (values - self.value).square().mean(dim=1).sqrt()
+            # A root of 0 has no gradient, and a start may lie exactly there.
+            return ((values - self.value).square().mean(dim=1) + MIN_SQUARE).sqrt()
         return values.amax(dim=1) if self.what == "largest" else values.amin(dim=1)
 
     def __str__(self) -> str:
@@ -167,7 +170,7 @@ def _limits(config: OptimiseConfig, surrogate: Surrogate) -> tuple[Tensor, Tenso
     """Lowest and highest value of each control (C,)."""
     controls = surrogate.description.channels.controls
     low, high = (
-        edge[: len(controls)].to(surrogate.scaling.number).clone()
+        edge[: len(controls)].cpu().to(surrogate.scaling.number).clone()
         for edge in (surrogate.scaling.low, surrogate.scaling.high)
     )
     for name, value in (config.limits or {}).items():
