@@ -98,6 +98,14 @@ def test_the_next_command(arguments: list[str], model: str, debug: bool, saved: 
     assert judged(scores(own, own), {"linear": (0.4, 0.4)}, choices)["command"] == command
 
 
+@pytest.mark.parametrize(("minutes", "more"), [(None, 60), (10.0, 60), (30.0, 90), (240.0, 720), (0.5, 60)])
+def test_a_portfolio_gets_more_time_than_it_had(minutes: float | None, more: int) -> None:
+    arguments = ["model=auto", f"settings.max_minutes={minutes}"] if minutes else ["model=auto"]
+    choices = RunChoices(arguments, "auto", False, False, "id", minutes)
+    found = judged(scores(0.9, 0.9), {"linear": (0.4, 0.4)}, choices)
+    assert found["command"] == f"pdm run train model=auto settings.max_minutes={more}"
+
+
 def test_far_cases_are_the_reason_where_they_are() -> None:
     found = verdict(
         scores(0.1, 0.1), np.array([1.5, 0.5]), {"linear": BaselineError(0.4, np.array([0.4, 0.4]))}, 1.0, CHOICES

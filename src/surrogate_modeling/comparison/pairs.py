@@ -119,12 +119,12 @@ def _compose(model: str, recipe: str, config: CompareConfig, common: Sequence[st
     """With every fraction and seed; composed once, because that takes a tenth of a second."""
     overrides = []
     for key, group, entry in (("models", "model", model), ("recipes", "settings", recipe)):
-        words = _words(entry)
+        words = words_of(entry)
         if not words:
             raise UserError(f"{key}: an empty entry; the name of a file in hydra/{group}/ is expected")
         overrides += [f"{group}={words[0]}"]
     # Overrides of one entry come last and win over those of all.
-    own = [*_words(model)[1:], *_words(recipe)[1:]]
+    own = [*words_of(model)[1:], *words_of(recipe)[1:]]
     minutes = [] if config.minutes is None else [f"settings.max_minutes={config.minutes}"]
     try:
         composed = compose("config", [*overrides, *common, *minutes, *own])
@@ -145,14 +145,19 @@ def _with(model: str, recipe: str, composed: DictConfig, seed: int, fraction: fl
 
 def _split(entry: str) -> tuple[str, str]:
     """An entry of ``pairs``: the second word that is no override is the recipe, and begins what is its own."""
-    words = _words(entry)
+    words = words_of(entry)
     second = next((i for i, word in enumerate(words) if i and "=" not in word), 0)
     if not second:
         raise UserError(f"pairs: {entry!r}: a model and a recipe, each with its overrides, are expected")
     return shlex.join(words[:second]), shlex.join(words[second:])
 
 
-def _words(entry: str) -> list[str]:
+def words_of(entry: str) -> list[str]:
+    """The words of an entry of ``models``, ``recipes`` or ``pairs``.
+
+    Raises:
+        UserError: quotes that do not end.
+    """
     try:
         return shlex.split(entry)
     except ValueError as error:

@@ -13,7 +13,7 @@ from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.comparison.learning import LearningCurve, largest_only, make_curves, say
 from surrogate_modeling.comparison.learning_picture import draw_curves, law_lines
 from surrogate_modeling.comparison.learning_table import CURVE_NOTE, curve_metrics, curve_table, curves_csv, told
-from surrogate_modeling.comparison.pairs import is_common
+from surrogate_modeling.comparison.pairs import is_common, words_of
 from surrogate_modeling.comparison.picture import draw
 from surrogate_modeling.comparison.results import Result, Row, make_rows
 from surrogate_modeling.comparison.table import HEAD, main_table, markdown, results_csv, target_table, weight_table
@@ -41,7 +41,8 @@ class Report:
         self.output = output
         self.title = config.title or output.name
         self.document, self.language = document, str(config.settings.language)
-        self.goal = config.goal
+        self.goal, self.seed = config.goal, config.seeds[0]
+        self.limit = [] if config.minutes is None else [f"settings.max_minutes={config.minutes:g}"]
         own = ("paste=", "output=", "title=")
         shown = [override for override in typed if not override.startswith(own)]
         self.command = " ".join(["pdm run compare", *(_quoted(_shortened(override)) for override in shown)])
@@ -109,12 +110,7 @@ class Report:
 
     def content(self, rows: Sequence[Row], curves: Sequence[LearningCurve], results: Sequence[Result]) -> Content:
         """Content of ``report.html``."""
-        commands = {
-            (row.model, row.recipe): " ".join(
-                ["pdm run train", f"model={row.model}", f"settings={row.recipe}", *self.common]
-            )
-            for row in rows
-        }
+        commands = {(row.model, row.recipe): self._train_command(row) for row in rows if not row.is_baseline}
         described = [
             RowFacts(
                 model=row.model,
@@ -134,6 +130,13 @@ class Report:
         content = comparison_content(self.title, described, weights, _facts(results), self.command, commands)
         facts = [curve_facts(curve, self.goal) for curve in curves]
         return {**content, "learning": learning_content(facts, curve_table(curves, self.goal), self.goal)}
+
+    def _train_command(self, row: Row) -> str:
+        """The command of a row's training with the first seed; as in the comparison, what is its own comes last."""
+        (model, *of_model), (recipe, *of_recipe) = words_of(row.model), words_of(row.recipe)
+        own = [_quoted(word) for word in (*of_model, *of_recipe)]
+        chosen = [f"model={model}", f"settings={recipe}"]
+        return " ".join(["pdm run train", *chosen, *self.common, *self.limit, *own, f"settings.seed={self.seed}"])
 
     def metrics(self, results: Sequence[Result]) -> dict[str, float]:
         """For the tracking store: mean nADE and nFDE of each row, and the laws of learning curves."""

@@ -76,7 +76,9 @@ def run_content(folder: Path, facts: RunFacts) -> Content:
     arguments = run_arguments(folder, config)
     reference = read_state(folder)["run_id"] or str(folder)
     saved = config.settings.is_save_model
-    choices = RunChoices(arguments, config.model.name, config.settings.is_debug, saved, reference)
+    choices = RunChoices(
+        arguments, config.model.name, config.settings.is_debug, saved, reference, config.settings.max_minutes
+    )
     errors = {name: BaselineError.of(other) for name, other in facts.baselines.items()}
     units = {case.name: case.unit for case in facts.split.test if case.unit is not None}
     return {

@@ -18,6 +18,8 @@ from surrogate_modeling.surrogate.training_range import BEYOND
 # Errors that differ by less count as equal: a mixture may be the baseline itself.
 EQUAL_SHARE = 1e-3
 MAX_NAMES = 6
+# More time for a portfolio: three times as much as it had, and an hour at least.
+MORE_TIME, LEAST_MINUTES = 3, 60
 # Worst cases that are named if they are far from the training cases.
 MAX_FAR = 3
 # Settings of a run, not of its recipe: they stay when another recipe is tried.
@@ -40,6 +42,7 @@ class RunChoices:
         debug: whether it was a short run for a look.
         saved: whether the surrogate was kept.
         reference: by which the surrogate is found, a run id or a folder.
+        minutes: that the training might take; None for no limit.
     """
 
     arguments: Sequence[str]
@@ -47,6 +50,7 @@ class RunChoices:
     debug: bool
     saved: bool
     reference: str
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -174,9 +178,8 @@ def what_next(light: str, scores: Scores, reach: np.ndarray, choices: RunChoices
     far = [scores.cases[i] for i in worst_first[:MAX_FAR] if reach[i] >= BEYOND]
     if light in ("bad", "fair"):
         if choices.model == "auto":
-            return ("next_more_minutes", {}), train_command(
-                [*_without(arguments, "settings.max_minutes"), "settings.max_minutes=60"]
-            )
+            more = f"settings.max_minutes={max(LEAST_MINUTES, MORE_TIME * (choices.minutes or 0)):g}"
+            return ("next_more_minutes", {}), train_command([*_without(arguments, "settings.max_minutes"), more])
         kept = _without(arguments, "model", "settings")
         return ("next_auto", {}), train_command(["model=auto", *kept])
     if "settings=quick" in arguments:
