@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.cluster import refuse_several_processes
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, removed_if_refused, run_command
@@ -53,7 +53,7 @@ def check_output(config: AdaptConfig) -> None:
     """
     if config.output is None:
         return
-    output = Path(config.output).expanduser()
+    output = expanded(config.output, "output")
     if not output.absolute().parent.is_dir():
         raise UserError(f"output={output}: there is no folder {output.parent}")
     if output.is_dir() or (output.exists() and not config.overwrite):

@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.commands import ExportConfig, Format
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, run_command
@@ -77,7 +77,7 @@ def check_output(config: ExportConfig) -> Path:
         UserError: its ending is not that of the format, it exists, or its folder does not.
     """
     ending = f".{config.format.value}"
-    output = Path(config.output or f"surrogate{ending}").expanduser()
+    output = expanded(config.output or f"surrogate{ending}", "output")
     if output.suffix != ending:
         raise UserError(f"output={config.output}: a file of format={config.format.value} must end in {ending}")
     if not output.absolute().parent.is_dir():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
@@ -16,7 +15,7 @@ from omegaconf import DictConfig
 from surrogate_modeling.cases.companions import FAILED_FILE
 from surrogate_modeling.common.console import print_text
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.composition import register_schemas, to_generation
 from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
 from surrogate_modeling.config.refusals import refusals, run_command
@@ -67,7 +66,7 @@ def list_plan(dataset: GeneratedConfig) -> str:
     from surrogate_modeling.generation.fmu_model import read_fmu
     from surrogate_modeling.generation.listing import list_fmu
 
-    return list_fmu(read_fmu(Path(dataset.fmu).expanduser()))
+    return list_fmu(read_fmu(expanded(dataset.fmu, "dataset.fmu")))
 
 
 def check(dataset: GeneratedConfig) -> None:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.common.output_folder import made_folder
-from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT
+from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT, expanded
 from surrogate_modeling.config.commands import LookConfig
 from surrogate_modeling.config.composition import register_schemas, to_look
 from surrogate_modeling.config.refusals import refusals, run_command
@@ -43,7 +43,7 @@ def make_output(config: LookConfig) -> Path:
     Raises:
         UserError: it cannot be made.
     """
-    name = Path(config.dataset.path).expanduser().absolute().name
+    name = expanded(config.dataset.path, "dataset.path").absolute().name
     return made_folder(config.output or PROJECT_ROOT / "hydra_experiment" / "look" / name)
 
 

@@ -9,14 +9,13 @@ Heavy imports happen after the paths are checked, so that refusals answer at onc
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import hydra
 from omegaconf import DictConfig
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.output_folder import output_folder
-from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.config.refusals import refusals, run_command
@@ -31,7 +30,7 @@ def main(composed: DictConfig) -> None:
     with refusals():
         config = to_command(composed, OptimiseConfig)
         check_reference(config.surrogate)
-        file = Path(config.case).expanduser()
+        file = expanded(config.case, "case")
         if not file.is_file():
             raise UserError(f"case={config.case}: no such file; give one schedule, a CSV in the case format")
         with output_folder(config.output, "schedule.csv", overwrite=config.overwrite) as output:

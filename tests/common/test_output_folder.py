@@ -37,3 +37,8 @@ def test_a_folder_is_made_below_the_home_and_with_a_part(tmp_path: Path, monkeyp
     (tmp_path / "a/file").touch()
     with pytest.raises(UserError, match=r"output=~/a/file: .*; give a folder that can be written"):
         made_folder("~/a/file", "csv")
+
+
+def test_a_home_folder_that_is_not_there_is_refused() -> None:
+    with pytest.raises(UserError, match="output=~no_such_user/x: there is no such home folder"):
+        made_folder("~no_such_user/x")

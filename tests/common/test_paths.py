@@ -11,7 +11,7 @@ import pytest
 
 from surrogate_modeling.common import paths
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import PROJECT_ROOT, cache_folder
+from surrogate_modeling.common.paths import PROJECT_ROOT, cache_folder, expanded
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +66,11 @@ def test_nothing_is_kept_in_the_project(tmp_path: Path) -> None:
     places = [Path(line) for line in done.stdout.splitlines()]
     assert len(places) == 3
     assert all(place.is_relative_to(tmp_path / paths.NAME) for place in places)
+
+
+def test_a_home_folder_that_is_not_there_is_refused_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert expanded("~/a", "output") == Path("/home/me/a")
+    assert expanded("a/~b", "output") == Path("a/~b")
+    with pytest.raises(UserError, match="^output=~no_such_user/x: there is no such home folder"):
+        expanded("~no_such_user/x", "output")

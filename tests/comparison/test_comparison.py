@@ -66,6 +66,14 @@ def test_results_come_back_as_they_were_kept(tmp_path: Path) -> None:
     assert read_result(tmp_path / "2.json") is None
 
 
+@pytest.mark.parametrize("damage", ["", "{", "[]", "{}", '{"status": "unheard of"}', "null"])
+def test_a_damaged_result_counts_as_none(tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "0.json").write_text(damage, encoding="utf-8")
+    assert read_result(tmp_path / "0.json") is None
+    assert f"{tmp_path / '0.json'}: damaged" in caplog.text
+    assert "this training is done again" in caplog.text
+
+
 def test_rows_by_hand() -> None:
     results = [
         result("don", "default", 1, 0.4), result("don", "default", 2, 0.6),
@@ -212,6 +220,45 @@ def test_a_document_that_is_not_there_is_refused(tmp_path: Path) -> None:
     config = CompareConfig(models=["don"], recipes=["default"], seeds=[1], paste=str(tmp_path / "nowhere.md"))
     with pytest.raises(UserError, match="nowhere.md: no such file"):
         find_document(config)
+
+
+def test_a_document_that_is_not_utf8_is_refused_before_any_training(tmp_path: Path) -> None:
+    document = tmp_path / "cp932.md"
+    config = CompareConfig(models=["don"], recipes=["default"], seeds=[1], paste=str(document))
+    document.write_bytes("# Results\n\n圧力\n".encode("cp932"))
+    with pytest.raises(UserError, match=r"paste=.*cp932.md: line 3 is not UTF-8; save the file as UTF-8"):
+        find_document(config)
+    document.write_text("# Results\n\n圧力\n", encoding="utf-8")
+    assert find_document(config) == document
+
+
+@pytest.mark.parametrize(
+    ("minutes", "recipe", "expected"),
+    [
+        (None, "default", "pdm run train model=don settings=default dataset.path=x settings.seed=3"),
+        (
+            10,
+            "default",
+            "pdm run train model=don settings=default dataset.path=x settings.max_minutes=10 settings.seed=3",
+        ),
+        (
+            2.5,
+            "default settings.max_minutes=1",
+            "pdm run train model=don settings=default dataset.path=x settings.max_minutes=2.5 settings.max_minutes=1 "
+            "settings.seed=3",
+        ),
+    ],
+)
+def test_the_command_of_the_chosen_network_trains_it_as_it_was_judged(
+    tmp_path: Path, minutes: float | None, recipe: str, expected: str
+) -> None:
+    """With the limit and the first seed; overrides of one entry win over the limit, as in the comparison."""
+    config = CompareConfig(
+        settings=SettingsConfig(), models=["don"], recipes=[recipe], seeds=[3, 1], minutes=minutes, output=str(tmp_path)
+    )
+    results = [result("don", recipe, seed, 0.1) for seed in (3, 1)]
+    made = Report(config, tmp_path, None, ["dataset.path=x", "seeds=[3,1]"])
+    assert made.content(make_rows(results), [], results)["next"] == expected
 
 
 def test_the_shipped_yaml_compares_every_network() -> None:

@@ -107,3 +107,23 @@ def test_the_configuration_is_kept_as_given_but_for_its_paths(tmp_path: Path) ->
     save_config(config, tmp_path)
     path = str(Path("cases").absolute())
     assert reload_config(tmp_path) == replace(config, dataset=replace(config.dataset, path=path))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"dataset: {", "while parsing"),
+        (b"- dataset\n- model\n", "the groups dataset, model, settings are expected"),
+        (b"", "the groups dataset, model, settings are expected"),
+        (b"dataset: {}\nmodel: {name: zzz}\nsettings: {}\n", "model.name=zzz: no such network"),
+        ("dataset: {path: 夏}".encode("cp932"), "codec can't decode"),
+    ],
+)
+def test_a_damaged_configuration_is_refused_in_one_line(tmp_path: Path, text: bytes, said: str) -> None:
+    path = stopped_run(tmp_path / "run") / ".hydra" / "config.yaml"
+    path.write_bytes(text)
+    with pytest.raises(UserError) as caught:
+        reload_config(tmp_path / "run")
+    assert str(caught.value).startswith(f"{path}: cannot be read (")
+    assert said in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1

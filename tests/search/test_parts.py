@@ -194,3 +194,21 @@ def test_pruned_counts_and_several_objectives_do_not_prune() -> None:
         given.objective, given.direction = objective, direction
         assert not read_settings(config).prunes
     assert TrialState.PRUNED.is_finished()
+
+
+@pytest.mark.parametrize("text", ["interval(0.1,inf)", "interval(-inf,1.0)", "range(0.0,inf,0.5)"])
+def test_a_range_without_an_end_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="must have finite ends"):
+        parse_space([f"model.x={text}"], {})
+
+
+def test_no_processes_of_joblib_are_refused() -> None:
+    given = OmegaConf.load(CONFIG_DIR / "hydra" / "sweeper" / "search.yaml")
+    del given["defaults"]
+    given.merge_with({"sampler": "tpe", "pruner": None})
+    launcher = {"_target_": "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher", "n_jobs": 0}
+    config = OmegaConf.create({"hydra": {"sweeper": given, "launcher": launcher}})
+    with pytest.raises(UserError, match="hydra.launcher.n_jobs=0: must be a number of processes"):
+        read_settings(config)
+    config.hydra.launcher.n_jobs = 3
+    assert read_settings(config).n_jobs == 3

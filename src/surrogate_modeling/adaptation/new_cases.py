@@ -14,6 +14,7 @@ from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.cases.problems import Problem, file_refusal
 from surrogate_modeling.cases.schedules import Demands, read_chunks, schedule_files
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.description import Description
@@ -49,7 +50,7 @@ def read_new(description: Description, config: AdaptConfig) -> NewCases:
     Raises:
         UserError: files that cannot be used, too few of them, or cases without a unit in ``groups``.
     """
-    place = Path(config.cases).expanduser()
+    place = expanded(config.cases, "cases")
     files = schedule_files(config.cases)
     demands = demands_of(description, config.max_gap, config.parameters)
     cases = with_truth(files, demands, description, config.cases, config.workers)

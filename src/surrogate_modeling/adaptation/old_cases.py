@@ -15,6 +15,7 @@ from surrogate_modeling.cases.fingerprint import file_fingerprint
 from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.cases.stretches import STRETCH
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.lineage import PARTS, TRAINED, LineageStep
 from surrogate_modeling.surrogate.model import Surrogate
@@ -94,8 +95,8 @@ def files_of(step: LineageStep, moved: str | None = None) -> list[Path]:
     Raises:
         UserError: they are not there, or others are.
     """
-    folder = Path(moved or step.folder).expanduser()
     key = "old" if moved else "cases of the training"
+    folder = expanded(moved or step.folder, key)
     files = list_case_files(folder, step.pattern, key)[: step.files]
     if file_fingerprint(files) != step.fingerprint:
         raise UserError(

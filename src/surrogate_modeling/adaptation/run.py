@@ -33,7 +33,7 @@ from surrogate_modeling.adaptation.table import (
 from surrogate_modeling.adaptation.tuning import CannotTune, Tuning
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import MODEL_FILE
+from surrogate_modeling.common.paths import MODEL_FILE, expanded
 from surrogate_modeling.config.adapt_keys import AdaptConfig, How
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
@@ -240,6 +240,6 @@ def _save(after: Surrogate, inputs: Adaptation, run: Run) -> None:
     if config.register_model:
         run.register_model(config.register_model)
     if config.output is not None:
-        output = Path(config.output).expanduser()
+        output = expanded(config.output, "output")
         shutil.copyfile(file, output)
         log.info("the new surrogate is %s", output)

@@ -28,6 +28,7 @@ from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_p
 from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import Problem
 from surrogate_modeling.cases.units import UnitError, conversion
+from surrogate_modeling.common.paths import expanded
 
 log = logging.getLogger(__name__)
 # Largest chunk of files read at a time, so that memory does not grow with their number.
@@ -74,7 +75,7 @@ def schedule_files(place: str | Path) -> list[Path]:
     Raises:
         UserError: nothing there.
     """
-    place = Path(place).expanduser()
+    place = expanded(place, "cases")
     if place.is_file():
         return [place]
     if "*" in place.name and not place.is_dir():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 
 
 def made_folder(given: str | Path, part: str = "") -> Path:
@@ -20,7 +21,7 @@ def made_folder(given: str | Path, part: str = "") -> Path:
     Raises:
         UserError: it cannot be made.
     """
-    folder = Path(given).expanduser()
+    folder = expanded(given, "output")
     try:
         (folder / part).mkdir(parents=True, exist_ok=True)
     except OSError as error:

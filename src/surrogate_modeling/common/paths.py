@@ -18,6 +18,22 @@ MODEL_FILE = "lit_model.pth"
 NAME = "surrogate_modeling"
 
 
+def expanded(path: str | Path, key: str) -> Path:
+    """A path as the user gave it, with ``~`` and ``~name`` replaced by the home folder.
+
+    Args:
+        path: as given.
+        key: of the configuration that gave it, for the message.
+
+    Raises:
+        UserError: there is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(f"{key}={path}: there is no such home folder; give the whole path") from None
+
+
 @lru_cache(maxsize=1)
 def cache_folder() -> Path:
     """The user's folder for caches, which can be made again, and for lock files, which last as long as a process.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,6 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.errors import first_line
+
+log = logging.getLogger(__name__)
 
 
 class Status(StrEnum):
@@ -78,14 +82,18 @@ def write_result(path: Path, result: Result) -> None:
 
 
 def read_result(path: Path) -> Result | None:
-    """The result kept there, of a failed training too; None where there is none."""
+    """The result kept there, of a failed training too; None where there is none, or it is damaged, with a warning."""
     if not path.exists():
         return None
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content["status"] = Status(content["status"])
-    content["numbers"] = Numbers(**content["numbers"]) if content["numbers"] else None
-    content["baselines"] = {name: Numbers(**numbers) for name, numbers in content["baselines"].items()}
-    return Result(**content)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["status"] = Status(content["status"])
+        content["numbers"] = Numbers(**content["numbers"]) if content["numbers"] else None
+        content["baselines"] = {name: Numbers(**numbers) for name, numbers in content["baselines"].items()}
+        return Result(**content)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        log.warning("%s: damaged (%s); this training is done again", path, first_line(error))
+        return None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from yaml import YAMLError
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError, first_line
-from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.common.paths import PROJECT_ROOT, expanded
 from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.config.commands import (
     CompareConfig,
@@ -38,6 +38,7 @@ from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
 
 Kind = TypeVar("Kind")
+GROUPS = ("dataset", "model", "settings")
 # Keys of the dataset that are paths.
 FILE_KEYS = ("path", "groups", "fmu", "plan", "template")
 
@@ -136,15 +137,19 @@ def reload_config(folder: Path) -> Config:
     """Load and check the configuration that a run was started with.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is not that of a run.
     """
     path = folder / ".hydra" / "config.yaml"
     try:
         saved = OmegaConf.load(path)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); this run cannot go on") from None
-    assert isinstance(saved, DictConfig)
-    return checked(saved)
+        if not isinstance(saved, DictConfig) or not all(OmegaConf.is_dict(saved.get(group)) for group in GROUPS):
+            raise UserError(f"the groups {', '.join(GROUPS)} are expected")
+        if (name := saved.model.get("name")) not in MODEL_SCHEMAS:
+            raise UserError(f"model.name={name}: no such network; known: {', '.join(MODEL_SCHEMAS)}")
+        return checked(saved)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException, UserError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: cannot be read ({reason}); this run cannot go on") from None
 
 
 def checked(saved: DictConfig) -> Config:
@@ -163,10 +168,10 @@ def checked(saved: DictConfig) -> Config:
 def save_config(config: Config, folder: Path) -> None:
     """Write the configuration of a run with absolute paths, so that it can be resumed from any folder."""
     dataset = asdict(config.dataset)
-    places = {key: _absolute(dataset[key]) for key in FILE_KEYS if dataset.get(key) is not None}
+    places = {key: _absolute(dataset[key], f"dataset.{key}") for key in FILE_KEYS if dataset.get(key) is not None}
     settings, begun = asdict(config.settings), config.settings.init_from
-    if begun is not None and Path(begun).expanduser().exists():
-        settings["init_from"] = _absolute(begun)
+    if begun is not None and expanded(begun, "settings.init_from").exists():
+        settings["init_from"] = _absolute(begun, "settings.init_from")
     content = {"dataset": {**dataset, **places}, "model": asdict(config.model), "settings": settings}
     groups = {group: {key: plain(value) for key, value in part.items()} for group, part in content.items()}
     (folder / ".hydra").mkdir(exist_ok=True)
@@ -174,8 +179,8 @@ def save_config(config: Config, folder: Path) -> None:
     write_atomic(folder / ".hydra" / "config.yaml", text.encode())
 
 
-def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute())
+def _absolute(path: str, key: str) -> str:
+    return str(expanded(path, key).absolute())
 
 
 def to_generation(composed: DictConfig) -> GenerateConfig:
@@ -211,7 +216,7 @@ def to_import(composed: DictConfig, given: Sequence[str]) -> ImportConfig:
         UserError: ``source`` or ``output`` is missing, or the file of ``repeat`` is not that of an import.
     """
     if composed.repeat is not None:
-        path = Path(composed.repeat).expanduser()
+        path = expanded(composed.repeat, "repeat")
         saved = _saved_keys(path)
         named = {argument.lstrip("+~").partition("=")[0].partition(".")[0] for argument in given}
         if unknown := [key for key in saved if key not in composed]:

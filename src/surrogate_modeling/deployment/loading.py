@@ -18,7 +18,7 @@ from surrogate_modeling.cases.problems import file_refusal
 from surrogate_modeling.cases.schedules import Demands, Schedule, read_schedule
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.paths import MODEL_FILE
+from surrogate_modeling.common.paths import MODEL_FILE, expanded
 
 if TYPE_CHECKING:
     from surrogate_modeling.surrogate.description import Description
@@ -120,7 +120,7 @@ def _parameters(path: str, channels: Channels) -> dict[str, dict[str, float]]:
 
 def _local_file(reference: str, key: str) -> Path | None:
     """The local file, or None when the tracking store is meant."""
-    path = Path(reference).expanduser()
+    path = expanded(reference, key)
     if path.is_file():
         return path
     if (path / MODEL_FILE).is_file():

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.dataset import CommandConfig
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.schema import plain
@@ -207,7 +208,7 @@ def plan_command(dataset: CommandConfig) -> Command:
         tuple(map(str, words)), str(Path.cwd()), _read_templates(dataset.template), dataset.output, plan,
         {name: str(units.get(name, "-")) for name in names},
         check_keys(dataset.import_keys) if dataset.import_keys else None,
-        str(Path(dataset.path).expanduser().absolute() / FAILED_FOLDER),
+        str(expanded(dataset.path, "dataset.path").absolute() / FAILED_FOLDER),
     )  # fmt: skip
 
 
@@ -215,7 +216,7 @@ def _read_templates(place: str | None) -> dict[str, bytes]:
     """Content of a template, or of every file in a folder of templates, by path."""
     if place is None:
         return {}
-    root = Path(place).expanduser()
+    root = expanded(place, "dataset.template")
     try:
         if not root.is_dir():
             return {root.name: root.read_bytes()}

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.dataset import (
     CommandConfig,
@@ -35,16 +36,15 @@ def make_missing(dataset: GeneratedConfig, limit: int | None = None, again: bool
             else would be run without leave.
     """
     try:
-        folder = Path(dataset.path).expanduser()
+        folder = expanded(dataset.path, "dataset.path")
         simulator, what = choose_simulator(dataset)
         count = dataset.cases if limit is None else min(limit, dataset.cases)
         running = _allowed(dataset, what, len(missing_cases(folder, count, again)))
         return generate_cases(folder, simulator, count, running, again)
     except PlanError as error:
         raise UserError(f"dataset: {error}") from None
-    # A home folder that does not exist ('~nobody') raises RuntimeError.
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"dataset.path={dataset.path}: {getattr(error, 'strerror', None) or error}") from None
+    except OSError as error:
+        raise UserError(f"dataset.path={dataset.path}: {error.strerror or error}") from None
 
 
 def make_numbered(dataset: GeneratedConfig, folder: Path, numbers: Sequence[int]) -> list[Outcome]:

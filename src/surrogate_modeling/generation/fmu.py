@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.dataset import FmuConfig
 from surrogate_modeling.generation.fmu_model import FmuModel, FmuVariable, read_fmu
 from surrogate_modeling.generation.plan import CasesPlan, checked_name
@@ -113,7 +114,7 @@ def plan_fmu(dataset: FmuConfig) -> tuple[Fmu, FmuModel]:
         UserError: the FMU cannot be read or run here.
         PlanError: the plan is impossible.
     """
-    model = read_fmu(Path(dataset.fmu).expanduser().absolute())
+    model = read_fmu(expanded(dataset.fmu, "dataset.fmu").absolute())
     given = read_plan(dataset, PLAN_KEYS)
     known = model.of("input")
     plan = make_plan(

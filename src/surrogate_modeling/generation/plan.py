@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.generation.simulator import PlanError, require_whole_steps
 
 FAMILIES = ("constant", "steps", "ramps", "multisine", "prbs", "recorded")
@@ -189,7 +190,7 @@ def _parse_input(name: str, raw: object, duration: float) -> InputPlan:
     shortest, longest = _pair(times, f"{key}.times") if times else (s * duration for s in DEFAULT_TIMES)
     if shortest <= 0:
         raise PlanError(f"{key}.times = {times}: give seconds above 0")
-    place = None if file is None else str(Path(str(file)).expanduser().absolute())
+    place = None if file is None else str(expanded(str(file), f"{key}.file").absolute())
     return InputPlan(
         name,
         None if limits is None else _pair(limits, f"{key}.range"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 import numpy as np
 from omegaconf import OmegaConf
@@ -13,6 +12,7 @@ from yaml import YAMLError
 
 from surrogate_modeling.cases.companions import PARAMETERS_FILE
 from surrogate_modeling.common.errors import first_line
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.dataset import PlannedConfig
 from surrogate_modeling.generation.plan import CasesPlan, parse_inputs, parse_ranges, recorded_files
 from surrogate_modeling.generation.signals import input_family, make_inputs
@@ -32,7 +32,7 @@ def read_plan(dataset: PlannedConfig, keys: Collection[str]) -> dict[str, object
     given = {key: getattr(dataset, key) for key in keys}
     if dataset.plan is None:
         return given
-    path = Path(dataset.plan).expanduser()
+    path = expanded(dataset.plan, "dataset.plan")
     try:
         content = OmegaConf.to_container(OmegaConf.load(path))
     except OSError as error:

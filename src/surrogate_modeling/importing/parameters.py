@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.importing.plan import columns_of, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.text_file import read
@@ -81,7 +81,7 @@ def read_parameters(
     Raises:
         UserError: it cannot be read, or a cell is no number.
     """
-    place = Path(path).expanduser()
+    place = expanded(path, "parameters")
     name = f"parameters={path}"
     if not place.is_file():
         raise UserError(f"{name}: no such file")

@@ -15,6 +15,7 @@ import pandas as pd
 
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
@@ -55,7 +56,7 @@ def import_files(config: ImportConfig) -> list[Problem]:
     Raises:
         UserError: no files, a key that fits none of them, or files that cannot be imported without ``skip_bad``.
     """
-    folder = Path(config.output or "").expanduser()
+    folder = expanded(config.output or "", "output")
     earlier = None if config.dry_run else output.earlier_import(folder, overwrite=config.overwrite)
     files = list_sources(config.source)
     if earlier and not config.overwrite:
@@ -244,10 +245,10 @@ def _keys(config: ImportConfig, plan: Plan, parameters: Parameters) -> dict[str,
     """Keys of the configuration with the guesses that another import must share filled in."""
     keys = {key: plain(value) for key, value in asdict(config).items() if key not in ("repeat", "dry_run", "overwrite")}
     source = [config.source] if isinstance(config.source, str) else config.source
-    keys["source"] = [str(Path(entry).expanduser().absolute()) for entry in source]
-    keys["output"] = str(Path(config.output or "").expanduser().absolute())
+    keys["source"] = [str(expanded(entry, "source").absolute()) for entry in source]
+    keys["output"] = str(expanded(config.output or "", "output").absolute())
     if config.parameters:
-        keys["parameters"] = str(Path(config.parameters).expanduser().absolute())
+        keys["parameters"] = str(expanded(config.parameters, "parameters").absolute())
     # In one new file none of them varies.
     keys["file_parameters"] = list(parameters.from_files) or keys["file_parameters"]
     keys["time"] = plan.time[0] if len(plan.time) == 1 else list(plan.time)
@@ -295,6 +296,5 @@ def _merged(first: Sequence[Problem], other: Sequence[Problem]) -> list[Problem]
 
 def _lines(problems: Sequence[Problem]) -> list[str]:
     lines = [f"  {problem.file}: {problem.reason}" for problem in problems[:MAX_LISTED_PROBLEMS]]
-    return lines + (
-        [f"  and {len(problems) - MAX_LISTED_PROBLEMS} more"] if len(problems) > MAX_LISTED_PROBLEMS else []
-    )
+    more = len(problems) - MAX_LISTED_PROBLEMS
+    return lines + ([f"  and {more} more"] if more > 0 else [])

@@ -18,6 +18,7 @@ from typing import IO, cast
 from surrogate_modeling.cases.companions import without_tables
 from surrogate_modeling.cases.folder import natural_order
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.importing.formats import reader_of
 from surrogate_modeling.importing.raw_table import BadFile
 
@@ -102,7 +103,7 @@ def list_sources(source: str | Sequence[str]) -> list[SourceFile]:
 
 
 def _paths(entry: str) -> list[Path]:
-    path = Path(entry).expanduser()
+    path = expanded(entry, "source")
     try:
         if path.is_file():
             return [path]
@@ -113,8 +114,7 @@ def _paths(entry: str) -> list[Path]:
         else:
             files = [item for item in _matching(path) if item.is_file()]
             what = "no file matches" if any(mark in entry for mark in "*?[") else "no such file or folder"
-    # RuntimeError: no such home folder ('~nobody').
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"source={entry}: {getattr(error, 'strerror', None) or error}") from None
     if not files:
         raise UserError(f"source={entry}: {what}")

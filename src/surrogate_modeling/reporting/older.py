@@ -5,7 +5,6 @@ Shape letters: B cases, H predicted rows, P predicted columns.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,27 +12,29 @@ from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
-from surrogate_modeling.cases.case_file import RawCase, parse_case
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase, parse_case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.file_names import file_names
 from surrogate_modeling.common.paths import MODEL_FILE
-from surrogate_modeling.common.tables import FORMULA_STARTS
 from surrogate_modeling.config.identity import flatten
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.reporting.content import Content
 from surrogate_modeling.reporting.curves import MAX_POINTS, pack_curves
 from surrogate_modeling.reporting.dataset import channels_content
 from surrogate_modeling.reporting.errors import scores_content
+from surrogate_modeling.reporting.kept_tables import damaged, read_table
 from surrogate_modeling.reporting.repeat import typed_arguments
 from surrogate_modeling.reporting.training import training_content
 from surrogate_modeling.reporting.verdict import BaselineError, RunChoices, train_command, verdict
 from surrogate_modeling.tracking.stored_run import StoredRun
 
+ERRORS, COVERAGE = "errors.csv", "coverage.csv"
 ERROR_PREFIX = "ADE/std "
 # Files of a run that its report is made from.
-NEEDED = (".hydra", "csv", "band", "loss", "errors.csv", "coverage.csv", "portfolio.csv")
+NEEDED = (".hydra", "csv", "band", "loss", ERRORS, COVERAGE, "portfolio.csv")
 ALWAYS_MISSING = (
     "missing_truth", "missing_range", "missing_baselines", "missing_errors", "missing_data", "missing_warnings",
     "missing_cost",
@@ -86,7 +87,7 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
         "curves": described,
         "blocks": blocks,
         "errors": {"reach": tables.reach.tolist()},
-        "coverage": _coverage(folder / "coverage.csv", channels),
+        "coverage": _coverage(folder, channels),
         "data": None,
         "warnings": None,
         "training": training,
@@ -110,7 +111,9 @@ def _choices(folder: Path, flat: dict[str, Any], arguments: list[str], reference
     """What the run was asked for, by its configuration."""
     saved = (folder / MODEL_FILE).exists() or str(flat.get("settings.is_save_model")) == "True"
     debug = str(flat.get("settings.is_debug")) == "True"
-    return RunChoices(arguments, str(flat.get("model.name", "?")), debug, saved, reference)
+    minutes = flat.get("settings.max_minutes")
+    known = float(minutes) if isinstance(minutes, int | float) else None
+    return RunChoices(arguments, str(flat.get("model.name", "?")), debug, saved, reference, known)
 
 
 def _repeat(arguments: list[str], flat: dict[str, Any], record: StoredRun, reference: str | None) -> Content:
@@ -127,43 +130,34 @@ def _configuration(folder: Path) -> dict[str, Any]:
     path = folder / ".hydra" / "config.yaml"
     if not path.exists():
         return {}
-    loaded = OmegaConf.load(path)
+    try:
+        loaded = OmegaConf.load(path)
+    except (OSError, ValueError, YAMLError) as error:
+        raise damaged(folder, ".hydra/config.yaml", " ".join(str(error).split())) from None
     return flatten(loaded) if isinstance(loaded, DictConfig) else {}
 
 
-def _rows(path: Path) -> list[list[str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return [[_plain(cell) for cell in row] for row in csv.reader(file)]
-
-
-def _plain(cell: str) -> str:
-    """A cell without the mark that keeps a spreadsheet from reading a formula."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell
-
-
-def _number(cell: str) -> float:
-    return float(cell) if cell else math.nan
-
-
 def _read_tables(folder: Path, flat: dict[str, Any]) -> _Tables:
-    path = folder / "errors.csv"
-    if not path.exists():
-        raise UserError(f"{folder}: no errors.csv and no report.json.gz; give a run that has finished")
-    head, *rows = _rows(path)
+    if not (folder / ERRORS).exists():
+        raise UserError(f"{folder}: no {ERRORS} and no report.json.gz; give a run that has finished")
+    head, rows = read_table(folder, ERRORS)
     predicted = [cell.removeprefix(ERROR_PREFIX) for cell in head if cell.startswith(ERROR_PREFIX)]
+    if not predicted or not rows:
+        raise damaged(folder, f"{ERRORS}, line 1", f"columns '{ERROR_PREFIX}...' and a line per case are expected")
     first = len(head) - len(predicted)
-    cases = [row[0] for row in rows]
-    shares = np.array([[_number(cell) for cell in row[first:]] for row in rows])
-    reach = np.array(
-        [_number(row[head.index("training_distance")]) if "training_distance" in head else math.nan for row in rows]
-    )
+    cases = [row.cells[0] for row in rows]
+    shares = np.array([[row.value(j) for j in range(first, len(head))] for row in rows])
+    distance = head.index("training_distance") if "training_distance" in head else None
+    reach = np.array([math.nan if distance is None else row.value(distance) for row in rows])
     units, ade, fde = dict[str, str](), np.full(shares.shape, math.nan), np.full(shares.shape, math.nan)
     for j, (name, safe) in enumerate(file_names(predicted).items()):
         for metric, errors in (("ADE", ade), ("FDE", fde)):
-            file = folder / "loss" / f"loss_{safe}_{metric}.csv"
-            (_, label), *lines = _rows(file) if file.exists() else [["case", f"{metric} [?]"]]
-            units[name] = label.partition(" [")[2].removesuffix("]")
-            found = {line[0]: _number(line[1]) for line in lines}
+            file = f"loss/loss_{safe}_{metric}.csv"
+            titles, lines = read_table(folder, file) if (folder / file).exists() else (["case", f"{metric} [?]"], [])
+            if len(titles) != 2:
+                raise damaged(folder, f"{file}, line 1", f"case and {metric} are expected")
+            units[name] = titles[1].partition(" [")[2].removesuffix("]")
+            found = {line.cells[0]: line.value(1) for line in lines}
             errors[:, j] = [found.get(case, math.nan) for case in cases]
     scale = _scale(ade, shares)
     wanted = flat.get("dataset.targets")
@@ -181,7 +175,10 @@ def _scale(ade: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _parsed(path: Path) -> RawCase:
-    return parse_case(path, path.read_bytes(), full_columns=())
+    try:
+        return parse_case(path, path.read_bytes(), full_columns=())
+    except CaseFileError as error:
+        raise damaged(path.parents[1], str(path.relative_to(path.parents[1])), error.problems[0].text) from None
 
 
 def _controls(folder: Path, predicted: list[str]) -> dict[str, str]:
@@ -221,23 +218,29 @@ def _curves(folder: Path, scores: Scores) -> tuple[list[Content], list[str], boo
     return described, blocks, banded
 
 
-def _coverage(path: Path, channels: Channels) -> list[Content]:
+def _coverage(folder: Path, channels: Channels) -> list[Content]:
     """Coverage of the rows, as ``coverage.csv`` has it."""
-    if not path.exists():
+    if not (folder / COVERAGE).exists():
         return []
-    head, *rows = _rows(path)
-    found = {row[0]: dict(zip(head, row, strict=False)) for row in rows}
+    head, rows = read_table(folder, COVERAGE)
+    found = {row.cells[0]: row for row in rows}
     if set(found) != set(channels.predicted):
         return []
+    if "coverage" not in head:
+        raise damaged(folder, f"{COVERAGE}, line 1", "a column coverage is expected")
     lines = [found[name] for name in channels.predicted]
-    reached = [_number(line["coverage"]) for line in lines]
+
+    def column(name: str) -> list[float]:
+        return [line.value(head.index(name)) if name in head else math.nan for line in lines]
+
+    reached, promised = column("coverage"), column("promised")[0]
     return [
         {
             "scope": "row",
-            "promised": _number(lines[0].get("promised", "")) if lines[0].get("promised") else OLD_LEVEL,
+            "promised": OLD_LEVEL if math.isnan(promised) else promised,
             "reached": reached,
-            "least": [_number(line.get("least coverage", "")) for line in lines],
-            "half_width": [_number(line.get("half-width", "")) for line in lines],
+            "least": column("least coverage"),
+            "half_width": column("half-width"),
             "all_targets": float(np.mean([reached[j] for j in channels.target_indices])),
         }
     ]

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.commands import ReportConfig
 
 RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -39,7 +40,7 @@ def local_folder(key: str, reference: str) -> Path | None:
     Raises:
         UserError: neither.
     """
-    folder = Path(reference).expanduser()
+    folder = expanded(reference, key)
     if folder.is_dir():
         return folder
     if RUN_ID.fullmatch(reference):
@@ -52,11 +53,11 @@ def local_folder(key: str, reference: str) -> Path | None:
 def output_file(config: ReportConfig) -> Path:
     """The file of the page."""
     if config.output is not None:
-        return Path(config.output).expanduser()
+        return expanded(config.output, "output")
     found = references(config)
     if len(found) == 1:
         key, reference = found[0]
         folder = local_folder(key, reference)
         return folder / PAGE_NAME if folder else Path(f"report-{reference[:SHOWN_DIGITS]}.html")
-    names = [Path(reference).expanduser().name[:SHOWN_DIGITS] for _, reference in found]
+    names = [expanded(reference, key).name[:SHOWN_DIGITS] for key, reference in found]
     return Path(f"report-{'-'.join(names)}.html")

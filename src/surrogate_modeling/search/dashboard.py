@@ -9,6 +9,8 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.refusals import print_refusal
 
+LAST_PORT = 65535
+
 
 def default_storage() -> str:
     """The storage of a search that names none."""
@@ -23,6 +25,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("storage", nargs="?", default=default_storage(), help="as hydra.sweeper.storage")
     parser.add_argument("--port", type=int, default=8080)
     given = parser.parse_args(arguments)
+    if not 0 < given.port <= LAST_PORT:
+        return print_refusal(f"--port={given.port}: must be from 1 to {LAST_PORT}")
     try:
         import optuna_dashboard
     except ImportError:

@@ -142,4 +142,7 @@ def _jobs(config: DictConfig) -> int:
         return 1
     import joblib
 
-    return joblib.effective_n_jobs(launcher.get("n_jobs", 1))
+    of_launcher = launcher.get("n_jobs", 1)
+    if of_launcher == 0:
+        raise UserError("hydra.launcher.n_jobs=0: must be a number of processes, or -1 for one per core")
+    return joblib.effective_n_jobs(of_launcher)

@@ -150,10 +150,16 @@ def _reads_back(text: str) -> bool:
         return False
 
 
+def _require_finite(override: Override, *edges: float) -> None:
+    if not all(map(math.isfinite, edges)):
+        raise UserError(f"{override.input_line}: must have finite ends; give the largest value that makes sense")
+
+
 def _interval(override: Override, value: IntervalSweep) -> BaseDistribution:
     low, high, log = value.start, value.end, LOG in value.tags
     assert low is not None
     assert high is not None
+    _require_finite(override, low, high)
     if not low < high or (log and low <= 0):
         raise UserError(f"{override.input_line}: must rise, and with tag({LOG}, ...) start above 0")
     if isinstance(low, int) and isinstance(high, int):
@@ -165,6 +171,7 @@ def _steps(override: Override, value: RangeSweep) -> BaseDistribution:
     start, stop, step = value.start, value.stop, value.step
     assert start is not None
     assert stop is not None
+    _require_finite(override, start, stop, step)
     if step <= 0 or start > stop:
         raise UserError(f"{override.input_line}: must rise, with a step above 0")
     whole = isinstance(start, int) and isinstance(stop, int) and isinstance(step, int)
