@@ -34,11 +34,11 @@ def analysis_by_hand() -> ErrorAnalysis:
     return analyse(cases, predicted, score(cases, predicted, channels, SCALE), POSITIONS)
 
 
-def test_growth_is_the_error_of_each_row_in_standard_deviations() -> None:
+def test_errors_of_each_row_are_in_standard_deviations() -> None:
+    """The long case has 1 0, 2 1 and 3 2, the short one 0 2 and 0 4."""
     analysis = analysis_by_hand()
     assert analysis.time.tolist() == [10.0, 20.0, 30.0]
-    np.testing.assert_allclose(analysis.growth[0], [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]])
-    np.testing.assert_allclose(analysis.growth[1], [[0.0, 2.0], [0.0, 4.0], [np.nan, np.nan]])
+    np.testing.assert_allclose(analysis.by_column, [[0.5, 1.0], [1.0, 2.5], [3.0, 2.0]])
     # Of the only target, p.
     np.testing.assert_allclose(analysis.over_targets, [[0.0, 1.0, 2.0], [2.0, 4.0, np.nan]])
     np.testing.assert_allclose(analysis.column_errors, [[2.0, 1.0], [0.0, 3.0]])
@@ -72,5 +72,7 @@ def test_what_diverged_is_infinite_and_first() -> None:
     analysis = analyse(cases, predicted, score(cases, predicted, channels, SCALE), [Position(np.zeros(4), 0.0)] * 2)
     assert analysis.finite.tolist() == [True, False]
     assert analysis.worst_first.tolist() == [1, 0]
-    assert analysis.growth[1].tolist() == [[0.0, np.inf], [pytest.approx(1e30), np.inf]]
+    # The lost case is not shown; its targets: 0 and not a number, then at most 1e30 and infinite.
+    assert analysis.by_column.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+    assert analysis.over_targets[1].tolist() == [np.inf, np.inf]
     assert "inf" in worst_table(analysis)

@@ -31,14 +31,16 @@ class ErrorAnalysis:
     Attributes:
         scores: of the cases.
         time: (H,) since the last given row [s].
-        growth: (B, H, P) absolute error of each row, a finite one at most 1e30.
+        over_targets: (B, H) absolute error of each row, mean over the targets; of a column a finite one at most 1e30.
+        by_column: (H, P) absolute error of each column, mean over the :attr:`shown` cases that reach a row.
         position: (B, H) how far each row's controls are from the training cases, see :class:`Position`.
         reach: (B,) largest distance among a case's rows and its start.
     """
 
     scores: Scores
     time: np.ndarray
-    growth: np.ndarray
+    over_targets: np.ndarray
+    by_column: np.ndarray
     position: np.ndarray
     reach: np.ndarray
 
@@ -53,20 +55,14 @@ class ErrorAnalysis:
         return np.argsort(-self.scores.case_nade, kind="stable")
 
     @property
-    def over_targets(self) -> np.ndarray:
-        """Error of each row, mean over the targets (B, H)."""
-        return self.growth[:, :, self.scores.channels.target_indices].mean(axis=2)
-
-    @property
     def finite(self) -> np.ndarray:
         """Mask (B,) of the cases that did not diverge."""
-        return np.isfinite(self.scores.ade).all(axis=1)
+        return _finite(self.scores)
 
     @property
     def shown(self) -> np.ndarray:
         """Mask (B,) of the cases whose curves fit a common axis."""
-        near = self.scores.case_nade <= MAX_SHOWN_ERROR
-        return near if near.any() else self.finite
+        return _shown(self.scores)
 
     def distance_bins(self) -> np.ndarray:
         """Error of the rows of :attr:`shown` cases in bins of their distance from the training cases.
@@ -89,6 +85,15 @@ class ErrorAnalysis:
         return np.array(bins).reshape(-1, 4)
 
 
+def _finite(scores: Scores) -> np.ndarray:
+    return np.asarray(np.isfinite(scores.ade).all(axis=1))
+
+
+def _shown(scores: Scores) -> np.ndarray:
+    near = scores.case_nade <= MAX_SHOWN_ERROR
+    return near if near.any() else _finite(scores)
+
+
 def analyse(
     cases: Sequence[Case], predicted: Sequence[np.ndarray], scores: Scores, positions: Sequence[Position]
 ) -> ErrorAnalysis:
@@ -103,15 +108,23 @@ def analyse(
     longest = max(range(len(cases)), key=lambda i: len(predicted[i]))
     rows = len(predicted[longest])
     time = cases[longest].time[-rows:] - cases[longest].time[-rows - 1]
-    growth = np.full((len(cases), rows, predicted[longest].shape[1]), np.nan, dtype=np.float32)
+    over_targets, targets = np.full((len(cases), rows), np.nan, np.float32), scores.channels.target_indices
+    # Added up case by case: the errors of thousands of cases in all columns are not held at once.
+    total, reached, shown = np.zeros((rows, predicted[longest].shape[1])), np.zeros((rows, 1)), _shown(scores)
     position, reach = np.full((len(cases), rows), np.nan), np.zeros(len(cases))
     for i, (case, given) in enumerate(zip(cases, predicted, strict=True)):
         count = len(given)
         error = np.abs(given.astype(np.float64) - case.truth(count)) / scores.scale
-        growth[i, :count] = np.where(np.isfinite(error), np.minimum(error, MAX_FINITE_ERROR), np.inf)
+        error = np.where(np.isfinite(error), np.minimum(error, MAX_FINITE_ERROR), np.inf)
+        over_targets[i, :count] = error[:, targets].mean(axis=1)
+        if shown[i]:
+            total[:count] += error
+            reached[:count] += 1
         position[i, :count] = positions[i].rows[-count:]
         reach[i] = max(positions[i].rows.max(), positions[i].start)
-    return ErrorAnalysis(scores, time, growth, position, reach)
+    with np.errstate(invalid="ignore"):
+        by_column = total / reached
+    return ErrorAnalysis(scores, time, over_targets, by_column, position, reach)
 
 
 def worst_table(analysis: ErrorAnalysis) -> str:

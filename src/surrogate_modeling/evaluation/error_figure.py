@@ -112,8 +112,7 @@ def _draw_growth(axes: Any, analysis: ErrorAnalysis) -> None:
     axes.fill_between(time, low, high, color="0.5", alpha=0.25, linewidth=0, label="90 % of the cases")
     if 1 < len(scores.channels.targets) <= MAX_TARGET_CURVES:
         for j, name in zip(scores.channels.target_indices, scores.channels.targets, strict=True):
-            mean = _mean_of_cases(analysis.growth[kept, :rows, j])
-            axes.plot(time, thin_mean(mean), linewidth=0.9, label=_literal(name))
+            axes.plot(time, thin_mean(analysis.by_column[:rows, j]), linewidth=0.9, label=_literal(name))
     axes.plot(time, thin_mean(_mean_of_cases(by_case)), "k", linewidth=1.8, label="mean of targets")
     ended = np.isnan(by_case[:, -1]).any()
     if ended:

@@ -65,16 +65,16 @@ def _over_time(analysis: ErrorAnalysis) -> Content | None:
     kept = analysis.shown
     if not kept.any():
         return None
-    growth = analysis.growth[kept]
-    rows = int((~np.isnan(growth[:, :, 0])).any(axis=0).sum())
+    over_targets = analysis.over_targets[kept]
+    there = ~np.isnan(over_targets)
+    rows = int(there.any(axis=0).sum())
     starts = np.unique(np.linspace(0, rows, min(TIME_BINS, rows), endpoint=False).astype(int))
     with warnings.catch_warnings():
         # Of a bin that no case reaches the mean is NaN.
         warnings.simplefilter("ignore", RuntimeWarning)
-        by_column = np.nanmean(growth[:, :rows], axis=0, dtype=np.float64)
-        quantiles = np.nanquantile(analysis.over_targets[kept, :rows], (0.05, 0.95), axis=0)
+        quantiles = np.nanquantile(over_targets[:, :rows], (0.05, 0.95), axis=0)
     counts = np.diff(np.append(starts, rows))[:, None]
-    curves = (np.add.reduceat(by_column, starts, axis=0) / counts).T
+    curves = (np.add.reduceat(analysis.by_column[:rows], starts, axis=0) / counts).T
     band = np.stack((np.fmin.reduceat(quantiles[0], starts), np.fmax.reduceat(quantiles[1], starts)))
     curves = np.vstack((curves, band))
     low, high = np.zeros(len(curves)), np.nanmax(np.where(np.isfinite(curves), curves, 0.0), axis=1)
@@ -83,7 +83,7 @@ def _over_time(analysis: ErrorAnalysis) -> Content | None:
         "high": high.tolist(),
         "packed": pack16(curves, low, high),
         "left_out": int((~kept).sum()),
-        "shortest": int((~np.isnan(growth[:, :, 0])).sum(axis=1).min()),
+        "shortest": int(there.sum(axis=1).min()),
         "rows": rows,
     }
 
