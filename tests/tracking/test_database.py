@@ -75,7 +75,8 @@ def test_of_processes_at_once_one_makes_the_database(tmp_path: Path) -> None:
     said = [process.communicate(timeout=240)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], said
     assert sum("Creating initial MLflow database tables" in text for text in said) == 1
-    assert sorted(entry.name for entry in path.parent.iterdir()) == ["mlflow.db", "mlflow.db.lock"]
+    # Some versions of filelock leave their file.
+    assert {entry.name for entry in path.parent.iterdir()} - {"mlflow.db.lock"} == {"mlflow.db"}
 
 
 @pytest.mark.slow
