@@ -68,9 +68,9 @@ def test_nothing_is_kept_in_the_project(tmp_path: Path) -> None:
     assert all(place.is_relative_to(tmp_path / paths.NAME) for place in places)
 
 
-def test_a_home_folder_that_is_not_there_is_refused_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/me")
-    assert expanded("~/a", "output") == Path("/home/me/a")
+def test_a_home_folder_that_is_not_there_is_refused_by_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expanded("~/a", "output") == tmp_path / "a"
     assert expanded("a/~b", "output") == Path("a/~b")
     with pytest.raises(UserError, match="^output=~no_such_user/x: there is no such home folder"):
         expanded("~no_such_user/x", "output")

@@ -1,7 +1,7 @@
 """Fits of several folds side by side, each in a process of its own with its share of the cores.
 
-A small network keeps one core busy, and hardly two; so does a linear fit. On a GPU, and for a search that runs trials
-side by side, they follow each other in this process.
+A small network keeps one core busy, and hardly two; so does a linear fit. On a GPU they follow each other in this
+process. A trial of a search that runs several on this machine has its share of the cores.
 """
 
 from __future__ import annotations
