@@ -31,9 +31,7 @@ ROUNDING = 2e-5
 
 # The portfolio holds trees, a network with a state and one with a window.
 QUICK = {
-    ("lstm", False, 2.0),
     ("ssm", True, 2.0),
-    ("ssm", False, 3.0),
     ("portfolio", True, 2.0),
 }
 ALL = [
@@ -90,7 +88,10 @@ def test_a_start_at_rest_needs_controls_alone(tmp_path: Path, name: str, version
         np.testing.assert_allclose(first, row, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "version", "start"), [("lstm", 2.0, StartMode.rows), ("ssm", 3.0, StartMode.rest)])
+@pytest.mark.parametrize(
+    ("name", "version", "start"),
+    [pytest.param("lstm", 2.0, StartMode.rows, marks=pytest.mark.slow), ("ssm", 3.0, StartMode.rest)],
+)
 def test_parameters_have_one_value_that_holds_in_the_given_rows_too(
     tmp_path: Path, name: str, version: float, start: StartMode
 ) -> None:

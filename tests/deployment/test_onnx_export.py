@@ -21,12 +21,12 @@ from surrogate_modeling.deployment.onnx_export import export_onnx, open_onnx, ru
 ROUNDING = 2e-5
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("dot", "dol", "bt")]
 SLOW_STEPS = [
-    pytest.param(name, 1 if name in ("ssm", "ssm-modes", "trees") else 2, marks=pytest.mark.slow)
-    for name in ("dot", "dol", "bt", "lstm", "ssm", "ssm-modes", "trees", "don-stacked")
+    pytest.param(name, 1 if name in ("ssm", "ssm-modes", "trees", "portfolio") else 2, marks=pytest.mark.slow)
+    for name in ("dot", "dol", "bt", "lstm", "ssm", "ssm-modes", "trees", "don-stacked", "portfolio")
 ]
 
 
-@pytest.mark.parametrize(("name", "out_len"), [("don", 1), ("portfolio", 1), *SLOW_STEPS])
+@pytest.mark.parametrize(("name", "out_len"), [("don", 1), *SLOW_STEPS])
 def test_a_state_is_set_and_moved(tmp_path: Path, name: str, out_len: int) -> None:
     """By a row, or by as many as the network predicts together; at any batch size."""
     surrogate = make(name, out_len, increment=name == "lstm")

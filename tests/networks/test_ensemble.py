@@ -142,7 +142,7 @@ def test_bands_in_batches_are_those_of_one_case_at_a_time(members: int, monkeypa
             np.testing.assert_allclose(edge, expected, rtol=1e-5)
 
 
-@pytest.mark.parametrize("model", [DON, SSM])
+@pytest.mark.parametrize("model", [pytest.param(DON, marks=pytest.mark.slow), SSM])
 def test_an_fmu_gives_the_mean(tmp_path: Path, model: ModelConfig) -> None:
     """The exporter itself compares the FMU with the free run over whole trajectories, and refuses a difference."""
     pytest.importorskip("fmpy")

@@ -150,18 +150,31 @@ def test_several_at_once_with_joblib(app: App) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (
+        pytest.param(
             ["hydra.sweeper.direction=[minimize,maximize]"],
             "hydra.sweeper.direction=['minimize', 'maximize']: must be one",
+            marks=pytest.mark.slow,
         ),
         (["hydra.sweeper.objective=loss"], "hydra.sweeper.objective=['loss']: must be one or several of val_loss"),
-        (["hydra.sweeper.n_trials=0"], "hydra.sweeper.n_trials=0: must be a whole number from 1"),
+        pytest.param(
+            ["hydra.sweeper.n_trials=0"],
+            "hydra.sweeper.n_trials=0: must be a whole number from 1",
+            marks=pytest.mark.slow,
+        ),
         (["hydra.sweeper.storage='mysql://u:secret@h/d'"], "mysql://u:***@h/d: cannot be opened: ModuleNotFoundError"),
         (["hydra.sweeper.storage=somewhere"], "must be null (memory), sqlite:///<file>"),
         (["+hydra.sweeper.n_trial=3"], "hydra.sweeper.n_trial: no such key; did you mean n_trials?"),
         (["+hydra.sweeper.custom_search_space=a.b"], "hydra.sweeper.custom_search_space=a.b: code that extends"),
-        (["hydra.sweeper.sampler.seed=-1"], "hydra.sweeper.sampler.seed=-1: must be a whole number from 0"),
-        (["hydra.sweeper.sampler=annealing"], "must be one of tpe, random, grid, cmaes, nsgaii, gp"),
+        pytest.param(
+            ["hydra.sweeper.sampler.seed=-1"],
+            "hydra.sweeper.sampler.seed=-1: must be a whole number from 0",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["hydra.sweeper.sampler=annealing"],
+            "must be one of tpe, random, grid, cmaes, nsgaii, gp",
+            marks=pytest.mark.slow,
+        ),
         (["hydra.sweeper.sampler=grid"], "hydra.sweeper.sampler=grid: takes choice(...) and range(...)"),
     ],
 )
