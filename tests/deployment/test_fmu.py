@@ -62,7 +62,7 @@ def test_trajectory_is_the_free_run(tmp_path: Path, name: str, increment: bool, 
 
 @pytest.mark.parametrize(
     ("name", "version"),
-    [("don", 2.0), ("ssm", 3.0), *(pytest.param(n, 2.0, marks=pytest.mark.slow) for n in ("nss", "ssm-stacked"))],
+    [("ssm", 3.0), *(pytest.param(n, 2.0, marks=pytest.mark.slow) for n in ("don", "nss", "ssm-stacked"))],
 )
 def test_a_start_at_rest_needs_controls_alone(tmp_path: Path, name: str, version: float) -> None:
     surrogate = make(name, start=StartMode.rest)

@@ -8,6 +8,8 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 from surrogate_modeling.refrigerant import compilation
 from surrogate_modeling.refrigerant import compilation as cache
 
@@ -29,6 +31,7 @@ def run(root: Path, cache_home: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_an_edit_is_noticed_and_damage_repaired(tmp_path) -> None:
     root = tmp_path / "src"
     copy = root / "surrogate_modeling" / "refrigerant"

@@ -21,7 +21,8 @@ def app(tmp_path: Path) -> App:
     return app
 
 
-@pytest.mark.parametrize("sweeper", [pytest.param(PLUGIN, marks=pytest.mark.slow), []], ids=["plugin", "ours"])
+@pytest.mark.slow
+@pytest.mark.parametrize("sweeper", [PLUGIN, []], ids=["plugin", "ours"])
 def test_documented_forms_run(app: App, sweeper: list[str]) -> None:
     (app.folder / "conf" / "space").mkdir()
     params = "# @package _global_\nhydra: {sweeper: {params: {x: 'interval(-2.0, 2.0)'}}}\n"
