@@ -133,7 +133,7 @@ def test_bands_in_batches_are_those_of_one_case_at_a_time(members: int, monkeypa
     monkeypatch.setattr(batching, "ROWS_PER_BATCH", 60)
     monkeypatch.setattr(Surrogate, "free_run_spread", watched)
     assert ensemble.band is not None
-    batched = [ensemble.band.bounds(mean, spread) for mean, spread in ensemble.predict_spread(cases)]
+    batched = [ensemble.band.bounds(mean, spread) for mean, spread in zip(*ensemble.predict_spread(cases), strict=True)]
     assert len(sizes) == 4
     assert max(sizes) <= 60
     for case, one, other in zip(cases, batched, whole, strict=True):

@@ -151,7 +151,7 @@ def test_the_band_is_calibrated_on_effects_that_have_not_seen_its_cases(monkeypa
         return found
 
     monkeypatch.setattr(model, "predict", predict)
-    monkeypatch.setattr(model, "predict_spread", lambda cases: [(rows, 0 * rows) for rows in predict(cases)])
+    monkeypatch.setattr(model, "predict_spread", lambda cases: (predict(cases), [0 * rows for rows in predict(cases)]))
     split = CaseSplit([replace(table.cases[0], unit=None)], list(table.cases), [])
     add_units_and_band(model, split, None, has_units=True)
     assert model.units is not None

@@ -57,8 +57,7 @@ def score_runs(surrogate: Surrogate, runs: LeftOut) -> Scores:
 
 def free_runs(surrogate: Surrogate, cases: Sequence[Case]) -> LeftOut:
     """Free runs over cases, with the spread of all members."""
-    rows, spreads = map(list, zip(*surrogate.predict_spread(cases), strict=True))
-    return LeftOut(list(cases), rows, spreads)
+    return LeftOut(list(cases), *surrogate.predict_spread(cases))
 
 
 def as_it_is(surrogate: Surrogate, given: Sequence[Case]) -> Candidate:

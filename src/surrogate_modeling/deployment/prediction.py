@@ -156,7 +156,7 @@ def _predict(surrogate: Surrogate, cases: Sequence[Case], scope: BandScope) -> P
     """Free run of cases once, and the half-widths of the band where the surrogate has one."""
     if surrogate.band is None:
         return surrogate.predict(cases), None
-    rows, spreads = map(list, zip(*surrogate.predict_spread(cases), strict=True))
+    rows, spreads = surrogate.predict_spread(cases)
     return rows, surrogate.band.half_widths(spreads, scope)
 
 

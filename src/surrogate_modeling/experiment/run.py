@@ -210,7 +210,7 @@ def predict_test(
     if surrogate.band is None:
         rows = surrogate.predict(split.test)
     else:
-        rows, spreads = map(list, zip(*surrogate.predict_spread(split.test), strict=True))
+        rows, spreads = surrogate.predict_spread(split.test)
     return Prediction(rows, fit_seconds, time.perf_counter() - started, surrogate.network.parameter_count), spreads
 
 

@@ -76,12 +76,12 @@ def look_at(surrogate: Surrogate, candidates: Sequence[Candidate]) -> Unknown:
         near.append(distance)
         farthest.append(_farthest(surrogate, (rows - there[place]).square().sum(dim=0)))
     cases = [_case(surrogate, candidate) for candidate in candidates]
-    runs, scale = surrogate.predict_spread(cases), surrogate.predicted_scale
+    (_, spreads), scale = surrogate.predict_spread(cases), surrogate.predicted_scale
     targets = surrogate.description.channels.target_indices
-    spread = np.array([_mean(rows / scale, targets) for _, rows in runs])
+    spread = np.array([_mean(rows / scale, targets) for rows in spreads])
     band = np.full(len(candidates), np.nan)
     if surrogate.band is not None:
-        halves = surrogate.band.half_widths([rows for _, rows in runs])
+        halves = surrogate.band.half_widths(spreads)
         band = np.array([_mean(half / scale, targets) for half in halves])
     return Unknown(features.numpy(), torch.stack(near).numpy(), spread, band, farthest)
 

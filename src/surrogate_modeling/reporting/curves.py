@@ -38,15 +38,15 @@ def curves_content(
     points = int(np.clip(MAX_VALUES // (arrays * len(scored.cases)), MIN_POINTS, MAX_POINTS))
     described, packed = [], []
     for i in range(len(scored.cases)):
-        widths = [] if band is None or spreads is None else _half_widths(band, scored.rows[i], spreads[i])
+        widths = [] if band is None or spreads is None else _half_widths(band, spreads[i])
         content, text = _case(scored, i, points, widths)
         described.append(content)
         packed.append(text)
     return described, packed
 
 
-def _half_widths(band: Band, rows: np.ndarray, spread: np.ndarray) -> list[np.ndarray]:
-    return [band.half_width(len(rows), spread, scope) for scope in (BandScope.row, BandScope.trajectory)]
+def _half_widths(band: Band, spread: np.ndarray) -> list[np.ndarray]:
+    return [band.half_width(len(spread), spread, scope) for scope in (BandScope.row, BandScope.trajectory)]
 
 
 def all_targets_ratio(band: Band) -> list[float]:

@@ -232,9 +232,10 @@ class Surrogate(nn.Module):
         """
         return [rows for (rows,) in self._batched(cases, lambda *given: (self.free_run(*given),))]
 
-    def predict_spread(self, cases: Sequence[Case]) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Free run of cases: mean and standard deviation of the members' trajectories."""
-        return [(mean, spread) for mean, spread in self._batched(cases, self.free_run_spread)]
+    def predict_spread(self, cases: Sequence[Case]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Free run of cases: mean and standard deviation of the members' trajectories, (H, P) each per case."""
+        pairs = self._batched(cases, self.free_run_spread)
+        return [mean for mean, _ in pairs], [spread for _, spread in pairs]
 
     def position(self, case: Case) -> Position:
         """Distance of a case from the training cases."""

@@ -35,13 +35,13 @@ def add_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = 
     surrogate.band = None
     if left_out is None:
         shaping, calibrating = (
-            residuals(cases, surrogate.predict_spread(cases))
+            residuals(cases, *surrogate.predict_spread(cases))
             for cases in (spread_over(split.training, GROWTH_CASES), split.validation)
         )
         band = calibrate_band(shaping, calibrating, scale, targets)
     else:
-        own = zip(left_out.rows, left_out.spreads, strict=True)
-        band = calibrate_band(residuals(left_out.cases, list(own)), None, scale, targets)
+        own = residuals(left_out.cases, left_out.rows, left_out.spreads)
+        band = calibrate_band(own, None, scale, targets)
     # An ensemble of the networks of all folds spreads less over a case that most have seen than it errs on a new one.
     surrogate.band = band = band and replace(band, of_copies=left_out is None)
     if band is None:
@@ -59,10 +59,7 @@ def spread_over(cases: Sequence[Case], count: int) -> list[Case]:
     return [cases[i] for i in chosen]
 
 
-def residuals(cases: Sequence[Case], predicted: Sequence[tuple[np.ndarray, np.ndarray]]) -> Residuals:
+def residuals(cases: Sequence[Case], means: Sequence[np.ndarray], spreads: Sequence[np.ndarray]) -> Residuals:
     """Absolute errors of cases, and the spread of the members, from the mean and the spread (H, P) of each."""
-    errors = [
-        np.abs(mean.astype(np.float64) - case.truth(len(mean)))
-        for case, (mean, _) in zip(cases, predicted, strict=True)
-    ]
-    return Residuals(errors, [spread for _, spread in predicted])
+    errors = [np.abs(mean.astype(np.float64) - case.truth(len(mean))) for case, mean in zip(cases, means, strict=True)]
+    return Residuals(errors, list(spreads))

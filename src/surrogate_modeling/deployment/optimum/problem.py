@@ -17,12 +17,11 @@ from torch import Tensor
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
+from surrogate_modeling.networks.joint import root
 from surrogate_modeling.surrogate.model import Surrogate
 
 SIGNS = {"minimise": 1.0, "maximise": -1.0}
 HELD_ROWS = 20
-# Added to the square of a distance.
-MIN_SQUARE = 1e-24
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class Term:
         if self.what == "mean":
             return values.mean(dim=1)
         if self.what == "near":
-            # A root of 0 has no gradient, and a start may lie exactly there.
-            return ((values - self.value).square().mean(dim=1) + MIN_SQUARE).sqrt()
+            # A start may lie exactly there.
+            return root((values - self.value).square().mean(dim=1))
         return values.amax(dim=1) if self.what == "largest" else values.amin(dim=1)
 
     def __str__(self) -> str:
