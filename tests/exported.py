@@ -29,7 +29,8 @@ from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.persistence import Persistence
 from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.trees import Tree, TreeRegression
-from surrogate_modeling.surrogate.description import Description, Member
+from surrogate_modeling.networks.unit_latent import UnitLatent
+from surrogate_modeling.surrogate.description import Description, Member, make_network
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
 
@@ -121,9 +122,18 @@ def mix_with_regression(surrogate: Surrogate, regression: FilterRegression, shar
 
 
 def with_units(surrogate: Surrogate) -> Surrogate:
-    """The same surrogate, which knows two units."""
+    """A surrogate of the same kind, which knows two units: by latents, and by offsets and gains."""
+    names = ("old", "new")
+    surrogate.description = replace(surrogate.description, units=names, unit_latents=2)
+    torch.manual_seed(2)
+    surrogate.network = network = make_network(surrogate.description).eval()
+    assert isinstance(network, UnitLatent)
+    network.known[:] = True
+    for weight in network.parameters():
+        if weight.ndim > 1 and not weight.any():
+            torch.nn.init.normal_(weight, std=0.2)
     offset, gain = np.array([[0.0, 1.0, -1.0], [0.5, -2.0, 0.0]]), np.array([[0.2, 0.0, 0.0], [-0.3, 0.5, 0.1]])
-    surrogate.units = UnitEffects(("old", "new"), offset, gain)
+    surrogate.units = UnitEffects(names, offset, gain)
     return surrogate
 
 

@@ -38,13 +38,9 @@ def main(composed: DictConfig) -> None:
         if config.cases is not None:
             schedule_files(config.cases)
         surrogate = load_surrogate(config.surrogate)
-        if config.unit is not None:
-            surrogate = surrogate.for_unit(config.unit)
-        elif surrogate.units is not None:
-            log.info(
-                "the file predicts the mean unit; unit=<name> gives one of %d, such as %s",
-                len(surrogate.units.names), surrogate.units.names[0],
-            )  # fmt: skip
+        if config.unit is None and (units := surrogate.known_units):
+            log.info("the file predicts the mean unit; unit=<name> gives one of %d, such as %s", len(units), units[0])
+        surrogate = surrogate.for_unit(config.unit)
         from surrogate_modeling.deployment.export_check import given_schedules, real_cases
 
         schedules = given_schedules(surrogate, config)

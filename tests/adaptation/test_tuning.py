@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from lag import lag_case, make, settings
 
 from surrogate_modeling.adaptation import tuning as tuning_module
@@ -22,6 +23,7 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.mixture import MixtureNetwork
+from surrogate_modeling.networks.unit_latent import UnitLatent
 from surrogate_modeling.surrogate.description import Member, make_network, of_member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
@@ -51,6 +53,30 @@ def surrogate() -> Surrogate:
     made = make(RECIPE)[0]
     made.config = run_config(RECIPE).flat()
     return made.eval()
+
+
+def test_units_that_no_window_is_of_keep_their_latents(tmp_path: Path) -> None:
+    """Weight decay draws all to 0; of the old units "a" has an old case, "b" has none."""
+    recipe = replace(RECIPE, weight_decay=1.0)
+    plain = make(recipe)[0]
+    made = Surrogate(replace(plain.description, units=("a", "b"), unit_latents=2))
+    made.scaling.load_state_dict(plain.scaling.state_dict())
+    made.config, network = run_config(recipe).flat(), made.network
+    assert isinstance(network, UnitLatent)
+    torch.nn.init.normal_(network.table)
+    network.known[:] = True
+    old = OldCases([replace(lag_case(60, 0), unit="a")], [replace(lag_case(60, 1), unit="a")])
+    config = AdaptConfig(surrogate="s", cases="c", how=How.finetune, progress_bar=False, epochs=2, kept_out=1)
+    given = [replace(new_case(seed), unit="new") for seed in (20, 21, 22)]
+    tuned = Tuning(made.eval(), given, old, config, tmp_path, lambda *_: None).run()
+    assert tuned is not None
+    after = tuned.surrogate.network
+    assert isinstance(after, UnitLatent)
+    assert tuned.surrogate.known_units == ("a", "b", "new")
+    before = network.table.detach()
+    torch.testing.assert_close(after.table[1], before[1], rtol=0, atol=0)
+    for place in (0, 3):
+        assert not torch.equal(after.table[place], before[min(place, 2)])
 
 
 def test_windows_have_the_share_of_old_ones(surrogate: Surrogate) -> None:

@@ -149,8 +149,9 @@ def test_onnx_files_have_outputs_lower_and_upper(
 def test_a_unit_that_is_baked_in_keeps_its_band() -> None:
     surrogate = with_units(banded("don"))
     initial, controls = random_cases(surrogate, 2, 20)
-    module = BandedStep(surrogate.for_unit("new"), BandScope.all)
-    state = CountingStart(surrogate)(torch.from_numpy(given_rows(surrogate, initial, controls)))
+    unit = surrogate.for_unit("new")
+    module = BandedStep(unit, BandScope.all)
+    state = CountingStart(unit)(torch.from_numpy(given_rows(surrogate, initial, controls)))
     _, *parts = module(state, torch.from_numpy(controls[:, surrogate.description.in_len]))
     for part, rows in zip(parts, surrogate.free_run_band(initial, controls, unit="new", scope="all"), strict=True):
         np.testing.assert_allclose(part, rows[:, 0], rtol=1e-5)

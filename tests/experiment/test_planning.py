@@ -9,7 +9,7 @@ from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import to_config
-from surrogate_modeling.experiment.planning import dataset_of, folds_of, plan_of
+from surrogate_modeling.experiment.planning import dataset_of, folds_of, plan_of, units_to_learn
 
 DATASET = ["dataset=csv", "dataset.path=x", "dataset.controls=2"]
 CASES = [make_case(f"c{i}", 60, i) for i in range(8)]
@@ -55,6 +55,21 @@ def test_units_are_left_out_as_a_whole_where_a_test_case_is_of_a_new_one() -> No
     for unit, sizes in (("new", [1, 5]), ("u1", [3, 3])):
         split = CaseSplit(cases[:6], [], [cases[6], replace(cases[7], unit=unit)])
         assert sorted(len(part) for part in folds_of(auto, split).parts) == sizes  # type: ignore[union-attr]
+
+
+def test_numbers_are_learnt_of_units_that_are_trained_on_and_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    a, b = (lambda case, unit=unit: replace(case, unit=unit) for unit in "ab")  # type: ignore[misc]
+    split = CaseSplit([a(CASES[0]), b(CASES[1])], [a(CASES[2])], [b(CASES[3]), CASES[4]])
+    assert units_to_learn(config(), split) == ["a", "b"]
+    for off in ("dataset.unit_effects=false", "dataset.unit_latents=0"):
+        assert units_to_learn(config(off), split) == []
+    assert units_to_learn(config(), replace(split, training=[a(CASES[0])])) == []
+    assert not caplog.text
+    # Of b there is a validation case only, which a portfolio is trained on in turn.
+    late = CaseSplit([a(CASES[0]), replace(CASES[1], unit="c")], [b(CASES[2])], [b(CASES[3])])
+    assert units_to_learn(config("model=auto"), late) == ["a", "c", "b"]
+    assert units_to_learn(config(), late) == []
+    assert "there are validation or test cases of b, and none to train on" in caplog.text
 
 
 def test_the_plan_of_a_portfolio_and_of_one_network() -> None:

@@ -11,6 +11,7 @@ from builders import make_band, make_case, make_channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import LstmConfig
 from surrogate_modeling.deployment.stepping import Start, Step
+from surrogate_modeling.networks.unit_latent import UnitLatent
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -20,9 +21,12 @@ IN_LEN = 3
 EFFECTS = UnitEffects(("north", "south"), np.array([[0.5, 0.0], [-1.0, 0.25]]), np.array([[0.0, 0.1], [0.2, -0.5]]))
 
 
+DESCRIPTION = Description(LstmConfig("lstm", dim=4, depth=1), make_channels(), IN_LEN, 1, 1.0)
+
+
 def make_surrogate(units: UnitEffects | None = EFFECTS) -> Surrogate:
     torch.manual_seed(0)
-    surrogate = Surrogate(Description(LstmConfig("lstm", dim=4, depth=1), make_channels(), IN_LEN, 1, 1.0))
+    surrogate = Surrogate(DESCRIPTION)
     surrogate.scaling.fit([make_case(seed=seed).values for seed in range(3)])
     surrogate.units = units
     return surrogate.eval()
@@ -96,6 +100,65 @@ def test_a_baked_in_unit_is_what_exports_hold() -> None:
     np.testing.assert_array_equal(surrogate.free_run(*given()), make_surrogate(None).free_run(*given()))
     assert surrogate.baked_unit is None
     assert baked.baked_unit == "south"
+
+
+LATENT = replace(DESCRIPTION, units=("east", "south"), unit_latents=2)
+
+
+def told_units(units: UnitEffects | None = None) -> Surrogate:
+    """A surrogate whose network is told two units."""
+    torch.manual_seed(0)
+    surrogate = Surrogate(LATENT)
+    surrogate.scaling.fit([make_case(seed=seed).values for seed in range(3)])
+    surrogate.units = units
+    assert isinstance(surrogate.network, UnitLatent)
+    surrogate.network.known[:] = True
+    torch.nn.init.normal_(surrogate.network.table)
+    return surrogate.eval()
+
+
+def test_networks_are_told_the_unit() -> None:
+    """The inner network, given the latents beside the standardised controls by hand, and the effect on top."""
+    surrogate = told_units(EFFECTS)
+    assert surrogate.known_units == ("east", "south", "north")
+    network, scaling = surrogate.network, surrogate.scaling
+    assert isinstance(network, UnitLatent)
+    case = make_case(seed=5)
+    rows = torch.tensor((case.values - scaling.level.numpy()) / scaling.scale.numpy(), dtype=torch.float32)[None]
+    level, scale = scaling.level.numpy()[2:], surrogate.predicted_scale
+    for unit, row, offset, gain in (
+        ("east", 0, [0.0, 0.0], [0.0, 0.0]),
+        ("south", 1, EFFECTS.offset[1], EFFECTS.gain[1]),
+        ("north", 2, EFFECTS.offset[0], EFFECTS.gain[0]),
+        (None, 2, [0.0, 0.0], [0.0, 0.0]),
+    ):
+        latent = network.table[row].detach().expand(1, rows.shape[1], -1)
+        beside = torch.cat((rows[..., :2], latent, rows[..., 2:]), dim=-1)
+        with torch.no_grad():
+            z = network.network.free_run(beside[:, :IN_LEN], beside[:, IN_LEN:, :4])[0].numpy()
+        expected = level + scale * ((1 + np.array(gain)) * z + offset)
+        np.testing.assert_allclose(surrogate.free_run(*given(), unit=unit), expected, rtol=1e-4)
+        baked = surrogate.for_unit(unit)
+        np.testing.assert_allclose(baked.free_run(*given()), expected, rtol=1e-4)
+        assert (baked.known_units, baked.description.units) == ((), ())
+    with pytest.raises(UserError, match="unit=west: not among the 3 units"):
+        surrogate.for_unit("west")
+
+
+def test_latents_are_saved_and_units_added(tmp_path: Path) -> None:
+    surrogate = told_units()
+    before = surrogate.free_run(*given(), unit="south")
+    surrogate.add_units(["west"])
+    np.testing.assert_array_equal(surrogate.free_run(*given(), unit="south"), before)
+    np.testing.assert_array_equal(surrogate.free_run(*given(), unit="west"), surrogate.free_run(*given()))
+    surrogate.save(tmp_path / "a.pth")
+    loaded = Surrogate.load(tmp_path / "a.pth")
+    assert loaded.known_units == ("east", "south", "west")
+    np.testing.assert_array_equal(loaded.free_run(*given(), unit="south"), before)
+    loaded.description = replace(loaded.description, units=("east", "east", "west"))
+    loaded.save(tmp_path / "b.pth")
+    with pytest.raises(UserError, match=r"b\.pth: damaged: the names of the units"):
+        Surrogate.load(tmp_path / "b.pth")
 
 
 def test_units_are_saved(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Windows against plain slices of each case."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -100,3 +101,16 @@ def test_whole_cases_are_filled_up_to_the_longest_or_cut() -> None:
         given = int(weight[k].sum())
         torch.testing.assert_close(torch.cat((control[k], truth[k]), dim=-1)[:given], rows[3:])
     assert windows.whole_cases(14)[3].shape == (2, 4)
+
+
+def test_past_windows_tell_the_unit_of_their_case() -> None:
+    cases = [replace(case, unit=unit) for case, unit in zip(CASES[:3], ("b", None, "a"), strict=True)]
+    plain, told = (WindowDataset(cases, fitted(CASES), 4, 2, units=units) for units in ((), ("a", "b")))
+    for windows in (torch.tensor([0, len(plain) - 1]), plain.first_windows):
+        without, batch = plain.gather(windows), told.gather(windows)
+        torch.testing.assert_close(batch.past[..., :-1], without.past)
+        torch.testing.assert_close(batch.control, without.control)
+        expected = [1, 0] if len(windows) == 2 else [1, 2, 0]
+        assert batch.past[..., -1].tolist() == [[float(number)] * 4 for number in expected]
+    whole = told.whole_cases(1_000)
+    assert whole.past[:, 0, -1].tolist() == [1.0, 2.0, 0.0]

@@ -1,4 +1,4 @@
-"""What an adaptation may end with: the surrogate as it is, with effects of the new units, or with other weights."""
+"""What an adaptation may end with: the surrogate as it is, with what new units have of their own, or other weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surrogate_modeling.training.finishing import with_effects
 from surrogate_modeling.training.portfolio import LeftOut
 from surrogate_modeling.training.unit_effects import FreeRuns, fit_units
 
-AS_IT_IS, UNIT, FINETUNE = "as it is", "unit", "finetune"
+AS_IT_IS, LATENT, UNIT, FINETUNE = "as it is", "latent", "unit", "finetune"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from surrogate_modeling.adaptation.candidates import (
     AS_IT_IS,
+    LATENT,
     UNIT,
     Candidate,
     as_it_is,
@@ -18,6 +19,7 @@ from surrogate_modeling.adaptation.candidates import (
     score_runs,
     with_units,
 )
+from surrogate_modeling.adaptation.latents import with_latents
 from surrogate_modeling.adaptation.new_cases import NewCases, read_new
 from surrogate_modeling.adaptation.old_cases import OldCases, read_old
 from surrogate_modeling.adaptation.page import write_page
@@ -141,8 +143,11 @@ def _candidates(inputs: Adaptation, run: Run) -> list[Candidate]:
     """
     config, new = inputs.config, inputs.new
     found = [as_it_is(inputs.surrogate, new.given)]
-    if config.how is not How.finetune and (unit := with_units(found[0])) is not None:
-        found.append(unit)
+    if config.how is not How.finetune:
+        for each in (found[0], with_latents(found[0])):
+            if each is not None:
+                found += [] if each is found[0] else [each]
+                found += [unit] if (unit := with_units(each)) is not None else []
     if config.how is How.unit:
         return found
     try:
@@ -187,7 +192,7 @@ def _warn(inputs: Adaptation, chosen: Candidate, parts: Sequence[BeforeAfter]) -
             "nothing that was tried predicts new cases better that are left out: the surrogate stays as it is, and its "
             "band is that of the new cases; give more of them, or train anew on the old and the new ones together"
         )
-    if chosen.how.endswith(UNIT):
+    if chosen.how.endswith((LATENT, UNIT)):
         units = ", ".join(dict.fromkeys(str(case.unit) for case in inputs.new.given))
         log.info("predict these units by name (unit=%s); without a name the mean unit is predicted as before", units)
     for part in parts:

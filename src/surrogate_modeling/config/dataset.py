@@ -48,6 +48,7 @@ class DatasetConfig(Checked):
     pattern: str = "*.csv"
     groups: str | None = None
     unit_effects: bool = True
+    unit_latents: int = ranged(3, low=0, high=32)
     controls: Any = MISSING
     targets: list[str] | None = None
     ignore: list[str] | None = None

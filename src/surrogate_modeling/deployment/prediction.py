@@ -104,23 +104,23 @@ def units_of(surrogate: Surrogate, files: Sequence[Path], config: PredictConfig)
     Raises:
         UserError: the surrogate knows no units, the typed one is not among them, or the file of groups does not do.
     """
-    names, known = [file.stem for file in files], surrogate.units
+    names, known = [file.stem for file in files], surrogate.known_units
     key = f"groups={config.groups}" if config.groups is not None else f"unit={config.unit}"
     if config.groups is None and config.unit is None:
-        if known is not None:
+        if known:
             log.info(
                 "predicted as the mean unit: this surrogate knows %d units; name them by groups=<a CSV> or unit=<name>",
-                len(known.names),
+                len(known),
             )  # fmt: skip
         return {}
-    if known is None:
+    if not known:
         raise UserError(f"{key}: this surrogate knows no units; dataset.groups names them for training")
     if config.groups is None:
         assert config.unit is not None
-        known.require(config.unit)
+        surrogate.require_unit(config.unit)
         return dict.fromkeys(names, config.unit)
     units = read_groups(config.groups, names, "groups")
-    if new := sorted(set(units.values()) - set(known.names)):
+    if new := sorted(set(units.values()) - set(known)):
         log.warning("new units are predicted as the mean unit: %s", ", ".join(new[:MAX_LOGGED_EXCURSIONS]))
     return units
 

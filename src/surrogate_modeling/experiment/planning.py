@@ -92,6 +92,24 @@ def _predicts_new_units(config: Config, split: CaseSplit) -> bool:
     return config.dataset.unit_effects and any(case.unit not in known for case in split.test)
 
 
+def units_to_learn(config: Config, split: CaseSplit) -> list[str]:
+    """Names of the units that networks learn numbers of; none where a case that judges would be of none of them."""
+    dataset = config.dataset
+    learnt = (*split.training, *split.validation) if has_folds(config, split) else split.training
+    units = list(dict.fromkeys(case.unit for case in learnt if case.unit is not None))
+    if not dataset.unit_effects or not dataset.unit_latents or len(units) < 2:
+        return []
+    judging = {case.unit for case in (*split.validation, *split.test) if case.unit is not None}
+    if new := sorted(judging - set(units)):
+        log.warning(
+            "dataset.unit_latents has no effect: there are validation or test cases of %s, and none to train on; a "
+            "split that has some of each unit on both sides changes that%s", ", ".join(new),
+            "" if has_folds(config, split) else ", and so may model=auto, which also trains on the validation cases",
+        )  # fmt: skip
+        return []
+    return units
+
+
 def plan_of(config: Config) -> Plan:
     """What the portfolio of a run tries; for one network that network, with ``settings.stack`` also a regression."""
     model, settings = config.model, config.settings

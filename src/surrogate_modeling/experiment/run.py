@@ -32,7 +32,7 @@ from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
 from surrogate_modeling.experiment.origin import note_origin
 from surrogate_modeling.experiment.page import PredictedCases, write_run_page
-from surrogate_modeling.experiment.planning import dataset_of, split_of
+from surrogate_modeling.experiment.planning import dataset_of, split_of, units_to_learn
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.experiment.result import Evaluation, RunResult
 from surrogate_modeling.surrogate.band import LEVEL
@@ -79,7 +79,7 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
     warm = _warm_start(config)
-    surrogate = make_surrogate(config, case_set, split, warm)
+    surrogate = make_surrogate(config, case_set, split, warm, units_to_learn(config, split))
     if not isinstance(config.model, AutoConfig):
         weights = surrogate.network.parameter_count
         config = replace(config, settings=on_cpu_if_small(config.settings, split.training, weights))

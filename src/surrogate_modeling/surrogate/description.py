@@ -11,6 +11,7 @@ from surrogate_modeling.config.settings import Decimation, Feedback, Output, Sta
 from surrogate_modeling.networks import IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.mixture import MixtureNetwork
+from surrogate_modeling.networks.unit_latent import UnitBlind, UnitLatent
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,9 @@ class Description:
     start: StartMode = StartMode.rows
     # Members of a mixture of networks; none: the network is that of ``model``.
     mixture: tuple[Member, ...] = ()
+    # Units whose number a past window has in one more column, and the numbers that a network learns of each.
+    units: tuple[str, ...] = ()
+    unit_latents: int = 0
 
     @property
     def given_rows(self) -> int:
@@ -79,6 +83,8 @@ class Description:
             "decimation": self.decimation.value,
             "start": self.start.value,
             "mixture": [{**vars(member), "model": model_to_dict(member.model)} for member in self.mixture],
+            "units": list(self.units),
+            "unit_latents": self.unit_latents,
         }
 
     @classmethod
@@ -96,6 +102,8 @@ class Description:
             Decimation(saved["decimation"]),
             StartMode(saved["start"]),
             tuple(Member(**{**member, "model": model_from_dict(member["model"])}) for member in saved["mixture"]),
+            tuple(saved["units"]),
+            saved["unit_latents"],
         )
 
 
@@ -107,9 +115,19 @@ def make_network(description: Description) -> Network:
     if description.members > 1:
         single = replace(description, members=1)
         return EnsembleNetwork([make_network(single) for _ in range(description.members)])
-    sizes = description.sizes
+    sizes, units = description.sizes, len(description.units)
     if description.model.closed_form:
-        return build_network(description.model, sizes.with_all_fed_back())
+        network = build_network(description.model, sizes.with_all_fed_back())
+        return UnitBlind(network) if units else network
+    if not units:
+        return _made_for(description, sizes)
+    latents = description.unit_latents
+    network = _made_for(description, replace(sizes, controls=sizes.controls + latents))
+    return UnitLatent(network, sizes.controls, units, latents)
+
+
+def _made_for(description: Description, sizes: Sizes) -> Network:
+    """Build the trained network of a description for inputs of these sizes."""
     network = build_network(description.model, sizes)
     if description.feedback is Feedback.targets:
         network = SelectedFeedback(network, sizes)

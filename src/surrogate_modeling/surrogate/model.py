@@ -25,6 +25,7 @@ from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
+from surrogate_modeling.networks.unit_latent import add_units, fixed_unit, unit_numbers, with_unit_numbers
 from surrogate_modeling.surrogate.band import Band, Banded, BandScope, existing, scope_of
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, Member, make_network
@@ -35,7 +36,7 @@ from surrogate_modeling.surrogate.parameters import ParameterValues, with_parame
 from surrogate_modeling.surrogate.saved_file import SavedSurrogate, read_saved, write_saved
 from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.surrogate.training_range import Position, TrainingRange
-from surrogate_modeling.surrogate.units import UnitChoice, UnitEffects
+from surrogate_modeling.surrogate.units import UnitChoice, UnitEffects, listed, require_known
 
 Rows = TypeVar("Rows", np.ndarray, Tensor)
 
@@ -102,29 +103,22 @@ class Surrogate(nn.Module):
         controls = with_parameters(controls, parameters, self.description.channels)
         if controls.ndim == 2:
             return self.free_run(initial[None], controls[None], unit)[0]
-        rows = self.network.free_run(*self._start(initial, controls))
+        rows = self.network.free_run(*self._start(initial, controls, unit))
         return self._restored(rows, unit)[0]
 
     def _restored(self, rows: Tensor, unit: UnitChoice) -> tuple[Tensor, Tensor]:
         """Predicted rows (B, H, P) of the units in physical units, and the scale of each column there."""
         columns = self._predicted_columns
         scale = self.output_scaling.scale[columns].abs()
-        if (effect := self._effect(unit, rows)) is not None:
-            offset, gain = effect
+        if self.units is not None:
+            offset, gain = self.units.of(unit, rows)
             rows, scale = rows + gain * rows + offset, (1 + gain).abs() * scale
         return self.output_scaling.restore(rows, columns), scale
 
-    def _effect(self, unit: UnitChoice, like: Tensor) -> tuple[Tensor, Tensor] | None:
-        """Offset and gain of the units, (1 or B, 1, P), standardised; None where this surrogate knows no units.
-
-        Raises:
-            UserError: a single unit that is not known.
-        """
-        if self.units is not None:
-            return self.units.of(unit, like)
-        if isinstance(unit, str):
-            raise UserError(f"unit={unit}: this surrogate knows no units; dataset.groups names them for training")
-        return None
+    @property
+    def known_units(self) -> tuple[str, ...]:
+        """Names of the units that are predicted other than the mean unit."""
+        return tuple(dict.fromkeys((*self.description.units, *(self.units.names if self.units is not None else ()))))
 
     def require_unit(self, unit: str) -> None:
         """Check that a unit is known.
@@ -132,22 +126,33 @@ class Surrogate(nn.Module):
         Raises:
             UserError: it is not, or this surrogate knows no units.
         """
-        self._effect(unit, self.scaling.mean)
+        require_known(unit, self.known_units)
 
-    def for_unit(self, unit: str) -> Surrogate:
-        """A copy that predicts one unit whatever is asked, for exports.
+    def for_unit(self, unit: str | None) -> Surrogate:
+        """A copy that predicts one unit whatever is asked, for exports; None for the mean unit.
 
         Raises:
             UserError: the unit is not known.
         """
-        effect = self._effect(unit, self.scaling.mean)
-        assert effect is not None
-        offset, gain = (part[0, 0] for part in effect)
-        copy, baked, columns = deepcopy(self), deepcopy(self.scaling), self._predicted_columns
-        baked.mean[columns] += baked.scale[columns] * offset
-        baked.scale[columns] *= 1 + gain
-        copy.baked_unit, copy._baked, copy.units = unit, baked, None
+        if unit is not None:
+            self.require_unit(unit)
+        copy, units = deepcopy(self), self.description.units
+        if units:
+            copy.network = fixed_unit(copy.network, units.index(unit) if unit in units else len(units))
+            copy.description = replace(self.description, units=(), unit_latents=0)
+        if self.units is not None:
+            offset, gain = (part[0, 0] for part in self.units.of(unit, self.scaling.mean))
+            baked, columns = deepcopy(self.scaling), self._predicted_columns
+            baked.mean[columns] += baked.scale[columns] * offset
+            baked.scale[columns] *= 1 + gain
+            copy._baked, copy.units = baked, None
+        copy.baked_unit = unit
         return copy
+
+    def add_units(self, names: Sequence[str]) -> None:
+        """Tell the networks of further units, which are the mean unit at first."""
+        add_units(self.network, len(names))
+        self.description = replace(self.description, units=(*self.description.units, *names))
 
     def free_run_spread(self, initial: Tensor, controls: Tensor, unit: UnitChoice = None) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the members' trajectories, as the band counts it; 0 for a single network.
@@ -164,7 +169,7 @@ class Surrogate(nn.Module):
             ValueError: shapes that do not fit this surrogate.
         """
         copies = self.band is None or self.band.of_copies
-        mean, deviation = self.network.free_run_spread(*self._start(initial, controls), copies=copies)
+        mean, deviation = self.network.free_run_spread(*self._start(initial, controls, unit), copies=copies)
         mean, scale = self._restored(mean, unit)
         return mean, (deviation * scale).expand_as(mean)
 
@@ -198,12 +203,17 @@ class Surrogate(nn.Module):
     def _predicted_columns(self) -> slice:
         return slice(self.description.sizes.controls, None)
 
-    def _start(self, initial: Tensor, controls: Tensor) -> tuple[Tensor, Tensor]:
-        """Past window (B, in_len, F) and the controls after it (B, H, C), standardised.
+    def _start(self, initial: Tensor, controls: Tensor, unit: UnitChoice) -> tuple[Tensor, Tensor]:
+        """Past window (B, in_len, F), for networks with units (B, in_len, F + 1), and the controls after it (B, H, C).
+
+        Both are standardised.
 
         Raises:
+            UserError: a single unit that is not known.
             ValueError: shapes that do not fit this surrogate.
         """
+        if isinstance(unit, str):
+            self.require_unit(unit)
         sizes, given = self.description.sizes, self.description.given_rows
         if controls.ndim != 3 or controls.shape[2] != sizes.controls or controls.shape[1] <= sizes.in_len:
             raise ValueError(
@@ -218,7 +228,10 @@ class Surrogate(nn.Module):
         if given:
             past = torch.cat((past, initial), dim=-1)
         ahead = self.scaling.standardise(ahead, slice(0, sizes.controls))
-        return start_window(past, self.scaling, self.first_row), ahead
+        past = start_window(past, self.scaling, self.first_row)
+        if names := self.description.units:
+            past = with_unit_numbers(past, unit_numbers(listed(unit), names).to(past))
+        return past, ahead
 
     def predict(self, cases: Sequence[Case]) -> list[np.ndarray]:
         """Free run of cases of any lengths, many at once.

@@ -22,7 +22,7 @@ from surrogate_modeling.surrogate.description import Description, make_network
 from surrogate_modeling.surrogate.lineage import LineageStep
 from surrogate_modeling.surrogate.units import UnitEffects
 
-FORMAT = "surrogate-10"
+FORMAT = "surrogate-11"
 NETWORK_PREFIX = "network."
 # Tensors that every prediction is computed with.
 COMPUTED_WITH = (NETWORK_PREFIX, "first_row.")
@@ -116,7 +116,7 @@ def _checked_weights(weights: object) -> dict[str, Tensor]:
 def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
     """Check that no size is greater than the numbers saved and no depth greater than the number of tensors."""
     rows = {"in_len": description.in_len, "out_len": description.out_len}
-    counts = {"members": description.members}
+    counts = {"members": description.members, "unit_latents": description.unit_latents}
     sizes = {f"model.{key}": value for key, value in asdict(description.model).items() if isinstance(value, int)}
     for member in description.mixture:
         counts[f"{member.name}.members"] = member.copies
@@ -132,6 +132,10 @@ def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
                 raise UserError(f"{key}={value} does not fit the {numbers} numbers saved in {len(weights)} tensors")
     if not isinstance(description.step, int | float) or not 0 < description.step < float("inf"):
         raise UserError(f"step={description.step!r} is not a time step")
+    if not all(isinstance(name, str) for name in description.units) or len(set(description.units)) < len(
+        description.units
+    ):
+        raise UserError("the names of the units are not texts that differ")
     offsets, sizes_of = description.channels.offsets, description.sizes
     if offsets is not None and not _are_numbers(offsets, sizes_of.controls + sizes_of.predicted):
         raise UserError("the offsets are not a number for each column")

@@ -23,6 +23,32 @@ from surrogate_modeling.common.errors import UserError
 UnitChoice = str | Sequence[str | None] | None
 
 
+def listed(unit: UnitChoice) -> list[str | None]:
+    """The unit of each case, or one for all."""
+    return [unit] if isinstance(unit, str) or unit is None else list(unit)
+
+
+def require_known(unit: str, names: Sequence[str]) -> None:
+    """Check that a unit is known.
+
+    Args:
+        unit: its name.
+        names: of the units that a surrogate knows.
+
+    Raises:
+        UserError: it is not; the message names the nearest.
+    """
+    if not names:
+        raise UserError(f"unit={unit}: this surrogate knows no units; dataset.groups names them for training")
+    if unit not in names:
+        near = difflib.get_close_matches(unit, names, 1, 0.0)
+        raise UserError(
+            f"unit={unit}: not among the {len(names)} units of this surrogate"
+            + (f"; the nearest is {near[0]!r}" if near else "")
+            + ". A new unit is predicted as the mean unit, without this key"
+        )
+
+
 @dataclass(frozen=True)
 class UnitEffects:
     """Names of the units, and the offset and the gain of each (U, P), in training standard deviations."""
@@ -35,44 +61,13 @@ class UnitEffects:
         """Offset and gain of the units of a free run, each (1 or B, 1, P); 0 for units that are not known.
 
         Args:
-            unit: one name for all cases, which must be known, or one for each.
+            unit: one name for all cases, or one for each.
             like: a tensor of the wanted device and type.
-
-        Raises:
-            UserError: a single name that is not known.
         """
-        units = [unit] if isinstance(unit, str) or unit is None else list(unit)
-        if isinstance(unit, str):
-            self.require(unit)
-        rows = [self.names.index(name) if name in self.names else -1 for name in units]
+        rows = [self.names.index(name) if name in self.names else -1 for name in listed(unit)]
         parts = (np.vstack((part, np.zeros_like(part[:1])))[rows, None] for part in (self.offset, self.gain))
         offset, gain = (torch.as_tensor(part, dtype=like.dtype, device=like.device) for part in parts)
         return offset, gain
-
-    def require(self, unit: str) -> None:
-        """Check that a unit is known.
-
-        Args:
-            unit: its name.
-
-        Raises:
-            UserError: it is not; the message names the nearest.
-        """
-        if unit not in self.names:
-            near = difflib.get_close_matches(unit, self.names, 1, 0.0)
-            raise UserError(
-                f"unit={unit}: not among the {len(self.names)} units of this surrogate"
-                + (f"; the nearest is {near[0]!r}" if near else "")
-                + ". A new unit is predicted as the mean unit, without this key"
-            )
-
-    def and_others(self, other: UnitEffects) -> UnitEffects:
-        """These units, and others of other names."""
-        return UnitEffects(
-            (*self.names, *other.names),
-            np.concatenate((self.offset, other.offset)),
-            np.concatenate((self.gain, other.gain)),
-        )
 
     def adjusted(self, further: UnitEffects) -> UnitEffects:
         """These units with further effects on what they predict; units that only ``further`` has are new.

@@ -74,7 +74,7 @@ def _signature(surrogate: Surrogate) -> ModelSignature:
     description, number = surrogate.description, np.dtype(np.float64)
     sizes = description.sizes
     given = [TensorSpec(number, (-1, sizes.in_len, sizes.predicted), "initial")] if description.given_rows else []
-    asked = ["unit"] * (surrogate.units is not None) + ["band"] * (surrogate.band is not None)
+    asked = ["unit"] * bool(surrogate.known_units) + ["band"] * (surrogate.band is not None)
     return ModelSignature(
         Schema([*given, TensorSpec(number, (-1, -1, sizes.controls), "controls")]),
         Schema([TensorSpec(number, (-1, -1, sizes.predicted))]),

@@ -23,21 +23,24 @@ log = logging.getLogger(__name__)
 GROWTH_CASES = 64
 
 
-def add_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = None) -> None:
+def add_band(
+    surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None = None, validation: LeftOut | None = None
+) -> None:
     """Calibrate the 90 % band; warns when there are too few cases for it.
 
     Args:
         surrogate: gets the band.
         split: its validation cases set the band, and the growth of the error over its training cases the shape.
         left_out: free runs over cases by networks that had not seen them, which then give both.
+        validation: free runs over the validation cases; None: the surrogate's.
     """
     scale, targets = surrogate.predicted_scale, surrogate.description.channels.target_indices
     surrogate.band = None
     if left_out is None:
-        shaping, calibrating = (
-            residuals(cases, *surrogate.predict_spread(cases))
-            for cases in (spread_over(split.training, GROWTH_CASES), split.validation)
-        )
+        shown = spread_over(split.training, GROWTH_CASES)
+        runs = validation or LeftOut(split.validation, *surrogate.predict_spread(split.validation))
+        shaping = residuals(shown, *surrogate.predict_spread(shown))
+        calibrating = residuals(runs.cases, runs.rows, runs.spreads)
         band = calibrate_band(shaping, calibrating, scale, targets)
     else:
         own = residuals(left_out.cases, left_out.rows, left_out.spreads)

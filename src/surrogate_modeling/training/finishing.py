@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from surrogate_modeling.cases.split import CaseSplit
@@ -28,16 +26,17 @@ def add_units_and_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut
         left_out: free runs over cases by models that were fitted without them, which then choose.
         has_units: whether the cases' groups are units that may differ.
     """
-    fitted = _fitted(surrogate, split, left_out) if has_units else None
-    if fitted is None:
-        add_band(surrogate, split, left_out)
-    elif left_out is not None:
-        surrogate.units = fitted.effects
-        add_band(surrogate, split, with_effects(left_out, fitted))
+    has_units = has_units and any(case.unit is not None for case in (*split.training, *split.validation))
+    runs = left_out
+    if has_units and runs is None:
+        runs = LeftOut(split.validation, *surrogate.predict_spread(split.validation))
+    fitted = _fitted(surrogate, split, runs, in_folds=left_out is not None) if has_units and runs is not None else None
+    if fitted is not None and runs is not None:
+        surrogate.units, runs = fitted.effects, with_effects(runs, fitted)
+    if left_out is not None:
+        add_band(surrogate, split, runs)
     else:
-        surrogate.units, validation = fitted.left_out(split.validation)
-        add_band(surrogate, replace(split, validation=validation))
-        surrogate.units = fitted.effects
+        add_band(surrogate, split, validation=runs)
 
 
 def with_effects(left_out: LeftOut, fitted: FittedUnits) -> LeftOut:
@@ -55,12 +54,7 @@ def with_effects(left_out: LeftOut, fitted: FittedUnits) -> LeftOut:
     )
 
 
-def _fitted(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut | None) -> FittedUnits | None:
-    """Effects of units, if any case has one and they gain something."""
-    if all(case.unit is None for case in (*split.training, *split.validation)):
-        return None
-    if left_out is not None:
-        return fit_units(surrogate, FreeRuns(left_out.cases, left_out.rows), FreeRuns([], []))
-    training = spread_over([case for case in split.training if case.unit is not None], UNIT_CASES)
-    runs = (FreeRuns(cases, surrogate.predict(cases)) for cases in (split.validation, training))
-    return fit_units(surrogate, *runs)
+def _fitted(surrogate: Surrogate, split: CaseSplit, runs: LeftOut, *, in_folds: bool) -> FittedUnits | None:
+    """Effects of units, if they gain something over cases left out."""
+    training = [] if in_folds else spread_over([case for case in split.training if case.unit is not None], UNIT_CASES)
+    return fit_units(surrogate, FreeRuns(runs.cases, runs.rows), FreeRuns(training, surrogate.predict(training)))

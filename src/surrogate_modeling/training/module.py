@@ -108,7 +108,8 @@ class SurrogateTraining(LightningModule):
         past, control, truth, weight = batch
         if self.settings.noise:
             past = past.clone()
-            given = past[..., control.shape[-1] :]
+            # Behind the predicted columns there may be the number of a unit.
+            given = past[..., control.shape[-1] :][..., : truth.shape[-1]]
             given += self.settings.noise * torch.randn_like(given)
         return self._loss(past, control[:, :rows], truth[:, :rows], weight[:, :rows])
 

@@ -26,7 +26,9 @@ from surrogate_modeling.training.windows import WindowDataset
 log = logging.getLogger(__name__)
 
 
-def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit, warm: WarmStart | None = None) -> Surrogate:
+def make_surrogate(
+    config: Config, case_set: CaseSet, split: CaseSplit, warm: WarmStart | None = None, units: Sequence[str] = ()
+) -> Surrogate:
     """Make an untrained surrogate with scaling fitted on the training cases; warns of columns that are constant there.
 
     Args:
@@ -34,6 +36,7 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit, warm: Wa
         case_set: for its columns and its step.
         split: of the same cases.
         warm: surrogate to begin with, whose scaling is taken.
+        units: names of those of which the networks learn numbers.
 
     Raises:
         UserError: a network of these sizes does not fit the memory.
@@ -50,6 +53,8 @@ def make_surrogate(config: Config, case_set: CaseSet, split: CaseSplit, warm: Wa
         settings.ensemble,
         decimation=settings.decimate,
         start=settings.start,
+        units=tuple(units),
+        unit_latents=config.dataset.unit_latents if units else 0,
     )
     try:
         surrogate = Surrogate(description)
@@ -157,8 +162,9 @@ def make_windows(config: Config, surrogate: Surrogate, split: CaseSplit) -> Wind
     """Training and validation windows of the cases, in standardised units."""
     settings, scaling = config.settings, surrogate.scaling
     rows = settings.loss_rows
-    training = WindowDataset(split.training, scaling, settings.in_len, rows, table=split.table)
+    units = surrogate.description.units
+    training = WindowDataset(split.training, scaling, settings.in_len, rows, table=split.table, units=units)
     # Long windows that overlap by more than half tell the same thing again, each epoch.
     stride = max(1, rows // 2)
-    validation = WindowDataset(split.validation, scaling, settings.in_len, rows, stride, split.table)
+    validation = WindowDataset(split.validation, scaling, settings.in_len, rows, stride, split.table, units)
     return WindowData(training, validation, settings)

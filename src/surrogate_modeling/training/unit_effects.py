@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
@@ -55,14 +55,6 @@ class FittedUnits:
     effects: UnitEffects
     without_case: UnitEffects
     rows: list[np.ndarray]
-
-    def left_out(self, cases: Sequence[Case]) -> tuple[UnitEffects, list[Case]]:
-        """Effects, and the left-out cases as units of their own, whose prediction does not know their own truth."""
-        own = set(self.without_case.names)
-        kept = [i for i, name in enumerate(self.effects.names) if name not in own]
-        names = tuple(self.effects.names[i] for i in kept)
-        rest = UnitEffects(names, self.effects.offset[kept], self.effects.gain[kept])
-        return self.without_case.and_others(rest), [replace(case, unit=case.name) for case in cases]
 
 
 def fit_units(surrogate: Surrogate, left_out: FreeRuns, training: FreeRuns) -> FittedUnits | None:

@@ -18,6 +18,7 @@ from torch import Tensor
 from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.cases.rows import ask_for, mapped_file
 from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.unit_latent import unit_numbers, with_unit_numbers
 from surrogate_modeling.surrogate.scaling import Standardizer
 
 
@@ -34,6 +35,7 @@ class WindowDataset:
         horizon: predicted rows of a window.
         stride: rows between starts.
         table: the rows that the cases are views of, which are then not copied.
+        units: names of units; past windows then have the number of the case's unit as one more column.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class WindowDataset:
         horizon: int,
         stride: int = 1,
         table: RowTable | None = None,
+        units: Sequence[str] = (),
     ) -> None:
         self.in_len, self.horizon, self.controls = in_len, horizon, len(cases[0].channels.controls)
         # Multiplying takes half the time of dividing, and differs by one rounding.
@@ -60,6 +63,7 @@ class WindowDataset:
         self.first_windows = torch.tensor([0, *counts[:-1]]).cumsum(0)
         self.case_ends = torch.tensor([first + len(case.values) for case, first in zip(cases, firsts, strict=True)])
         last_starts = self.starts[self.first_windows + torch.tensor(counts) - 1]
+        self.unit_of_case = unit_numbers([case.unit for case in cases], units).float() if units else None
         self.complete = bool((last_starts + in_len + horizon <= self.case_ends).all())
         self._place_pieces()
 
@@ -71,6 +75,8 @@ class WindowDataset:
         self.starts, self.first_windows, self.case_ends, self.mean, self.factor = (
             part.to(rows.device) for part in (self.starts, self.first_windows, self.case_ends, self.mean, self.factor)
         )
+        if self.unit_of_case is not None:
+            self.unit_of_case = self.unit_of_case.to(rows.device)
         self._place_pieces()
 
     def _place_pieces(self) -> None:
@@ -94,21 +100,35 @@ class WindowDataset:
         return len(self.starts)
 
     def gather(self, windows: Tensor) -> Batch:
-        """Gather standardised windows (B,): past (B, in_len, F), controls (B, H, C), truth (B, H, P), weight (B, H)."""
+        """Gather standardised windows (B,): past (B, in_len, F), controls (B, H, C), truth (B, H, P), weight (B, H).
+
+        With units the past is (B, in_len, F + 1).
+        """
         if self._file is not None:
             row_bytes = self.rows.stride(0) * self.rows.itemsize
             ask_for(self._file, self.starts[windows].numpy() * row_bytes, (self.in_len + self.horizon) * row_bytes)
-        return self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
+        batch = self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
+        return self._with_units(batch, windows)
 
     def whole_cases(self, max_rows: int) -> Batch:
         """Every case from its first row to the end of the longest, or to ``max_rows`` of all cases together."""
         longest = int((self.case_ends - self.starts[self.first_windows]).max())
         rows = max(self.in_len + 1, min(longest, max_rows // len(self.first_windows)))
-        return self._gather(self.first_windows, rows)
+        return self._with_units(self._gather(self.first_windows, rows), self.first_windows)
+
+    def _with_units(self, batch: Batch, windows: Tensor) -> Batch:
+        if self.unit_of_case is None:
+            return batch
+        numbers = self.unit_of_case[self._cases_of(windows)]
+        return batch._replace(past=with_unit_numbers(batch.past, numbers))
+
+    def _cases_of(self, windows: Tensor) -> Tensor:
+        """The case of each window (B,)."""
+        return torch.bucketize(windows, self.first_windows, right=True) - 1
 
     def _gather(self, windows: Tensor, rows: int) -> Batch:
         positions = self.starts[windows, None] + torch.arange(rows, device=self.starts.device)
-        ends = self.case_ends[torch.bucketize(windows, self.first_windows, right=True) - 1, None]
+        ends = self.case_ends[self._cases_of(windows), None]
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
         block = self.rows.index_select(0, torch.minimum(positions, ends - 1).flatten()).unflatten(0, positions.shape)
         block.sub_(self.mean).mul_(self.factor)

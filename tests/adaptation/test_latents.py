@@ -1,0 +1,106 @@
+"""Latents of new units: those that made the cases are found, and little is believed of what says little."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from lag import CHANNELS, lag_case
+
+from surrogate_modeling.adaptation.candidates import Candidate, as_it_is
+from surrogate_modeling.adaptation.latents import fitted_to, told_of_units, with_latents
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.config.models import NssConfig
+from surrogate_modeling.networks.unit_latent import UnitLatent
+from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.model import Surrogate
+
+IN_LEN = 4
+OLD = tuple(f"old{i}" for i in range(6))
+
+
+@pytest.fixture(scope="module")
+def surrogate() -> Surrogate:
+    """A surrogate of six units, with random weights and latents."""
+    torch.manual_seed(0)
+    made = Surrogate(
+        Description(NssConfig("nss", states=4, width=8), CHANNELS, IN_LEN, 1, 1.0, units=OLD, unit_latents=2)
+    )
+    made.scaling.fit([lag_case(60, i).values for i in range(4)])
+    network = told(made)
+    network.known[:] = True
+    for weight in (network.table, *network.network.parameters()):
+        if not weight.any():
+            torch.nn.init.normal_(weight, std=0.5)
+    return made.eval()
+
+
+def told(surrogate: Surrogate) -> UnitLatent:
+    assert isinstance(surrogate.network, UnitLatent)
+    return surrogate.network
+
+
+def cases_of(surrogate: Surrogate, latent: list[float], unit: str, count: int, noise: float = 0.0) -> list[Case]:
+    """Cases that the networks predict with a latent, and noise in training standard deviations."""
+    known = told_of_units(surrogate, [replace(lag_case(60, 0), unit=unit)])
+    with torch.no_grad():
+        told(known).table[-2] = torch.tensor(latent)
+    made = []
+    for seed in range(count):
+        case = replace(lag_case(60, 20 + seed), name=f"new{seed}", unit=unit)
+        values = case.values.copy()
+        error = noise * np.random.default_rng(seed).standard_normal((60 - IN_LEN, 2)) * surrogate.predicted_scale
+        values[IN_LEN:, 1:] = known.predict([case])[0] + error
+        made.append(replace(case, values=values))
+    return made
+
+
+def latents_of(candidate: Candidate) -> np.ndarray:
+    return told(candidate.surrogate).table.detach().numpy()
+
+
+def test_the_latent_that_made_the_cases_is_found(surrogate: Surrogate) -> None:
+    given = cases_of(surrogate, [0.8, -0.6], "new", 4)
+    before = as_it_is(surrogate, given)
+    found = with_latents(before)
+    assert found is not None
+    assert found.how == "latent"
+    assert found.nade < 0.1 * before.nade
+    np.testing.assert_allclose(latents_of(found)[6], [0.8, -0.6], atol=0.1)
+    # All else is as it was, here and in the surrogate before.
+    np.testing.assert_array_equal(latents_of(found)[[0, 1, 2, 3, 4, 5, 7]], latents_of(before))
+    for name, weight in told(surrogate).network.named_parameters():
+        torch.testing.assert_close(told(found.surrogate).network.get_parameter(name), weight, rtol=0, atol=0)
+    assert found.surrogate.known_units == (*OLD, "new")
+    assert surrogate.known_units == OLD
+    assert found.changed == ("latent of unit 'new': 2 numbers in each of 1 networks",)
+    unseen = cases_of(surrogate, [0.8, -0.6], "new", 6)[5]
+    error = np.abs(found.surrogate.predict([unseen])[0] - unseen.truth(60 - IN_LEN)).mean(axis=0)
+    np.testing.assert_array_less(error / surrogate.predicted_scale, 0.05)
+
+
+def test_a_unit_that_is_known_begins_where_it_is(surrogate: Surrogate) -> None:
+    given = cases_of(surrogate, [0.8, -0.6], "old2", 2)
+    found = with_latents(as_it_is(surrogate, given))
+    assert found is not None
+    assert found.changed == ("latent of unit 'old2' (known before): 2 numbers in each of 1 networks",)
+    assert found.surrogate.known_units == OLD
+
+
+def test_a_latent_that_takes_little_from_the_error_stays_near_the_others(surrogate: Surrogate) -> None:
+    """The error is nearly all noise, which no latent explains: the prior decides where the data do not."""
+    true, mean = np.array([0.8, -0.6]), latents_of(as_it_is(surrogate, []))[:6].mean(axis=0)
+    away = []
+    for noise in (0.0, 30.0):
+        given = cases_of(surrogate, true.tolist(), "new", 2, noise)
+        found = fitted_to(told_of_units(surrogate, given), given, 6)
+        away.append(np.linalg.norm(told(found).table[6].detach().numpy() - mean) / np.linalg.norm(true - mean))
+    assert away[0] > 0.9
+    assert away[1] < 0.1
+
+
+def test_nothing_is_fitted_where_networks_are_told_no_units(surrogate: Surrogate) -> None:
+    plain = surrogate.for_unit(None)
+    assert with_latents(as_it_is(plain, cases_of(surrogate, [0.0, 0.0], "new", 2))) is None
+    nameless = [replace(case, unit=None) for case in cases_of(surrogate, [0.0, 0.0], "new", 2)]
+    assert with_latents(as_it_is(surrogate, nameless)) is None
