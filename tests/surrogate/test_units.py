@@ -9,10 +9,12 @@ import torch
 from builders import make_band, make_case, make_channels
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.models import LstmConfig
+from surrogate_modeling.config.models import LstmConfig, RegressionConfig
 from surrogate_modeling.deployment.stepping import Start, Step
+from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.unit_latent import UnitLatent
-from surrogate_modeling.surrogate.description import Description
+from surrogate_modeling.surrogate.description import Description, Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
 
@@ -143,6 +145,20 @@ def test_networks_are_told_the_unit() -> None:
         assert (baked.known_units, baked.description.units) == ((), ())
     with pytest.raises(UserError, match="unit=west: not among the 3 units"):
         surrogate.for_unit("west")
+
+
+def test_a_regression_is_mixed_with_a_network_that_is_told_units() -> None:
+    surrogate, regressed = told_units(), make_surrogate(None)
+    regression = FilterRegression(DESCRIPTION.sizes, TIME_CONSTANTS, products=0)
+    regression.weight.normal_(std=0.1)
+    members = [(Member("network", LATENT.model), surrogate.network), (Member("linear", RegressionConfig()), regression)]
+    before = surrogate.free_run(*given(), unit="south")
+    regressed.network = regression
+    alone = regressed.free_run(*given())
+    surrogate.mix(members, np.array([[0.25, 1.0], [0.75, 0.0]]))
+    expected = np.stack((0.25 * before[:, 0] + 0.75 * alone[:, 0], before[:, 1]), axis=1)
+    np.testing.assert_allclose(surrogate.free_run(*given(), unit="south"), expected, rtol=1e-4)
+    np.testing.assert_allclose(surrogate.for_unit("south").free_run(*given()), expected, rtol=1e-4)
 
 
 def test_latents_are_saved_and_units_added(tmp_path: Path) -> None:

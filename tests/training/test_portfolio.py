@@ -14,7 +14,8 @@ from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
-from surrogate_modeling.config.models import Candidate, DonConfig
+from surrogate_modeling.config.models import Candidate, DonConfig, PersistenceConfig
+from surrogate_modeling.networks.persistence import Persistence
 from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt
@@ -62,6 +63,30 @@ def test_a_linear_plant_goes_to_the_linear_members_and_the_others_are_dropped(
     loaded = Surrogate.load(tmp_path / "a.pth")
     assert loaded.description == surrogate.description
     np.testing.assert_array_equal(loaded.predict(CASES)[0], surrogate.predict(CASES)[0])
+
+
+def test_closed_forms_are_the_same_where_networks_are_told_units(tmp_path: Path) -> None:
+    """Each member's errors over cases left out without units, and as members of a surrogate that knows some."""
+    cases = [replace(case, unit="ab"[i % 2]) for i, case in enumerate(CASES)]
+    training, baselines = portfolio(tmp_path / "plain", cases)
+    plan = Plan(CLOSED_FORMS, [TrainedMember(SMALL, replace(RECIPE, epochs=1))], None)
+    plain = fit_portfolio(training, plan, baselines).table
+    training, baselines = portfolio(tmp_path / "told", cases)
+    told = Surrogate(replace(training.surrogate.description, units=("a", "b"), unit_latents=2))
+    told.scaling.load_state_dict(training.surrogate.scaling.state_dict())
+    result = fit_portfolio(replace(training, surrogate=told.eval()), plan, baselines)
+    assert list(result.table.names) == list(plain.names) == CLOSED_FORMS[:4]
+    np.testing.assert_allclose(result.table.errors, plain.errors, rtol=1e-3, atol=1e-5)
+    # One that was fitted apart, as trees are.
+    held = Persistence(PersistenceConfig(), told.description.sizes)
+    alone = replace(training, surrogate=told).single(Member("held", PersistenceConfig()), held)
+    for rows, case in zip(alone.predict(cases), cases, strict=True):
+        np.testing.assert_allclose(rows, np.repeat(case.outputs[3:4], 56, axis=0), rtol=1e-4, atol=1e-5)
+    # What was mixed comes back from a file.
+    told.save(tmp_path / "told.pth")
+    again = Surrogate.load(tmp_path / "told.pth").predict(cases)
+    for rows, same in zip(again, told.predict(cases), strict=True):
+        np.testing.assert_array_equal(rows, same)
 
 
 def test_left_out_runs_are_those_of_models_that_have_not_seen_the_case(tmp_path: Path) -> None:

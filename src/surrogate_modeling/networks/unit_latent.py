@@ -215,6 +215,11 @@ def with_unit_numbers(past: Tensor, numbers: Tensor) -> Tensor:
     return torch.cat((past, numbers[:, None, None].expand(len(past), past.shape[1], 1)), dim=-1)
 
 
+def blind(network: Network) -> Network:
+    """A network that leaves out the number of the unit, unless it or its members know what to do with it."""
+    return network if isinstance(network, UnitLatent | UnitBlind | JointNetwork) else UnitBlind(network)
+
+
 def add_units(network: Network, units: int) -> None:
     """Add units to all members of a network that are told them."""
     for part in network.modules():

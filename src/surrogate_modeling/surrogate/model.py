@@ -25,7 +25,7 @@ from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
-from surrogate_modeling.networks.unit_latent import add_units, fixed_unit, unit_numbers, with_unit_numbers
+from surrogate_modeling.networks.unit_latent import add_units, blind, fixed_unit, unit_numbers, with_unit_numbers
 from surrogate_modeling.surrogate.band import Band, Banded, BandScope, existing, scope_of
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, Member, make_network
@@ -267,6 +267,8 @@ class Surrogate(nn.Module):
             weight: of each member in each predicted column (M, P); 0 or above, 1 in total.
         """
         networks = [deepcopy(network).float() for _, network in members]
+        if self.description.units:
+            networks = [blind(network) for network in networks]
         mixture = MixtureNetwork(networks, self.description.sizes.predicted)
         mixture.weight.copy_(torch.from_numpy(weight))
         self.network = mixture.to(self.device).eval()

@@ -24,6 +24,7 @@ from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks import Network
+from surrogate_modeling.networks.unit_latent import blind
 from surrogate_modeling.surrogate.description import Member, of_member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
@@ -157,7 +158,7 @@ class FoldTraining:
             if name != "network":
                 alone.add_module(name, part)
         if network is not None:
-            alone.network = network
+            alone.network = blind(network) if alone.description.units else network
         return alone.to(self.surrogate.device).eval()
 
     def structured(self, model: ModelConfig) -> ModelConfig:
