@@ -10,6 +10,7 @@ from lag import CHANNELS, lag_case, make, settings
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import AutoConfig, DonConfig, LstmConfig, SsmConfig
+from surrogate_modeling.networks.unit_latent import UnitLatent
 from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.parts import TrainedPart, with_networks
@@ -42,6 +43,35 @@ def test_alike_networks_predict_alike_afterwards(parent: Surrogate, caplog: pyte
     np.testing.assert_allclose(child.predict(cases)[0], parent.predict(cases)[0], rtol=1e-6)
     # The range is that of its own cases.
     assert float(child.scaling.high[0]) != float(parent.scaling.high[0])
+
+
+def test_latents_go_by_the_name_of_the_unit(caplog: pytest.LogCaptureFixture) -> None:
+    description = replace(make(settings())[0].description, unit_latents=2)
+    torch.manual_seed(1)
+    parent = Surrogate(replace(description, units=("a", "b"))).eval()
+    assert isinstance(parent.network, UnitLatent)
+    parent.network.known[:] = True
+    torch.nn.init.normal_(parent.network.table)
+    child = fresh(units=("new", "b", "a"), unit_latents=2)
+    assert isinstance(child.network, UnitLatent)
+    child.network.known[:] = True
+    warm = WarmStart.of("p.pth", parent, description.model)
+    warm.take_scaling(child)
+    warm.take_weights(child)
+    assert "not taken" not in caplog.text
+    case = lag_case(40, 9)
+    for unit in ("a", "b", None):
+        rows = [each.predict([replace(case, unit=unit)])[0] for each in (child, parent)]
+        np.testing.assert_allclose(*rows, rtol=1e-5)
+    rows = [each.predict([replace(case, unit="new")])[0] for each in (child, parent)]
+    np.testing.assert_allclose(*rows, rtol=1e-5)
+    # Between networks that are told units and others, what does not see the latents is taken.
+    plain = fresh()
+    taken = warm.take_weights(plain)
+    assert "not taken" in caplog.text
+    assert taken.startswith("9 of 11 tensors")
+    back = WarmStart.of("q.pth", plain, description.model)
+    assert back.take_weights(child).startswith("10 of 13 tensors")
 
 
 def test_other_columns_units_and_sizes_are_named(parent: Surrogate, caplog: pytest.LogCaptureFixture) -> None:
