@@ -99,8 +99,8 @@ def test_units_are_hidden_from_some_windows_in_training_only() -> None:
     many = with_unit_numbers(past[:1].expand(10_000, -1, -1), torch.tensor([1.0]))
     assert bool((network.split(many)[1] == network.table[1]).all())
     hidden = (network.train().split(many)[1] == network.table[3]).all(dim=1).float().mean()
-    # Four standard deviations of a share of 0.1 among 10,000.
-    assert abs(float(hidden) - HIDDEN_SHARE) < 0.012
+    # Four standard deviations of a share of 0.15 among 10,000.
+    assert abs(float(hidden) - HIDDEN_SHARE) < 0.0143
 
 
 def test_only_units_of_the_training_cases_are_known_after_the_start() -> None:

@@ -22,7 +22,7 @@ from surrogate_modeling.networks.base import Batch, Network
 from surrogate_modeling.networks.joint import JointNetwork
 
 # Share of the windows whose unit is hidden in training.
-HIDDEN_SHARE = 0.1
+HIDDEN_SHARE = 0.15
 
 
 class _OfUnit(Network):
