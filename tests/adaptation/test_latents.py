@@ -7,6 +7,7 @@ import pytest
 import torch
 from lag import CHANNELS, lag_case
 
+from surrogate_modeling.adaptation import latents as latents_module
 from surrogate_modeling.adaptation.candidates import Candidate, as_it_is
 from surrogate_modeling.adaptation.latents import fitted_to, told_of_units, with_latents
 from surrogate_modeling.cases.case import Case
@@ -79,12 +80,48 @@ def test_the_latent_that_made_the_cases_is_found(surrogate: Surrogate) -> None:
     np.testing.assert_array_less(error / surrogate.predicted_scale, 0.05)
 
 
-def test_a_unit_that_is_known_begins_where_it_is(surrogate: Surrogate) -> None:
-    given = cases_of(surrogate, [0.8, -0.6], "old2", 2)
-    found = with_latents(as_it_is(surrogate, given))
+def test_latents_of_known_units_stay(surrogate: Surrogate) -> None:
+    """One case says less than what they were trained on; beside it a new unit is fitted."""
+    known = cases_of(surrogate, [0.8, -0.6], "old2", 2)
+    assert with_latents(as_it_is(surrogate, known)) is None
+    new = [replace(case, name=f"{case.name}b") for case in cases_of(surrogate, [-0.5, 0.5], "new", 3)]
+    found = with_latents(as_it_is(surrogate, [*known, *new]))
     assert found is not None
-    assert found.changed == ("latent of unit 'old2' (known before): 2 numbers in each of 1 networks",)
-    assert found.surrogate.known_units == OLD
+    assert found.surrogate.known_units == (*OLD, "new")
+    np.testing.assert_allclose(latents_of(found)[6], [-0.5, 0.5], atol=0.1)
+    np.testing.assert_array_equal(latents_of(found)[:6], latents_of(as_it_is(surrogate, []))[:6])
+
+
+def test_a_unit_that_a_network_never_saw_is_told_apart_from_the_mean_unit(surrogate: Surrogate) -> None:
+    """By name it is known, as other folds had its cases; its latent is then another one than that of all the rest."""
+    partial = told_of_units(surrogate, [])
+    told(partial).known[4] = False
+    case = replace(lag_case(60, 3), unit="old4")
+    mean = partial.predict([replace(case, unit=None)])[0]
+    np.testing.assert_array_equal(partial.predict([case])[0], mean)
+    knows = told_of_units(partial, [case])
+    assert knows.known_units == OLD
+    np.testing.assert_array_equal(knows.predict([case])[0], mean)
+    with torch.no_grad():
+        told(knows).table[4] += 1.0
+    np.testing.assert_array_equal(knows.predict([replace(case, unit=None)])[0], mean)
+    assert np.abs(knows.predict([case])[0] - mean).max() > 0.0
+
+
+def test_each_unit_has_windows_however_many_cases_there_are(
+    surrogate: Surrogate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latents_module, "MAX_WINDOWS", 4)
+    many = cases_of(surrogate, [0.8, -0.6], "many", 6)
+    few = [replace(case, name=f"{case.name}b") for case in cases_of(surrogate, [-0.5, 0.5], "few", 2)]
+    found = fitted_to(surrogate, [*many, *few])
+    np.testing.assert_allclose(told(found).table[6:8].detach(), [[0.8, -0.6], [-0.5, 0.5]], atol=0.2)
+
+
+def test_fits_that_would_take_too_long_are_left(surrogate: Surrogate, caplog: pytest.LogCaptureFixture) -> None:
+    before = as_it_is(surrogate, cases_of(surrogate, [0.8, -0.6], "new", 2))
+    assert with_latents(before, max_minutes=1e-6) is None
+    assert "more than max_minutes" in caplog.text
 
 
 def test_a_latent_that_takes_little_from_the_error_stays_near_the_others(surrogate: Surrogate) -> None:
@@ -93,7 +130,7 @@ def test_a_latent_that_takes_little_from_the_error_stays_near_the_others(surroga
     away = []
     for noise in (0.0, 30.0):
         given = cases_of(surrogate, true.tolist(), "new", 2, noise)
-        found = fitted_to(told_of_units(surrogate, given), given, 6)
+        found = fitted_to(surrogate, given)
         away.append(np.linalg.norm(told(found).table[6].detach().numpy() - mean) / np.linalg.norm(true - mean))
     assert away[0] > 0.9
     assert away[1] < 0.1

@@ -103,6 +103,13 @@ def test_units_are_hidden_from_some_windows_in_training_only() -> None:
     assert abs(float(hidden) - HIDDEN_SHARE) < 0.0143
 
 
+def test_compiling_one_compiles_the_calls_of_its_free_run() -> None:
+    for network in (made("don"), UnitBlind(KINDS["don"]())):
+        network.compile(backend="eager")
+        assert network.network._compiled_call_impl is not None
+        assert network._compiled_call_impl is None
+
+
 def test_only_units_of_the_training_cases_are_known_after_the_start() -> None:
     network, (past, control) = made("nss"), windows()
     network.known[:] = False

@@ -164,7 +164,7 @@ def test_a_regression_is_mixed_with_a_network_that_is_told_units() -> None:
 def test_latents_are_saved_and_units_added(tmp_path: Path) -> None:
     surrogate = told_units()
     before = surrogate.free_run(*given(), unit="south")
-    surrogate.add_units(["west"])
+    surrogate.know(["west"])
     np.testing.assert_array_equal(surrogate.free_run(*given(), unit="south"), before)
     np.testing.assert_array_equal(surrogate.free_run(*given(), unit="west"), surrogate.free_run(*given()))
     surrogate.save(tmp_path / "a.pth")

@@ -5,16 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from builders import plain_case
 from lag import make as lag
 from lag import settings
 
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common import early_end
-from surrogate_modeling.config.models import SsmConfig
+from surrogate_modeling.config.models import ModelConfig, SsmConfig
 from surrogate_modeling.config.settings import SettingsConfig, StartMode
+from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.training import members
 from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import fit_members, member_seed
 from surrogate_modeling.training.setup import with_given_starts
@@ -67,6 +70,21 @@ def test_members_that_were_not_begun_when_training_was_asked_to_end_are_left_out
     surrogate.save(tmp_path / "two.pth")
     two = Surrogate.load(tmp_path / "two.pth").predict(validation)
     np.testing.assert_array_equal(two[0], surrogate.predict(validation)[0])
+
+
+def test_the_number_of_a_unit_does_not_decide_a_structure(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Size] = []
+
+    def choose(model: ModelConfig, whole: Batch, spread: Batch) -> ModelConfig:
+        seen.extend((whole.past.shape, spread.past.shape))
+        return model
+
+    monkeypatch.setattr(members, "choose_structure", choose)
+    surrogate, data, cases = lag(settings())
+    told = WindowDataset([replace(case, unit="a") for case in cases], surrogate.scaling, 4, 8, units=("a", "b"))
+    for windows in (data.training, told):
+        members.structure(SsmConfig("ssm"), windows)
+    assert [shape[1:] for shape in seen] == [(4, 3)] * 4
 
 
 @pytest.mark.parametrize("members", [1, 2])

@@ -48,11 +48,11 @@ def test_alike_networks_predict_alike_afterwards(parent: Surrogate, caplog: pyte
 def test_latents_go_by_the_name_of_the_unit(caplog: pytest.LogCaptureFixture) -> None:
     description = replace(make(settings())[0].description, unit_latents=2)
     torch.manual_seed(1)
-    parent = Surrogate(replace(description, units=("a", "b"))).eval()
+    parent = Surrogate(replace(description, units=("a", "b", "c"))).eval()
     assert isinstance(parent.network, UnitLatent)
-    parent.network.known[:] = True
+    parent.network.known[:2] = True  # of c the parent has never seen a case
     torch.nn.init.normal_(parent.network.table)
-    child = fresh(units=("new", "b", "a"), unit_latents=2)
+    child = fresh(units=("new", "b", "c", "a"), unit_latents=2)
     assert isinstance(child.network, UnitLatent)
     child.network.known[:] = True
     warm = WarmStart.of("p.pth", parent, description.model)
@@ -60,18 +60,16 @@ def test_latents_go_by_the_name_of_the_unit(caplog: pytest.LogCaptureFixture) ->
     warm.take_weights(child)
     assert "not taken" not in caplog.text
     case = lag_case(40, 9)
-    for unit in ("a", "b", None):
+    for unit in ("a", "b", "c", None):
         rows = [each.predict([replace(case, unit=unit)])[0] for each in (child, parent)]
         np.testing.assert_allclose(*rows, rtol=1e-5)
     rows = [each.predict([replace(case, unit="new")])[0] for each in (child, parent)]
     np.testing.assert_allclose(*rows, rtol=1e-5)
-    # Between networks that are told units and others, what does not see the latents is taken.
-    plain = fresh()
-    taken = warm.take_weights(plain)
-    assert "not taken" in caplog.text
-    assert taken.startswith("9 of 11 tensors")
-    back = WarmStart.of("q.pth", plain, description.model)
-    assert back.take_weights(child).startswith("10 of 13 tensors")
+    # Which weights see latents, and which do not, would be lost between networks that are told units and others.
+    with pytest.raises(UserError, match="its networks are told 2 numbers of each unit, those here 0; name the units"):
+        warm.take_scaling(fresh())
+    with pytest.raises(UserError, match="told 0 numbers of each unit, those here 2; dataset.unit_latents=0"):
+        WarmStart.of("q.pth", fresh(), description.model).take_scaling(child)
 
 
 def test_other_columns_units_and_sizes_are_named(parent: Surrogate, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,15 +4,16 @@ The estimate is the most probable one (maximum a posteriori) where the latents o
 numbers are distributed, and what is left of the error is noise of an unknown variance, one value of it per case: a
 latent that takes little from the error stays near the mean of the known ones.
 
-Shape letters: U units, K latent.
+Shape letters: B windows, H predicted rows, P predicted columns, K latent.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,8 +24,10 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.config.saved_config import unflattened
 from surrogate_modeling.networks.base import Batch
-from surrogate_modeling.networks.unit_latent import UnitLatent
+from surrogate_modeling.networks.unit_latent import UnitLatent, told_parts
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.parts import trained_parts
+from surrogate_modeling.training.module import column_weights
 from surrogate_modeling.training.portfolio import LeftOut
 from surrogate_modeling.training.setup import with_given_starts
 from surrogate_modeling.training.windows import WindowDataset
@@ -32,122 +35,148 @@ from surrogate_modeling.training.windows import WindowDataset
 log = logging.getLogger(__name__)
 # Parts that the given cases are left out in.
 FOLDS = 5
-MAX_WINDOWS, ITERATIONS = 64, 30
-# Rows of a window where the surrogate's file does not say how it was trained.
-ROWS = 200
+# Rows of a window, unless the networks were trained on longer ones, and windows in all.
+ROWS, MAX_WINDOWS = 200, 64
+ITERATIONS = 30
 # Least standard deviation of a latent among the known units.
 MIN_SPREAD = 1e-2
 # Square error, in training variances, below which a fit is exact.
 LEAST_SQUARE = 1e-6
 
 
-def with_latents(before: Candidate) -> Candidate | None:
-    """A latent of each unit of the given cases; None where the networks are told no units, or a fit diverged.
+class Windows(NamedTuple):
+    """Windows to fit to, the weight of each predicted column (P,), and the number of cases that they are of."""
+
+    batch: Batch
+    column_weight: Tensor
+    cases: int
+
+
+def with_latents(before: Candidate, max_minutes: float | None = None) -> Candidate | None:
+    """A latent of each new unit of the given cases; None where there is none to be fitted, or no time for it.
 
     Args:
         before: the surrogate as it is.
+        max_minutes: for all fits; None: as long as they take.
     """
+    assert before.how == AS_IT_IS, "latents come first"
     surrogate, given = before.surrogate, before.left_out.cases
-    units = list(dict.fromkeys(case.unit for case in given if case.unit is not None))
-    if not surrogate.description.units or not units:
+    new = new_units(surrogate, given)
+    if not new:
         return None
     began, count = time.monotonic(), min(FOLDS, len(given))
-    told, known = told_of_units(surrogate, given), len(surrogate.description.units)
+    adapted = fitted_to(surrogate, given)
+    seconds = (count + 1) * (time.monotonic() - began)
+    if max_minutes is not None and seconds > 60 * max_minutes:
+        log.warning("no latents of new units: their fits would take %.0f s, more than max_minutes", seconds)
+        return None
     runs: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for k in range(count):
         left_out = given[k::count]
         kept = [case for i, case in enumerate(given) if i % count != k]
-        part = free_runs(fitted_to(told, kept, known), left_out)
+        part = free_runs(fitted_to(surrogate, kept), left_out)
         pairs = zip(part.rows, part.spreads, strict=True)
         runs |= {case.name: pair for case, pair in zip(left_out, pairs, strict=True)}
-    if not all(np.isfinite(rows).all() for rows, _ in runs.values()):
+    latents = torch.cat([part.table for part in told_parts(adapted.network)])
+    if not (all(np.isfinite(rows).all() for rows, _ in runs.values()) and bool(latents.isfinite().all())):
         log.warning("no latents of new units: the free run over some case diverged")
         return None
-    adapted = fitted_to(told, given, known)
-    networks, latents = len(list(_told_units(adapted))), adapted.description.unit_latents
-    old = surrogate.description.units
-    changed = tuple(
-        f"latent of unit {name!r}{' (known before)' if name in old else ''}: {latents} numbers in each of {networks} "
-        "networks"
-        for name in units
-    )
+    numbers = f"{surrogate.description.unit_latents} numbers in each of {len(_trained(adapted))} networks"
+    changed = tuple(f"latent of unit {name!r}: {numbers}" for name in new)
     rows, spreads = ([runs[case.name][i] for case in given] for i in (0, 1))
-    assert before.how == AS_IT_IS, "latents come first"
     seconds = time.monotonic() - began
     return Candidate(LATENT, adapted, LeftOut(given, rows, spreads), seconds, changed, before.copies_spread)
 
 
+def new_units(surrogate: Surrogate, cases: Sequence[Case]) -> list[str]:
+    """Units of cases that a surrogate does not know; none where its networks are told no units."""
+    known = surrogate.description.units
+    names = dict.fromkeys(case.unit for case in cases if case.unit is not None)
+    return [name for name in names if name not in known] if known else []
+
+
 def told_of_units(surrogate: Surrogate, cases: Sequence[Case]) -> Surrogate:
-    """A copy of a surrogate whose networks are told of the units of cases too, where they are told any."""
-    adapted, names = deepcopy(surrogate), dict.fromkeys(case.unit for case in cases if case.unit is not None)
+    """A copy of a surrogate whose networks have a latent of each unit of the cases, where they are told any."""
+    adapted = deepcopy(surrogate)
     if surrogate.description.units:
-        adapted.add_units([name for name in names if name not in surrogate.description.units])
+        adapted.know([str(case.unit) for case in cases if case.unit is not None])
     return adapted
 
 
-def fitted_to(told: Surrogate, cases: Sequence[Case], known: int) -> Surrogate:
-    """A copy of a surrogate with the latents of the cases' units fitted to them.
+def fitted_to(surrogate: Surrogate, cases: Sequence[Case]) -> Surrogate:
+    """A copy of a surrogate that knows the new units of cases, with latents fitted to these.
 
     Args:
-        told: whose networks are told these units.
-        cases: a unit without any keeps its latent.
-        known: number of the units, the first ones, that say how latents are distributed.
+        surrogate: whose networks are told units.
+        cases: those of known units are not looked at.
     """
-    adapted, own = deepcopy(told), [case for case in cases if case.unit is not None]
-    if not own:
+    adapted, new = deepcopy(surrogate), new_units(surrogate, cases)
+    if not new:
         return adapted
-    fitted = sorted({adapted.description.units.index(str(case.unit)) for case in own})
-    batch = _windows(adapted, own)
-    for network in _told_units(adapted):
-        for parameter in network.parameters():
-            parameter.requires_grad_(parameter is network.table)
-        _fit(network, batch, fitted, known=known, cases=len(own))
+    priors = [(table.mean(dim=0), table.std(dim=0)) for table in map(_known, _trained(adapted))]
+    adapted.know(new)
+    windows = _windows(adapted, [case for case in cases if case.unit in new])
+    for network, (mean, spread) in zip(_trained(adapted), priors, strict=True):
+        _fit(network, windows, len(new), mean, spread.nan_to_num(nan=1.0).clamp_min(MIN_SPREAD))
     return adapted
 
 
-def _told_units(surrogate: Surrogate) -> Iterator[UnitLatent]:
-    return (part for part in surrogate.network.modules() if isinstance(part, UnitLatent))
+def _trained(surrogate: Surrogate) -> list[UnitLatent]:
+    """Networks that are told units and that targets rest on; what is fitted in closed form does not see latents."""
+    networks = [network for part in trained_parts(surrogate) for network in part.networks]
+    return [told for network in networks for told in told_parts(network)]
 
 
-def _windows(surrogate: Surrogate, cases: Sequence[Case]) -> Batch:
-    """Windows of the length that the networks were trained on, spread over the cases."""
-    description, rows = surrogate.description, ROWS
+def _known(network: UnitLatent) -> Tensor:
+    """Latents of the units that a network was trained on."""
+    return network.table.detach()[:-1][network.known]
+
+
+def _windows(surrogate: Surrogate, cases: Sequence[Case]) -> Windows:
+    """Windows of each unit, spread over its cases; as long as those of the training, or longer."""
+    description, rows, byproducts = surrogate.description, ROWS, 1.0
     if surrogate.config:
-        rows = unflattened(surrogate.config).settings.loss_rows
+        settings = unflattened(surrogate.config).settings
+        rows, byproducts = max(ROWS, settings.loss_rows), settings.byproduct_weight
     given = with_given_starts(surrogate, CaseSplit(list(cases), [], [])).training
-    windows = WindowDataset(given, surrogate.scaling, description.in_len, rows, rows, units=description.units)
-    chosen = np.linspace(0, len(windows) - 1, min(len(windows), MAX_WINDOWS)).astype(np.int64)
-    windows.to(windows.rows.to(surrogate.device))
-    return windows.gather(torch.from_numpy(chosen).to(surrogate.device))
+    data = WindowDataset(given, surrogate.scaling, description.in_len, rows, rows, units=description.units)
+    assert data.unit_of_case is not None
+    unit = data.unit_of_case[torch.bucketize(torch.arange(len(data)), data.first_windows, right=True) - 1]
+    chosen, units = [], unit.unique()
+    for number in units:
+        own = torch.nonzero(unit == number)[:, 0]
+        count = min(len(own), max(1, MAX_WINDOWS // len(units)))
+        chosen.append(own[torch.linspace(0, len(own) - 1, count).round().long()])
+    data.to(data.rows.to(surrogate.device))
+    weight = column_weights(description.channels, byproducts).to(surrogate.device)
+    return Windows(data.gather(torch.cat(chosen).to(surrogate.device)), weight, len(cases))
 
 
-def _fit(network: UnitLatent, batch: Batch, fitted: Sequence[int], *, known: int, cases: int) -> None:
-    """Fit the latents of some units in place.
+def _fit(network: UnitLatent, windows: Windows, units: int, mean: Tensor, spread: Tensor) -> None:
+    """Fit the latents of the last units in place.
 
     Args:
-        network: the other weights of which need no gradient.
-        batch: windows of these units.
-        fitted: their places.
-        known: number of units before these, which say how latents are distributed.
-        cases: that the windows are of.
+        network: whose other weights stay.
+        windows: of these units.
+        units: their number.
+        mean: of the latents of known units (K,).
+        spread: their standard deviation (K,).
     """
-    table = network.table
-    with torch.no_grad():
-        mean, spread = table[:known].mean(dim=0), table[:known].std(dim=0).clamp_min(MIN_SPREAD)
+    table, own = network.table, slice(-1 - units, -1)
     optimiser = torch.optim.LBFGS([table], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def objective() -> Tensor:
         """Twice the negative logarithm of the probability with the most probable variance, but for a constant."""
-        optimiser.zero_grad()
-        distance = ((table[list(fitted)] - mean) / spread).square().sum()
-        loss = cases * (_square_error(network, batch) + LEAST_SQUARE).log() + distance
-        loss.backward()
-        return loss
+        distance = ((table[own] - mean) / spread).square().sum()
+        loss = windows.cases * (_square_error(network, windows) + LEAST_SQUARE).log() + distance
+        (table.grad,) = torch.autograd.grad(loss, table)
+        return loss.detach()
 
     optimiser.step(objective)
+    table.grad = None
 
 
-def _square_error(network: UnitLatent, batch: Batch) -> Tensor:
-    rows = network.free_run(batch.past, batch.control)
-    per_row = (rows - batch.truth).square().mean(dim=-1)
-    return (per_row * batch.weight).sum() / batch.weight.sum()
+def _square_error(network: UnitLatent, windows: Windows) -> Tensor:
+    past, control, truth, weight = windows.batch
+    per_row = ((network.free_run(past, control) - truth).square() * windows.column_weight).mean(dim=-1)
+    return (per_row * weight).sum() / weight.sum()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from surrogate_modeling.adaptation.candidates import (
     AS_IT_IS,
-    LATENT,
     UNIT,
     Candidate,
     as_it_is,
@@ -102,7 +101,7 @@ def adapt(surrogate: Surrogate, config: AdaptConfig, folder: Path) -> Surrogate:
 def _adapt(inputs: Adaptation, run: Run, parent: str) -> Surrogate:
     config, new, began = inputs.config, inputs.new, time.monotonic()
     candidates = _candidates(inputs, run)
-    chosen = choose(candidates) if config.how is How.auto else candidates[-1]
+    chosen = candidates[-1] if config.how is How.finetune else choose(candidates)
     log.info("each new case predicted by what the others gave:\n%s", tried_table(candidates, chosen))
     chosen.calibrate()
     after = chosen.surrogate
@@ -144,10 +143,9 @@ def _candidates(inputs: Adaptation, run: Run) -> list[Candidate]:
     config, new = inputs.config, inputs.new
     found = [as_it_is(inputs.surrogate, new.given)]
     if config.how is not How.finetune:
-        for each in (found[0], with_latents(found[0])):
-            if each is not None:
-                found += [] if each is found[0] else [each]
-                found += [unit] if (unit := with_units(each)) is not None else []
+        latent = with_latents(found[0], config.max_minutes)
+        ways = [with_units(found[0]), latent, with_units(latent) if latent is not None else None]
+        found += [way for way in ways if way is not None]
     if config.how is How.unit:
         return found
     try:
@@ -192,9 +190,9 @@ def _warn(inputs: Adaptation, chosen: Candidate, parts: Sequence[BeforeAfter]) -
             "nothing that was tried predicts new cases better that are left out: the surrogate stays as it is, and its "
             "band is that of the new cases; give more of them, or train anew on the old and the new ones together"
         )
-    if chosen.how.endswith((LATENT, UNIT)):
+    if chosen.how.endswith(UNIT) or chosen.surrogate.known_units != inputs.surrogate.known_units:
         units = ", ".join(dict.fromkeys(str(case.unit) for case in inputs.new.given))
-        log.info("predict these units by name (unit=%s); without a name the mean unit is predicted as before", units)
+        log.info("predict these units by name (unit=%s); without a name the mean unit is predicted", units)
     for part in parts:
         if part.cases == OLD and part.change > FORGOTTEN:
             log.warning(

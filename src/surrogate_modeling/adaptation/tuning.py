@@ -15,12 +15,11 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from surrogate_modeling.adaptation.candidates import FINETUNE, Candidate, free_runs
 from surrogate_modeling.adaptation.latents import told_of_units
@@ -35,13 +34,12 @@ from surrogate_modeling.config.models import AutoConfig
 from surrogate_modeling.config.saved_config import unflattened
 from surrogate_modeling.config.settings import Launcher, LrSchedule, Monitor, SettingsConfig
 from surrogate_modeling.networks import Network
-from surrogate_modeling.networks.unit_latent import UnitLatent
+from surrogate_modeling.networks.unit_latent import keep_absent
 from surrogate_modeling.surrogate.lineage import TRAINED
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.parts import TrainedPart, single, trained_parts, with_networks
 from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.portfolio import LeftOut
-from surrogate_modeling.training.windows import WindowDataset
 
 log = logging.getLogger(__name__)
 # Parts that the given cases are left out in, where one network is fitted without each.
@@ -89,6 +87,7 @@ class Tuning:
     ) -> None:
         self.surrogate, self.given, self.old, self.config = told_of_units(surrogate, given), list(given), old, config
         self.folder, self.on_epoch = folder, on_epoch
+        self.new_units = self.surrogate.description.units[len(surrogate.description.units) :]
         self.parts = trained_parts(self.surrogate)
         if not self.parts:
             raise CannotTune(
@@ -143,7 +142,8 @@ class Tuning:
         stay = [member.name for member in self.surrogate.description.mixture if member.name not in trained]
         kept = f"; {', '.join(stay)} and the weights of the mixture stay as they are" if stay else ""
         mixed = f"{self.config.old_share:.0%} of the windows are old" if self._mixes_old else "no old windows"
-        return f"all weights of {counts} are trained further, {mixed}{kept}"
+        told = ", ".join(map(repr, self.new_units))
+        return f"all weights of {counts} are trained further, {mixed}{kept}{f'; new units: {told}' if told else ''}"
 
     @property
     def _mixes_old(self) -> bool:
@@ -203,9 +203,10 @@ class Tuning:
         name = f"{part.member.name}{j}/{self._fits_left}"
         best = _BestEpoch(lambda values, epoch: self.on_epoch({f"{name}/{k}": v for k, v in values.items()}, epoch))
         seed_run(self.config.seed)
-        latents = _latents_of(alone.network)
+        before = deepcopy(alone.network)
         result = fit(alone.train(), windows, validation, settings, self.folder / name, best)
-        _keep_absent(alone.network, latents, windows.training)
+        if (present := windows.training.unit_of_case) is not None:
+            keep_absent(alone.network, before, present)
         if (least := result.least.get("val_nADE")) is None:
             raise TrainingDiverged(
                 "the free run over new cases that stop the training diverged, before training further and after"
@@ -224,22 +225,6 @@ class Tuning:
             horizon_growth=0, stack=False, ensemble=1, seed=self.config.seed, device=self.config.device,
             devices=1, launched_by=Launcher.none, progress_bar=self.config.progress_bar,
         )  # fmt: skip
-
-
-def _latents_of(network: Network) -> Tensor | None:
-    """A copy of the latents (U + 1, K) of the units that a network is told."""
-    return network.table.detach().clone() if isinstance(network, UnitLatent) else None
-
-
-def _keep_absent(network: Network, before: Tensor | None, windows: WindowDataset) -> None:
-    """Give units that no window is of the latents that they had: weight decay drew them towards 0."""
-    if before is None or windows.unit_of_case is None or not isinstance(network, UnitLatent):
-        return
-    # The last one is the mean unit's, which is trained wherever a unit is hidden.
-    absent = ~torch.isin(torch.arange(len(before)), windows.unit_of_case.long().cpu())
-    absent[-1] = False
-    with torch.no_grad():
-        network.table[absent] = before[absent].to(network.table)
 
 
 class _BestEpoch:

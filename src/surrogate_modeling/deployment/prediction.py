@@ -108,7 +108,9 @@ def units_of(surrogate: Surrogate, files: Sequence[Path], config: PredictConfig)
     key = f"groups={config.groups}" if config.groups is not None else f"unit={config.unit}"
     if config.groups is None and config.unit is None:
         if known:
-            log.info(
+            # Networks that are told the unit rest on it; an offset and a gain are little beside.
+            log.log(
+                logging.WARNING if surrogate.description.units else logging.INFO,
                 "predicted as the mean unit: this surrogate knows %d units; name them by groups=<a CSV> or unit=<name>",
                 len(known),
             )  # fmt: skip

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 # With fewer cases, a validation case is more of them than training can spare.
 MIN_CASES = 5
 FOLDS = 5
+MAX_LISTED = 8
 CLOSED_FORMS = [choice.value for choice in Candidate]
 
 
@@ -102,11 +103,17 @@ def units_to_learn(config: Config, split: CaseSplit) -> list[str]:
     judging = {case.unit for case in (*split.validation, *split.test) if case.unit is not None}
     if new := sorted(judging - set(units)):
         log.warning(
-            "dataset.unit_latents has no effect: there are validation or test cases of %s, and none to train on; a "
-            "split that has some of each unit on both sides changes that%s", ", ".join(new),
+            "dataset.unit_latents has no effect: there are cases to validate or test of %s%s, and none to train on; a "
+            "split that has some of each unit on both sides changes that%s", ", ".join(new[:MAX_LISTED]),
+            f" and {len(new) - MAX_LISTED} more units" if len(new) > MAX_LISTED else "",
             "" if has_folds(config, split) else ", and so may model=auto, which also trains on the validation cases",
         )  # fmt: skip
         return []
+    log.info(
+        "networks are told the unit of a case, one of %d, by %d learnt numbers: name it for predictions, too; groups "
+        "that are no units, or units that nobody can name, ask for dataset.unit_latents=0", len(units),
+        dataset.unit_latents,
+    )  # fmt: skip
     return units
 
 

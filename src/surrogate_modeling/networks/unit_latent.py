@@ -2,8 +2,8 @@
 
 Each unit has a few numbers, its latent, that are constant over a case and stand beside the controls; they are trained
 with the weights of the network (auto-decoder, Park et al. 2019, arXiv:1901.05103; contexts of dynamics, Kirchmeyer et
-al. 2022, arXiv:2202.01889). Weight decay draws them to 0. A unit that is not known has a latent of its own, which is
-trained on cases whose unit is hidden now and then: it stands for the mean unit.
+al. 2022, arXiv:2202.01889). A unit that is not known has a latent of its own, which is trained on cases whose unit is
+hidden now and then: it stands for the mean unit.
 
 A past window has the number of the unit in one more column behind the predicted ones, the same in all rows.
 
@@ -75,6 +75,10 @@ class _OfUnit(Network):
         rows, latent = self.split(past)
         return self.network(self._beside(rows, latent), self._beside(control, latent))
 
+    def compile(self, *args: object, **keys: object) -> None:
+        """Compile calls of the inner network, which are those of a free run."""
+        self.network.compile(*args, **keys)
+
     def _beside(self, rows: Tensor, latent: Tensor) -> Tensor:
         """Rows (B, R, C + ...) with the latents (B, K) behind the controls."""
         control, rest = rows.tensor_split((self.controls,), dim=-1)
@@ -106,27 +110,34 @@ class UnitLatent(_OfUnit):
 
     def split(self, past: Tensor) -> tuple[Tensor, Tensor]:
         """Past window (B, in_len, F + 1), the last column with the unit's number -> (B, in_len, F), latents (B, K)."""
-        return past[..., :-1], self.table[self._rows(past)]
-
-    def _rows(self, past: Tensor) -> Tensor:
-        """Row of the table for each case (B,); the last one for units that the training cases did not have."""
-        unknown = len(self.known)
         number = past[:, 0, -1].long()
-        hidden = ~torch.cat((self.known, self.known.new_zeros(1)))[number]
         if self.training:
-            hidden = hidden | (torch.rand(len(number), device=past.device) < HIDDEN_SHARE)
-        return number.masked_fill(hidden, unknown)
+            hidden = torch.rand(len(number), device=past.device) < HIDDEN_SHARE
+            number = number.masked_fill(hidden, len(self.known))
+        return past[..., :-1], self.latents_of(number)
+
+    def latents_of(self, numbers: Tensor) -> Tensor:
+        """Latents (B, K) of units by their place; the mean unit's of those that the training cases did not have."""
+        is_known = torch.cat((self.known, self.known.new_zeros(1)))[numbers]
+        return self.table[numbers.masked_fill(~is_known, len(self.known))]
 
     def fixed(self, number: int) -> FixedUnit:
         """The network of one unit, whose windows have no number; ``number`` U is the mean unit."""
-        is_known = number < len(self.known) and bool(self.known[number])
-        return FixedUnit(self.network, self.controls, self.table[number if is_known else -1].detach().clone())
+        place = torch.tensor([number], device=self.table.device)
+        return FixedUnit(self.network, self.controls, self.latents_of(place)[0].detach().clone())
 
     def add(self, units: int) -> None:
         """Add units, which are the mean unit at first."""
         mean = self.table[-1:].detach()
         self.table = nn.Parameter(torch.cat((self.table.detach()[:-1], mean.repeat(units + 1, 1))))
         self.known = torch.cat((self.known, self.known.new_ones(units)))
+
+    @torch.no_grad()
+    def know(self, numbers: Sequence[int]) -> None:
+        """Give units that the training cases did not have latents of their own, at first those of the mean unit."""
+        for number in numbers:
+            if not self.known[number]:
+                self.table[number], self.known[number] = self.table[-1], True
 
     @torch.no_grad()
     def initialise(self, whole: Batch, spread: Batch) -> None:
@@ -200,6 +211,10 @@ class UnitBlind(Network):
         """Past window and controls (B, R, C) -> rows (B, R, P)."""
         return self.network(past[..., :-1], control)
 
+    def compile(self, *args: object, **keys: object) -> None:
+        """Compile calls of the inner network, which are those of a free run."""
+        self.network.compile(*args, **keys)
+
     def initialise(self, whole: Batch, spread: Batch) -> None:
         """Initialise the inner network on windows without the number."""
         self.network.initialise(*(batch._replace(past=batch.past[..., :-1]) for batch in (whole, spread)))
@@ -220,11 +235,37 @@ def blind(network: Network) -> Network:
     return network if isinstance(network, UnitLatent | UnitBlind | JointNetwork) else UnitBlind(network)
 
 
-def add_units(network: Network, units: int) -> None:
-    """Add units to all members of a network that are told them."""
-    for part in network.modules():
-        if isinstance(part, UnitLatent):
-            part.add(units)
+def told_parts(network: Network) -> list[UnitLatent]:
+    """All networks within one that are told units."""
+    return [part for part in network.modules() if isinstance(part, UnitLatent)]
+
+
+def weights_for(network: Network, places: Tensor, own: Network) -> dict[str, Tensor]:
+    """Weights of a network by the names that they have in another one of its kind, for units of other places.
+
+    Args:
+        network: gives its weights.
+        places: of the other's units, the mean unit last, among those of ``network`` (U + 1,).
+        own: the other; both are told units, or none is.
+    """
+    if not isinstance(network, UnitLatent) or not isinstance(own, UnitLatent):
+        return network.state_dict()
+    latents = network.latents_of(places.to(network.table.device))
+    return network.state_dict() | {"known": own.known, "table": latents}
+
+
+@torch.no_grad()
+def keep_absent(network: Network, before: Network, present: Tensor) -> None:
+    """Give units that no window was of the latents that they had before: weight decay drew them to 0.
+
+    Args:
+        network: trained further; its mean unit is trained wherever a unit is hidden, and stays as it is.
+        before: a copy from before.
+        present: places of the units that windows were of.
+    """
+    if isinstance(network, UnitLatent) and isinstance(before, UnitLatent):
+        absent = ~torch.isin(torch.arange(len(before.known)), present.long().cpu())
+        network.table[:-1][absent] = before.table[:-1][absent].to(network.table)
 
 
 def fixed_unit(network: Network, number: int) -> Network:

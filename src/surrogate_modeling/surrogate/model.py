@@ -25,7 +25,13 @@ from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
-from surrogate_modeling.networks.unit_latent import add_units, blind, fixed_unit, unit_numbers, with_unit_numbers
+from surrogate_modeling.networks.unit_latent import (
+    blind,
+    fixed_unit,
+    told_parts,
+    unit_numbers,
+    with_unit_numbers,
+)
 from surrogate_modeling.surrogate.band import Band, Banded, BandScope, existing, scope_of
 from surrogate_modeling.surrogate.batching import run_batches
 from surrogate_modeling.surrogate.description import Description, Member, make_network
@@ -149,10 +155,14 @@ class Surrogate(nn.Module):
         copy.baked_unit = unit
         return copy
 
-    def add_units(self, names: Sequence[str]) -> None:
-        """Tell the networks of further units, which are the mean unit at first."""
-        add_units(self.network, len(names))
-        self.description = replace(self.description, units=(*self.description.units, *names))
+    def know(self, names: Sequence[str]) -> None:
+        """Let the networks that are told units know these, too; where one does not yet, as the mean unit at first."""
+        old = self.description.units
+        units = (*old, *(name for name in dict.fromkeys(names) if name not in old))
+        for part in told_parts(self.network):
+            part.add(len(units) - len(old))
+            part.know([units.index(name) for name in names])
+        self.description = replace(self.description, units=units)
 
     def free_run_spread(self, initial: Tensor, controls: Tensor, unit: UnitChoice = None) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the members' trajectories, as the band counts it; 0 for a single network.

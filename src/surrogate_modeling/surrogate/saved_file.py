@@ -132,9 +132,8 @@ def _check_sizes(description: Description, weights: dict[str, Tensor]) -> None:
                 raise UserError(f"{key}={value} does not fit the {numbers} numbers saved in {len(weights)} tensors")
     if not isinstance(description.step, int | float) or not 0 < description.step < float("inf"):
         raise UserError(f"step={description.step!r} is not a time step")
-    if not all(isinstance(name, str) for name in description.units) or len(set(description.units)) < len(
-        description.units
-    ):
+    units = description.units
+    if not all(isinstance(name, str) for name in units) or len(set(units)) < len(units):
         raise UserError("the names of the units are not texts that differ")
     offsets, sizes_of = description.channels.offsets, description.sizes
     if offsets is not None and not _are_numbers(offsets, sizes_of.controls + sizes_of.predicted):

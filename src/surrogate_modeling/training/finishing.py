@@ -26,13 +26,12 @@ def add_units_and_band(surrogate: Surrogate, split: CaseSplit, left_out: LeftOut
         left_out: free runs over cases by models that were fitted without them, which then choose.
         has_units: whether the cases' groups are units that may differ.
     """
-    has_units = has_units and any(case.unit is not None for case in (*split.training, *split.validation))
     runs = left_out
-    if has_units and runs is None:
-        runs = LeftOut(split.validation, *surrogate.predict_spread(split.validation))
-    fitted = _fitted(surrogate, split, runs, in_folds=left_out is not None) if has_units and runs is not None else None
-    if fitted is not None and runs is not None:
-        surrogate.units, runs = fitted.effects, with_effects(runs, fitted)
+    if has_units and any(case.unit is not None for case in (*split.training, *split.validation)):
+        runs = left_out or LeftOut(split.validation, *surrogate.predict_spread(split.validation))
+        fitted = _fitted(surrogate, split, runs, in_folds=left_out is not None)
+        if fitted is not None:
+            surrogate.units, runs = fitted.effects, with_effects(runs, fitted)
     if left_out is not None:
         add_band(surrogate, split, runs)
     else:

@@ -127,7 +127,13 @@ def initialise(surrogate: Surrogate, windows: WindowDataset, warm: WarmStart | N
 def structure(model: ModelConfig, windows: WindowDataset, warm: WarmStart | None = None) -> ModelConfig:
     """The configuration of a network with what the training cases decide about its structure, or those of ``warm``."""
     known = warm.structure(model) if warm is not None else None
-    return known or choose_structure(model, *_windows(windows))
+    if known is not None:
+        return known
+    whole, spread = _windows(windows)
+    if windows.unit_of_case is not None:
+        # The number of a unit is no column of the plant.
+        whole, spread = (batch._replace(past=batch.past[..., :-1]) for batch in (whole, spread))
+    return choose_structure(model, whole, spread)
 
 
 def _windows(windows: WindowDataset) -> tuple[Batch, Batch]:

@@ -14,6 +14,7 @@ from torch import Tensor, distributed
 from torch.nn import functional as fn
 from torch.optim import Optimizer
 
+from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.settings import Criterion, LrSchedule, SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.model import Surrogate
@@ -35,6 +36,13 @@ CRITERIA: dict[Criterion, Callable[..., Tensor]] = {
     Criterion.l1: fn.l1_loss,
     Criterion.smoothl1: fn.smooth_l1_loss,
 }
+
+
+def column_weights(channels: Channels, byproduct_weight: float) -> Tensor:
+    """Weights of the predicted columns in a loss (P,): those of byproducts less, their mean 1."""
+    weight = torch.full((len(channels.predicted),), byproduct_weight)
+    weight[channels.target_indices] = 1.0
+    return weight / weight.mean()
 
 
 class RowMean(Metric):
@@ -75,10 +83,8 @@ class SurrogateTraining(LightningModule):
         self.settings = settings
         self.budget = budget or TimeBudget(None)
         self.criterion = CRITERIA[settings.criterion]
-        channels = surrogate.description.channels
-        weight = torch.full((len(channels.predicted),), settings.byproduct_weight)
-        weight[channels.target_indices] = 1.0
-        self.register_buffer("column_weight", weight / weight.mean(), persistent=False)
+        weight = column_weights(surrogate.description.channels, settings.byproduct_weight)
+        self.register_buffer("column_weight", weight, persistent=False)
         self.train_loss, self.val_loss = RowMean(), RowMean()
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:

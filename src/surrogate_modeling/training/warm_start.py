@@ -10,13 +10,11 @@ import logging
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import ModelConfig, Modes, SsmConfig
-from surrogate_modeling.networks import Network
-from surrogate_modeling.networks.unit_latent import UnitLatent, unit_numbers
+from surrogate_modeling.networks.unit_latent import unit_numbers, weights_for
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.parts import TrainedPart, trained_parts
 
@@ -71,7 +69,17 @@ class WarmStart:
 
         Args:
             surrogate: with scaling fitted on its own cases, for the other columns.
+
+        Raises:
+            UserError: networks are told units there and not here, or other numbers of each.
         """
+        there, here = self.parent.description.unit_latents, surrogate.description.unit_latents
+        if there != here:
+            raise UserError(
+                f"{KEY}={self.name}: its networks are told {there} numbers of each unit, those here {here}; "
+                + (f"dataset.unit_latents={there}" if here else "name the units of the cases in dataset.groups")
+                + " makes them alike, and pdm run adapt goes on from it in any case"
+            )
         ours, theirs = surrogate.description.channels, self.parent.description.channels
         columns, others = (*ours.controls, *ours.predicted), (*theirs.controls, *theirs.predicted)
         scaling, parent, own = surrogate.scaling, self.parent.scaling, list[str]()
@@ -117,7 +125,9 @@ class WarmStart:
             surrogate: of one network, with its start weights.
             member: number within an ensemble, which takes another of the parent's networks where there are several.
         """
-        parent = self._offered(self.part.networks[member % len(self.part.networks)], surrogate)
+        # Latents go by the name of the unit; those of a unit that is new are the mean unit's.
+        places = unit_numbers([*surrogate.description.units, None], self.parent.description.units)
+        parent = weights_for(self.part.networks[member % len(self.part.networks)], places, surrogate.network)
         weights, left = surrogate.network.state_dict(), list[str]()
         for name, value in weights.items():
             other = parent.get(name)
@@ -135,20 +145,6 @@ class WarmStart:
         if left:
             log.warning("%s: not taken: %s", KEY, _listed(left))
         return text
-
-    def _offered(self, network: Network, surrogate: Surrogate) -> dict[str, Tensor]:
-        """Weights of a network of the parent by the names that they have in that of a surrogate.
-
-        Latents go by the name of the unit, not by its place; those of a unit that is new are the mean unit's.
-        """
-        own, inner = surrogate.network, network.network if isinstance(network, UnitLatent) else network
-        if not isinstance(own, UnitLatent):
-            return inner.state_dict()
-        offered = {f"network.{name}": values for name, values in inner.state_dict().items()} | {"known": own.known}
-        if isinstance(network, UnitLatent):
-            there = self.parent.description.units
-            offered["table"] = network.table[unit_numbers([*surrogate.description.units, None], there)]
-        return offered
 
 
 def _alike(model: ModelConfig, other: ModelConfig) -> ModelConfig:
