@@ -17,14 +17,14 @@ from surrogate_modeling.surrogate.lineage import weights_digest
 SOURCE = PROJECT_ROOT / "src" / "surrogate_modeling"
 
 
-def plant(folder: Path, offset: float, seeds: range) -> Path:
-    """A first-order lag that a sensor reads with an offset."""
+def plant(folder: Path, offset: float, seeds: range, gain: float = 5.0) -> Path:
+    """A first-order lag that a sensor reads with an offset and a gain."""
     for seed in seeds:
         rng = np.random.default_rng(seed)
         control, state = np.repeat(rng.uniform(0, 1, 9), 10), np.zeros(90)
         for t in range(1, 90):
             state[t] = 0.9 * state[t - 1] + 0.1 * control[t]
-        write_table(folder / f"c{seed}.csv", np.arange(90.0), np.column_stack((control, 20 + 5 * state + offset)),
+        write_table(folder / f"c{seed}.csv", np.arange(90.0), np.column_stack((control, 20 + gain * state + offset)),
                     ("valve", "T"), ("-", "degC"))  # fmt: skip
     return folder
 
@@ -68,6 +68,44 @@ def test_a_surrogate_is_trained_adapted_and_used(tmp_path: Path) -> None:
     assert tags["lineage.parent_digest"] == after.lineage[1].parent_digest
     assert metrics["new/nADE_after"] < metrics["new/nADE_before"]
     assert json.dumps(after.lineage[1].to_dict())
+
+
+@pytest.mark.slow
+def test_units_are_learnt_predicted_added_and_exported(tmp_path: Path) -> None:
+    """From the groups of a training to a file of one unit: every prediction is that of the surrogate in Python."""
+    old = plant(tmp_path / "old", 0.0, range(9))
+    plant(old, 0.0, range(9, 18), gain=8.0)
+    groups = "".join(f"c{i},{'cold' if i < 9 else 'warm'}\n" for i in range(18))
+    (tmp_path / "groups.txt").write_text("case,group\n" + groups, encoding="utf-8")
+    new = plant(tmp_path / "truck7", 0.0, range(20, 25), gain=11.0)
+    empty_store(tmp_path)
+
+    def run(command: str, *arguments: str) -> str:
+        done = run_command(tmp_path, [str(SOURCE / f"{command}.py")], *arguments, f"hydra.run.dir={tmp_path}/{command}")
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    trained = run(
+        "train", "dataset=csv", f"dataset.path={old}", "dataset.controls=1", "model=nss", "settings=nss",
+        f"dataset.groups={tmp_path}/groups.txt", "settings.epochs=3", "settings.horizon=40", "settings.num_figures=0",
+        "settings.progress_bar=False", "settings.is_save_model=True",
+    )  # fmt: skip
+    assert "networks are told the unit of a case, one of 2" in trained
+    place = trained.rsplit("artifacts are in ", 1)[1].strip()
+    adapted = run("adapt", f"surrogate={place}", f"cases={new}", "how=unit", "kept_out=2", "output=new.pth")
+    after = Surrogate.load(tmp_path / "new.pth")
+    assert "\nlatent " in adapted
+    assert after.known_units == ("cold", "warm", "truck7")
+    values = np.loadtxt(new / "c21.csv", delimiter=",", skiprows=2)[:, 1:]
+    given = after.description.in_len
+    for unit in ("warm", "truck7"):
+        run("predict", "surrogate=new.pth", f"cases={new}/c21.csv", f"unit={unit}", f"output=as_{unit}")
+        written = np.loadtxt(tmp_path / f"as_{unit}" / "csv" / "c21.csv", delimiter=",", skiprows=2)
+        expected = after.free_run(values[:given, 1:], values[:, :1], unit=unit)
+        np.testing.assert_allclose(written[-len(expected) :, -1], expected[:, 0], rtol=1e-4)
+    assert "predicted as the mean unit" in run("predict", "surrogate=new.pth", f"cases={new}/c21.csv", "output=mean")
+    exported = run("export", "surrogate=new.pth", "format=onnx", "unit=truck7", "output=truck7.onnx")
+    assert "largest difference from the surrogate" in exported
 
 
 def test_refusals_are_one_line_with_exit_code_2(tmp_path: Path) -> None:

@@ -174,7 +174,8 @@ class FixedUnit(_OfUnit):
 
     def split(self, past: Tensor) -> tuple[Tensor, Tensor]:
         """Past window (B, in_len, F) as it is, and the latent for each case (B, K)."""
-        return past, self.latent.expand(len(past), -1)
+        # Not len(past), which an export would take for a constant.
+        return past, self.latent.expand(past.shape[0], -1)
 
 
 class UnitBlind(Network):
