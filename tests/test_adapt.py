@@ -103,7 +103,7 @@ def test_units_are_learnt_predicted_added_and_exported(tmp_path: Path) -> None:
         written = np.loadtxt(tmp_path / f"as_{unit}" / "csv" / "c21.csv", delimiter=",", skiprows=2)
         expected = after.free_run(values[:given, 1:], values[:, :1], unit=unit)
         np.testing.assert_allclose(written[-len(expected) :, -1], expected[:, 0], rtol=1e-4)
-    assert "predicted as the mean unit" in run("predict", "surrogate=new.pth", f"cases={new}/c21.csv", "output=mean")
+    assert "the mean unit is predicted" in run("predict", "surrogate=new.pth", f"cases={new}/c21.csv", "output=mean")
     exported = run("export", "surrogate=new.pth", "format=onnx", "unit=truck7", "output=truck7.onnx")
     assert "largest difference from the surrogate" in exported
 

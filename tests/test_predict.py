@@ -141,8 +141,8 @@ def test_schedules_are_predicted_as_their_units(
     with caplog.at_level("INFO"):
         mean, each = run("mean"), run("each", groups=str(tmp_path / "units.csv"))
         old = run("old", unit="old")
-    assert "predicted as the mean unit: this surrogate knows 2 units" in caplog.text
-    assert "new units are predicted as the mean unit: new" in caplog.text
+    assert "the mean unit is predicted: this surrogate knows 2 units" in caplog.text
+    assert "new units are predicted as the mean unit, with the band of known ones" in caplog.text
     scale, level = made.predicted_scale, made.scaling.level.numpy()[1:]
     z = [(rows - level) / scale for rows in mean]
     np.testing.assert_allclose(each[0], (z[0] * [1.0, 1.3] + [2.0, 0.0]) * scale + level, rtol=1e-4)

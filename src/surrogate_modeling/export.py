@@ -22,7 +22,7 @@ from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.commands import ExportConfig, Format
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, run_command
-from surrogate_modeling.deployment.loading import check_reference, load_surrogate
+from surrogate_modeling.deployment.loading import check_reference, load_surrogate, say_mean_unit
 
 log = logging.getLogger(__name__)
 register_schemas()
@@ -39,7 +39,7 @@ def main(composed: DictConfig) -> None:
             schedule_files(config.cases)
         surrogate = load_surrogate(config.surrogate)
         if config.unit is None and (units := surrogate.known_units):
-            log.info("the file predicts the mean unit; unit=<name> gives one of %d, such as %s", len(units), units[0])
+            say_mean_unit(surrogate, f"unit=<name> exports one of them, such as unit={units[0]}")
         surrogate = surrogate.for_unit(config.unit)
         from surrogate_modeling.deployment.export_check import given_schedules, real_cases
 

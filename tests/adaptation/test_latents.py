@@ -15,6 +15,7 @@ from surrogate_modeling.config.models import NssConfig
 from surrogate_modeling.networks.unit_latent import UnitLatent
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.units import UnitEffects
 
 IN_LEN = 4
 OLD = tuple(f"old{i}" for i in range(6))
@@ -106,6 +107,17 @@ def test_a_unit_that_a_network_never_saw_is_told_apart_from_the_mean_unit(surrog
         told(knows).table[4] += 1.0
     np.testing.assert_array_equal(knows.predict([replace(case, unit=None)])[0], mean)
     assert np.abs(knows.predict([case])[0] - mean).max() > 0.0
+
+
+def test_an_offset_that_was_found_before_gives_way_to_the_latent(surrogate: Surrogate) -> None:
+    given = cases_of(surrogate, [0.8, -0.6], "new", 4)
+    shifted = told_of_units(surrogate, [])
+    shifted.units = UnitEffects(("old1", "new"), np.array([[0.3, 0.0], [1.0, -1.0]]), np.zeros((2, 2)))
+    found = with_latents(as_it_is(shifted, given))
+    assert found is not None
+    assert found.nade < 0.02
+    assert found.surrogate.units is not None
+    assert found.surrogate.units.names == ("old1",)
 
 
 def test_each_unit_has_windows_however_many_cases_there_are(

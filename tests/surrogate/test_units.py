@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import torch
 from builders import make_band, make_case, make_channels
+from exported import make, row_by_row, with_units
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import LstmConfig, RegressionConfig
+from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.deployment.stepping import Start, Step
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
@@ -147,6 +149,14 @@ def test_networks_are_told_the_unit() -> None:
         surrogate.for_unit("west")
 
 
+@pytest.mark.parametrize("units", [None, EFFECTS])
+def test_what_is_made_for_an_export_is_not_saved(units: UnitEffects | None, tmp_path: Path) -> None:
+    for unit in ("south", None):
+        with pytest.raises(UserError, match="a surrogate of one unit cannot be saved"):
+            told_units(units).for_unit(unit).save(tmp_path / "a.pth")
+    assert not (tmp_path / "a.pth").exists()
+
+
 def test_a_regression_is_mixed_with_a_network_that_is_told_units() -> None:
     surrogate, regressed = told_units(), make_surrogate(None)
     regression = FilterRegression(DESCRIPTION.sizes, TIME_CONSTANTS, products=0)
@@ -155,7 +165,9 @@ def test_a_regression_is_mixed_with_a_network_that_is_told_units() -> None:
     before = surrogate.free_run(*given(), unit="south")
     regressed.network = regression
     alone = regressed.free_run(*given())
+    counted = surrogate.network.parameter_count + regression.parameter_count
     surrogate.mix(members, np.array([[0.25, 1.0], [0.75, 0.0]]))
+    assert surrogate.network.parameter_count == counted
     expected = np.stack((0.25 * before[:, 0] + 0.75 * alone[:, 0], before[:, 1]), axis=1)
     np.testing.assert_allclose(surrogate.free_run(*given(), unit="south"), expected, rtol=1e-4)
     np.testing.assert_allclose(surrogate.for_unit("south").free_run(*given()), expected, rtol=1e-4)
@@ -200,3 +212,18 @@ def test_units_are_saved(tmp_path: Path) -> None:
 def test_damaged_units_are_refused(changed: dict[str, object], said: str) -> None:
     with pytest.raises(UserError, match=said):
         UnitEffects.from_dict({**EFFECTS.to_dict(), **changed}, 2)
+
+
+@pytest.mark.parametrize(("name", "out_len", "increment"), [
+    ("don", 3, False), ("don", 1, True), ("lstm", 3, True), ("dot", 1, True), ("nss", 1, True), ("ssm", 1, True),
+])  # fmt: skip
+def test_a_unit_is_stepped_whatever_the_recipe(name: str, out_len: int, increment: bool) -> None:
+    surrogate = with_units(make(name, out_len, increment))
+    initial, controls = (torch.from_numpy(part) for part in random_cases(surrogate, 2, 18))
+    with torch.no_grad():
+        wanted = surrogate.free_run(initial, controls, unit="new")
+    for rows in (
+        row_by_row(surrogate.for_unit("new"), initial, controls),
+        surrogate.for_unit("new").free_run(initial, controls),
+    ):
+        torch.testing.assert_close(rows.detach(), wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))

@@ -9,6 +9,8 @@ import pytest
 import torch
 from lag import CHANNELS, lag_case, make, settings
 
+from surrogate_modeling.adaptation.candidates import as_it_is
+from surrogate_modeling.adaptation.latents import with_latents
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
@@ -16,6 +18,7 @@ from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import DatasetConfig
 from surrogate_modeling.config.models import Candidate, DonConfig, PersistenceConfig
 from surrogate_modeling.networks.persistence import Persistence
+from surrogate_modeling.networks.unit_latent import told_parts
 from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.attempts import Attempt
@@ -87,6 +90,34 @@ def test_closed_forms_are_the_same_where_networks_are_told_units(tmp_path: Path)
     again = Surrogate.load(tmp_path / "told.pth").predict(cases)
     for rows, same in zip(again, told.predict(cases), strict=True):
         np.testing.assert_array_equal(rows, same)
+
+
+def test_networks_that_are_told_units_are_mixed_saved_and_adapted(tmp_path: Path) -> None:
+    """Of unit "b" there are two cases, both in one part: the network without that part does not know it."""
+    cases = [replace(case, unit="b" if i in (1, 4) else "a") for i, case in enumerate(CASES)]
+    training, baselines = portfolio(tmp_path, cases)
+    told = Surrogate(replace(training.surrogate.description, units=("a", "b"), unit_latents=2))
+    told.scaling.load_state_dict(training.surrogate.scaling.state_dict())
+    plan = Plan([], [TrainedMember(SMALL, RECIPE)], None)
+    result = fit_portfolio(replace(training, surrogate=told.eval()), plan, baselines)
+    networks = told_parts(told.network)
+    assert [network.known.tolist() for network in networks] == [[True, True], [True, False], [True, True]]
+    left_out = {case.name: rows for case, rows in zip(result.left_out.cases, result.left_out.rows, strict=True)}
+    alone = replace(training, surrogate=told).single(Member("don", SMALL), networks[1])
+    nameless = [replace(cases[i], unit=None) for i in (1, 4)]
+    for case, rows in zip(nameless, alone.predict(nameless), strict=True):
+        np.testing.assert_allclose(left_out[case.name], rows, rtol=1e-5)
+    told.save(tmp_path / "told.pth")
+    loaded = Surrogate.load(tmp_path / "told.pth")
+    for unit in ("a", "b", None):
+        named = [replace(case, unit=unit) for case in cases]
+        again, one = loaded.predict(named), loaded.for_unit(unit).predict(cases)
+        for rows, same, baked in zip(told.predict(named), again, one, strict=True):
+            np.testing.assert_array_equal(same, rows)
+            np.testing.assert_allclose(baked, rows, rtol=1e-5)
+    found = with_latents(as_it_is(loaded, [replace(case, unit="c") for case in cases[:3]]))
+    assert found is not None
+    assert found.changed == ("latent of unit 'c': 2 numbers in each of 3 networks",)
 
 
 def test_left_out_runs_are_those_of_models_that_have_not_seen_the_case(tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def test_latents_go_by_the_name_of_the_unit(caplog: pytest.LogCaptureFixture) ->
     rows = [each.predict([replace(case, unit="new")])[0] for each in (child, parent)]
     np.testing.assert_allclose(*rows, rtol=1e-5)
     # Which weights see latents, and which do not, would be lost between networks that are told units and others.
-    with pytest.raises(UserError, match="its networks are told 2 numbers of each unit, those here 0; name the units"):
+    with pytest.raises(
+        UserError, match="its networks are told 2 numbers of each unit, those here 0; units in dataset.groups"
+    ):
         warm.take_scaling(fresh())
     with pytest.raises(UserError, match="told 0 numbers of each unit, those here 2; dataset.unit_latents=0"):
         WarmStart.of("q.pth", fresh(), description.model).take_scaling(child)

@@ -115,6 +115,9 @@ def fitted_to(surrogate: Surrogate, cases: Sequence[Case]) -> Surrogate:
         return adapted
     priors = [(table.mean(dim=0), table.std(dim=0)) for table in map(_known, _trained(adapted))]
     adapted.know(new)
+    if adapted.units is not None:
+        # An offset and a gain that were found without a latent would come on top of it.
+        adapted.units = adapted.units.without(new)
     windows = _windows(adapted, [case for case in cases if case.unit in new])
     for network, (mean, spread) in zip(_trained(adapted), priors, strict=True):
         _fit(network, windows, len(new), mean, spread.nan_to_num(nan=1.0).clamp_min(MIN_SPREAD))

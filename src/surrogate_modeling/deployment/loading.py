@@ -5,6 +5,7 @@ Imports torch only when needed: a missing surrogate is reported at once.
 
 from __future__ import annotations
 
+import logging
 import re
 import tempfile
 from dataclasses import replace
@@ -23,6 +24,8 @@ from surrogate_modeling.common.paths import MODEL_FILE, expanded
 if TYPE_CHECKING:
     from surrogate_modeling.surrogate.description import Description
     from surrogate_modeling.surrogate.model import Surrogate
+
+log = logging.getLogger(__name__)
 
 # Problems of one schedule that a message lists.
 MAX_PROBLEMS_OF_CASE = 10
@@ -59,6 +62,23 @@ def load_surrogate(reference: str, device: str = "cpu", key: str = "surrogate") 
         from surrogate_modeling.surrogate.model import Surrogate
 
         return Surrogate.load(file, str(pick_device(device, "device")))
+
+
+def say_mean_unit(surrogate: Surrogate, advice: str) -> None:
+    """Log that no unit was named, where a surrogate knows some.
+
+    Args:
+        surrogate: that predicts the mean unit then.
+        advice: how to name one.
+    """
+    known, told = len(surrogate.known_units), bool(surrogate.description.units)
+    if told:
+        log.warning(
+            "the mean unit is predicted, which networks that are told the unit know less well, and with the band of "
+            "known units, which is too narrow for it: this surrogate knows %d units; %s", known, advice,
+        )  # fmt: skip
+    elif known:
+        log.info("the mean unit is predicted: this surrogate knows %d units; %s", known, advice)
 
 
 def demands_of(description: Description, max_gap: float | None, parameters: str | None = None) -> Demands:

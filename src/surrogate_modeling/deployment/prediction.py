@@ -24,7 +24,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
-from surrogate_modeling.deployment.loading import demands_of
+from surrogate_modeling.deployment.loading import demands_of, say_mean_unit
 from surrogate_modeling.evaluation.error_analysis import analyse, worst_table
 from surrogate_modeling.evaluation.report import (
     ReportOptions,
@@ -107,13 +107,7 @@ def units_of(surrogate: Surrogate, files: Sequence[Path], config: PredictConfig)
     names, known = [file.stem for file in files], surrogate.known_units
     key = f"groups={config.groups}" if config.groups is not None else f"unit={config.unit}"
     if config.groups is None and config.unit is None:
-        if known:
-            # Networks that are told the unit rest on it; an offset and a gain are little beside.
-            log.log(
-                logging.WARNING if surrogate.description.units else logging.INFO,
-                "predicted as the mean unit: this surrogate knows %d units; name them by groups=<a CSV> or unit=<name>",
-                len(known),
-            )  # fmt: skip
+        say_mean_unit(surrogate, "name them by groups=<a CSV> or unit=<name>")
         return {}
     if not known:
         raise UserError(f"{key}: this surrogate knows no units; dataset.groups names them for training")
@@ -123,7 +117,10 @@ def units_of(surrogate: Surrogate, files: Sequence[Path], config: PredictConfig)
         return dict.fromkeys(names, config.unit)
     units = read_groups(config.groups, names, "groups")
     if new := sorted(set(units.values()) - set(known)):
-        log.warning("new units are predicted as the mean unit: %s", ", ".join(new[:MAX_LOGGED_EXCURSIONS]))
+        log.warning(
+            "new units are predicted as the mean unit, with the band of known ones, which is too narrow for them: %s",
+            ", ".join(new[:MAX_LOGGED_EXCURSIONS]),
+        )
     return units
 
 

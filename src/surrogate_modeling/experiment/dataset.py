@@ -67,8 +67,8 @@ def load_cases(config: Config) -> CaseSet:
 def load_cases_once(config: Config) -> CaseSet:
     """Load cases as :func:`load_cases`, or reuse those of the last call: trials of a search mostly share them."""
     settings = config.settings
-    # All cases are read, whatever fraction of them is trained on.
-    dataset = replace(config.dataset, training_fraction=1.0)
+    # All cases are read, whatever fraction of them is trained on and whatever is learnt of their units.
+    dataset = replace(config.dataset, training_fraction=1.0, unit_effects=True, unit_latents=0)
     key = repr((dataset, settings.use_decimate, settings.decimate_range, settings.decimate, settings.is_debug))
     cached = _CACHED.get(key)
     rows = settings.in_len + settings.out_len

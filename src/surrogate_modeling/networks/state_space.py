@@ -161,9 +161,14 @@ class PastEncoder(nn.Module):
         mean = first.mean(dim=1)
         if self.change_spread is not None:
             change = anywhere[:, -1] - anywhere[:, 0]
-            self.change_spread.copy_(change.square().mean(dim=0).sqrt().clamp_min(MIN_SPREAD))
+            self.change_spread.copy_(_counted(change.square().mean(dim=0).sqrt()))
         self.first_mean.copy_(mean.mean(dim=0))
-        self.first_spread.copy_(mean.std(dim=0, correction=0).clamp_min(MIN_SPREAD))
+        self.first_spread.copy_(_counted(mean.std(dim=0, correction=0)))
+
+
+def _counted(spread: Tensor) -> Tensor:
+    """A spread that values are divided by: of what never moved, such as a latent before training, nothing is known."""
+    return torch.where(spread > 0, spread.clamp_min(MIN_SPREAD), 1.0)
 
 
 class StateSpace(StateNetwork):

@@ -194,6 +194,11 @@ class UnitBlind(Network):
         """That of the inner network."""
         return self.network.state_size
 
+    @property
+    def parameter_count(self) -> int:
+        """That of the inner network, which may count what is no parameter of torch."""
+        return self.network.parameter_count
+
     def encode(self, past: Tensor) -> Tensor:
         """State (B, S) after a past window."""
         return self.network.encode(past[..., :-1])

@@ -11,6 +11,7 @@ import numpy as np
 from surrogate_modeling.adaptation.old_cases import read_old
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import PlanConfig
+from surrogate_modeling.deployment.loading import say_mean_unit
 from surrogate_modeling.generation.dataset import choose_simulator
 from surrogate_modeling.generation.plan import CasesPlan, InputPlan, parse_inputs
 from surrogate_modeling.generation.planned import require_known
@@ -63,6 +64,7 @@ def propose(surrogate: Surrogate, config: PlanConfig, source: Source, first: int
     Raises:
         UserError: too few candidates keep the rules, or the surrogate lacks what they are chosen by.
     """
+    say_mean_unit(surrogate, "what is planned is for a unit that nobody has named")
     rules = rules_of(surrogate, config)
     candidates = gather(source, rules, surrogate.description, config.candidates, first)
     unknown = look_at(surrogate, candidates)

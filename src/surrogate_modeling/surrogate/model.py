@@ -65,6 +65,7 @@ class Surrogate(nn.Module):
         self.config: dict[str, Any] = {}
         # Name of the unit that is baked in, and the scaling of its outputs.
         self.baked_unit: str | None = None
+        self._is_of_one_unit = False
         self._baked: Standardizer | None = None
 
     @property
@@ -152,7 +153,7 @@ class Surrogate(nn.Module):
             baked.mean[columns] += baked.scale[columns] * offset
             baked.scale[columns] *= 1 + gain
             copy._baked, copy.units = baked, None
-        copy.baked_unit = unit
+        copy.baked_unit, copy._is_of_one_unit = unit, True
         return copy
 
     def know(self, names: Sequence[str]) -> None:
@@ -301,7 +302,13 @@ class Surrogate(nn.Module):
         return torch.as_tensor(values, dtype=self.scaling.number, device=self.device)
 
     def save(self, path: Path) -> None:
-        """Write one file that :meth:`load` opens on any machine."""
+        """Write one file that :meth:`load` opens on any machine.
+
+        Raises:
+            UserError: this is a copy of :meth:`for_unit`, which only exports know.
+        """
+        if self._is_of_one_unit:
+            raise UserError(f"{path}: a surrogate of one unit cannot be saved; save the one that it was made of")
         content = self.description, self.state_dict(), self.band, self.units, self.lineage, self.config
         write_saved(path, SavedSurrogate(*content))
 

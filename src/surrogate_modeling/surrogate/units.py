@@ -69,6 +69,11 @@ class UnitEffects:
         offset, gain = (torch.as_tensor(part, dtype=like.dtype, device=like.device) for part in parts)
         return offset, gain
 
+    def without(self, names: Sequence[str]) -> UnitEffects:
+        """These units but for some."""
+        kept = [i for i, name in enumerate(self.names) if name not in names]
+        return UnitEffects(tuple(self.names[i] for i in kept), self.offset[kept], self.gain[kept])
+
     def adjusted(self, further: UnitEffects) -> UnitEffects:
         """These units with further effects on what they predict; units that only ``further`` has are new.
 

@@ -77,8 +77,12 @@ class WarmStart:
         if there != here:
             raise UserError(
                 f"{KEY}={self.name}: its networks are told {there} numbers of each unit, those here {here}; "
-                + (f"dataset.unit_latents={there}" if here else "name the units of the cases in dataset.groups")
-                + " makes them alike, and pdm run adapt goes on from it in any case"
+                + (
+                    f"dataset.unit_latents={there} makes"
+                    if here or not there
+                    else f"units in dataset.groups, training cases of each, and dataset.unit_latents={there} make"
+                )
+                + " them alike, and pdm run adapt goes on from it in any case"
             )
         ours, theirs = surrogate.description.channels, self.parent.description.channels
         columns, others = (*ours.controls, *ours.predicted), (*theirs.controls, *theirs.predicted)

@@ -16,7 +16,7 @@ from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
-from surrogate_modeling.deployment.loading import read_case
+from surrogate_modeling.deployment.loading import read_case, say_mean_unit
 from surrogate_modeling.evaluation.figures import new_figure, picture_or_warning, png_of
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -64,6 +64,8 @@ def explain(surrogate: Surrogate, files: list[Path], output: Path, config: Expla
     """
     if config.unit is not None:
         surrogate.require_unit(config.unit)
+    else:
+        say_mean_unit(surrogate, "name one by unit=<name>")
     chosen = sorted({round(place) for place in np.linspace(0, len(files) - 1, min(len(files), config.num_cases))})
     about, place, unit = surrogate.description, config.cases, config.unit
     cases = [read_case(files[i], about, place, max_gap=config.max_gap, unit=unit) for i in chosen]

@@ -9,7 +9,7 @@ from pathlib import Path
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
-from surrogate_modeling.deployment.loading import read_case
+from surrogate_modeling.deployment.loading import read_case, say_mean_unit
 from surrogate_modeling.deployment.optimum.outcome import Outcome
 from surrogate_modeling.deployment.optimum.plant import Plant
 from surrogate_modeling.deployment.optimum.problem import Problem, problem_of
@@ -35,6 +35,8 @@ def optimise(surrogate: Surrogate, file: Path, output: Path, config: OptimiseCon
     """
     if config.unit is not None:
         surrogate.require_unit(config.unit)
+    else:
+        say_mean_unit(surrogate, "name one by unit=<name>")
     if config.band is not None:
         existing(surrogate.band, f"band={config.band}: null searches without a margin; ")
     problem = problem_of(config, surrogate)
