@@ -10,7 +10,7 @@ from surrogate_modeling.config.settings import Language, device_key
 
 
 class How(Choice):
-    """What is adapted: an offset and a gain of the unit, all trained weights, or what cases left out ask for."""
+    """What is adapted: what a unit has of its own, all trained weights, or what cases left out ask for."""
 
     auto = "auto"
     unit = "unit"
