@@ -9,8 +9,8 @@ import pytest
 import torch
 from lag import CHANNELS, lag_case, make, settings
 
+from surrogate_modeling.adaptation import latents
 from surrogate_modeling.adaptation.candidates import as_it_is
-from surrogate_modeling.adaptation.latents import with_latents
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
@@ -72,13 +72,13 @@ def test_closed_forms_are_the_same_where_networks_are_told_units(tmp_path: Path)
     """Each member's errors over cases left out without units, and as members of a surrogate that knows some."""
     cases = [replace(case, unit="ab"[i % 2]) for i, case in enumerate(CASES)]
     training, baselines = portfolio(tmp_path / "plain", cases)
-    plan = Plan(CLOSED_FORMS, [TrainedMember(SMALL, replace(RECIPE, epochs=1))], None)
+    plan = Plan(["persistence", "linear", "lss"], [], None)
     plain = fit_portfolio(training, plan, baselines).table
     training, baselines = portfolio(tmp_path / "told", cases)
     told = Surrogate(replace(training.surrogate.description, units=("a", "b"), unit_latents=2))
     told.scaling.load_state_dict(training.surrogate.scaling.state_dict())
     result = fit_portfolio(replace(training, surrogate=told.eval()), plan, baselines)
-    assert list(result.table.names) == list(plain.names) == CLOSED_FORMS[:4]
+    assert list(result.table.names) == list(plain.names) == plan.closed_forms
     np.testing.assert_allclose(result.table.errors, plain.errors, rtol=1e-3, atol=1e-5)
     # One that was fitted apart, as trees are.
     held = Persistence(PersistenceConfig(), told.description.sizes)
@@ -92,13 +92,15 @@ def test_closed_forms_are_the_same_where_networks_are_told_units(tmp_path: Path)
         np.testing.assert_array_equal(rows, same)
 
 
-def test_networks_that_are_told_units_are_mixed_saved_and_adapted(tmp_path: Path) -> None:
+def test_networks_that_are_told_units_are_mixed_saved_and_adapted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of unit "b" there are two cases, both in one part: the network without that part does not know it."""
     cases = [replace(case, unit="b" if i in (1, 4) else "a") for i, case in enumerate(CASES)]
     training, baselines = portfolio(tmp_path, cases)
     told = Surrogate(replace(training.surrogate.description, units=("a", "b"), unit_latents=2))
     told.scaling.load_state_dict(training.surrogate.scaling.state_dict())
-    plan = Plan([], [TrainedMember(SMALL, RECIPE)], None)
+    plan = Plan([], [TrainedMember(SMALL, replace(RECIPE, epochs=1))], None)
     result = fit_portfolio(replace(training, surrogate=told.eval()), plan, baselines)
     networks = told_parts(told.network)
     assert [network.known.tolist() for network in networks] == [[True, True], [True, False], [True, True]]
@@ -115,7 +117,8 @@ def test_networks_that_are_told_units_are_mixed_saved_and_adapted(tmp_path: Path
         for rows, same, baked in zip(told.predict(named), again, one, strict=True):
             np.testing.assert_array_equal(same, rows)
             np.testing.assert_allclose(baked, rows, rtol=1e-5)
-    found = with_latents(as_it_is(loaded, [replace(case, unit="c") for case in cases[:3]]))
+    monkeypatch.setattr(latents, "ITERATIONS", 1)
+    found = latents.with_latents(as_it_is(loaded, [replace(case, unit="c") for case in cases[:3]]))
     assert found is not None
     assert found.changed == ("latent of unit 'c': 2 numbers in each of 3 networks",)
 
