@@ -40,7 +40,10 @@ def main(composed: DictConfig) -> None:
         surrogate = load_surrogate(config.surrogate)
         if config.unit is None and (units := surrogate.known_units):
             say_mean_unit(surrogate, f"unit=<name> exports one of them, such as unit={units[0]}")
-        surrogate = surrogate.for_unit(config.unit)
+        if config.unit is not None or surrogate.known_units:
+            from surrogate_modeling.surrogate.one_unit import UnitSurrogate
+
+            surrogate = UnitSurrogate(surrogate, config.unit)
         from surrogate_modeling.deployment.export_check import given_schedules, real_cases
 
         schedules = given_schedules(surrogate, config)

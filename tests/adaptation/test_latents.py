@@ -15,6 +15,7 @@ from surrogate_modeling.config.models import NssConfig
 from surrogate_modeling.networks.unit_latent import UnitLatent
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 from surrogate_modeling.surrogate.units import UnitEffects
 
 IN_LEN = 4
@@ -149,7 +150,7 @@ def test_a_latent_that_takes_little_from_the_error_stays_near_the_others(surroga
 
 
 def test_nothing_is_fitted_where_networks_are_told_no_units(surrogate: Surrogate) -> None:
-    plain = surrogate.for_unit(None)
+    plain = UnitSurrogate(surrogate, None)
     assert with_latents(as_it_is(plain, cases_of(surrogate, [0.0, 0.0], "new", 2))) is None
     nameless = [replace(case, unit=None) for case in cases_of(surrogate, [0.0, 0.0], "new", 2)]
     assert with_latents(as_it_is(surrogate, nameless)) is None

@@ -20,6 +20,7 @@ from surrogate_modeling.deployment.fmu.export import export_fmu, run_fmu
 from surrogate_modeling.deployment.onnx_export import export_onnx, open_onnx, run_onnx
 from surrogate_modeling.surrogate.band import BandScope
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 
 NAMES = tuple(f"{name}_{edge}" for edge in ("lower", "upper") for name in CHANNELS.predicted)
 
@@ -149,7 +150,7 @@ def test_onnx_files_have_outputs_lower_and_upper(
 def test_a_unit_that_is_baked_in_keeps_its_band() -> None:
     surrogate = with_units(banded("don"))
     initial, controls = random_cases(surrogate, 2, 20)
-    unit = surrogate.for_unit("new")
+    unit = UnitSurrogate(surrogate, "new")
     module = BandedStep(unit, BandScope.all)
     state = CountingStart(unit)(torch.from_numpy(given_rows(surrogate, initial, controls)))
     _, *parts = module(state, torch.from_numpy(controls[:, surrogate.description.in_len]))

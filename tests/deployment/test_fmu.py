@@ -24,6 +24,7 @@ from surrogate_modeling.config.settings import StartMode  # noqa: E402
 from surrogate_modeling.deployment.export_check import prediction_difference, random_cases  # noqa: E402
 from surrogate_modeling.deployment.fmu import export  # noqa: E402
 from surrogate_modeling.deployment.fmu.export import export_fmu, run_fmu  # noqa: E402
+from surrogate_modeling.surrogate.one_unit import UnitSurrogate  # noqa: E402
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 ROUNDING = 2e-5
@@ -152,7 +153,7 @@ def test_small_variations_on_a_large_level_go_through_in_double(tmp_path: Path) 
 
 def test_a_unit_is_baked_in(tmp_path: Path) -> None:
     surrogate = with_units(make("ssm"))
-    export_fmu(surrogate.for_unit("new"), tmp_path / "new.fmu")
+    export_fmu(UnitSurrogate(surrogate, "new"), tmp_path / "new.fmu")
     initial, controls = random_cases(surrogate, cases=1, rows=30)
     predicted = run_fmu(surrogate, tmp_path / "new.fmu", initial[0], controls[0])
     reference = surrogate.free_run(initial[0], controls[0], unit="new")

@@ -20,6 +20,7 @@ from surrogate_modeling.deployment.html.browser import find_browser
 from surrogate_modeling.deployment.html.export import export_html
 from surrogate_modeling.surrogate.band import Band, BandScope
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 
 needs_browser = pytest.mark.skipif(find_chromium() is None, reason="needs a browser of the Chromium family")
 ROWS = 80
@@ -69,7 +70,7 @@ def test_every_start(tmp_path: Path, name: str, start: StartMode) -> None:
 @pytest.mark.slow
 @needs_browser
 def test_units_levels_and_several_rows_at_once(tmp_path: Path) -> None:
-    unit = with_units(make("ssm")).for_unit("new")
+    unit = UnitSurrogate(with_units(make("ssm")), "new")
     assert export_html(unit, tmp_path / "unit.html") is not None
     level = make("don", level=1e12)
     assert export_html(level, tmp_path / "level.html", [start_of(level)]) is not None

@@ -17,6 +17,7 @@ from surrogate_modeling.config.settings import StartMode  # noqa: E402
 from surrogate_modeling.deployment import onnx_export  # noqa: E402
 from surrogate_modeling.deployment.export_check import prediction_difference, random_cases  # noqa: E402
 from surrogate_modeling.deployment.onnx_export import export_onnx, open_onnx, run_onnx  # noqa: E402
+from surrogate_modeling.surrogate.one_unit import UnitSurrogate  # noqa: E402
 
 ROUNDING = 2e-5
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("dot", "dol", "bt")]
@@ -110,7 +111,7 @@ def test_controls_are_all_that_is_given(tmp_path: Path, name: str) -> None:
 @pytest.mark.slow
 def test_a_unit_is_baked_in(tmp_path: Path, form: Form) -> None:
     surrogate = with_units(make("don"))
-    paths, _ = export_onnx(surrogate.for_unit("new"), tmp_path / "a.onnx", form)
+    paths, _ = export_onnx(UnitSurrogate(surrogate, "new"), tmp_path / "a.onnx", form)
     keys = ("start", "step") if form is Form.step else ("trajectory",)
     sessions = dict(zip(keys, map(open_onnx, paths), strict=True))
     initial, controls = random_cases(surrogate, 2, 30)

@@ -18,6 +18,7 @@ from surrogate_modeling.networks.regression import FilterRegression
 from surrogate_modeling.networks.unit_latent import UnitLatent
 from surrogate_modeling.surrogate.description import Description, Member
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 from surrogate_modeling.surrogate.units import UnitEffects
 
 IN_LEN = 3
@@ -91,7 +92,7 @@ def test_the_band_lies_around_the_unit() -> None:
 
 def test_a_baked_in_unit_is_what_exports_hold() -> None:
     surrogate = make_surrogate()
-    baked = surrogate.for_unit("south")
+    baked = UnitSurrogate(surrogate, "south")
     wanted = surrogate.free_run(*given(), unit="south")
     np.testing.assert_allclose(baked.free_run(*given()), wanted, rtol=1e-6)
     initial, controls = (torch.tensor(part, dtype=torch.float32)[None] for part in given())
@@ -142,18 +143,18 @@ def test_networks_are_told_the_unit() -> None:
             z = network.network.free_run(beside[:, :IN_LEN], beside[:, IN_LEN:, :4])[0].numpy()
         expected = level + scale * ((1 + np.array(gain)) * z + offset)
         np.testing.assert_allclose(surrogate.free_run(*given(), unit=unit), expected, rtol=1e-4)
-        baked = surrogate.for_unit(unit)
+        baked = UnitSurrogate(surrogate, unit)
         np.testing.assert_allclose(baked.free_run(*given()), expected, rtol=1e-4)
         assert (baked.known_units, baked.description.units) == ((), ())
     with pytest.raises(UserError, match="unit=west: not among the 3 units"):
-        surrogate.for_unit("west")
+        UnitSurrogate(surrogate, "west")
 
 
 @pytest.mark.parametrize("units", [None, EFFECTS])
 def test_what_is_made_for_an_export_is_not_saved(units: UnitEffects | None, tmp_path: Path) -> None:
     for unit in ("south", None):
         with pytest.raises(UserError, match="a surrogate of one unit cannot be saved"):
-            told_units(units).for_unit(unit).save(tmp_path / "a.pth")
+            UnitSurrogate(told_units(units), unit).save(tmp_path / "a.pth")
     assert not (tmp_path / "a.pth").exists()
 
 
@@ -170,7 +171,7 @@ def test_a_regression_is_mixed_with_a_network_that_is_told_units() -> None:
     assert surrogate.network.parameter_count == counted
     expected = np.stack((0.25 * before[:, 0] + 0.75 * alone[:, 0], before[:, 1]), axis=1)
     np.testing.assert_allclose(surrogate.free_run(*given(), unit="south"), expected, rtol=1e-4)
-    np.testing.assert_allclose(surrogate.for_unit("south").free_run(*given()), expected, rtol=1e-4)
+    np.testing.assert_allclose(UnitSurrogate(surrogate, "south").free_run(*given()), expected, rtol=1e-4)
 
 
 def test_latents_are_saved_and_units_added(tmp_path: Path) -> None:
@@ -223,7 +224,7 @@ def test_a_unit_is_stepped_whatever_the_recipe(name: str, out_len: int, incremen
     with torch.no_grad():
         wanted = surrogate.free_run(initial, controls, unit="new")
     for rows in (
-        row_by_row(surrogate.for_unit("new"), initial, controls),
-        surrogate.for_unit("new").free_run(initial, controls),
+        row_by_row(UnitSurrogate(surrogate, "new"), initial, controls),
+        UnitSurrogate(surrogate, "new").free_run(initial, controls),
     ):
         torch.testing.assert_close(rows.detach(), wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))

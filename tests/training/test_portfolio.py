@@ -21,6 +21,7 @@ from surrogate_modeling.networks.persistence import Persistence
 from surrogate_modeling.networks.unit_latent import told_parts
 from surrogate_modeling.surrogate.description import Member
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 from surrogate_modeling.training.attempts import Attempt
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
 from surrogate_modeling.training.folds import Folds, FoldTraining, make_folds
@@ -113,7 +114,7 @@ def test_networks_that_are_told_units_are_mixed_saved_and_adapted(
     loaded = Surrogate.load(tmp_path / "told.pth")
     for unit in ("a", "b", None):
         named = [replace(case, unit=unit) for case in cases]
-        again, one = loaded.predict(named), loaded.for_unit(unit).predict(cases)
+        again, one = loaded.predict(named), UnitSurrogate(loaded, unit).predict(cases)
         for rows, same, baked in zip(told.predict(named), again, one, strict=True):
             np.testing.assert_array_equal(same, rows)
             np.testing.assert_allclose(baked, rows, rtol=1e-5)

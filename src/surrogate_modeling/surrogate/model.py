@@ -27,7 +27,6 @@ from surrogate_modeling.networks import Network
 from surrogate_modeling.networks.mixture import MixtureNetwork
 from surrogate_modeling.networks.unit_latent import (
     blind,
-    fixed_unit,
     told_parts,
     unit_numbers,
     with_unit_numbers,
@@ -63,10 +62,6 @@ class Surrogate(nn.Module):
         # Trainings and adaptations, and the configuration of the latest training; empty until it is saved or loaded.
         self.lineage: tuple[LineageStep, ...] = ()
         self.config: dict[str, Any] = {}
-        # Name of the unit that is baked in, and the scaling of its outputs.
-        self.baked_unit: str | None = None
-        self._is_of_one_unit = False
-        self._baked: Standardizer | None = None
 
     @property
     def device(self) -> torch.device:
@@ -80,8 +75,13 @@ class Surrogate(nn.Module):
 
     @property
     def output_scaling(self) -> Standardizer:
-        """Scaling by which predicted rows are restored: that of a unit where one is baked in."""
-        return self._baked or self.scaling
+        """Scaling by which predicted rows are restored: that of the unit in a surrogate of one unit."""
+        return self.scaling
+
+    @property
+    def baked_unit(self) -> str | None:
+        """Name of the unit in a surrogate of one unit."""
+        return None
 
     def free_run(
         self, initial: Rows, controls: Rows, unit: UnitChoice = None, *, parameters: ParameterValues | None = None
@@ -134,27 +134,6 @@ class Surrogate(nn.Module):
             UserError: it is not, or this surrogate knows no units.
         """
         require_known(unit, self.known_units)
-
-    def for_unit(self, unit: str | None) -> Surrogate:
-        """A copy that predicts one unit whatever is asked, for exports; None for the mean unit.
-
-        Raises:
-            UserError: the unit is not known.
-        """
-        if unit is not None:
-            self.require_unit(unit)
-        copy, units = deepcopy(self), self.description.units
-        if units:
-            copy.network = fixed_unit(copy.network, units.index(unit) if unit in units else len(units))
-            copy.description = replace(self.description, units=(), unit_latents=0)
-        if self.units is not None:
-            offset, gain = (part[0, 0] for part in self.units.of(unit, self.scaling.mean))
-            baked, columns = deepcopy(self.scaling), self._predicted_columns
-            baked.mean[columns] += baked.scale[columns] * offset
-            baked.scale[columns] *= 1 + gain
-            copy._baked, copy.units = baked, None
-        copy.baked_unit, copy._is_of_one_unit = unit, True
-        return copy
 
     def know(self, names: Sequence[str]) -> None:
         """Let the networks that are told units know these, too; where one does not yet, as the mean unit at first."""
@@ -302,13 +281,7 @@ class Surrogate(nn.Module):
         return torch.as_tensor(values, dtype=self.scaling.number, device=self.device)
 
     def save(self, path: Path) -> None:
-        """Write one file that :meth:`load` opens on any machine.
-
-        Raises:
-            UserError: this is a copy of :meth:`for_unit`, which only exports know.
-        """
-        if self._is_of_one_unit:
-            raise UserError(f"{path}: a surrogate of one unit cannot be saved; save the one that it was made of")
+        """Write one file that :meth:`load` opens on any machine."""
         content = self.description, self.state_dict(), self.band, self.units, self.lineage, self.config
         write_saved(path, SavedSurrogate(*content))
 
