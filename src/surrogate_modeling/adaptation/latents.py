@@ -21,6 +21,7 @@ from torch import Tensor
 
 from surrogate_modeling.adaptation.candidates import AS_IT_IS, LATENT, Candidate, free_runs
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.config.saved_config import unflattened
 from surrogate_modeling.networks.base import Batch
@@ -91,15 +92,14 @@ def with_latents(before: Candidate, max_minutes: float | None = None) -> Candida
 def new_units(surrogate: Surrogate, cases: Sequence[Case]) -> list[str]:
     """Units of cases that a surrogate does not know; none where its networks are told no units."""
     known = surrogate.description.units
-    names = dict.fromkeys(case.unit for case in cases if case.unit is not None)
-    return [name for name in names if name not in known] if known else []
+    return [name for name in unit_names(cases) if name not in known] if known else []
 
 
 def told_of_units(surrogate: Surrogate, cases: Sequence[Case]) -> Surrogate:
     """A copy of a surrogate whose networks have a latent of each unit of the cases, where they are told any."""
     adapted = deepcopy(surrogate)
     if surrogate.description.units:
-        adapted.know([str(case.unit) for case in cases if case.unit is not None])
+        adapted.know(unit_names(cases))
     return adapted
 
 
@@ -144,7 +144,7 @@ def _windows(surrogate: Surrogate, cases: Sequence[Case]) -> Windows:
     given = with_given_starts(surrogate, CaseSplit(list(cases), [], [])).training
     data = WindowDataset(given, surrogate.scaling, description.in_len, rows, rows, units=description.units)
     assert data.unit_of_case is not None
-    unit = data.unit_of_case[torch.bucketize(torch.arange(len(data)), data.first_windows, right=True) - 1]
+    unit = data.unit_of_case[data.cases_of(torch.arange(len(data)))]
     chosen, units = [], unit.unique()
     for number in units:
         own = torch.nonzero(unit == number)[:, 0]

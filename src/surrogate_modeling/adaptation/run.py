@@ -33,6 +33,7 @@ from surrogate_modeling.adaptation.table import (
 )
 from surrogate_modeling.adaptation.tuning import CannotTune, Tuning
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE, expanded
 from surrogate_modeling.config.adapt_keys import AdaptConfig, How
@@ -191,7 +192,7 @@ def _warn(inputs: Adaptation, chosen: Candidate, parts: Sequence[BeforeAfter]) -
             "band is that of the new cases; give more of them, or train anew on the old and the new ones together"
         )
     if chosen.how.endswith(UNIT) or chosen.surrogate.known_units != inputs.surrogate.known_units:
-        units = ", ".join(dict.fromkeys(str(case.unit) for case in inputs.new.given))
+        units = ", ".join(unit_names(inputs.new.given))
         log.info("predict these units by name (unit=%s); without a name the mean unit is predicted", units)
     for part in parts:
         if part.cases == OLD and part.change > FORGOTTEN:

@@ -6,7 +6,13 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
+from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
+
+
+def unit_names(cases: Sequence[Case]) -> list[str]:
+    """Names of the units of cases, each once, in the order of the cases."""
+    return list(dict.fromkeys(case.unit for case in cases if case.unit is not None))
 
 
 def read_groups(file: str, cases: Sequence[str], key: str) -> dict[str, str]:

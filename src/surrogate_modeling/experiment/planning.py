@@ -6,6 +6,7 @@ import logging
 from dataclasses import replace
 
 from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.cases.split import CaseSplit, reduced_split, split_cases
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
@@ -97,7 +98,7 @@ def units_to_learn(config: Config, split: CaseSplit) -> list[str]:
     """Names of the units that networks learn numbers of; none where a case that judges would be of none of them."""
     dataset = config.dataset
     learnt = (*split.training, *split.validation) if has_folds(config, split) else split.training
-    units = list(dict.fromkeys(case.unit for case in learnt if case.unit is not None))
+    units = unit_names(learnt)
     if not dataset.unit_effects or not dataset.unit_latents or len(units) < 2:
         return []
     judging = {case.unit for case in (*split.validation, *split.test) if case.unit is not None}

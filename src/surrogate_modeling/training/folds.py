@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.cases.case import Case, RowTable
+from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.cases.stretches import blocks, without_block
 from surrogate_modeling.common.errors import UserError
@@ -101,7 +102,7 @@ def make_folds(
     Raises:
         UserError: the only case is too short to be cut.
     """
-    names = list(dict.fromkeys(case.unit for case in cases if case.unit is not None))
+    names = unit_names(cases)
     units = [[case for case in cases if case.unit == name] for name in names]
     if not by_unit or len(units) < 2:
         units = [[case] for case in cases]

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -75,7 +76,7 @@ def fit_units(surrogate: Surrogate, left_out: FreeRuns, training: FreeRuns) -> F
     if not all(np.isfinite(rows).all() for rows in (*left_out.rows, *training.rows)):
         log.warning("no effect of units: the free run over some case diverged")
         return None
-    names = tuple(dict.fromkeys(str(case.unit) for case in (*left_out.cases, *training.cases)))
+    names = tuple(unit_names((*left_out.cases, *training.cases)))
     runs = [UnitRuns.of(surrogate, part, names) for part in (left_out, training)]
     fits = [_fit(runs[0], runs[1], weight) for weight in TRAINING_WEIGHTS]
     fit = min(fits, key=lambda fit: fit.error(surrogate.description.channels.target_indices))

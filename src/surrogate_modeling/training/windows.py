@@ -119,16 +119,16 @@ class WindowDataset:
     def _with_units(self, batch: Batch, windows: Tensor) -> Batch:
         if self.unit_of_case is None:
             return batch
-        numbers = self.unit_of_case[self._cases_of(windows)]
+        numbers = self.unit_of_case[self.cases_of(windows)]
         return batch._replace(past=with_unit_numbers(batch.past, numbers))
 
-    def _cases_of(self, windows: Tensor) -> Tensor:
+    def cases_of(self, windows: Tensor) -> Tensor:
         """The case of each window (B,)."""
         return torch.bucketize(windows, self.first_windows, right=True) - 1
 
     def _gather(self, windows: Tensor, rows: int) -> Batch:
         positions = self.starts[windows, None] + torch.arange(rows, device=self.starts.device)
-        ends = self.case_ends[self._cases_of(windows), None]
+        ends = self.case_ends[self.cases_of(windows), None]
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
         block = self.rows.index_select(0, torch.minimum(positions, ends - 1).flatten()).unflatten(0, positions.shape)
         block.sub_(self.mean).mul_(self.factor)
