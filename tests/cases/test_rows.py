@@ -1,5 +1,4 @@
 import errno
-import mmap
 import os
 from pathlib import Path
 
@@ -7,7 +6,7 @@ import numpy as np
 import pytest
 
 from surrogate_modeling.cases import rows as rows_module
-from surrogate_modeling.cases.rows import Rows, ask_for, mapped_file
+from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.common.errors import UserError
 
 
@@ -47,6 +46,11 @@ def test_rows_in_a_file_are_those_in_memory(tmp_path: Path, monkeypatch: pytest.
     np.testing.assert_array_equal(tables[1].values, tables[0].values)
     np.testing.assert_array_equal(tables[1].rows_of("c", 1), given[2][:, [1, 2, 0]])
     assert type(tables[1].values) is np.ndarray
+    assert [table.file is not None for table in tables] == [False, True]
+    for table in tables:
+        copied = np.zeros((3000, 3), np.float32)
+        table.copy_rows(2, copied)
+        np.testing.assert_array_equal(copied, tables[0].rows_of("b", 3000))
     assert not list(tmp_path.iterdir())
 
 
@@ -86,28 +90,3 @@ def test_a_case_of_another_width_is_left_out() -> None:
     rows.add(np.zeros((2, 3), np.float32))
     rows.add(np.zeros((2, 4), np.float32))
     assert rows.table(["a"], [0, 1, 2]).values.shape == (2, 3)
-
-
-def test_pieces_of_a_file_are_asked_for_by_the_pages_that_they_lie_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of 4096 bytes: 0 to 99 on the first, 4000 to 4099 on the first two, 8000 on the second, 100000 on no. 24."""
-    monkeypatch.setattr(mmap, "PAGESIZE", 4096)
-    asked: list[tuple[int, int]] = []
-
-    class File:
-        def madvise(self, option: int, start: int, length: int) -> None:
-            assert option == mmap.MADV_WILLNEED
-            asked.append((start, length))
-
-    ask_for(File(), np.array([100_000, 0, 8000, 4000]), 100)
-    assert asked == [(0, 8192), (98_304, 4096)]
-
-
-def test_rows_in_memory_come_from_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rows_module, "cache_folder", lambda: tmp_path)
-    for in_file in (False, True):
-        rows = Rows(1, in_file)
-        rows.add(np.ones((2, 3), np.float32))
-        file = mapped_file(rows.table(["a"], [0, 1, 2]).values)
-        assert (file is not None) is in_file
-    assert isinstance(file, mmap.mmap)
-    assert file.size() == 4 * 2 * 3

@@ -2,6 +2,7 @@
 
 import pickle
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -78,9 +79,9 @@ def test_every_window_once_in_an_order_that_follows_from_seed_and_epoch() -> Non
 @pytest.mark.parametrize("options", [{}, {"windows_per_epoch": 50, "first_share": 0.5}])
 def test_the_loader_gives_slices_of_the_order(options: dict[str, float]) -> None:
     windows = WindowDataset(CASES, fitted(CASES), 4, 1)
-    settings = SettingsConfig(**options)  # type: ignore[arg-type]
+    settings = SettingsConfig(batch_size=32, **options)  # type: ignore[arg-type]
     sampler = WindowSampler(windows, settings)
-    ours = WindowLoader(sampler, 32)
+    ours = WindowLoader(sampler)
     order = sampler.order()
     plain = [windows.gather(order[start : start + 32]) for start in range(0, len(order), 32)]
     assert len(ours) == len(plain)
@@ -92,8 +93,8 @@ def test_the_loader_gives_slices_of_the_order(options: dict[str, float]) -> None
 def test_the_order_is_drawn_with_the_first_batch() -> None:
     """Lightning takes the iterator before it says which epoch it is."""
     windows = WindowDataset(CASES, fitted(CASES), 4, 1)
-    sampler = WindowSampler(windows, SettingsConfig())
-    early = iter(WindowLoader(sampler, 32))
+    sampler = WindowSampler(windows, SettingsConfig(batch_size=32))
+    early = iter(WindowLoader(sampler))
     sampler.set_epoch(3)
     expected = windows.gather(sampler.order()[:32])
     for part, wanted in zip(next(early), expected, strict=True):
@@ -103,13 +104,14 @@ def test_the_order_is_drawn_with_the_first_batch() -> None:
 @pytest.mark.parametrize(("count", "lengths"), [(40, [16, 4]), (33, [16, 1]), (32, [16]), (3, [2])])
 def test_processes_share_every_batch_and_have_as_many(count: int, lengths: list[int]) -> None:
     windows = WindowDataset(CASES, fitted(CASES), 4, 1)
-    sampler = WindowSampler(windows, SettingsConfig(windows_per_epoch=count))
-    loaders = [WindowLoader(sampler, 16, Share(rank, 2)) for rank in range(2)]
+    settings = SettingsConfig(windows_per_epoch=count, batch_size=16)
+    loaders = [WindowLoader(WindowSampler(windows, settings, Share(rank, 2))) for rank in range(2)]
+    twice = WindowLoader(WindowSampler(windows, replace(settings, batch_size=32)))
     shares = [list(loader) for loader in loaders]
     assert [len(batch.past) for batch in shares[0]] == lengths
     assert len(loaders[0]) == len(loaders[1]) == len(shares[0]) == len(shares[1])
     # Together they are the batches of one process with twice the size; what fills up a share has no weight.
-    for ours, whole in zip(zip(*shares, strict=True), WindowLoader(sampler, 32), strict=True):
+    for ours, whole in zip(zip(*shares, strict=True), twice, strict=True):
         kept = [part[batch.weight[:, 0] > 0] for batch in ours for part in batch[:1]]
         torch.testing.assert_close(torch.cat(kept), whole.past, rtol=0, atol=0)
 
@@ -134,7 +136,7 @@ def test_blocks_hold_the_windows_of_the_batches_in_their_order() -> None:
     scaling.fit(case.values for case in cases)
     windows = WindowDataset(cases, scaling, 4, 1)
     sampler = WindowSampler(windows, settings)
-    loader = BlockLoader(sampler, 8, 3)
+    loader = BlockLoader(sampler, 3)
     blocks = list(loader)
     # 26 and 21 windows: five batches of 8, in blocks of three and two, and one of 7.
     assert [tuple(block.shape) for block in blocks] == [(3, 8), (2, 8), (1, 7)]

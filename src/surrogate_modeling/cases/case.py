@@ -5,9 +5,10 @@ Shape letters: N all rows, T rows of a case, F feature (C controls, then P predi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import IO, Self
 
 import numpy as np
 
@@ -55,16 +56,37 @@ class Case:
 
 @dataclass(frozen=True)
 class RowTable:
-    """All rows of some cases in one array (N, F), less the offsets, and the first row of each case by name."""
+    """All rows of some cases in one array (N, F), less the offsets.
+
+    Attributes:
+        values: (N, F), float32.
+        first: row of each case, by name.
+        file: that the array is mapped from; None where it lies in memory.
+    """
 
     values: np.ndarray
     first: Mapping[str, int]
+    file: IO[bytes] | None = None
 
     def rows_of(self, name: str, count: int) -> np.ndarray:
         """The rows (count, F) of a case, as a read-only view."""
         rows = self.values[self.first[name] :][:count]
         rows.flags.writeable = False
         return rows
+
+    def copy_rows(self, first: int, into: np.ndarray) -> None:
+        """Copy rows from ``first`` on into an array (K, F) in memory.
+
+        Those in a file are read from it: pages of the map would be brought in with megabytes that lie beside them, in
+        the place of what is needed.
+        """
+        if self.file is None or not hasattr(os, "preadv"):
+            into[:] = self.values[first : first + len(into)]
+            return
+        left, place = into.data.cast("B"), first * self.values.strides[0]
+        while left:
+            count = os.preadv(self.file.fileno(), [left], place)
+            left, place = left[count:], place + count
 
     def including(self, cases: Iterable[Case]) -> Self:
         """The same array with the first rows of more cases, which are views of it; nothing is copied.

@@ -119,32 +119,4 @@ class Rows:
             # Case by case: all at once would be a second copy of a large dataset.
             for first, end in pairwise(self._ends):
                 self._array[first:end] = self._array[first:end, order]
-        return RowTable(self._array, dict(zip(names, self._ends[:-1], strict=True)))
-
-
-def mapped_file(values: np.ndarray) -> mmap.mmap | None:
-    """The file that an array is mapped from; None where it lies in memory, or the system cannot be asked for a part."""
-    base: object = values
-    while isinstance(base, np.ndarray | memoryview):
-        base = base.base if isinstance(base, np.ndarray) else base.obj
-    return base if isinstance(base, mmap.mmap) and hasattr(mmap, "MADV_WILLNEED") else None
-
-
-def ask_for(file: mmap.mmap, starts: np.ndarray, length: int) -> None:
-    """Have the system read pieces of a mapped file that are used next, all of them at once.
-
-    Each piece that is used without this is waited for, and what lies beside it is read as well: that serves passes over
-    whole cases, but for pieces from anywhere it takes the place of what is needed.
-
-    Args:
-        file: as :func:`mapped_file` gives it.
-        starts: of the pieces (K,), in any order [bytes].
-        length: of each piece [bytes].
-    """
-    starts = np.sort(starts)
-    first, end = starts // mmap.PAGESIZE, (starts + length - 1) // mmap.PAGESIZE + 1
-    # Pieces of one length end in the order in which they start: only neighbours can share or adjoin pages.
-    apart = np.flatnonzero(first[1:] > end[:-1]) + 1
-    first, end = first[np.r_[0, apart]], end[np.r_[apart - 1, len(end) - 1]]
-    for place, size in zip((first * mmap.PAGESIZE).tolist(), ((end - first) * mmap.PAGESIZE).tolist(), strict=True):
-        file.madvise(mmap.MADV_WILLNEED, place, size)
+        return RowTable(self._array, dict(zip(names, self._ends[:-1], strict=True)), self._file)

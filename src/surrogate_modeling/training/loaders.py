@@ -1,11 +1,11 @@
 """Batches of windows for training and validation: their order, each process's share, and Lightning's data module.
 
-Shape letters: W windows, B batch, K batches of a block.
+Shape letters: W windows, B windows of a batch, K batches of a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.training.lightning import LightningDataModule
-from surrogate_modeling.training.windows import WindowDataset
+from surrogate_modeling.training.parts import held_batches, part_length, shuffled_in_parts
+from surrogate_modeling.training.windows import HeldRows, WindowDataset
 
 # Rows of a validation batch on a GPU, which few rows leave idle.
 GPU_ROWS = 100_000
@@ -36,13 +37,16 @@ class WindowSampler:
 
     Args:
         windows: to draw from.
-        settings: ``seed``, ``windows_per_epoch`` and ``first_share``.
+        settings: ``seed``, ``batch_size`` of each process, ``windows_per_epoch`` and ``first_share``.
+        share: of this process.
     """
 
-    def __init__(self, windows: WindowDataset, settings: SettingsConfig) -> None:
-        self.windows, self.settings, self.epoch = windows, settings, 0
+    def __init__(self, windows: WindowDataset, settings: SettingsConfig, share: Share = Share()) -> None:  # noqa: B008
+        self.windows, self.settings, self.share, self.epoch = windows, settings, share, 0
         self.count = settings.windows_per_epoch or len(windows)
         self.whole = settings.windows_per_epoch is None and not settings.first_share
+        self.batch_size = settings.batch_size * share.processes
+        self.part_length = part_length(windows, self.count, self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch that the next order is for."""
@@ -52,10 +56,14 @@ class WindowSampler:
         return self.count
 
     def order(self) -> Tensor:
-        """Windows of this epoch (W,), in order."""
+        """Windows of this epoch (W,), in order; where they are many, in parts that are shuffled each for itself."""
         random = torch.Generator().manual_seed(epoch_seed(self.settings.seed, self.epoch))
-        if self.whole:
-            return torch.randperm(self.count, generator=random)
+        drawn = None if self.whole else self._draw(random)
+        if self.part_length < self.count:
+            return shuffled_in_parts(self.windows, drawn, self.part_length, random)
+        return torch.randperm(self.count, generator=random) if drawn is None else drawn
+
+    def _draw(self, random: torch.Generator) -> Tensor:
         firsts = self.windows.first_windows.cpu()
         anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
         at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
@@ -68,40 +76,43 @@ def epoch_seed(seed: int, epoch: int) -> int:
     return (seed * 1_000_003 + epoch) % 2**63
 
 
-def gather_share(windows: WindowDataset, order: Tensor, batch_size: int, share: Share) -> Iterator[Batch]:
-    """One process's batches: its part of each ``share.processes`` times ``batch_size`` windows.
+def gather_share(
+    windows: WindowDataset, batches: Iterable[tuple[Tensor, HeldRows | None]], share: Share
+) -> Iterator[Batch]:
+    """One process's part of each of the batches that all processes take together.
 
     All processes have as many batches. Where fewer windows are left than there are processes, one without any gets a
     window of weight 0.
 
     Args:
         windows: to gather from.
-        order: windows of an epoch (W,), on the device of the rows.
-        batch_size: windows of one process.
+        batches: windows of all processes together (B,), on the device of the rows, and the rows that they are held in.
         share: of this process.
     """
-    for together in order.split(batch_size * share.processes):
+    for together, held in batches:
         own = together.tensor_split(share.processes)[share.rank]
         if len(own):
-            yield windows.gather(own)
+            yield windows.gather(own, held)
         else:
-            batch = windows.gather(together[:1])
+            batch = windows.gather(together[:1], held)
             yield batch._replace(weight=torch.zeros_like(batch.weight))
 
 
 class WindowLoader:
     """Loader of training batches in the order of a sampler, gathered on the device of the rows."""
 
-    def __init__(self, sampler: WindowSampler, batch_size: int, share: Share = Share()) -> None:  # noqa: B008
-        self.sampler, self.batch_size, self.share = sampler, batch_size, share
+    def __init__(self, sampler: WindowSampler) -> None:
+        self.sampler = sampler
 
     def __len__(self) -> int:
-        return -(-len(self.sampler) // (self.batch_size * self.share.processes))
+        return -(-len(self.sampler) // self.sampler.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         # A generator: Lightning says which epoch it is after it has taken the iterator.
-        windows = self.sampler.windows
-        yield from gather_share(windows, placed(self.sampler.order(), windows.rows.device), self.batch_size, self.share)
+        sampler, windows = self.sampler, self.sampler.windows
+        order = placed(sampler.order(), windows.rows.device)
+        batches = held_batches(windows, order, sampler.part_length, sampler.batch_size)
+        yield from gather_share(windows, batches, sampler.share)
 
 
 class BlockLoader:
@@ -111,12 +122,11 @@ class BlockLoader:
 
     Args:
         sampler: says the order of an epoch.
-        batch_size: B.
         max_batches: K, batches per block.
     """
 
-    def __init__(self, sampler: WindowSampler, batch_size: int, max_batches: int) -> None:
-        self.sampler, self.batch_size, self.max_batches = sampler, batch_size, max_batches
+    def __init__(self, sampler: WindowSampler, max_batches: int) -> None:
+        self.sampler, self.batch_size, self.max_batches = sampler, sampler.batch_size, max_batches
 
     @property
     def batches(self) -> int:
@@ -146,7 +156,8 @@ class OrderedLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         order = torch.arange(len(self.windows), device=self.windows.rows.device)
-        yield from gather_share(self.windows, order, self.batch_size, self.share)
+        batches = ((together, None) for together in order.split(self.batch_size * self.share.processes))
+        yield from gather_share(self.windows, batches, self.share)
 
 
 def placed(numbers: Tensor, device: torch.device) -> Tensor:
@@ -177,10 +188,10 @@ class WindowData(LightningDataModule):
 
     def train_dataloader(self) -> WindowLoader | BlockLoader:
         """Training windows in the order of :class:`WindowSampler`, in batches or blocks of ``batches_per_block``."""
-        sampler = WindowSampler(self._placed(self.training), self.settings)
+        sampler = WindowSampler(self._placed(self.training), self.settings, self._share)
         if self.batches_per_block is not None:
-            return BlockLoader(sampler, self.settings.batch_size, self.batches_per_block)
-        return WindowLoader(sampler, self.settings.batch_size, self._share)
+            return BlockLoader(sampler, self.batches_per_block)
+        return WindowLoader(sampler)
 
     def val_dataloader(self) -> OrderedLoader:
         """Validation windows in order."""

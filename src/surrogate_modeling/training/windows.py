@@ -3,23 +3,40 @@
 Windows are never copied in full: a batch is one gather from the rows, which stay where the cases were read to, and is
 standardised on the way.
 
-Shape letters: N all rows, W windows, B batch, T time, H predicted rows of a window, F feature (C control, then P
-predicted).
+Shape letters: N all rows, K held rows, R runs of rows, W windows, B batch, T time, H predicted rows of a window, F
+feature (C control, then P predicted).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from surrogate_modeling.cases.case import Case, RowTable
-from surrogate_modeling.cases.rows import ask_for, mapped_file
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.unit_latent import unit_numbers, with_unit_numbers
 from surrogate_modeling.surrogate.scaling import Standardizer
+
+
+class HeldRows(NamedTuple):
+    """Runs of rows that were copied out of all rows, one run after another.
+
+    Attributes:
+        rows: (K, F); behind the last run anything may lie.
+        firsts: first row of each run, in order, in all rows (R,).
+        moves: from a row of a run in all rows to the same row here (R,).
+    """
+
+    rows: Tensor
+    firsts: Tensor
+    moves: Tensor
+
+    def place(self, positions: Tensor) -> Tensor:
+        """Where rows at these positions in all rows (B,) are here (B,)."""
+        return positions + self.moves[torch.bucketize(positions, self.firsts, right=True) - 1]
 
 
 class WindowDataset:
@@ -53,7 +70,8 @@ class WindowDataset:
         self.mean, self.factor = scaling.mean.clone(), scaling.divisor.reciprocal()
         table = table or RowTable.of(cases)
         self.rows, firsts = torch.from_numpy(table.values), [table.first[case.name] for case in cases]
-        self._file = mapped_file(table.values)
+        self.table = table if table.file else None
+        self._case_rows = sum(len(case.values) for case in cases)
         lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]
         counts = [last // stride + 1 for last in lasts]
         # One number per window, and the sizes of a case once per case: a run has millions of windows.
@@ -65,49 +83,59 @@ class WindowDataset:
         last_starts = self.starts[self.first_windows + torch.tensor(counts) - 1]
         self.unit_of_case = unit_numbers([case.unit for case in cases], units).float() if units else None
         self.complete = bool((last_starts + in_len + horizon <= self.case_ends).all())
-        self._place_pieces()
+        self._repeat_scaling()
 
     def to(self, rows: Tensor) -> None:
         """Move the dataset's rows to a device, as a copy; batches are then gathered there."""
         if rows.data_ptr() != self.rows.data_ptr():
-            self._file = None
+            self.table = None
         self.rows = rows
         self.starts, self.first_windows, self.case_ends, self.mean, self.factor = (
             part.to(rows.device) for part in (self.starts, self.first_windows, self.case_ends, self.mean, self.factor)
         )
         if self.unit_of_case is not None:
             self.unit_of_case = self.unit_of_case.to(rows.device)
-        self._place_pieces()
+        self._repeat_scaling()
 
-    def _place_pieces(self) -> None:
-        """The rows seen as all complete windows (N - T + 1, T F), which overlap, their scaling and their weight."""
-        length, features = self.in_len + self.horizon, self.rows.shape[1]
-        pieces = max(0, len(self.rows) - length + 1)
-        self._pieces = self.rows.as_strided((pieces, length * features), (features, 1))
+    def _repeat_scaling(self) -> None:
+        """The scaling of complete windows as one piece (T F,), and their weight."""
+        length = self.in_len + self.horizon
         self._mean_of_piece, self._factor_of_piece = self.mean.repeat(length), self.factor.repeat(length)
         self._whole_weight = torch.ones(1, self.horizon, device=self.rows.device)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Views of the rows would be copied; a mapped file stays with its process.
-        return {name: value for name, value in self.__dict__.items() if name not in ("_pieces", "_file")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._file = None
-        self._place_pieces()
+        # A file stays with its process.
+        return {**self.__dict__, "table": None}
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def gather(self, windows: Tensor) -> Batch:
+    @property
+    def row_bytes(self) -> int:
+        """Of one row."""
+        return self.rows.stride(0) * self.rows.itemsize
+
+    @property
+    def window_bytes(self) -> int:
+        """Of the rows of one window."""
+        return (self.in_len + self.horizon) * self.row_bytes
+
+    @property
+    def nbytes(self) -> int:
+        """Of the rows of these cases."""
+        return self._case_rows * self.row_bytes
+
+    def gather(self, windows: Tensor, held: HeldRows | None = None) -> Batch:
         """Gather standardised windows (B,): past (B, in_len, F), controls (B, H, C), truth (B, H, P), weight (B, H).
 
         With units the past is (B, in_len, F + 1).
+
+        Args:
+            windows: their numbers.
+            held: rows to take them from; None: from all rows.
         """
-        if self._file is not None:
-            row_bytes = self.rows.stride(0) * self.rows.itemsize
-            ask_for(self._file, self.starts[windows].numpy() * row_bytes, (self.in_len + self.horizon) * row_bytes)
-        batch = self._gather_complete(windows) if self.complete else self._gather(windows, self.in_len + self.horizon)
+        length = self.in_len + self.horizon
+        batch = self._gather_complete(windows, held) if self.complete else self._gather(windows, length, held)
         return self._with_units(batch, windows)
 
     def whole_cases(self, max_rows: int) -> Batch:
@@ -126,19 +154,30 @@ class WindowDataset:
         """The case of each window (B,)."""
         return torch.bucketize(windows, self.first_windows, right=True) - 1
 
-    def _gather(self, windows: Tensor, rows: int) -> Batch:
-        positions = self.starts[windows, None] + torch.arange(rows, device=self.starts.device)
-        ends = self.case_ends[self.cases_of(windows), None]
+    def _gather(self, windows: Tensor, rows: int, held: HeldRows | None = None) -> Batch:
+        first, all_rows = self._placed(windows, held)
+        left = self.case_ends[self.cases_of(windows)] - self.starts[windows]
+        steps = torch.arange(rows, device=self.starts.device)
+        positions = first[:, None] + torch.minimum(steps, left[:, None] - 1)
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
-        block = self.rows.index_select(0, torch.minimum(positions, ends - 1).flatten()).unflatten(0, positions.shape)
+        block = all_rows.index_select(0, positions.flatten()).unflatten(0, positions.shape)
         block.sub_(self.mean).mul_(self.factor)
-        return self._parts(block, (positions < ends)[:, self.in_len :].float())
+        return self._parts(block, (steps < left[:, None])[:, self.in_len :].float())
 
-    def _gather_complete(self, windows: Tensor) -> Batch:
+    def _gather_complete(self, windows: Tensor, held: HeldRows | None) -> Batch:
         """Gather windows with all their rows, each copied as one piece: a quarter less time."""
-        block = self._pieces.index_select(0, self.starts[windows])
+        first, rows = self._placed(windows, held)
+        length, features = self.in_len + self.horizon, rows.shape[1]
+        # All complete windows, which overlap (N - T + 1, T F).
+        pieces = rows.as_strided((len(rows) - length + 1, length * features), (features, 1))
+        block = pieces.index_select(0, first)
         block.sub_(self._mean_of_piece).mul_(self._factor_of_piece)
-        return self._parts(block.view(len(block), -1, self.rows.shape[1]), self._whole_weight.expand(len(block), -1))
+        return self._parts(block.view(len(block), -1, features), self._whole_weight.expand(len(block), -1))
+
+    def _placed(self, windows: Tensor, held: HeldRows | None) -> tuple[Tensor, Tensor]:
+        """The first row of each window (B,), and the rows where it lies (K, F)."""
+        starts = self.starts[windows]
+        return (starts, self.rows) if held is None else (held.place(starts), held.rows)
 
     def _parts(self, block: Tensor, weight: Tensor) -> Batch:
         past, future = block.tensor_split((self.in_len,), dim=1)

@@ -1,0 +1,112 @@
+"""Parts of an epoch: of many rows, windows are drawn at random from some at a time, which are held in memory.
+
+A window drawn from anywhere in a file that the memory does not hold is one read of the disk. So pieces of neighbouring
+windows are put in a random order, so many of them make a part that memory holds with ease, and the windows of a part
+are shuffled; while its batches are used, the rows of the next are read. Every epoch has other parts.
+
+Shape letters: W windows, B windows of a batch, R runs of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor
+
+from surrogate_modeling.training.windows import HeldRows, WindowDataset
+
+# Rows that the windows of a part lie on: two parts are held at once. Datasets up to that are one part.
+PART_BYTES = 2**27
+# Neighbouring rows, which are read together: hundreds of pieces make a part nearly as mixed as the whole.
+PIECE_BYTES = 2**19
+# A piece of long windows is so many times as long, as it ends a window later than its last window begins.
+PIECE_WINDOWS = 4
+# To read so much more takes less time than to ask once more.
+GAP_BYTES = 2**16
+# Room for the parts to come over what the first takes, as those of drawn windows differ.
+ROOM_FACTOR = 1.1
+
+
+def part_length(windows: WindowDataset, count: int, batch_size: int) -> int:
+    """Windows of a part, whole batches; the last part may have fewer.
+
+    The same for rows in memory and in a file: processes that train together, one of which has less memory, go through
+    one order.
+
+    Args:
+        windows: that are drawn from.
+        count: windows of an epoch.
+        batch_size: windows of all processes together.
+    """
+    parts = -(-min(windows.nbytes, count * (windows.window_bytes + GAP_BYTES)) // PART_BYTES)
+    return -(-count // (parts * batch_size)) * batch_size
+
+
+def shuffled_in_parts(windows: WindowDataset, drawn: Tensor | None, length: int, random: torch.Generator) -> Tensor:
+    """Order of an epoch (W,).
+
+    Args:
+        windows: that were drawn from.
+        drawn: their numbers (W,); None: every one once.
+        length: as :func:`part_length` gives it.
+        random: generator of the order.
+    """
+    piece_bytes = max(PIECE_BYTES, PIECE_WINDOWS * windows.window_bytes)
+    per_piece = max(1, round(len(windows) * piece_bytes / windows.nbytes))
+    pieces = torch.randperm(-(-len(windows) // per_piece), generator=random)
+    if drawn is None:
+        order = (pieces[:, None] * per_piece + torch.arange(per_piece)).flatten()
+        order = order[order < len(windows)]
+    else:
+        place = torch.empty_like(pieces)
+        place[pieces] = torch.arange(len(pieces))
+        order = drawn[place[drawn // per_piece].argsort(stable=True)]
+    for part in order.split(length):
+        part.copy_(part[torch.randperm(len(part), generator=random)])
+    return order
+
+
+def held_batches(
+    windows: WindowDataset, order: Tensor, length: int, batch_size: int
+) -> Iterator[tuple[Tensor, HeldRows | None]]:
+    """Batches (B,) of an order, with the rows to gather them from; None: from all rows.
+
+    Args:
+        windows: whose numbers these are.
+        order: windows of an epoch (W,).
+        length: as :func:`part_length` gives it.
+        batch_size: B; the last batch may have fewer.
+    """
+    if windows.table is None:
+        for batch in order.split(batch_size):
+            yield batch, None
+        return
+    parts, spare = order.split(length), None
+    with ThreadPoolExecutor(1) as reader:
+        reading = reader.submit(_hold, windows, parts[0], None)
+        for number, part in enumerate(parts, 1):
+            held = reading.result()
+            if number < len(parts):
+                reading = reader.submit(_hold, windows, parts[number], spare)
+            for batch in part.split(batch_size):
+                yield batch, held
+            spare = held.rows
+
+
+def _hold(windows: WindowDataset, part: Tensor, spare: Tensor | None) -> HeldRows:
+    """Read the rows of a part's windows, into memory that is no longer used where that is large enough."""
+    assert windows.table is not None
+    length = windows.in_len + windows.horizon
+    starts = windows.starts[part].sort().values
+    apart = starts.diff() > length + GAP_BYTES // windows.row_bytes
+    edge = apart.new_ones(1)
+    firsts = starts[torch.cat((edge, apart))]
+    sizes = (starts[torch.cat((apart, edge))] + length).clamp(max=len(windows.rows)) - firsts
+    ends = sizes.cumsum(0)
+    if spare is None or len(spare) < ends[-1]:
+        spare = windows.rows.new_empty(int(ROOM_FACTOR * ends[-1]), windows.rows.shape[1])
+    for first, size, end in zip(firsts.tolist(), sizes.tolist(), ends.tolist(), strict=True):
+        windows.table.copy_rows(first, spare[end - size : end].numpy())
+    return HeldRows(spare, firsts, ends - sizes - firsts)
