@@ -1,5 +1,6 @@
 """Pictures: every one is drawn, in one process or several, whatever the curve."""
 
+import io
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -99,6 +100,27 @@ def test_rows_outside_the_training_range_are_shaded_and_the_band_says_its_level(
     changed = np.abs(first - second)[70:300].sum(axis=(0, 2))
     assert changed[column[0]] > 10
     assert changed[column[1]] == 0
+
+
+def test_a_picture_on_a_background_is_the_one_that_is_drawn_whole(tmp_path: Path) -> None:
+    """Curves of other times, of other given rows and with shaded rows in turn; their limits and labels differ too."""
+    shaded = np.arange(50) % 20 > 15
+    curves = [
+        replace(
+            curve(tmp_path / f"{i}.png", 10.0**i * WAVE, 10.0**i * WAVE[given:], column=f"T{i}"),
+            time=np.arange(50) + later,
+            half_width=np.full(50 - given, 0.2 * 10.0**i),
+            outside=shaded if i % 2 else None,
+        )
+        for i, (given, later) in enumerate([(10, 0), (10, 0), (5, 0), (10, 7), (10, 0), (10, 0)])
+    ]
+    reused = figures._Canvas("90% band")
+    for each in curves:
+        ours = imread(io.BytesIO(reused.draw(each)))
+        plain = figures._Canvas("90% band")
+        plain.title.set_text(f"{each.case}: {plain.plot.draw(each)}")
+        plain._name_lines()
+        np.testing.assert_allclose(ours, imread(io.BytesIO(figures.file_of(plain.figure, each.path))), atol=0.05)
 
 
 def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(

@@ -75,6 +75,11 @@ class CurveAxes:
         scored = f", ADE {curve.ade:.4g} {curve.unit}, FDE {curve.fde:.4g} {curve.unit}"
         return f"{curve.column}{'' if np.isnan(curve.ade) else scored}{note}"
 
+    def moving(self) -> list[Any]:
+        """What differs between curves with the same times and given rows, and what lies over it."""
+        outside = [] if self.outside is None else [self.outside]
+        return [self.band, *outside, self.axes.yaxis, self.truth, self.predicted, *self.axes.spines.values()]
+
     def _mark_outside(self, curve: Curve) -> None:
         """Shade the rows whose controls leave the training range, where the band is not valid."""
         if self.outside is not None:
