@@ -21,10 +21,11 @@ def main(duration: float) -> None:
     from surrogate_modeling.cases.writer import case_csv
     from surrogate_modeling.generation.circuit import DIGITS
     from surrogate_modeling.refrigerant import reference as ref
-    from surrogate_modeling.refrigerant.case import case_table, names_and_units, prepare, run_schedule
+    from surrogate_modeling.refrigerant.case import case_table, names_and_units, run_schedule
     from surrogate_modeling.refrigerant.columns import CONTROL_STEP
     from surrogate_modeling.refrigerant.families import RANDOM_STEPS
     from surrogate_modeling.refrigerant.integrator import SUBSTEPS, Drive
+    from surrogate_modeling.refrigerant.preparation import prepare
     from surrogate_modeling.refrigerant.properties import load_tables
     from surrogate_modeling.refrigerant.schedules import WARM_UP, make_schedule
 

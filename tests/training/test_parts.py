@@ -12,6 +12,7 @@ from surrogate_modeling.cases.case import Case, RowTable
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.training import parts
+from surrogate_modeling.training import windows as windows_module
 from surrogate_modeling.training.parts import held_batches, part_length, shuffled_in_parts
 from surrogate_modeling.training.windows import HeldRows, WindowDataset
 
@@ -24,8 +25,13 @@ LENGTHS = (40, 25, 90, 61, 33, 7, 80)
 @pytest.fixture
 def _small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 100 rows, pieces of 10, gaps of 2."""
-    for name, rows in (("PART_BYTES", 100), ("PIECE_BYTES", 10), ("GAP_BYTES", 2)):
-        monkeypatch.setattr(parts, name, rows * ROW_BYTES)
+    for module, name, rows in (
+        (parts, "PART_BYTES", 100),
+        (parts, "PIECE_BYTES", 10),
+        (parts, "GAP_BYTES", 2),
+        (windows_module, "GAP_BYTES", 2),
+    ):
+        monkeypatch.setattr(module, name, rows * ROW_BYTES)
 
 
 @pytest.fixture
@@ -125,6 +131,15 @@ def test_two_parts_are_held_at_once(tables: tuple[RowTable, RowTable]) -> None:
     places = {rows.rows.data_ptr() for _, rows in held_batches(windows, order, length, 10) if rows is not None}
     assert len(order.split(length)) == 4
     assert len(places) <= 3
+
+
+@pytest.mark.usefixtures("_small_parts")
+def test_first_rows_of_all_cases_from_a_file_are_those_from_memory(tables: tuple[RowTable, RowTable]) -> None:
+    """20 rows of each, of which one case has 7."""
+    in_memory, in_file = (windows_of(table, 1).whole_cases(20 * len(LENGTHS)) for table in tables)
+    assert in_memory.truth.shape[1] == 20 - IN_LEN
+    for part, other in zip(in_file, in_memory, strict=True):
+        assert torch.equal(part, other)
 
 
 def test_held_rows_are_found_by_their_run() -> None:

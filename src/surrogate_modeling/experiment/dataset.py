@@ -6,7 +6,9 @@ Imports no torch: problems of the cases are reported before the heavy imports.
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 
 from surrogate_modeling.cases.case import CaseSet
@@ -36,6 +38,8 @@ def load_cases(config: Config) -> CaseSet:
     dataset, settings = config.dataset, config.settings
     limit = case_limit(config)
     if isinstance(dataset, GeneratedConfig):
+        # While other processes compile and simulate; who trains on these cases imports it next.
+        threading.Thread(target=import_module, args=("torch",)).start()
         made = make_missing(dataset, limit)
         limit = len(made.present) + len(made.written)
         if dataset.controls is None:

@@ -98,7 +98,7 @@ class Circuit:
 
     def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
         """Load or build tables and compiled code; the circuit needs no folder."""
-        from surrogate_modeling.refrigerant.case import prepare
+        from surrogate_modeling.refrigerant.preparation import prepare
 
         del scratch
         prepare(self.refrigerant)

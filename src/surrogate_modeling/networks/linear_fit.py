@@ -17,7 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import product
+from itertools import groupby, product
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -100,17 +101,18 @@ def _models(
     for penalty in sorted({option.penalty for option in options}):
         large = bank.model(moments, penalty)
         forward, backward = _balancing(large, reached, windows.control.shape[1])
-        for option in options:
-            if option.penalty != penalty or option.order > len(forward):
-                continue
-            model = with_poles_in_circle(large.transformed(forward[: option.order], backward[:, : option.order]))
-            if option.initial_state_penalty is not None:
-                model = with_fitted_initial_state(model, windows, option.initial_state_penalty)
-            further = slice(option.order, max(option.order, states))
-            yield (
-                option,
-                with_extra_states(model, large.transformed(forward[: further.stop], backward[:, : further.stop])),
-            )
+        fitting = [option for option in options if option.penalty == penalty and option.order <= len(forward)]
+        for order, same_order in groupby(fitting, key=attrgetter("order")):
+            model = with_poles_in_circle(large.transformed(forward[:order], backward[:, :order]))
+            further = slice(order, max(order, states))
+            extra = large.transformed(forward[: further.stop], backward[:, : further.stop])
+            starts = None
+            for option in same_order:
+                if option.initial_state_penalty is None:
+                    yield option, with_extra_states(model, extra)
+                    continue
+                starts = starts or InitialStates(model, windows)
+                yield option, with_extra_states(starts.model(option.initial_state_penalty), extra)
 
 
 def spread_modes(rows: int) -> np.ndarray:
@@ -210,25 +212,35 @@ def _root(matrix: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(values.clip(0.0))
 
 
-def with_fitted_initial_state(model: LinearModel, windows: Trajectories, penalty: float) -> LinearModel:
-    """The model with E fitted again: the best initial state of each window, regressed on the past features.
+class InitialStates:
+    """The best initial state of each window, to be regressed on the past features.
 
     An error of the initial state counts by its effect on the outputs over the windows.
+
+    Args:
+        linear: model of which all but E stays.
+        windows: training windows.
     """
-    rows = windows.output.shape[1]
-    response, seen = model.c, np.empty((rows, *model.c.shape))
-    for t in range(rows):
-        seen[t] = response
-        response = response @ model.a
-    left = windows.output - replace(model, e=np.zeros_like(model.e)).outputs(windows)
-    cross = np.einsum("wt,tpn,wtp->wn", windows.weight, seen, left, optimize=True)
-    seen_by_row = np.einsum("tpn,tpm->tnm", seen, seen)
-    grams = (windows.weight @ seen_by_row.reshape(rows, -1)).reshape(-1, model.order, model.order)
-    mean = grams.mean(axis=0)
-    grams += 1e-6 * np.trace(mean) / model.order * np.eye(model.order)
-    starts = np.linalg.solve(grams, cross[..., None])[..., 0]
-    metric = _root(mean)
-    moments = Moments.of(torch.from_numpy(windows.past), torch.from_numpy(starts @ metric))
-    weights, offset = (part.numpy() for part in ridge(moments, penalty))
-    weights[-1] += offset
-    return replace(model, e=np.linalg.lstsq(metric.T, weights.T, rcond=1e-9)[0])
+
+    def __init__(self, linear: LinearModel, windows: Trajectories) -> None:
+        self.linear = linear
+        rows = windows.output.shape[1]
+        response, seen = linear.c, np.empty((rows, *linear.c.shape))
+        for t in range(rows):
+            seen[t] = response
+            response = response @ linear.a
+        left = windows.output - replace(linear, e=np.zeros_like(linear.e)).outputs(windows)
+        cross = np.einsum("wt,tpn,wtp->wn", windows.weight, seen, left, optimize=True)
+        seen_by_row = np.einsum("tpn,tpm->tnm", seen, seen)
+        grams = (windows.weight @ seen_by_row.reshape(rows, -1)).reshape(-1, linear.order, linear.order)
+        mean = grams.mean(axis=0)
+        grams += 1e-6 * np.trace(mean) / linear.order * np.eye(linear.order)
+        starts = np.linalg.solve(grams, cross[..., None])[..., 0]
+        self.metric = _root(mean)
+        self.moments = Moments.of(torch.from_numpy(windows.past), torch.from_numpy(starts @ self.metric))
+
+    def model(self, penalty: float) -> LinearModel:
+        """The model with E fitted again, by a ridge regression with this penalty."""
+        weights, offset = (part.numpy() for part in ridge(self.moments, penalty))
+        weights[-1] += offset
+        return replace(self.linear, e=np.linalg.lstsq(self.metric.T, weights.T, rcond=1e-9)[0])

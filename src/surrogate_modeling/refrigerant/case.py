@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from surrogate_modeling.refrigerant import circuit as ci
 from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant.columns import CONTROL_STEP, CONTROLS, PREDICTED
-from surrogate_modeling.refrigerant.compilation import seal
-from surrogate_modeling.refrigerant.families import FAMILIES, RANDOM_STEPS
+from surrogate_modeling.refrigerant.families import FAMILIES
 from surrogate_modeling.refrigerant.integrator import (
     N_UNIT,
     STAGES,
@@ -22,7 +19,7 @@ from surrogate_modeling.refrigerant.integrator import (
     rkc_coefficients,
     simulate,
 )
-from surrogate_modeling.refrigerant.observation import gas_temperature, predicted_rows, soaked_start
+from surrogate_modeling.refrigerant.observation import predicted_rows, soaked_start
 from surrogate_modeling.refrigerant.properties import Tables, load_tables
 from surrogate_modeling.refrigerant.schedules import WARM_UP, SimulatorSchedule, make_schedule
 
@@ -144,15 +141,3 @@ def names_and_units() -> tuple[list[str], list[str]]:
     """First two lines of a case file."""
     columns = [*CONTROLS, *PREDICTED]
     return ["time", *(c.name for c in columns)], ["s", *(c.unit for c in columns)]
-
-
-def prepare(refrigerant: str) -> dict[str, Any]:
-    """Load or build tables and compiled code, by simulating a few rows; returns the number of these rows."""
-    schedule = make_schedule(1, 0.1, "random_steps", 0)
-    run = run_schedule(refrigerant, Drive(schedule.plan[:3], schedule.targets[:3], RANDOM_STEPS))
-    run.predicted()
-    gas_temperature(run.tables, 3e5, 4.1e5)
-    dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
-    ci.evaluate(run.final, run.controls[0].copy(), run.tables, dy, o)
-    seal()
-    return {"rows": run.states.shape[0]}

@@ -69,10 +69,15 @@ def compiled(function: Function) -> Function:
         settings.CACHE_DIR = previous
 
 
+def is_sealed() -> bool:
+    """Whether all code was compiled before."""
+    return (code_folder() / MANIFEST).exists()
+
+
 def seal() -> None:
     """Write the manifest once all code is compiled, and remove cache folders that were not used for a month."""
     folder = code_folder()
-    if (folder / MANIFEST).exists():
+    if is_sealed():
         return
     sums = {str(path.relative_to(folder)): _digest(path) for path in _files(folder)}
     write_atomic(folder / MANIFEST, json.dumps(sums, indent=1).encode())

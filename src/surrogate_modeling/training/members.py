@@ -141,4 +141,4 @@ def _windows(windows: WindowDataset) -> tuple[Batch, Batch]:
     spread = np.linspace(0, len(windows) - 1, min(len(windows), MAX_SPREAD_WINDOWS)).astype(np.int64)
     firsts = windows.first_windows
     chosen = torch.cat((firsts, torch.from_numpy(spread).to(firsts.device)))
-    return windows.whole_cases(MAX_WHOLE_ROWS), windows.gather(chosen)
+    return windows.whole_cases(MAX_WHOLE_ROWS), windows.gather(chosen, windows.hold(chosen))

@@ -4,7 +4,7 @@ A window drawn from anywhere in a file that the memory does not hold is one read
 windows are put in a random order, so many of them make a part that memory holds with ease, and the windows of a part
 are shuffled; while its batches are used, the rows of the next are read. Every epoch has other parts.
 
-Shape letters: W windows, B windows of a batch, R runs of rows.
+Shape letters: W windows, B windows of a batch.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from surrogate_modeling.training.windows import HeldRows, WindowDataset
+from surrogate_modeling.training.windows import GAP_BYTES, HeldRows, WindowDataset
 
 # Rows that the windows of a part lie on: two parts are held at once. Datasets up to that are one part.
 PART_BYTES = 2**27
@@ -23,10 +23,6 @@ PART_BYTES = 2**27
 PIECE_BYTES = 2**19
 # A piece of long windows is so many times as long, as it ends a window later than its last window begins.
 PIECE_WINDOWS = 4
-# To read so much more takes less time than to ask once more.
-GAP_BYTES = 2**16
-# Room for the parts to come over what the first takes, as those of drawn windows differ.
-ROOM_FACTOR = 1.1
 
 
 def part_length(windows: WindowDataset, count: int, batch_size: int) -> int:
@@ -85,28 +81,11 @@ def held_batches(
         return
     parts, spare = order.split(length), None
     with ThreadPoolExecutor(1) as reader:
-        reading = reader.submit(_hold, windows, parts[0], None)
+        reading = reader.submit(windows.hold, parts[0])
         for number, part in enumerate(parts, 1):
             held = reading.result()
             if number < len(parts):
-                reading = reader.submit(_hold, windows, parts[number], spare)
+                reading = reader.submit(windows.hold, parts[number], spare)
             for batch in part.split(batch_size):
                 yield batch, held
-            spare = held.rows
-
-
-def _hold(windows: WindowDataset, part: Tensor, spare: Tensor | None) -> HeldRows:
-    """Read the rows of a part's windows, into memory that is no longer used where that is large enough."""
-    assert windows.table is not None
-    length = windows.in_len + windows.horizon
-    starts = windows.starts[part].sort().values
-    apart = starts.diff() > length + GAP_BYTES // windows.row_bytes
-    edge = apart.new_ones(1)
-    firsts = starts[torch.cat((edge, apart))]
-    sizes = (starts[torch.cat((apart, edge))] + length).clamp(max=len(windows.rows)) - firsts
-    ends = sizes.cumsum(0)
-    if spare is None or len(spare) < ends[-1]:
-        spare = windows.rows.new_empty(int(ROOM_FACTOR * ends[-1]), windows.rows.shape[1])
-    for first, size, end in zip(firsts.tolist(), sizes.tolist(), ends.tolist(), strict=True):
-        windows.table.copy_rows(first, spare[end - size : end].numpy())
-    return HeldRows(spare, firsts, ends - sizes - firsts)
+            spare = held

@@ -20,6 +20,11 @@ from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.unit_latent import unit_numbers, with_unit_numbers
 from surrogate_modeling.surrogate.scaling import Standardizer
 
+# To read so much more takes less time than to ask once more.
+GAP_BYTES = 2**16
+# Room in held rows over what is needed, as the next part of an epoch may need more.
+ROOM_FACTOR = 1.1
+
 
 class HeldRows(NamedTuple):
     """Runs of rows that were copied out of all rows, one run after another.
@@ -138,11 +143,38 @@ class WindowDataset:
         batch = self._gather_complete(windows, held) if self.complete else self._gather(windows, length, held)
         return self._with_units(batch, windows)
 
+    def hold(self, windows: Tensor, spare: HeldRows | None = None) -> HeldRows | None:
+        """Read the rows of windows from anywhere (B,), where all rows lie in a file; None where they lie in memory.
+
+        Args:
+            windows: their numbers.
+            spare: rows that are no longer used, whose memory is taken where it is large enough.
+        """
+        return self._hold(windows, self.in_len + self.horizon, spare)
+
+    def _hold(self, windows: Tensor, length: int, spare: HeldRows | None = None) -> HeldRows | None:
+        if self.table is None:
+            return None
+        starts = self.starts[windows].sort().values
+        apart = starts.diff() > length + GAP_BYTES // self.row_bytes
+        edge = apart.new_ones(1)
+        firsts = starts[torch.cat((edge, apart))]
+        sizes = (starts[torch.cat((apart, edge))] + length).clamp(max=len(self.rows)) - firsts
+        ends = sizes.cumsum(0)
+        if spare is None or len(spare.rows) < ends[-1]:
+            rows = self.rows.new_empty(int(ROOM_FACTOR * ends[-1]), self.rows.shape[1])
+        else:
+            rows = spare.rows
+        for first, size, end in zip(firsts.tolist(), sizes.tolist(), ends.tolist(), strict=True):
+            self.table.copy_rows(first, rows[end - size : end].numpy())
+        return HeldRows(rows, firsts, ends - sizes - firsts)
+
     def whole_cases(self, max_rows: int) -> Batch:
         """Every case from its first row to the end of the longest, or to ``max_rows`` of all cases together."""
-        longest = int((self.case_ends - self.starts[self.first_windows]).max())
-        rows = max(self.in_len + 1, min(longest, max_rows // len(self.first_windows)))
-        return self._with_units(self._gather(self.first_windows, rows), self.first_windows)
+        windows = self.first_windows
+        longest = int((self.case_ends - self.starts[windows]).max())
+        rows = max(self.in_len + 1, min(longest, max_rows // len(windows)))
+        return self._with_units(self._gather(windows, rows, self._hold(windows, rows)), windows)
 
     def _with_units(self, batch: Batch, windows: Tensor) -> Batch:
         if self.unit_of_case is None:
