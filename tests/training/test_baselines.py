@@ -226,6 +226,29 @@ def test_of_many_rows_some_are_enough(kind: Callable[..., Baseline], monkeypatch
     assert (np.abs(baseline.predict([test])[0] - truth).max(axis=0) / truth.std(axis=0)).max() < 2e-3
 
 
+def test_of_very_many_rows_some_cases_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twelve cases of 300 rows where 400 are fitted, at most every third of a case: every third case, but two at least.
+
+    Then 1,200 rows are left, of which every third is fitted.
+    """
+    for name, value in (("MAX_FITTED_ROWS", 400), ("MAX_STRIDE", 3), ("MIN_CASES_USED", 2)):
+        monkeypatch.setattr(f"surrogate_modeling.training.regression_rows.{name}", value)
+    training, validation = (
+        [linear_case(f"t{i}", i) for i in range(12)],
+        [linear_case(f"v{i}", 50 + i) for i in range(5)],
+    )
+    ticks: list[None] = []
+    data = BaselineData(training, validation, (0, 1), scaled(training), IN_LEN, tick=lambda: ticks.append(None))
+    assert (data.case_stride, data.stride) == (3, 3)
+    assert [case.name for case in data.used(training)] == ["t0", "t3", "t6", "t9"]
+    assert [case.name for case in data.used(validation)] == ["v0", "v2", "v4"]
+    baseline = fit_linear(data)
+    assert len(ticks) == 4 + 3
+    test = linear_case("a", 60)
+    truth = test.values[IN_LEN:, CONTROLS:]
+    assert (np.abs(baseline.predict([test])[0] - truth).max(axis=0) / truth.std(axis=0)).max() < 2e-3
+
+
 @pytest.mark.parametrize("controls", [20, 45, 1100])
 def test_quadratic_stays_solvable_with_many_controls(controls: int) -> None:
     """All products of 1,100 controls would be 605,550 features."""

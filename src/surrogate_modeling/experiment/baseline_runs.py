@@ -59,11 +59,13 @@ def fit_baselines(
         )
     if len(targets) > MAX_SELECTION_TARGETS:
         log.info("of %d targets, %d choose the time constants of the baselines", len(targets), MAX_SELECTION_TARGETS)
-    cases = len(split.training) + len(split.validation)
-    steps = cases * (1 + len(MULTIPLIED))
-    ticks = track(range(steps), steps, "fitting the baselines", progress_bar)
     given = split.training, split.validation, targets
     data = BaselineData(*given, surrogate.scaling, description.in_len, tick=lambda: next(ticks, None))
+    cases = sum(len(data.used(part)) for part in given[:2])
+    if data.case_stride > 1:
+        log.info("the baselines are fitted on one case in %d: that is many rows enough", data.case_stride)
+    steps = cases * (1 + len(MULTIPLIED))
+    ticks = track(range(steps), steps, "fitting the baselines", progress_bar)
     if folds is not None:
         data = replace(data, folds=folds.parts, stretches=folds.stretches)
     started = time.perf_counter()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,9 @@ from surrogate_modeling.surrogate.scaling import Standardizer
 
 # Targets that choose, spread over all of them: the mean error of more says no more about time constants.
 MAX_SELECTION_TARGETS = 100
+# Rows of a case from one that is fitted to the next; of very many rows, cases are left out instead.
+MAX_STRIDE = 32
+MIN_CASES_USED = 100
 # Rows whose features are in memory at once.
 ROWS_AT_ONCE = 10_000
 
@@ -58,10 +61,23 @@ class BaselineData:
         predicted = len(channels.predicted)
         return Sizes(len(channels.controls), predicted, self.in_len, 1, predicted)
 
-    @property
+    @cached_property
+    def case_stride(self) -> int:
+        """Case step of the fit: filters run over every row of a case, so that leaving out rows alone saves little."""
+        return max(1, self._rows // (MAX_FITTED_ROWS * MAX_STRIDE))
+
+    @cached_property
     def stride(self) -> int:
-        """Row step of the fit: every stride-th row is fitted."""
-        return max(1, sum(len(case.values) for case in self.training) // MAX_FITTED_ROWS)
+        """Row step of the fit: every stride-th row of the cases used is fitted."""
+        return max(1, self._rows // (MAX_FITTED_ROWS * self.case_stride))
+
+    @property
+    def _rows(self) -> int:
+        return sum(len(case.values) for case in self.training)
+
+    def used(self, cases: Sequence[Case]) -> Sequence[Case]:
+        """Every so many of some of the cases; all where they are few."""
+        return cases[:: max(1, min(self.case_stride, len(cases) // MIN_CASES_USED))]
 
     @property
     def choosing(self) -> Tensor:
@@ -122,7 +138,7 @@ def sum_up(data: BaselineData, network: FilterRegression, cases: Sequence[Case])
     """Sums over the rows of some of the cases."""
     moments: Moments | None = None
     own: OwnMoments | None = None
-    for case in cases:
+    for case in data.used(cases):
         values = standardised(case, data.scaling)
         for features, outputs in features_of(network, values, data.stride):
             part = Moments.of(features, outputs)
@@ -167,7 +183,7 @@ def validation_errors(
     errors = torch.zeros(len(solvers), len(fits[0])).double()
     # Side by side: one product for all fits of a solver.
     stacked = [Fit(*(torch.cat(parts, dim=-1) for parts in zip(*several, strict=True))) for several in fits]
-    for case in cases:
+    for case in data.used(cases):
         values, absolute, rows = standardised(case, data.scaling), torch.zeros_like(errors), 0
         level = level_of(network, values)[data.choosing]
         for features, outputs in features_of(network, values, data.stride):
