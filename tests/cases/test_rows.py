@@ -1,5 +1,6 @@
 import errno
 import os
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,10 @@ def test_rows_in_a_file_are_those_in_memory(tmp_path: Path, monkeypatch: pytest.
         copied = np.zeros((3000, 3), np.float32)
         table.copy_rows(2, copied)
         np.testing.assert_array_equal(copied, tables[0].rows_of("b", 3000))
+        # Another process gets the rows without the file.
+        sent = pickle.loads(pickle.dumps(table))
+        assert sent.file is None
+        np.testing.assert_array_equal(sent.values, tables[0].values)
     assert not list(tmp_path.iterdir())
 
 

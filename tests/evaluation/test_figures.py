@@ -102,7 +102,9 @@ def test_rows_outside_the_training_range_are_shaded_and_the_band_says_its_level(
     assert changed[column[1]] == 0
 
 
-def test_a_picture_on_a_background_is_the_one_that_is_drawn_whole(tmp_path: Path) -> None:
+def test_a_picture_on_a_background_is_the_one_that_is_drawn_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Curves of other times, of other given rows and with shaded rows in turn; their limits and labels differ too."""
     shaded = np.arange(50) % 20 > 15
     curves = [
@@ -114,6 +116,7 @@ def test_a_picture_on_a_background_is_the_one_that_is_drawn_whole(tmp_path: Path
         )
         for i, (given, later) in enumerate([(10, 0), (10, 0), (5, 0), (10, 7), (10, 0), (10, 0)])
     ]
+    monkeypatch.setattr(figures, "MAX_BACKGROUNDS", 2)
     reused = figures._Canvas("90% band")
     for each in curves:
         ours = imread(io.BytesIO(reused.draw(each)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -86,7 +86,13 @@ class RowTable:
         left, place = into.data.cast("B"), first * self.values.strides[0]
         while left:
             count = os.preadv(self.file.fileno(), [left], place)
+            if not count:
+                raise OSError("the file of the rows of the cases is shorter than they are")
             left, place = left[count:], place + count
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A file stays with its process.
+        return {**self.__dict__, "file": None}
 
     def including(self, cases: Iterable[Case]) -> Self:
         """The same array with the first rows of more cases, which are views of it; nothing is copied.

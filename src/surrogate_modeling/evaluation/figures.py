@@ -17,9 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from PIL import Image
-
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.evaluation.curve_axes import Curve, CurveAxes
@@ -30,8 +27,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SHEET_COLUMNS = 3
-# Of PNG files: more takes more time than it saves room.
-COMPRESS_LEVEL = 3
+# More compression takes more time than it saves room.
+PNG_OPTIONS = {"compress_level": 3}
 # Kept at once, 1.2 MB each.
 MAX_BACKGROUNDS = 8
 # Rows of the curves that are sent to a drawing process at once: they are copied on both sides, and twice on the way.
@@ -177,8 +174,10 @@ class _Canvas:
         canvas.restore_region(self._background(curve))
         for artist in sorted([*self.plot.moving(), self.title], key=lambda artist: artist.get_zorder()):
             self.figure.draw_artist(artist)
+        from matplotlib.image import imsave
+
         buffer = io.BytesIO()
-        Image.fromarray(np.asarray(canvas.buffer_rgba())).save(buffer, "PNG", compress_level=COMPRESS_LEVEL)
+        imsave(buffer, canvas.buffer_rgba(), format="png", dpi=self.figure.dpi, pil_kwargs=PNG_OPTIONS)
         return buffer.getvalue()
 
     def _background(self, curve: Curve) -> Any:
@@ -193,10 +192,12 @@ class _Canvas:
             moving = [*self.plot.moving(), self.title]
             for artist in moving:
                 artist.set_visible(False)
-            canvas.draw()
+            try:
+                canvas.draw()
+            finally:
+                for artist in moving:
+                    artist.set_visible(True)
             self.backgrounds[shared] = canvas.copy_from_bbox(self.figure.bbox)
-            for artist in moving:
-                artist.set_visible(True)
         return self.backgrounds[shared]
 
     def _name_lines(self) -> None:
@@ -249,6 +250,6 @@ class _SheetCanvas:
 def file_of(figure: Any, path: Path) -> bytes:
     """Content of a figure's file, in the format that its ending names."""
     buffer = io.BytesIO()
-    options = {"pil_kwargs": {"compress_level": COMPRESS_LEVEL}} if path.suffix == ".png" else {}
+    options = {"pil_kwargs": PNG_OPTIONS} if path.suffix == ".png" else {}
     figure.savefig(buffer, format=path.suffix.removeprefix("."), **options)
     return buffer.getvalue()

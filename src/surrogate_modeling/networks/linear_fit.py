@@ -92,7 +92,13 @@ def fit_linear_model(windows: Trajectories, kept: np.ndarray, held_out: Trajecto
 def _models(
     windows: Trajectories, options: Sequence[FitOptions], states: int = 0
 ) -> Iterator[tuple[FitOptions, LinearModel]]:
-    """Fit a model per option, in order of growing penalty; orders that the windows do not support are left out."""
+    """Fit a model per option, in order of growing penalty; orders that the windows do not support are left out.
+
+    Args:
+        windows: training windows.
+        options: those of one order beside each other.
+        states: number of states that the models are filled up to.
+    """
     modes = spread_modes(windows.control.shape[1])
     modes = np.concatenate((modes, poles(windows.control[..., :-1], windows.output, windows.weight)))
     bank = ModeBank(modes, windows)
@@ -106,13 +112,13 @@ def _models(
             model = with_poles_in_circle(large.transformed(forward[:order], backward[:, :order]))
             further = slice(order, max(order, states))
             extra = large.transformed(forward[: further.stop], backward[:, : further.stop])
-            starts = None
+            initial = None
             for option in same_order:
                 if option.initial_state_penalty is None:
                     yield option, with_extra_states(model, extra)
                     continue
-                starts = starts or InitialStates(model, windows)
-                yield option, with_extra_states(starts.model(option.initial_state_penalty), extra)
+                initial = initial or InitialStates(model, windows)
+                yield option, with_extra_states(initial.model(option.initial_state_penalty), extra)
 
 
 def spread_modes(rows: int) -> np.ndarray:
@@ -217,9 +223,10 @@ class InitialStates:
 
     An error of the initial state counts by its effect on the outputs over the windows.
 
-    Args:
+    Attributes:
         linear: model of which all but E stays.
-        windows: training windows.
+        metric: (N, N), by which an error of a state counts.
+        moments: of the past features and the initial states in that metric.
     """
 
     def __init__(self, linear: LinearModel, windows: Trajectories) -> None:

@@ -70,7 +70,7 @@ def compiled(function: Function) -> Function:
 
 
 def is_sealed() -> bool:
-    """Whether all code was compiled before."""
+    """Whether a manifest says that all code was compiled."""
     return (code_folder() / MANIFEST).exists()
 
 

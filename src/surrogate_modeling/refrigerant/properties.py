@@ -16,7 +16,7 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -51,6 +51,11 @@ class Tables(NamedTuple):
     vapour: np.ndarray
     liquid: np.ndarray
     entropy: np.ndarray
+
+    @classmethod
+    def empty(cls) -> Self:
+        """Tables without content, by which code is compiled."""
+        return cls(*(np.empty((0,) * dimensions) for dimensions in (1, 3, 4, 4, 4)))
 
 
 def load_tables(refrigerant: str) -> Tables:

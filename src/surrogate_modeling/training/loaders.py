@@ -14,7 +14,7 @@ from torch import Tensor
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.training.lightning import LightningDataModule
-from surrogate_modeling.training.parts import held_batches, part_length, shuffled_in_parts
+from surrogate_modeling.training.parts import Drawn, held_batches, part_length, shuffled_in_parts
 from surrogate_modeling.training.windows import HeldRows, WindowDataset
 
 # Rows of a validation batch on a GPU, which few rows leave idle.
@@ -32,8 +32,8 @@ class WindowSampler:
     """Sampler of windows: all in a new order each epoch, or a drawn number with a share from the cases' first rows.
 
     A free run starts at the first rows of a case, which is one window in hundreds; drawing it more often trains the
-    start of a free run. The order follows from seed and epoch alone (Lightning calls :meth:`set_epoch`), so that a
-    resumed run goes on as if it had never stopped.
+    start of a free run. The order follows from seed, epoch (Lightning calls :meth:`set_epoch`) and the windows of a
+    batch of all processes, so that a resumed run goes on as if it had never stopped.
 
     Args:
         windows: to draw from.
@@ -46,7 +46,7 @@ class WindowSampler:
         self.count = settings.windows_per_epoch or len(windows)
         self.whole = settings.windows_per_epoch is None and not settings.first_share
         self.batch_size = settings.batch_size * share.processes
-        self.part_length = part_length(windows, self.count, self.batch_size)
+        self.part_length = part_length(windows, self.count, settings.first_share, self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Set the epoch that the next order is for."""
@@ -61,14 +61,14 @@ class WindowSampler:
         drawn = None if self.whole else self._draw(random)
         if self.part_length < self.count:
             return shuffled_in_parts(self.windows, drawn, self.part_length, random)
-        return torch.randperm(self.count, generator=random) if drawn is None else drawn
+        return torch.randperm(self.count, generator=random) if drawn is None else drawn.windows
 
-    def _draw(self, random: torch.Generator) -> Tensor:
+    def _draw(self, random: torch.Generator) -> Drawn:
         firsts = self.windows.first_windows.cpu()
         anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
         at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
-        first = torch.rand(self.count, generator=random) < self.settings.first_share
-        return torch.where(first, at_first, anywhere)
+        is_first = torch.rand(self.count, generator=random) < self.settings.first_share
+        return Drawn(torch.where(is_first, at_first, anywhere), is_first)
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

@@ -11,21 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from surrogate_modeling.training.windows import GAP_BYTES, HeldRows, WindowDataset
 
-# Rows that the windows of a part lie on: two parts are held at once. Datasets up to that are one part.
+# Rows that the windows of a part lie on: two parts are held at once, three where the next needs more room. Datasets up
+# to that are one part.
 PART_BYTES = 2**27
-# Neighbouring rows, which are read together: hundreds of pieces make a part nearly as mixed as the whole.
+# Neighbouring rows, which are read together: hundreds of pieces of short windows make a part nearly as mixed as all.
 PIECE_BYTES = 2**19
 # A piece of long windows is so many times as long, as it ends a window later than its last window begins.
 PIECE_WINDOWS = 4
 
 
-def part_length(windows: WindowDataset, count: int, batch_size: int) -> int:
+class Drawn(NamedTuple):
+    """Windows of an epoch (W,), and whether each was drawn from the first windows of cases (W,)."""
+
+    windows: Tensor
+    is_first: Tensor
+
+
+def part_length(windows: WindowDataset, count: int, first_share: float, batch_size: int) -> int:
     """Windows of a part, whole batches; the last part may have fewer.
 
     The same for rows in memory and in a file: processes that train together, one of which has less memory, go through
@@ -34,18 +43,22 @@ def part_length(windows: WindowDataset, count: int, batch_size: int) -> int:
     Args:
         windows: that are drawn from.
         count: windows of an epoch.
+        first_share: share of them that are first windows of cases.
         batch_size: windows of all processes together.
     """
-    parts = -(-min(windows.nbytes, count * (windows.window_bytes + GAP_BYTES)) // PART_BYTES)
+    firsts = round(count * first_share)
+    needed = min(windows.nbytes, (count - firsts) * (windows.window_bytes + GAP_BYTES))
+    needed += min(firsts, len(windows.first_windows)) * windows.window_bytes
+    parts = -(-needed // PART_BYTES)
     return -(-count // (parts * batch_size)) * batch_size
 
 
-def shuffled_in_parts(windows: WindowDataset, drawn: Tensor | None, length: int, random: torch.Generator) -> Tensor:
+def shuffled_in_parts(windows: WindowDataset, drawn: Drawn | None, length: int, random: torch.Generator) -> Tensor:
     """Order of an epoch (W,).
 
     Args:
         windows: that were drawn from.
-        drawn: their numbers (W,); None: every one once.
+        drawn: None: every one once.
         length: as :func:`part_length` gives it.
         random: generator of the order.
     """
@@ -58,7 +71,10 @@ def shuffled_in_parts(windows: WindowDataset, drawn: Tensor | None, length: int,
     else:
         place = torch.empty_like(pieces)
         place[pieces] = torch.arange(len(pieces))
-        order = drawn[place[drawn // per_piece].argsort(stable=True)]
+        # First windows are few, each drawn many times: by their pieces they would fill whole parts.
+        anywhere = torch.rand(len(drawn.windows), generator=random) * len(pieces)
+        key = torch.where(drawn.is_first, anywhere, place[drawn.windows // per_piece].float())
+        order = drawn.windows[key.argsort(stable=True)]
     for part in order.split(length):
         part.copy_(part[torch.randperm(len(part), generator=random)])
     return order

@@ -75,7 +75,7 @@ class WindowDataset:
         self.mean, self.factor = scaling.mean.clone(), scaling.divisor.reciprocal()
         table = table or RowTable.of(cases)
         self.rows, firsts = torch.from_numpy(table.values), [table.first[case.name] for case in cases]
-        self.table = table if table.file else None
+        self.table = table if table.file is not None else None
         self._case_rows = sum(len(case.values) for case in cases)
         lasts = [max(0, len(case.values) - in_len - (horizon + 1) // 2) for case in cases]
         counts = [last // stride + 1 for last in lasts]
@@ -186,13 +186,13 @@ class WindowDataset:
         """The case of each window (B,)."""
         return torch.bucketize(windows, self.first_windows, right=True) - 1
 
-    def _gather(self, windows: Tensor, rows: int, held: HeldRows | None = None) -> Batch:
-        first, all_rows = self._placed(windows, held)
+    def _gather(self, windows: Tensor, length: int, held: HeldRows | None = None) -> Batch:
+        first, rows = self._placed(windows, held)
         left = self.case_ends[self.cases_of(windows)] - self.starts[windows]
-        steps = torch.arange(rows, device=self.starts.device)
+        steps = torch.arange(length, device=self.starts.device)
         positions = first[:, None] + torch.minimum(steps, left[:, None] - 1)
         # Rows are contiguous: index_select copies whole ones, plain indexing one number after another.
-        block = all_rows.index_select(0, positions.flatten()).unflatten(0, positions.shape)
+        block = rows.index_select(0, positions.flatten()).unflatten(0, positions.shape)
         block.sub_(self.mean).mul_(self.factor)
         return self._parts(block, (steps < left[:, None])[:, self.in_len :].float())
 
