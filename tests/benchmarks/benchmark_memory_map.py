@@ -42,13 +42,14 @@ IN_LEN = 10
 
 @dataclass(frozen=True)
 class Epoch:
-    """Windows of one epoch: predicted rows of each, how many make a batch, how many the epoch; None: every one."""
+    """Windows of epochs: predicted rows of each, how many make a batch, how many an epoch (None: every one)."""
 
     name: str
     horizon: int
     batch_size: int
     windows: int | None
     model: ModelConfig | None = None
+    repeats: int = 1
 
 
 EPOCHS = (
@@ -57,7 +58,7 @@ EPOCHS = (
     Epoch("batches: 16 windows of 610 rows, 50,000 drawn", 600, 16, 50_000),
     Epoch("batches: 16 windows of 610 rows, 2,000 drawn", 600, 16, 2000),
     Epoch("training of `don`: 1,024 windows of 11 rows, 500,000 drawn", 1, 1024, 500_000, DonConfig("don")),
-    Epoch("training of `nss`: 16 windows of 610 rows, 1,000 drawn", 600, 16, 1000, NssConfig("nss")),
+    Epoch("training of `nss`: 16 windows of 610 rows, 160 drawn, 10 times", 600, 16, 160, NssConfig("nss"), 10),
 )
 
 
@@ -75,13 +76,17 @@ def rates(count: int, in_file: bool) -> dict[str, float]:
 
 
 def rate(epoch: Epoch, cases: list[Case], table: RowTable) -> float:
-    """Windows per second of one epoch."""
+    """Windows per second of an epoch, or of several."""
     scaling = fitted(cases[:MADE])
     training, validation = (
         WindowDataset(part, scaling, IN_LEN, epoch.horizon, table=table) for part in (cases, cases[:1])
     )
     settings = SettingsConfig(
-        in_len=IN_LEN, batch_size=epoch.batch_size, windows_per_epoch=epoch.windows, epochs=1, progress_bar=False
+        in_len=IN_LEN,
+        batch_size=epoch.batch_size,
+        windows_per_epoch=epoch.windows,
+        epochs=epoch.repeats,
+        progress_bar=False,
     )
     data = WindowData(training, validation, settings)
     # What was written just now would still lie in memory.
@@ -95,7 +100,7 @@ def rate(epoch: Epoch, cases: list[Case], table: RowTable) -> float:
             took = seconds(
                 lambda: fit(surrogate, data, cases[:1], settings, Path(folder), lambda _metrics, _epoch: None)
             )
-    return (epoch.windows or len(training)) / took
+    return epoch.repeats * (epoch.windows or len(training)) / took
 
 
 def forget(table: RowTable) -> None:
