@@ -12,6 +12,7 @@ from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.planning.candidates import Candidate
 from surrogate_modeling.planning.scoring import COMPARED_ROWS, Unknown, choose, look_at
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.units import UnitEffects
 
 
 def fitted(name: str = "don") -> Surrogate:
@@ -57,6 +58,21 @@ def test_members_that_differ_have_a_spread_and_a_single_network_has_none() -> No
         choose(single, By.spread, 1, 0)
     with pytest.raises(UserError, match="by=band: .* it has no band"):
         choose(single, By.band, 1, 0)
+
+
+def test_the_spread_is_that_of_the_unit() -> None:
+    """A gain of a half in every column makes the members of a portfolio differ by half as much again."""
+    surrogate = fitted("portfolio")
+    columns = len(surrogate.description.channels.predicted)
+    surrogate.units = UnitEffects(
+        ("plain", "strong"), np.zeros((2, columns)), np.array([[0.0], [0.5]]).repeat(columns, 1)
+    )
+    _, controls = random_cases(surrogate, 2, 40)
+    some = [candidate(i, rows) for i, rows in enumerate(controls)]
+    mean, plain, strong = (look_at(surrogate, some, unit).spread for unit in (None, "plain", "strong"))
+    assert mean.all()
+    np.testing.assert_allclose(plain, mean, rtol=1e-5)
+    np.testing.assert_allclose(strong, 1.5 * mean, rtol=1e-4)
 
 
 def unknown(places: list[float], spread: list[float]) -> Unknown:

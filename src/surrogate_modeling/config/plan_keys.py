@@ -47,6 +47,7 @@ class PlanConfig(UseConfig):
     constraints: list[str] = field(default_factory=list)
     candidates: int = ranged(200, low=1)
     by: By = By.distance
+    unit: str | None = None
     rounds: int = ranged(0, low=0)
     until: float | None = None
     update: Update = Update.anew
@@ -74,6 +75,8 @@ class PlanConfig(UseConfig):
             self.reject("until", "must be an nADE above 0")
         if self.dataset is None and self.rounds:
             self.reject("rounds", "needs dataset=refrigerant, fmu or command, which simulates what is planned")
+        if self.unit is not None and self.rounds:
+            self.reject("unit", "not with rounds: the cases that are made have no unit")
         if self.until is not None and not self.rounds:
             self.reject("until", "needs rounds=<how many at most>, in which cases are simulated and trained on")
         if self.dataset is not None:

@@ -62,12 +62,15 @@ def propose(surrogate: Surrogate, config: PlanConfig, source: Source, first: int
         first: number of the first candidate.
 
     Raises:
-        UserError: too few candidates keep the rules, or the surrogate lacks what they are chosen by.
+        UserError: too few candidates keep the rules, or the surrogate lacks what they are chosen by, or the unit.
     """
-    say_mean_unit(surrogate, "what is planned is for a unit that nobody has named")
+    if config.unit is not None:
+        surrogate.require_unit(config.unit)
+    else:
+        say_mean_unit(surrogate, "name one by unit=<name>")
     rules = rules_of(surrogate, config)
     candidates = gather(source, rules, surrogate.description, config.candidates, first)
-    unknown = look_at(surrogate, candidates)
+    unknown = look_at(surrogate, candidates, config.unit)
     return Proposal(surrogate, candidates, unknown, choose(unknown, config.by, config.cases, config.seed), config.by)
 
 

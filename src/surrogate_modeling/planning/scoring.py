@@ -7,7 +7,7 @@ past), C controls, M rows that are there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -66,8 +66,14 @@ class Chosen:
     value: float
 
 
-def look_at(surrogate: Surrogate, candidates: Sequence[Candidate]) -> Unknown:
-    """Measure what a surrogate does not know of candidates."""
+def look_at(surrogate: Surrogate, candidates: Sequence[Candidate], unit: str | None = None) -> Unknown:
+    """Measure what a surrogate does not know of candidates.
+
+    Args:
+        surrogate: on its device.
+        candidates: schedules.
+        unit: that the spread and the band are of; None: the mean unit.
+    """
     there = surrogate.training_range.measured_rows.cpu()
     features = torch.stack([_features(surrogate, candidate.rows) for candidate in candidates])
     near, farthest = [], []
@@ -75,7 +81,7 @@ def look_at(surrogate: Surrogate, candidates: Sequence[Candidate]) -> Unknown:
         distance, place = torch.cdist(rows, there).min(dim=1)
         near.append(distance)
         farthest.append(_farthest(surrogate, (rows - there[place]).square().sum(dim=0)))
-    cases = [_case(surrogate, candidate) for candidate in candidates]
+    cases = [replace(_case(surrogate, candidate), unit=unit) for candidate in candidates]
     (_, spreads), scale = surrogate.predict_spread(cases), surrogate.predicted_scale
     targets = surrogate.description.channels.target_indices
     spread = np.array([_mean(rows / scale, targets) for rows in spreads])
