@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,19 +97,31 @@ def generate_cases(
             meanwhile()
         outcomes = run_workers(folder, simulator, missing, running)
         try:
-            for outcome in _said(track(outcomes, count, "simulating cases", done=count - len(missing))):
-                if not outcome.reason:
-                    written.append(outcome.number)
-                    continue
-                failed[outcome.number] = outcome
-                if len(failed) >= FAILURES_TO_STOP and not (written or present):
-                    raise PlanError(f"the first {len(failed)} cases all failed, the last of them: {outcome.reason}")
+            ends = track(outcomes, count, "simulating cases", done=count - len(missing))
+            written = _sorted_out(ends, failed, present)
         finally:
             outcomes.close()
             _write_failures(folder, failed)
     failures = sorted(failed.values(), key=lambda failure: failure.number)
     seconds = time.monotonic() - began
     return GenerationResult(sorted(written), present, failures, seconds, simulator.controls, simulator.parameters)
+
+
+def _sorted_out(outcomes: Iterator[Outcome], failed: dict[int, Outcome], present: Sequence[int]) -> list[int]:
+    """The numbers of the cases that were made; the others are added to ``failed``.
+
+    Raises:
+        PlanError: there are nothing but failures.
+    """
+    written = []
+    for outcome in _said(outcomes):
+        if not outcome.reason:
+            written.append(outcome.number)
+            continue
+        failed[outcome.number] = outcome
+        if len(failed) >= FAILURES_TO_STOP and not (written or present):
+            raise PlanError(f"the first {len(failed)} cases all failed, the last of them: {outcome.reason}")
+    return written
 
 
 def _said(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
