@@ -19,6 +19,7 @@ def test_what_is_compiled_beforehand_is_what_is_called(monkeypatch: pytest.Monke
     assert [len(function.signatures) for function in (simulate, soaked_start, predicted_rows)] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with preparation._tables_made_meanwhile("R134a"):
