@@ -1,6 +1,7 @@
 """Which store is taken, what is refused at once, and that no password is shown."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,27 @@ def test_a_reason_is_one_short_line_without_passwords() -> None:
     error = RuntimeError(f"API request to http://eve:s3cret@host failed {'x' * 500}\nmore")
     assert reason_of(error).startswith("API request to http://eve:***@host failed xxx")
     assert len(reason_of(error)) == store.MAX_REASON_LETTERS
+
+
+def test_two_threads_import_mlflow_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits until the first, which is held in its import, goes on."""
+    inside, go_on, order = threading.Event(), threading.Event(), list[str]()
+
+    def slow(name: str) -> str:
+        order.append("begun")
+        inside.set()
+        assert go_on.wait(10)
+        order.append("done")
+        return name
+
+    monkeypatch.setattr(store, "import_module", slow)
+    threads = [threading.Thread(target=store.import_mlflow) for _ in range(2)]
+    threads[0].start()
+    assert inside.wait(10)
+    threads[1].start()
+    threads[1].join(0.05)
+    assert order == ["begun"]
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["begun", "done", "begun", "done"]

@@ -1,14 +1,12 @@
 """Load the cases of the configuration's ``dataset`` group on the time grid of its ``settings``.
 
-Imports no torch, but where cases are simulated: their problems are reported before the heavy imports.
+Imports no torch: problems of the cases are reported before the heavy imports.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 
 from surrogate_modeling.cases.case import CaseSet
@@ -38,7 +36,7 @@ def load_cases(config: Config) -> CaseSet:
     dataset, settings = config.dataset, config.settings
     limit = case_limit(config)
     if isinstance(dataset, GeneratedConfig):
-        made = make_missing(dataset, limit, meanwhile=_import_torch)
+        made = make_missing(dataset, limit)
         limit = len(made.present) + len(made.written)
         if dataset.controls is None:
             dataset = replace(dataset, controls=list(made.controls))
@@ -64,11 +62,6 @@ def load_cases(config: Config) -> CaseSet:
     log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), rows)
     cut = [replace(case, time=case.time[:rows], values=case.values[:rows]) for case in case_set.cases]
     return replace(case_set, cases=cut)
-
-
-def _import_torch() -> None:
-    """Import it in a thread, while other processes compile and simulate: who trains on the cases needs it next."""
-    threading.Thread(target=import_module, args=("torch",)).start()
 
 
 def load_cases_once(config: Config) -> CaseSet:

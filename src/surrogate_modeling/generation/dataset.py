@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
@@ -23,19 +23,13 @@ from surrogate_modeling.generation.pool import Running, run_workers
 from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
 
 
-def make_missing(
-    dataset: GeneratedConfig,
-    limit: int | None = None,
-    again: bool = False,
-    meanwhile: Callable[[], object] | None = None,
-) -> GenerationResult:
+def make_missing(dataset: GeneratedConfig, limit: int | None = None, again: bool = False) -> GenerationResult:
     """Simulate the cases that are missing in the dataset's folder.
 
     Args:
         dataset: as configured.
         limit: make this many at most; None for all.
         again: try those that failed before, too.
-        meanwhile: called where any is missing, before the first is simulated.
 
     Raises:
         UserError: the plan is impossible, the folder holds other cases, all cases failed, or a program of somebody
@@ -46,7 +40,7 @@ def make_missing(
         simulator, what = choose_simulator(dataset)
         count = dataset.cases if limit is None else min(limit, dataset.cases)
         running = _allowed(dataset, what, len(missing_cases(folder, count, again)))
-        return generate_cases(folder, simulator, count, running, again=again, meanwhile=meanwhile)
+        return generate_cases(folder, simulator, count, running, again)
     except PlanError as error:
         raise UserError(f"dataset: {error}") from None
     except OSError as error:

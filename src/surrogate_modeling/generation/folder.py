@@ -7,7 +7,7 @@ import io
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,13 +57,7 @@ def missing_cases(folder: Path, count: int, again: bool = True) -> list[int]:
 
 
 def generate_cases(
-    folder: Path,
-    simulator: Simulator,
-    count: int,
-    running: Running,
-    *,
-    again: bool = True,
-    meanwhile: Callable[[], object] | None = None,
+    folder: Path, simulator: Simulator, count: int, running: Running, again: bool = True
 ) -> GenerationResult:
     """Make the missing cases of a plan in a folder, in worker processes.
 
@@ -73,7 +67,6 @@ def generate_cases(
         count: how many there shall be.
         running: processes, time limit and attempts.
         again: try those that failed before, too.
-        meanwhile: called where any is missing, before the first is simulated.
 
     Raises:
         PlanError: the folder holds cases of another plan, or files that are no plan's; or nothing but failures.
@@ -93,8 +86,6 @@ def generate_cases(
     written: list[int] = []
     if missing:
         log.info("%d of %d cases to simulate", len(missing), count)
-        if meanwhile is not None:
-            meanwhile()
         outcomes = run_workers(folder, simulator, missing, running)
         try:
             ends = track(outcomes, count, "simulating cases", done=count - len(missing))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.tracking.database import database_file
-from surrogate_modeling.tracking.store import check_store, limit_patience, reason_of, shown_uri, tracking_uri
+from surrogate_modeling.tracking.store import check_store, import_mlflow, reason_of, shown_uri, tracking_uri
 
 
 def fetch(reference: str, name: str, folder: Path) -> Path:
@@ -26,9 +26,7 @@ def fetch(reference: str, name: str, folder: Path) -> Path:
     if file is not None and not file.exists():
         raise UserError(f"{reference}: there is no tracking store {shown_uri()} to look in")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    limit_patience()
-    import mlflow
-
+    mlflow = import_mlflow()
     mlflow.set_tracking_uri(tracking_uri())
     uri = reference if ":/" in reference else f"runs:/{reference}/{name}"
     try:

@@ -27,7 +27,7 @@ from surrogate_modeling.tracking.journal import (
     recorded_tags,
     set_aside,
 )
-from surrogate_modeling.tracking.store import check_store, connect, reason_of, shown_uri, tracking_uri
+from surrogate_modeling.tracking.store import check_store, connect, import_mlflow, reason_of, shown_uri, tracking_uri
 from surrogate_modeling.tracking.store_errors import ErrorKind, error_kind
 
 log = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ class Sender:
         write_atomic(self.folder / STATE, json.dumps(state).encode())
 
     def _apply(self, batch: EntryBatch, run_id: str | None) -> str:
+        import_mlflow()
         from mlflow.entities import Metric, Param, RunTag
 
         last = batch.entries[-1]

@@ -15,6 +15,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.tracking.store import import_mlflow
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
@@ -35,8 +36,7 @@ def save_mlflow_model(surrogate: Surrogate, file: Path, folder: Path, case: Case
         case: its first rows are the input example.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    import mlflow
-
+    mlflow = import_mlflow()
     description = surrogate.description
     sizes, channels = description.sizes, description.channels
     example = {"controls": case.controls[None, : sizes.in_len + EXAMPLE_ROWS].astype(np.float64)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -20,6 +22,7 @@ SERVERS = ("http", "https")
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 OTHERS = ("databricks", "databricks-uc", "uc")
 MAX_REASON_LETTERS = 300
+_IMPORTING = threading.Lock()
 
 
 def tracking_uri() -> str:
@@ -113,13 +116,23 @@ def _check_writable(file: Path) -> None:
         )
 
 
-def limit_patience() -> None:
+def _limit_patience() -> None:
     """Limit retries to seconds for a store that is unavailable, unless the environment sets its own limit."""
     # The journal waits instead: MLflow's own patience is minutes per call.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     # It prints the address of every run that ends.
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+
+def import_mlflow() -> Any:
+    """Import MLflow, in one thread at a time.
+
+    Its modules import each other in a circle: of two threads that come from different sides one gets an error.
+    """
+    _limit_patience()
+    with _IMPORTING:
+        return import_module("mlflow")
 
 
 def connect() -> Any:
@@ -129,9 +142,7 @@ def connect() -> Any:
         UserError: no such store can be.
         Exception: whatever MLflow raises where the store does not answer.
     """
-    limit_patience()
-    import mlflow
-
+    mlflow = import_mlflow()
     # MLflow logs a traceback for each failed call; the failure is logged here once, in a line.
     logging.getLogger("mlflow.store").setLevel(logging.CRITICAL)
     uri = tracking_uri()
