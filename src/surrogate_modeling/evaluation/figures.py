@@ -166,6 +166,8 @@ class _Canvas:
 
     def draw(self, curve: Curve) -> bytes:
         """File content of one curve."""
+        from matplotlib.image import imsave
+
         self.title.set_text(f"{curve.case}: {self.plot.draw(curve)}")
         if curve.path.suffix != ".png":
             self._name_lines()
@@ -174,8 +176,6 @@ class _Canvas:
         canvas.restore_region(self._background(curve))
         for artist in sorted([*self.plot.moving(), self.title], key=lambda artist: artist.get_zorder()):
             self.figure.draw_artist(artist)
-        from matplotlib.image import imsave
-
         buffer = io.BytesIO()
         imsave(buffer, canvas.buffer_rgba(), format="png", dpi=self.figure.dpi, pil_kwargs=PNG_OPTIONS)
         return buffer.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -55,18 +56,27 @@ def start_state(tables: Tables, refrigerant: str, controls: np.ndarray) -> np.nd
     return y
 
 
-def run_schedule(
-    refrigerant: str, drive: Drive, *, substeps: int = SUBSTEPS, stride: int = 1, start: np.ndarray | None = None
-) -> SimulationResult:
-    """Simulate a schedule from ``start`` or from ambient temperature, and record every ``stride``-th row."""
-    tables, plan = load_tables(refrigerant), drive.plan
-    y = start_state(tables, refrigerant, plan[0]) if start is None else start.copy()
+class SimulationArguments(NamedTuple):
+    """What :func:`simulate` takes, in its order."""
+
+    y: np.ndarray
+    drive: Drive
+    tables: Tables
+    method: Method
+    recording: Recording
+    unit: np.ndarray
+
+
+def simulation_arguments(
+    y: np.ndarray, drive: Drive, tables: Tables, substeps: int, stride: int
+) -> SimulationArguments:
+    """Arguments of a simulation that records every ``stride``-th row; ``y`` is the state that it starts at."""
+    plan, unit = drive.plan, np.zeros(N_UNIT)
     kept = (plan.shape[0] - 1) // stride + 1
-    states, controls = np.empty((kept, ly.N_STATES)), np.empty((kept, ly.N_CONTROLS))
-    observed, unit = np.empty((kept, ly.N_OBSERVED)), np.zeros(N_UNIT)
+    states, controls, observed = (np.empty((kept, columns)) for columns in (ly.N_STATES, ly.N_CONTROLS, ly.N_OBSERVED))
     # The control unit starts with its sensor at the air's temperature and its off timer elapsed.
     unit[:3] = plan[0, ly.EVA_T], 0.0, 60.0
-    row, unsolved = simulate(
+    return SimulationArguments(
         y,
         Drive(np.ascontiguousarray(plan), drive.targets, drive.family),
         tables,
@@ -74,6 +84,17 @@ def run_schedule(
         Recording(states, controls, observed, stride),
         unit,
     )
+
+
+def run_schedule(
+    refrigerant: str, drive: Drive, *, substeps: int = SUBSTEPS, stride: int = 1, start: np.ndarray | None = None
+) -> SimulationResult:
+    """Simulate a schedule from ``start`` or from ambient temperature, and record every ``stride``-th row."""
+    tables = load_tables(refrigerant)
+    y = start_state(tables, refrigerant, drive.plan[0]) if start is None else start.copy()
+    given = simulation_arguments(y, drive, tables, substeps, stride)
+    row, unsolved = simulate(*given)
+    states, controls, observed, _ = given.recording
     if row >= 0:
         kept = (row + stride - 1) // stride
         states, controls, observed = states[:kept], controls[:kept], observed[:kept]

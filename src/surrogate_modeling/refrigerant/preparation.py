@@ -13,19 +13,10 @@ import numpy as np
 from surrogate_modeling.common.child_process import follow_parent, interrupts_held_back
 from surrogate_modeling.refrigerant import circuit as ci
 from surrogate_modeling.refrigerant import layout as ly
-from surrogate_modeling.refrigerant.case import run_schedule
+from surrogate_modeling.refrigerant.case import run_schedule, simulation_arguments
 from surrogate_modeling.refrigerant.compilation import is_sealed, seal
 from surrogate_modeling.refrigerant.families import RANDOM_STEPS
-from surrogate_modeling.refrigerant.integrator import (
-    N_UNIT,
-    STAGES,
-    SUBSTEPS,
-    Drive,
-    Method,
-    Recording,
-    rkc_coefficients,
-    simulate,
-)
+from surrogate_modeling.refrigerant.integrator import SUBSTEPS, Drive, simulate
 from surrogate_modeling.refrigerant.observation import gas_temperature
 from surrogate_modeling.refrigerant.properties import Tables, load_tables
 from surrogate_modeling.refrigerant.schedules import make_schedule
@@ -33,11 +24,12 @@ from surrogate_modeling.refrigerant.schedules import make_schedule
 
 def prepare(refrigerant: str) -> dict[str, Any]:
     """Load or build tables and compiled code, by simulating a few rows; returns the number of these rows."""
+    schedule = make_schedule(1, 0.1, "random_steps", 0)
+    drive = Drive(schedule.plan[:3], schedule.targets[:3], RANDOM_STEPS)
     if not is_sealed():
         with _tables_made_meanwhile(refrigerant):
-            _compile_simulation()
-    schedule = make_schedule(1, 0.1, "random_steps", 0)
-    run = run_schedule(refrigerant, Drive(schedule.plan[:3], schedule.targets[:3], RANDOM_STEPS))
+            _compile_simulation(drive)
+    run = run_schedule(refrigerant, drive)
     run.predicted()
     gas_temperature(run.tables, 3e5, 4.1e5)
     dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
@@ -64,16 +56,7 @@ def _make_tables(refrigerant: str) -> None:
     load_tables(refrigerant)
 
 
-def _compile_simulation() -> None:
+def _compile_simulation(drive: Drive) -> None:
     """Compile the simulation for the types of its arguments, without the tables."""
-    schedule = make_schedule(1, 0.1, "random_steps", 0)
-    states, controls, observed = (np.empty((0, columns)) for columns in (ly.N_STATES, ly.N_CONTROLS, ly.N_OBSERVED))
-    given = (
-        np.empty(ly.N_STATES),
-        Drive(np.ascontiguousarray(schedule.plan), schedule.targets, RANDOM_STEPS),
-        Tables.empty(),
-        Method(rkc_coefficients(STAGES), SUBSTEPS),
-        Recording(states, controls, observed, 1),
-        np.zeros(N_UNIT),
-    )
+    given = simulation_arguments(np.empty(ly.N_STATES), drive, Tables.empty(), SUBSTEPS, 1)
     simulate.compile(tuple(map(numba.typeof, given)))  # type: ignore[attr-defined]

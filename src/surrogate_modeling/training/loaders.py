@@ -126,21 +126,21 @@ class BlockLoader:
     """
 
     def __init__(self, sampler: WindowSampler, max_batches: int) -> None:
-        self.sampler, self.batch_size, self.max_batches = sampler, sampler.batch_size, max_batches
+        self.sampler, self.max_batches = sampler, max_batches
 
     @property
     def batches(self) -> int:
         """Batches of an epoch."""
-        return -(-len(self.sampler) // self.batch_size)
+        return -(-len(self.sampler) // self.sampler.batch_size)
 
     def __len__(self) -> int:
-        whole, surplus = divmod(len(self.sampler), self.batch_size)
+        whole, surplus = divmod(len(self.sampler), self.sampler.batch_size)
         return -(-whole // self.max_batches) + bool(surplus)
 
     def __iter__(self) -> Iterator[Tensor]:
-        order = placed(self.sampler.order(), self.sampler.windows.rows.device)
-        whole = len(order) // self.batch_size * self.batch_size
-        yield from order[:whole].view(-1, self.batch_size).split(self.max_batches)
+        order, batch_size = placed(self.sampler.order(), self.sampler.windows.rows.device), self.sampler.batch_size
+        whole = len(order) // batch_size * batch_size
+        yield from order[:whole].view(-1, batch_size).split(self.max_batches)
         if whole < len(order):
             yield order[None, whole:]
 
