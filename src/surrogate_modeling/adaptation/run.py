@@ -34,6 +34,7 @@ from surrogate_modeling.adaptation.table import (
 from surrogate_modeling.adaptation.tuning import CannotTune, Tuning
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.groups import unit_names
+from surrogate_modeling.common.cores import numpy_on_one_core
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE, expanded
 from surrogate_modeling.config.adapt_keys import AdaptConfig, How
@@ -95,7 +96,8 @@ def adapt(surrogate: Surrogate, config: AdaptConfig, folder: Path) -> Surrogate:
         "lineage.cases": f"{new.folder} ({new.fingerprint})",
     }
     name = f"adapt {surrogate.description.model.name} {Path(new.folder).name} {folder.name}"
-    with recorded(Run.start(folder, config.mlflow_exp_name, name, tags, params), "adapt") as run:
+    recording = recorded(Run.start(folder, config.mlflow_exp_name, name, tags, params), "adapt")
+    with recording as run, numpy_on_one_core():
         return _adapt(inputs, run, parent)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 # As joblib reads it: a search that runs several trials on a machine gives each its part.
 CORES_VARIABLE = "LOKY_MAX_CPU_COUNT"
 
@@ -11,3 +13,13 @@ def cores() -> int:
     from joblib import cpu_count
 
     return max(1, int(cpu_count()))
+
+
+def numpy_on_one_core() -> AbstractContextManager[object]:
+    """Keep NumPy's linear algebra to one core for a while; torch keeps its cores.
+
+    Threads of both, in turn on the same cores, wait for each other for longer than they compute.
+    """
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="blas")

@@ -11,6 +11,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.split import CaseSplit
+from surrogate_modeling.common.cores import numpy_on_one_core
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.common.run_log import warnings_counted
@@ -65,7 +66,7 @@ def run_experiment(config: Config, case_set: CaseSet, folder: Path, assignment: 
     Raises:
         UserError: the split leaves nothing to train on, before a run is recorded; or training diverged.
     """
-    with warnings_counted():
+    with warnings_counted(), numpy_on_one_core():
         return _run(shorten(config), case_set, folder, assignment or Assignment())
 
 

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.child_process import follow_parent, interrupts_held_back
-from surrogate_modeling.common.cores import cores
+from surrogate_modeling.common.cores import cores, numpy_on_one_core
 from surrogate_modeling.common.errors import TrainingDiverged, UserError, first_line
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.config.settings import SettingsConfig
@@ -244,7 +243,7 @@ def _work(connection: Connection, training: FoldTraining, threads: int) -> None:
     torch.set_num_threads(threads)
     quiet = replace(training.config, settings=replace(training.config.settings, progress_bar=False))
     training = replace(training, config=quiet)
-    with threadpool_limits(threads):
+    with numpy_on_one_core():
         while True:
             job: Job[Any] = connection.recv()
             try:
