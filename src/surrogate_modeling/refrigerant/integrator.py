@@ -152,10 +152,10 @@ def simulate(
     c, o = np.empty(N_CONTROLS), np.empty(N_OBSERVED)
     work = np.empty((5, N_STATES))
     rows, unsolved = drive.plan.shape[0], 0
-    c[:] = drive.plan[0]
+    _copy(drive.plan[0], c)
     evaluate(y, c, tables, work[0], o)
     for row in range(rows):
-        c[:] = drive.plan[row]
+        _copy(drive.plan[row], c)
         if drive.family != OPEN_LOOP:
             _, t_discharge, _ = gas_state(tables, o[O_P_DIS], o[O_H_DIS])
             request = drive.plan[row, COMP_N]
@@ -167,11 +167,20 @@ def simulate(
                     return row, unsolved
                 if row % recording.stride == 0:
                     k = row // recording.stride
-                    recording.states[k], recording.controls[k], recording.observed[k] = y, c, o
+                    _copy(y, recording.states[k])
+                    _copy(c, recording.controls[k])
+                    _copy(o, recording.observed[k])
                 if row == rows - 1:
                     return -1, unsolved
             unsolved += int(o[O_UNSOLVED]) + _take_step(y, c, tables, method.coefficients, step, (o, work))
     return -1, unsolved
+
+
+@compiled
+def _copy(source: np.ndarray, target: np.ndarray) -> None:
+    """Copy values: an assignment to a slice takes numba a fifth of a second to compile, each."""
+    for i in range(len(source)):
+        target[i] = source[i]
 
 
 @compiled
@@ -202,5 +211,5 @@ def _take_step(
             before[i] = now[i]
             now[i] = after[i]
         unsolved += int(o[O_UNSOLVED])
-    y[:] = now
+    _copy(now, y)
     return unsolved
