@@ -21,6 +21,8 @@ def curve(path: Path, truth: np.ndarray, predicted: np.ndarray, **text: str) -> 
     return Curve(path, time=np.arange(len(truth)), truth=truth, predicted=predicted, ade=1.0, fde=2.0, **words)
 
 
+# A file has few colours: a shade of the picture may be so far from the one in the file.
+COLOUR_STEP = 1 / 16
 WAVE = np.sin(np.arange(50) / 5).astype(np.float32)
 
 
@@ -97,9 +99,9 @@ def test_rows_outside_the_training_range_are_shaded_and_the_band_says_its_level(
     assert np.array_equal(first, third)
     # Shaded between 60 % and 80 % of the width of the axes, and nowhere in the first half.
     column = [88 + int(share * 696) for share in (0.7, 0.3)]
-    changed = np.abs(first - second)[70:300].sum(axis=(0, 2))
-    assert changed[column[0]] > 10
-    assert changed[column[1]] == 0
+    changed = np.abs(first - second)[70:300]
+    assert changed[:, column[0]].sum() > 10
+    assert changed[:, column[1]].max() < COLOUR_STEP
 
 
 def test_a_picture_on_a_background_is_the_one_that_is_drawn_whole(
@@ -123,7 +125,8 @@ def test_a_picture_on_a_background_is_the_one_that_is_drawn_whole(
         plain = figures._Canvas("90% band")
         plain.title.set_text(f"{each.case}: {plain.plot.draw(each)}")
         plain._name_lines()
-        np.testing.assert_allclose(ours, imread(io.BytesIO(figures.file_of(plain.figure, each.path))), atol=0.05)
+        whole = imread(io.BytesIO(figures.file_of(plain.figure, each.path)))
+        np.testing.assert_allclose(ours, whole, atol=COLOUR_STEP)
 
 
 def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(
