@@ -80,7 +80,8 @@ def test_closed_forms_are_the_same_where_networks_are_told_units(tmp_path: Path)
     told.scaling.load_state_dict(training.surrogate.scaling.state_dict())
     result = fit_portfolio(replace(training, surrogate=told.eval()), plan, baselines)
     assert list(result.table.names) == list(plain.names) == plan.closed_forms
-    np.testing.assert_allclose(result.table.errors, plain.errors, rtol=1e-3, atol=1e-5)
+    # The linear plant is fitted to rounding of float32, which differs from one processor to another.
+    np.testing.assert_allclose(result.table.errors, plain.errors, rtol=1e-3, atol=1e-4)
     # One that was fitted apart, as trees are.
     held = Persistence(PersistenceConfig(), told.description.sizes)
     alone = replace(training, surrogate=told).single(Member("held", PersistenceConfig()), held)
