@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.models import Core, Modes, NssConfig, SsmConfig
-from surrogate_modeling.networks import choose_structure
+from surrogate_modeling.config.models import Core, Modes, SsmConfig
 from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.mode_choice import choose_modes
 
 CASES, ROWS, IN_LEN = 8, 400, 5
 PERIOD, TIME_CONSTANT = 20.0, 60.0
@@ -41,7 +41,7 @@ def plant(kind: str) -> Batch:
 
 
 def chosen(batch: Batch, **options: object) -> SsmConfig:
-    config = choose_structure(SsmConfig("ssm", **options), batch, batch)  # type: ignore[arg-type]
+    config = choose_modes(SsmConfig("ssm", **options), batch, batch)  # type: ignore[arg-type]
     assert isinstance(config, SsmConfig)
     return config
 
@@ -69,8 +69,8 @@ def test_an_integrator_gets_integrals_over_the_length_of_a_case() -> None:
 def test_nothing_is_looked_for_where_modes_are_given_or_not_wanted() -> None:
     ringing = plant("ringing")
     typed = SsmConfig("ssm", oscillations=[33.0])
-    for config in (SsmConfig("ssm", modes=Modes.none), SsmConfig("ssm", core=Core.gru), typed, NssConfig("nss")):
-        assert choose_structure(config, ringing, ringing) is config
+    for config in (SsmConfig("ssm", modes=Modes.none), SsmConfig("ssm", core=Core.gru), typed):
+        assert choose_modes(config, ringing, ringing) is config
     short = Batch(ringing.past, *(part[:, :40] for part in ringing[1:]))
     assert chosen(short) == SsmConfig("ssm")
 

@@ -12,7 +12,7 @@ from lag import settings
 
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common import early_end
-from surrogate_modeling.config.models import ModelConfig, SsmConfig
+from surrogate_modeling.config.models import ModelConfig, NssConfig, SsmConfig
 from surrogate_modeling.config.settings import SettingsConfig, StartMode
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.surrogate.description import Description
@@ -79,7 +79,7 @@ def test_the_number_of_a_unit_does_not_decide_a_structure(monkeypatch: pytest.Mo
         seen.extend((whole.past.shape, spread.past.shape))
         return model
 
-    monkeypatch.setattr(members, "choose_structure", choose)
+    monkeypatch.setitem(members.CHOICES, "ssm", choose)
     surrogate, data, cases = lag(settings())
     told = WindowDataset([replace(case, unit="a") for case in cases], surrogate.scaling, 4, 8, units=("a", "b"))
     for windows in (data.training, told):
@@ -110,3 +110,14 @@ def test_all_members_oscillate_where_the_plant_does_and_start_alike(tmp_path: Pa
     loaded = Surrogate.load(tmp_path / "a.pth")
     assert loaded.description == surrogate.description
     np.testing.assert_allclose(loaded.predict(cases[6:])[0], surrogate.predict(cases[6:])[0], rtol=1e-5, atol=1e-6)
+
+
+def test_windows_are_gathered_for_networks_that_are_fitted_to_them_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    surrogate, data, _ = lag(settings())
+    gathered: list[int] = []
+    monkeypatch.setattr(WindowDataset, "whole_cases", lambda *_: gathered.append(1))
+    model = surrogate.description.model
+    for config in (model, NssConfig("nss")):
+        assert members.structure(config, data.training) is config
+    members.initialise(surrogate, data.training)
+    assert gathered == []

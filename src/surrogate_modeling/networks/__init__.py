@@ -32,23 +32,16 @@ NETWORKS: dict[str, Callable[[Any, Sizes], Network]] = {
     "regression": FilterRegression.build,
     "trees": TreeRegression,
 }
-# Networks whose structure depends on the training cases.
+# Of networks whose structure depends on the training cases: the configuration with what one window per case and
+# windows spread over all cases decide (see :meth:`Network.initialise`).
 CHOICES: dict[str, Callable[[Any, Batch, Batch], ModelConfig]] = {"ssm": choose_modes}
 
 __all__ = [
-    "NETWORKS", "IncrementOutput", "Network", "SelectedFeedback", "Sizes", "StateNetwork", "WindowNetwork",
-    "build_network", "choose_structure",
+    "CHOICES", "NETWORKS", "IncrementOutput", "Network", "SelectedFeedback", "Sizes", "StateNetwork", "WindowNetwork",
+    "build_network",
 ]  # fmt: skip
 
 
 def build_network(config: ModelConfig, sizes: Sizes) -> Network:
     """Build the network ``config.name`` with fresh weights from torch's global generator."""
     return NETWORKS[config.name](config, sizes)
-
-
-def choose_structure(config: ModelConfig, whole: Batch, spread: Batch) -> ModelConfig:
-    """The configuration with what the training cases decide about the network's structure; arguments as those of
-    :meth:`Network.initialise`.
-    """
-    choose = CHOICES.get(config.name)
-    return config if choose is None else choose(config, whole, spread)

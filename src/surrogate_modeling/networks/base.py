@@ -76,11 +76,13 @@ class Network(nn.Module, ABC):
             cannot be run row by row.
         state_is_window: whether the state is the past window.
         jumps: whether the prediction is not a continuous function of the inputs.
+        closed_form: whether :meth:`initialise` fits anything.
     """
 
     rows_per_step = 1
     state_is_window = False
     jumps = False
+    closed_form = False
 
     @property
     @abstractmethod
@@ -163,6 +165,11 @@ class Network(nn.Module, ABC):
     def has_jumps(self) -> bool:
         """Whether this network, or one inside it, is not a continuous function of its inputs."""
         return any(isinstance(part, Network) and part.jumps for part in self.modules())
+
+    @property
+    def has_closed_form(self) -> bool:
+        """Whether this network, or one inside it, has weights of a closed form."""
+        return any(isinstance(part, Network) and part.closed_form for part in self.modules())
 
     @property
     def parameter_count(self) -> int:

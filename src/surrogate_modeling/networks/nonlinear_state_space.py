@@ -61,6 +61,8 @@ class Correction(nn.Module):
 class NonlinearStateSpace(StateNetwork):
     """Nonlinear state space: past window (B, in_len, F) and controls (B, T, C) -> rows (B, T, P)."""
 
+    closed_form = True
+
     a: Tensor
     b: Tensor
     c: Tensor

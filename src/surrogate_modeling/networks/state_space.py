@@ -181,6 +181,8 @@ class StateSpace(StateNetwork):
     recognise these, and errs on a unit it has not seen.
     """
 
+    closed_form = True
+
     base_weight: Tensor
 
     def __init__(self, config: SsmConfig, sizes: Sizes) -> None:

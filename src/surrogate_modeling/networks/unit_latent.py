@@ -95,6 +95,8 @@ class UnitLatent(_OfUnit):
         latents: K.
     """
 
+    closed_form = True
+
     known: Tensor
 
     def __init__(self, network: Network, controls: int, units: int, latents: int) -> None:

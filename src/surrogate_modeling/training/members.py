@@ -14,7 +14,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.models import ModelConfig
-from surrogate_modeling.networks import Network, choose_structure
+from surrogate_modeling.networks import CHOICES, Network
 from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.surrogate.device import choose_device
@@ -119,7 +119,9 @@ def initialise(surrogate: Surrogate, windows: WindowDataset, warm: WarmStart | N
         warm: surrogate whose weights are taken then, as far as they fit.
         member: number of the network within an ensemble.
     """
-    surrogate.network.initialise(*_windows(windows))
+    # Where rows lie in a file, windows spread over all cases take seconds.
+    if surrogate.network.has_closed_form:
+        surrogate.network.initialise(*_windows(windows))
     if warm is not None:
         warm.take_weights(surrogate, member)
 
@@ -129,11 +131,13 @@ def structure(model: ModelConfig, windows: WindowDataset, warm: WarmStart | None
     known = warm.structure(model) if warm is not None else None
     if known is not None:
         return known
+    if model.name not in CHOICES:
+        return model
     whole, spread = _windows(windows)
     if windows.unit_of_case is not None:
         # The number of a unit is no column of the plant.
         whole, spread = (batch._replace(past=batch.past[..., :-1]) for batch in (whole, spread))
-    return choose_structure(model, whole, spread)
+    return CHOICES[model.name](model, whole, spread)
 
 
 def _windows(windows: WindowDataset) -> tuple[Batch, Batch]:
