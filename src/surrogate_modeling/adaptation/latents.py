@@ -113,14 +113,14 @@ def fitted_to(surrogate: Surrogate, cases: Sequence[Case]) -> Surrogate:
     adapted, new = deepcopy(surrogate), new_units(surrogate, cases)
     if not new:
         return adapted
-    priors = [(table.mean(dim=0), table.std(dim=0)) for table in map(_known, _trained(adapted))]
+    priors = [_prior(_known(network)) for network in _trained(adapted)]
     adapted.know(new)
     if adapted.units is not None:
         # An offset and a gain that were found without a latent would come on top of it.
         adapted.units = adapted.units.without(new)
     windows = _windows(adapted, [case for case in cases if case.unit in new])
     for network, (mean, spread) in zip(_trained(adapted), priors, strict=True):
-        _fit(network, windows, len(new), mean, spread.nan_to_num(nan=1.0).clamp_min(MIN_SPREAD))
+        _fit(network, windows, len(new), mean, spread)
     return adapted
 
 
@@ -133,6 +133,12 @@ def _trained(surrogate: Surrogate) -> list[UnitLatent]:
 def _known(network: UnitLatent) -> Tensor:
     """Latents of the units that a network was trained on."""
     return network.table.detach()[:-1][network.known]
+
+
+def _prior(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation (K,) of latents (U, K); one unit says nothing of how far units are apart: 1."""
+    spread = table.std(dim=0) if len(table) > 1 else table.new_ones(table.shape[1])
+    return table.mean(dim=0), spread.clamp_min(MIN_SPREAD)
 
 
 def _windows(surrogate: Surrogate, cases: Sequence[Case]) -> Windows:
