@@ -3,6 +3,7 @@
 import csv
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from surrogate_modeling.config.commands import BandScope, PredictConfig
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.deployment import prediction
 from surrogate_modeling.deployment.prediction import predict_files
+from surrogate_modeling.predict import files_of
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -203,3 +205,14 @@ def test_the_band_that_is_asked_for_is_written(
     if scope is not None:
         with pytest.raises(UserError, match=f"band={scope}: this surrogate has no uncertainty band"):
             predict_files(made, [], tmp_path / "out", config)
+
+
+def test_a_part_has_every_other_schedule(tmp_path: Path) -> None:
+    for number in range(1, 6):
+        (tmp_path / f"case{number}.csv").touch()
+    config = PredictConfig("s.pth", str(tmp_path), "out", part="2/2")
+    assert [path.stem for path in files_of(config)] == ["case2", "case4"]
+    with pytest.raises(UserError, match="part=6/6: of 5 files it has none; give fewer parts"):
+        files_of(replace(config, part="6/6"))
+    with pytest.raises(UserError, match="part=7/6: give k/N"):
+        replace(config, part="7/6")

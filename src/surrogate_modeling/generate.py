@@ -18,6 +18,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.composition import register_schemas, to_generation
 from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
+from surrogate_modeling.config.part import Part
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.generation.dataset import make_missing
 from surrogate_modeling.generation.simulator import case_name
@@ -40,7 +41,7 @@ def main(composed: DictConfig) -> None:
         if config.list:
             print_text(list_plan(dataset))
             return
-        result = make_missing(dataset, again=True)
+        result = make_missing(dataset, again=True, part=Part.of(config.part))
         log.info(
             "%d cases made, %d were there, in %.0f s: %s",
             len(result.written), len(result.present), result.seconds, dataset.path,

@@ -20,6 +20,7 @@ from surrogate_modeling.common.output_folder import made_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
+from surrogate_modeling.config.part import Part
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
@@ -32,7 +33,7 @@ def main(composed: DictConfig) -> None:
     with refusals():
         config = to_command(composed, PredictConfig)
         check_reference(config.surrogate)
-        files = schedule_files(config.cases)
+        files = files_of(config)
         output = prepare_output(config)
         try:
             surrogate = load_surrogate(config.surrogate, config.device)
@@ -41,6 +42,19 @@ def main(composed: DictConfig) -> None:
             predict_files(surrogate, files, output, config)
         finally:
             _remove_if_empty(output)
+
+
+def files_of(config: PredictConfig) -> list[Path]:
+    """The schedules of this part.
+
+    Raises:
+        UserError: there are none.
+    """
+    files = schedule_files(config.cases)
+    own = list(Part.of(config.part).take(files))
+    if not own:
+        raise UserError(f"part={config.part}: of {len(files)} files it has none; give fewer parts")
+    return own
 
 
 def prepare_output(config: PredictConfig) -> Path:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from surrogate_modeling.generation import pool
+from surrogate_modeling.config.part import Part
+from surrogate_modeling.generation import folder, pool
 from surrogate_modeling.generation.circuit import FAMILY_NAMES, Circuit
 from surrogate_modeling.generation.folder import GenerationResult, generate_cases, missing_cases
 from surrogate_modeling.generation.pool import Running
@@ -158,11 +159,38 @@ def test_a_case_that_fails_dies_or_hangs_costs_that_case_only(tmp_path: Path, mo
     ]  # fmt: skip
     for number in (1, 5, 6):
         (tmp_path / "cases" / f"case{number:04d}.csv").touch()
-    assert missing_cases(tmp_path / "cases", 7, again=False) == [7]
-    assert missing_cases(tmp_path / "cases", 7) == [2, 3, 4, 7]
+    assert missing_cases(tmp_path / "cases", range(1, 8), again=False) == [7]
+    assert missing_cases(tmp_path / "cases", range(1, 8)) == [2, 3, 4, 7]
     left_out = generate_cases(tmp_path / "cases", PLAN, 6, Running(1), again=False)
     assert (left_out.present, left_out.written) == ([1, 5, 6], [])
     assert [failure.number for failure in left_out.failed] == [2, 3, 4]
+
+
+def test_parts_fill_one_folder_and_keep_the_failures_of_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = tmp_path / "stub.py"
+    stub.write_text(STUB)
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
+    parts = [generate_cases(tmp_path / "cases", PLAN, 6, Running(1, 1.0), part=Part(k, 2)) for k in (2, 1)]
+    assert [part.written for part in parts] == [[6], [1]]
+    assert [[failure.number for failure in part.failed] for part in parts] == [[2, 4], [3, 5]]
+    failed = (tmp_path / "cases" / "failed.csv").read_text().splitlines()[1:]
+    assert [line[:8] for line in failed] == ["case0002", "case0003", "case0004", "case0005"]
+    assert not (tmp_path / "cases" / "failed.csv.lock").exists()
+    assert len((tmp_path / "cases" / "families.csv").read_text().splitlines()) == 7
+
+
+def test_a_list_of_failures_that_another_machine_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stub = tmp_path / "stub.py"
+    stub.write_text(STUB)
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
+    monkeypatch.setattr(folder, "SECONDS_TO_WAIT", 0.1)
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "failed.csv.lock").write_text("1\nanother-machine\n")
+    with pytest.raises(PlanError, match=r"failed\.csv\.lock is held by another process; where there is none"):
+        generate_cases(tmp_path / "cases", PLAN, 2, Running(1, 1.0))
+    assert [path.name for path in (tmp_path / "cases").glob("case*.csv")] == []
 
 
 def test_nothing_but_failures_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +202,7 @@ def test_nothing_but_failures_ends_the_run(tmp_path: Path, monkeypatch: pytest.M
     assert len((tmp_path / "cases" / "failed.csv").read_text().splitlines()) == 11
 
 
-@pytest.mark.parametrize(("count", "workers", "text"), [(0, 1, "cases = 0"), (3, 0, "workers = 0")])
+@pytest.mark.parametrize(("count", "workers", "text"), [(0, 1, "there is no case to make"), (3, 0, "workers = 0")])
 def test_nothing_to_do_or_nobody_to_do_it(tmp_path: Path, count: int, workers: int, text: str) -> None:
     with pytest.raises(PlanError, match=text):
         generate(tmp_path, count=count, workers=workers)

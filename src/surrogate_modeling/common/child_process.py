@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext
 
 
 @contextmanager
@@ -22,6 +23,16 @@ def interrupts_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def fresh_processes() -> SpawnContext:
+    """The context of processes that begin anew: those that are forked would have this one's threads and locks.
+
+    They are told the start method of this process, and in one that joblib started they would not know it.
+    """
+    if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
+        multiprocessing.set_start_method("spawn", force=True)
+    return multiprocessing.get_context("spawn")
 
 
 def follow_parent() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import Split
+from surrogate_modeling.config.part import WHOLE, Part
 from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ranged
 from surrogate_modeling.config.settings import Language, device_key
 
@@ -84,9 +85,11 @@ class PredictConfig(UseConfig):
     device: str = device_key()
     progress_bar: bool = True
     workers: int | None = ranged(None, low=1)
+    part: str = WHOLE
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        Part.of(self.part)
         if self.groups is not None and self.unit is not None:
             self.reject("unit", "give groups=<a CSV> or the unit of all schedules, not both")
 
@@ -179,6 +182,10 @@ class GenerateConfig:
     dataset: GeneratedConfig = MISSING
     check: bool = False
     list: bool = False
+    part: str = WHOLE
+
+    def __post_init__(self) -> None:
+        Part.of(self.part)
 
 
 @dataclass

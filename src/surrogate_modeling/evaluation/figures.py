@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.child_process import fresh_processes
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.evaluation.curve_axes import Curve, CurveAxes
 from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
@@ -110,9 +110,7 @@ def _draw_all(
         for chunk in _chunks(figures, 8):
             yield len(chunk), draw_chunk(chunk, fonts)
         return
-    # Not fork: the parent has threads of torch and of the tracking client.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context) as pool:
+    with ProcessPoolExecutor(count, mp_context=fresh_processes()) as pool:
         longest = max(sum(len(curve.time) for curve in _curves(figure)) for figure in figures)
         size = max(1, min(max(8, len(figures) // (8 * count)), MAX_CHUNK_ROWS // longest))
         jobs = {pool.submit(draw_chunk, chunk, fonts): len(chunk) for chunk in _chunks(figures, size)}

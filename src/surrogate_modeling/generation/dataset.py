@@ -17,19 +17,23 @@ from surrogate_modeling.config.dataset import (
     PlannedConfig,
     RefrigerantConfig,
 )
+from surrogate_modeling.config.part import ALL, Part
 from surrogate_modeling.generation.circuit import Circuit
 from surrogate_modeling.generation.folder import GenerationResult, generate_cases, missing_cases
 from surrogate_modeling.generation.pool import Running, run_workers
 from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
 
 
-def make_missing(dataset: GeneratedConfig, limit: int | None = None, again: bool = False) -> GenerationResult:
+def make_missing(
+    dataset: GeneratedConfig, limit: int | None = None, again: bool = False, part: Part = ALL
+) -> GenerationResult:
     """Simulate the cases that are missing in the dataset's folder.
 
     Args:
         dataset: as configured.
         limit: make this many at most; None for all.
         again: try those that failed before, too.
+        part: of the cases; the others are left to other processes.
 
     Raises:
         UserError: the plan is impossible, the folder holds other cases, all cases failed, or a program of somebody
@@ -39,8 +43,8 @@ def make_missing(dataset: GeneratedConfig, limit: int | None = None, again: bool
         folder = expanded(dataset.path, "dataset.path")
         simulator, what = choose_simulator(dataset)
         count = dataset.cases if limit is None else min(limit, dataset.cases)
-        running = _allowed(dataset, what, len(missing_cases(folder, count, again)))
-        return generate_cases(folder, simulator, count, running, again)
+        running = _allowed(dataset, what, len(missing_cases(folder, part.take(range(1, count + 1)), again)))
+        return generate_cases(folder, simulator, count, running, again, part)
     except PlanError as error:
         raise UserError(f"dataset: {error}") from None
     except OSError as error:

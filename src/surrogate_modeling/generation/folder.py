@@ -8,18 +8,24 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from filelock import SoftFileLock, Timeout
 
 from surrogate_modeling.cases.companions import FAILED_FILE, PLAN_FILE
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
+from surrogate_modeling.config.part import ALL, Part
 from surrogate_modeling.generation.pool import Running, run_workers
 from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
 
 log = logging.getLogger(__name__)
 # So many cases that fail without one that succeeds are the simulator's fault, or the plan's.
 FAILURES_TO_STOP = 10
+# For another process that writes the list of failures.
+SECONDS_TO_WAIT = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,30 +49,32 @@ class GenerationResult:
     parameters: tuple[str, ...] = ()
 
 
-def missing_cases(folder: Path, count: int, again: bool = True) -> list[int]:
-    """Numbers of the cases that are not in a folder.
+def missing_cases(folder: Path, numbers: Sequence[int], again: bool = True) -> list[int]:
+    """Those of some numbers whose cases are not in a folder.
 
     Args:
         folder: of the cases.
-        count: how many there shall be.
+        numbers: of the cases that there shall be.
         again: name those that failed before as well.
     """
     left_out = set() if again else set(_read_failures(folder))
-    numbers = range(1, count + 1)
     return [n for n in numbers if n not in left_out and not (folder / f"{case_name(n)}.csv").exists()]
 
 
 def generate_cases(
-    folder: Path, simulator: Simulator, count: int, running: Running, again: bool = True
+    folder: Path, simulator: Simulator, count: int, running: Running, again: bool = True, part: Part = ALL
 ) -> GenerationResult:
     """Make the missing cases of a plan in a folder, in worker processes.
+
+    Other processes may make other parts in the same folder at the same time.
 
     Args:
         folder: of the cases; made where there is none.
         simulator: that makes them.
-        count: how many there shall be.
+        count: how many there shall be in the end.
         running: processes, time limit and attempts.
         again: try those that failed before, too.
+        part: of the cases that is made now.
 
     Raises:
         PlanError: the folder holds cases of another plan, or files that are no plan's; or nothing but failures.
@@ -74,21 +82,21 @@ def generate_cases(
     """
     if running.workers < 1:
         raise PlanError(f"workers = {running.workers}: use at least 1")
-    if count < 1:
-        raise PlanError(f"cases = {count}: make at least 1 case")
+    if not (numbers := part.take(range(1, count + 1))):
+        raise PlanError(f"cases = {count}: there is no case to make; give more cases or fewer parts")
     began = time.monotonic()
     _check_or_write_plan(folder, simulator)
     _write_case_list(folder, simulator, count)
-    missing = missing_cases(folder, count, again)
+    missing = missing_cases(folder, numbers, again)
     before = {} if again else _read_failures(folder)
-    failed = {number: Outcome(number, reason) for number, reason in before.items() if number <= count}
-    present = [n for n in range(1, count + 1) if n not in {*missing, *failed}]
+    failed = {number: Outcome(number, reason) for number, reason in before.items() if number in numbers}
+    present = [n for n in numbers if n not in {*missing, *failed}]
     written: list[int] = []
     if missing:
-        log.info("%d of %d cases to simulate", len(missing), count)
+        log.info("%d of %d cases to simulate", len(missing), len(numbers))
         outcomes = run_workers(folder, simulator, missing, running)
         try:
-            ends = track(outcomes, count, "simulating cases", done=count - len(missing))
+            ends = track(outcomes, len(numbers), "simulating cases", done=len(numbers) - len(missing))
             written = _sorted_out(ends, failed, present)
         finally:
             outcomes.close()
@@ -184,14 +192,32 @@ def _read_failures(folder: Path) -> dict[int, str]:
 
 def _write_failures(folder: Path, failed: dict[int, Outcome]) -> None:
     """Write the failed cases, and those of before that were not tried now, or remove the list where it is empty."""
-    reasons = {**_read_failures(folder), **{number: failure.reason for number, failure in failed.items()}}
-    reasons = {n: reason for n, reason in reasons.items() if not (folder / f"{case_name(n)}.csv").exists()}
     path = folder / FAILED_FILE
-    if reasons:
-        rows = [[case_name(number), reason] for number, reason in sorted(reasons.items())]
-        write_atomic(path, _as_csv([["case", "reason"], *rows]))
-    else:
-        path.unlink(missing_ok=True)
+    if not failed and not path.exists():
+        return
+    with _written_by_one(path):
+        reasons = {**_read_failures(folder), **{number: failure.reason for number, failure in failed.items()}}
+        reasons = {n: reason for n, reason in reasons.items() if not (folder / f"{case_name(n)}.csv").exists()}
+        if reasons:
+            rows = [[case_name(number), reason] for number, reason in sorted(reasons.items())]
+            write_atomic(path, _as_csv([["case", "reason"], *rows]))
+        else:
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written_by_one(path: Path) -> Iterator[None]:
+    """Keep other processes, which make other parts of the cases, from writing a file; also from other machines.
+
+    Raises:
+        PlanError: another one does not let go of it.
+    """
+    lock = f"{path}.lock"
+    try:
+        with SoftFileLock(lock, timeout=SECONDS_TO_WAIT):
+            yield
+    except Timeout:
+        raise PlanError(f"{lock} is held by another process; where there is none any more, remove it") from None
 
 
 def _as_csv(rows: list[list[str]]) -> bytes:

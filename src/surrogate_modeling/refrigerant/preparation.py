@@ -3,38 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numba
 import numpy as np
+from filelock import FileLock
 
-from surrogate_modeling.common.child_process import follow_parent, interrupts_held_back
+from surrogate_modeling.common.child_process import follow_parent, fresh_processes, interrupts_held_back
 from surrogate_modeling.refrigerant import circuit as ci
 from surrogate_modeling.refrigerant import layout as ly
 from surrogate_modeling.refrigerant.case import run_schedule, simulation_arguments
-from surrogate_modeling.refrigerant.compilation import is_sealed, seal
+from surrogate_modeling.refrigerant.compilation import code_folder, is_sealed, seal
 from surrogate_modeling.refrigerant.families import RANDOM_STEPS
 from surrogate_modeling.refrigerant.integrator import SUBSTEPS, Drive, simulate
 from surrogate_modeling.refrigerant.observation import gas_temperature
 from surrogate_modeling.refrigerant.properties import Tables, load_tables
 from surrogate_modeling.refrigerant.schedules import make_schedule
 
+LOCK = "compiling.lock"
+
 
 def prepare(refrigerant: str) -> dict[str, Any]:
     """Load or build tables and compiled code, by simulating a few rows; returns the number of these rows."""
     schedule = make_schedule(1, 0.1, "random_steps", 0)
     drive = Drive(schedule.plan[:3], schedule.targets[:3], RANDOM_STEPS)
-    if not is_sealed():
-        with _tables_made_meanwhile(refrigerant):
-            _compile_simulation(drive)
-    run = run_schedule(refrigerant, drive)
-    run.predicted()
-    gas_temperature(run.tables, 3e5, 4.1e5)
-    dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
-    ci.evaluate(run.final, run.controls[0].copy(), run.tables, dy, o)
-    seal()
+    # numba's cache may be written by one process only, and several commands may find it empty at once.
+    with nullcontext() if is_sealed() else FileLock(code_folder() / LOCK):
+        if not is_sealed():
+            with _tables_made_meanwhile(refrigerant):
+                _compile_simulation(drive)
+        run = run_schedule(refrigerant, drive)
+        run.predicted()
+        gas_temperature(run.tables, 3e5, 4.1e5)
+        dy, o = np.empty(ly.N_STATES), np.empty(ly.N_OBSERVED)
+        ci.evaluate(run.final, run.controls[0].copy(), run.tables, dy, o)
+        seal()
     return {"rows": run.states.shape[0]}
 
 
@@ -42,9 +46,9 @@ def prepare(refrigerant: str) -> dict[str, Any]:
 def _tables_made_meanwhile(refrigerant: str) -> Iterator[None]:
     """Have another process make the tables; where it cannot, who needs them does, and says why not.
 
-    It compiles nothing: numba's cache may be written by one process only.
+    It compiles nothing, as only one process may.
     """
-    process = get_context("spawn").Process(target=_make_tables, args=(refrigerant,), daemon=True)
+    process = fresh_processes().Process(target=_make_tables, args=(refrigerant,), daemon=True)
     with interrupts_held_back():
         process.start()
     yield

@@ -6,7 +6,6 @@ process. A trial of a search that runs several on this machine has its share of 
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.common import early_end
-from surrogate_modeling.common.child_process import follow_parent, interrupts_held_back
+from surrogate_modeling.common.child_process import follow_parent, fresh_processes, interrupts_held_back
 from surrogate_modeling.common.cores import cores, numpy_on_one_core
 from surrogate_modeling.common.errors import TrainingDiverged, UserError, first_line
 from surrogate_modeling.config.models import ModelConfig
@@ -182,7 +181,7 @@ def _side_by_side(
 ) -> Iterator[Outcome]:
     waiting = deque(jobs)
     # Not fork: this process has threads of torch and of the tracking client.
-    context = multiprocessing.get_context("spawn")
+    context = fresh_processes()
     threads = max(1, cores() // processes)
     # Callbacks stay here, and cases that share an array would bring all of it along with each.
     sent = replace(training, on_epoch=_unheard, folds=replace(training.folds, table=None))
