@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -81,16 +81,26 @@ def softmax(b: Builder, x: Array, dim: int, *_: Any) -> Array:
     return views.transpose(b, result, dim, -1)
 
 
-def attention(
-    b: Builder, query: Array, key: Array, value: Array, mask: Any = None, dropout: float = 0, causal: bool = False, *,
-    scale: float | None = None, enable_gqa: bool = False,
-) -> Array:  # fmt: skip
-    """softmax(query key^T scale + mask) value."""
-    if dropout or enable_gqa:
+class AttentionOptions(NamedTuple):
+    """What ``aten.scaled_dot_product_attention`` takes after query, key and value, by its names and in its order."""
+
+    attn_mask: Any = None
+    dropout_p: float = 0.0
+    is_causal: bool = False
+    scale: float | None = None
+    enable_gqa: bool = False
+
+
+def attention(b: Builder, query: Array, key: Array, value: Array, *given: Any, **named: Any) -> Array:
+    """softmax(query key^T scale + mask) value; given and named are the options of :class:`AttentionOptions`."""
+    options = AttentionOptions(*given, **named)
+    if options.dropout_p or options.enable_gqa:
         raise TranslationError("attention with dropout or grouped heads")
+    scale = 1 / math.sqrt(query.shape[-1]) if options.scale is None else options.scale
+    mask = options.attn_mask
     scores = matmul(b, query, views.transpose(b, key, -2, -1))
-    scores = binary("$x * $y")(b, scores, 1 / math.sqrt(query.shape[-1]) if scale is None else scale)
-    if causal:
+    scores = binary("$x * $y")(b, scores, scale)
+    if options.is_causal:
         mask = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool).tril()
     if isinstance(mask, torch.Tensor) and mask.dtype == torch.bool:
         mask = torch.zeros(mask.shape).masked_fill(~mask, -torch.inf)
@@ -99,16 +109,26 @@ def attention(
     return matmul(b, softmax(b, scores, -1), value)
 
 
+class RecurrentOptions(NamedTuple):
+    """What ``aten.lstm`` and ``aten.gru`` take after input, states and weights, by its names and in its order."""
+
+    has_biases: bool
+    num_layers: int
+    dropout: float
+    train: bool
+    bidirectional: bool
+    batch_first: bool
+
+
 def recurrent(gates: int) -> Callable[..., tuple[Array, ...]]:
     """LSTM (4 gates) or GRU (3): PyTorch's ``nn.LSTM`` and ``nn.GRU`` with one sequence, one direction."""
 
-    def apply(
-        b: Builder, x: Array, initial: Any, weights: Sequence[torch.Tensor], has_bias: bool, layers: int,
-        _dropout: float, _train: bool, bidirectional: bool, batch_first: bool,
-    ) -> tuple[Array, ...]:  # fmt: skip
-        """Outputs of all rows, and the last states."""
-        per_layer = 4 if has_bias else 2
-        if bidirectional or len(weights) != layers * per_layer or x.shape[0 if batch_first else 1] != 1:
+    def apply(b: Builder, x: Array, initial: Any, weights: Sequence[torch.Tensor], *given: Any) -> tuple[Array, ...]:
+        """Outputs of all rows, and the last states; given are the :class:`RecurrentOptions`."""
+        options = RecurrentOptions(*given)
+        per_layer = 4 if options.has_biases else 2
+        is_whole = len(weights) == options.num_layers * per_layer
+        if options.bidirectional or not is_whole or x.shape[0 if options.batch_first else 1] != 1:
             raise TranslationError("a recurrent layer with two directions or a projection")
         states = [_array(b, part) for part in (initial if gates == 4 else [initial])]
         size = states[0].shape[-1]
@@ -116,7 +136,7 @@ def recurrent(gates: int) -> Callable[..., tuple[Array, ...]]:
         work = b.new((2 * gates * size,))
         rows, kind = x.size // x.shape[-1], "lstm" if gates == 4 else "gru"
         x = b.dense(x)
-        for layer in range(layers):
+        for layer in range(options.num_layers):
             own = weights[layer * per_layer : (layer + 1) * per_layer]
             kernels = [b.pointer(b.constants.add(weight.t())) for weight in own[:2]]
             biases = [b.pointer(b.constants.add(bias)) for bias in own[2:]] or [b.dialect.null] * 2
