@@ -165,6 +165,11 @@ class Network(nn.Module, ABC):
         return any(isinstance(part, Network) and part.jumps for part in self.modules())
 
     @property
+    def copies(self) -> list[Network]:
+        """The networks of one kind that it is the mean of; only itself unless it is an ensemble."""
+        return [self]
+
+    @property
     def parameter_count(self) -> int:
         """Number of fitted weights."""
         return sum(parameter.numel() for parameter in self.parameters())
