@@ -16,6 +16,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.long_lists import lines_and_rest
 
 log = logging.getLogger(__name__)
 # Records whose cut is logged one by one.
@@ -155,7 +156,6 @@ def _report(records: Sequence[Case], bounds: Sequence[Sequence[tuple[int, int]]]
     )  # fmt: skip
     if len(records) == 1:
         return
-    for record, of_record in zip(records[:MAX_LOGGED_RECORDS], lengths, strict=False):
-        log.info("  %s: %s", record.name, _listed(of_record, cut))
-    if len(records) > MAX_LOGGED_RECORDS:
-        log.info("  and %d more", len(records) - MAX_LOGGED_RECORDS)
+    lines = [f"{record.name}: {_listed(own, cut)}" for record, own in zip(records, lengths, strict=True)]
+    for line in lines_and_rest(lines, MAX_LOGGED_RECORDS):
+        log.info("  %s", line)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.long_lists import names_and_rest
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.head import INDEX
@@ -213,8 +214,7 @@ def _of(columns: Sequence[Column], name: str) -> Column:
 
 
 def _listed(columns: Sequence[Column]) -> str:
-    names = [repr(column.name) for column in columns]
-    return ", ".join(names[:MOST_LISTED]) + (f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED))
+    return names_and_rest([repr(column.name) for column in columns], MOST_LISTED)
 
 
 def _require_keys(columns: Sequence[Column], table: RawTable, config: ImportConfig) -> None:
