@@ -255,7 +255,9 @@ def _roles(names: Sequence[str], config: ImportConfig) -> dict[str, str]:
     # A control may also be a parameter, which is no column of the file.
     unknown = [name for name in named if name not in names]
     if len(unknown) == len(named) or (unknown and config.parameters is None and config.file_parameters == "none"):
-        raise UserError(f"controls: {unknown[0]!r} is no column; there are {', '.join(map(repr, names[:MOST_LISTED]))}")
+        raise UserError(
+            f"controls: {unknown[0]!r} is no column; there are {names_and_rest(list(map(repr, names)), MOST_LISTED)}"
+        )
     roles = {name: "control" if name in named else "predicted" for name in names}
     if targets := [name for name in config.targets or [] if roles.get(name) != "predicted"]:
         raise UserError(f"targets: {targets[0]!r} is no predicted column")
