@@ -13,6 +13,7 @@ import numpy as np
 from surrogate_modeling.adaptation.old_cases import read_old
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import PlanConfig
+from surrogate_modeling.config.schema import is_positive
 from surrogate_modeling.deployment.loading import say_mean_unit
 from surrogate_modeling.generation.dataset import choose_simulator
 from surrogate_modeling.generation.plan import CasesPlan, InputPlan, parse_inputs
@@ -105,7 +106,7 @@ def rules_of(surrogate: Surrogate, config: PlanConfig) -> Rules:
     except PlanError as error:
         raise UserError(str(error)) from None
     for name, rate in rates.items():
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
+        if not is_positive(rate):
             raise UserError(f"rates.{name}={rate}: must be more than 0 and finite")
     constraints = [Constraint.of(text, controls) for text in config.constraints]
     return Rules(constraints, {str(name): float(rate) for name, rate in rates.items()})
