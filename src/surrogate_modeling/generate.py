@@ -15,8 +15,8 @@ from omegaconf import DictConfig
 from surrogate_modeling.cases.companions import FAILED_FILE
 from surrogate_modeling.common.console import print_text
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import lines_and_rest
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
+from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.composition import register_schemas, to_generation
 from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
 from surrogate_modeling.config.refusals import refusals, run_command

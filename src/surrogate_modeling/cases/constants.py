@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import lines_and_rest
+from surrogate_modeling.common.wording import lines_and_rest
 
 MOST_LISTED = 10
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import lines_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest
 
 MAX_RANGES_LISTED = 12
 # Problems that a message about schedules lists, of which there may be thousands.
@@ -59,5 +59,5 @@ def file_refusal(
     """
     files = len({problem.file for problem in problems})
     lines = [f"  {line}" for line in lines_and_rest(list(map(str, problems)), most)]
-    count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}"
+    count = f"{counted(len(problems), 'problem')} in {counted(files, 'file')}"
     return UserError("\n".join((f"{count} of {place}{used}:", *lines, *([hint] if hint else []))))

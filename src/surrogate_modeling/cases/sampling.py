@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from surrogate_modeling.common.long_lists import lines_and_rest
+from surrogate_modeling.common.wording import lines_and_rest
 
 # Share of a column's variance above the Nyquist frequency of the grid that is worth a warning.
 FAST_SHARE = 0.1

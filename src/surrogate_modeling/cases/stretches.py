@@ -16,7 +16,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import lines_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest
 
 log = logging.getLogger(__name__)
 # Records whose cut is logged one by one.
@@ -151,8 +151,8 @@ def _report(records: Sequence[Case], bounds: Sequence[Sequence[tuple[int, int]]]
     rows = sum(len(record.time) for record in records)
     totals = [sum(column) for column in zip(*lengths, strict=True)]
     log.info(
-        "split=time: rows of %d record%s: %s; %d lost in gaps of %d rows",
-        len(records), "s" * (len(records) > 1), _listed(totals, cut), rows - sum(totals), cut.gap,
+        "split=time: rows of %s: %s; %d lost in gaps of %d rows",
+        counted(len(records), "record"), _listed(totals, cut), rows - sum(totals), cut.gap,
     )  # fmt: skip
     if len(records) == 1:
         return

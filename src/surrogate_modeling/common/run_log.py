@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from surrogate_modeling.common.console import leave_pipe
-from surrogate_modeling.common.long_lists import lines_and_rest
 from surrogate_modeling.common.passwords import without_passwords
 from surrogate_modeling.common.tables import printable_lines
+from surrogate_modeling.common.wording import lines_and_rest
 
 # Its warnings name where an unsent record is kept, and so does the last message of a run.
 UNCOUNTED_LOGGER = "surrogate_modeling.tracking"

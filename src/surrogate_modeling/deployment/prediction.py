@@ -21,8 +21,8 @@ from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file_refusal
 from surrogate_modeling.cases.schedules import Schedule, read_chunks
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import names_and_rest
 from surrogate_modeling.common.progress import track
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
 from surrogate_modeling.deployment.loading import demands_of, say_mean_unit

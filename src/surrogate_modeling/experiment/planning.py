@@ -9,7 +9,7 @@ from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.cases.split import CaseSplit, reduced_split, split_cases
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import larger_model, member_settings
 from surrogate_modeling.config.dataset import DatasetConfig, Split

@@ -11,7 +11,7 @@ import pandas as pd
 from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.cases.writer import round_significant
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.cells import is_missing
 from surrogate_modeling.importing.plan import Column, Plan, Planned, columns_of, find_column, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable

@@ -13,7 +13,7 @@ import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.head import INDEX

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from surrogate_modeling.common.long_lists import lines_and_rest
-from surrogate_modeling.common.tables import aligned, counted
+from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.importing.plan import Plan, columns_of, find_column

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.problems import line_ranges
-from surrogate_modeling.common.long_lists import names_and_rest
-from surrogate_modeling.common.tables import counted
+from surrogate_modeling.common.wording import counted, names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile
 
 # Columns with missing cells that a message lists.

@@ -15,9 +15,9 @@ import pandas as pd
 
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import lines_and_rest
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.progress import track
+from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.importing import output

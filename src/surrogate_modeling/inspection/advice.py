@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from surrogate_modeling.common.long_lists import lines_and_rest, names_and_rest
+from surrogate_modeling.common.wording import lines_and_rest, names_and_rest
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.inspection.look import Look, usual_rows
 from surrogate_modeling.inspection.sampling import LOST_SHARE

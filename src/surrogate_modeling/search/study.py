@@ -15,7 +15,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import lines_and_rest
+from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.search.problem import Problem
 from surrogate_modeling.search.samplers import Exhausted, SearchSampler, make_sampler
 from surrogate_modeling.search.settings import SearchSettings

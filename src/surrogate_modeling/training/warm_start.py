@@ -13,7 +13,7 @@ import torch
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.models import ModelConfig, Modes, SsmConfig
 from surrogate_modeling.networks.unit_latent import unit_numbers, weights_for
 from surrogate_modeling.surrogate.model import Surrogate

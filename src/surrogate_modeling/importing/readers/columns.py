@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile
 
 if TYPE_CHECKING:

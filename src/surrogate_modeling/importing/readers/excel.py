@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.readers.columns import as_columns, chosen_parts, refuse_duplicates, time_among
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.readers.columns import chosen_parts
 from surrogate_modeling.importing.readers.resampling import Channel, on_one_grid

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from surrogate_modeling.common.long_lists import names_and_rest
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
 
 

@@ -1,8 +1,12 @@
-"""The first of a long list, and the number of the others."""
+"""Numbers of things, and the first of a long list."""
 
-from surrogate_modeling.common.long_lists import lines_and_rest, names_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest, names_and_rest
 
 LETTERS = ["a", "b", "c", "d", "e"]
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
 
 
 def test_lines_beyond_the_first_are_counted() -> None:

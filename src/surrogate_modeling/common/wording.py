@@ -1,8 +1,13 @@
-"""Long lists in messages: the first of them, and how many more there are."""
+"""Words of messages: numbers of things, and long lists, of which the first are named and the others counted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words: 1 file, 2 files."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def lines_and_rest(lines: Sequence[str], most: int | None, rest: str = "more") -> list[str]:
