@@ -21,10 +21,10 @@ from surrogate_modeling import train
 from surrogate_modeling.cases import folder as cases
 from surrogate_modeling.config.dataset import DatasetConfig
 from surrogate_modeling.config.models import DonConfig
+from surrogate_modeling.config.quoting import quote
 from surrogate_modeling.config.refusals import run_command
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.experiment import run as experiment
-from surrogate_modeling.search.space import quoted
 
 EXAMPLES = 400 if os.environ.get("FUZZ_LONG") else 40
 # Making a failure smaller takes minutes here.
@@ -181,7 +181,7 @@ def test_folders_of_any_name_are_read(place: Place, name: str) -> None:
     place.plant.replace(folder)
     try:
         for path in (folder, folder / ".." / name, Path(name) / "." / ".." / name):
-            written = quoted(str(path).replace("${", "\\${"))
+            written = quote(str(path).replace("${", "\\${"))
             assert place.train(*place.good, f"dataset.path={written}") == (None, "")
     finally:
         folder.replace(place.plant)

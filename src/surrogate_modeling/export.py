@@ -48,12 +48,10 @@ def main(composed: DictConfig) -> None:
 
         schedules = given_schedules(surrogate, config)
         if config.format is Format.html:
-            from surrogate_modeling.deployment.html.export import export_html
+            from surrogate_modeling.deployment.html.export import Offer, export_html
 
-            found = export_html(
-                surrogate, output, schedules, starts=config.starts, language=config.language.value,
-                browser=config.browser, check=config.check,
-            )  # fmt: skip
+            offer = Offer(config.starts, config.language.value)
+            found = export_html(surrogate, output, schedules, offer, browser=config.browser, check=config.check)
             log.info("%s: largest difference from the surrogate %s", output, found or "not measured")
             return
         real = real_cases(surrogate, schedules)

@@ -16,6 +16,7 @@ from surrogate_modeling.cases.companions import FAILED_FILE
 from surrogate_modeling.common.console import print_text
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
+from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.composition import register_schemas, to_generation
 from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
 from surrogate_modeling.config.part import Part
@@ -47,12 +48,12 @@ def main(composed: DictConfig) -> None:
             len(result.written), len(result.present), result.seconds, dataset.path,
         )  # fmt: skip
         if result.failed:
-            named = "; ".join(f"{case_name(failure.number)}: {failure.reason}" for failure in result.failed[:SHOWN])
-            more = f"; and {len(result.failed) - SHOWN} more" if len(result.failed) > SHOWN else ""
+            failed = [f"{case_name(failure.number)}: {failure.reason}" for failure in result.failed]
+            named = "; ".join(lines_and_rest(failed, SHOWN))
             some = result.written or result.present
             raise UserError(
                 f"{len(result.failed)} cases failed, {'the others are there' if some else 'there are no others'}: "
-                f"{named}{more}. {FAILED_FILE} lists them" + ("; training goes on without them" if some else "")
+                f"{named}. {FAILED_FILE} lists them" + ("; training goes on without them" if some else "")
             )
 
 

@@ -17,7 +17,7 @@ from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.deployment.html import export
 from surrogate_modeling.deployment.html.browser import find_browser
-from surrogate_modeling.deployment.html.export import export_html
+from surrogate_modeling.deployment.html.export import Offer, export_html
 from surrogate_modeling.surrogate.band import Band, BandScope
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.one_unit import UnitSurrogate
@@ -238,7 +238,7 @@ def test_rows_beyond_the_training_range_are_those_of_the_surrogate(page: Any, ex
 def test_parameters_are_numbers_and_the_page_is_japanese(browser: Any, tmp_path: Path) -> None:  # noqa: F811
     surrogate = make("nss", start=StartMode.rest)
     surrogate.description = replace(surrogate.description, channels=replace(CHANNELS, parameters=("v/2",)))
-    export_html(surrogate, tmp_path / "a.html", language="ja", check=False)
+    export_html(surrogate, tmp_path / "a.html", offer=Offer(language="ja"), check=False)
     with page_of(browser, tmp_path / "a.html", viewport={"width": 400, "height": 800}, color_scheme="dark") as page:
         wait_for(page, DONE)
         assert page.evaluate("document.documentElement.lang") == "ja"

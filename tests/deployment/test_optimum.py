@@ -184,6 +184,7 @@ def test_terms_of_the_objective_by_hand() -> None:
         (dict(fixed=["u", "v/2"]), "fixed: every control is fixed: nothing is left to search"),
         (dict(parameters=["u"]), "parameters=u: not among the parameters of this surrogate"),
         (dict(rates={"u": 0}), "rates.u=0: must be more than 0 and finite"),
+        (dict(rates={"u": True}), "rates.u=True: must be more than 0 and finite"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_searched_is_refused(lag: tuple[Surrogate, Case], keys: dict[str, Any], message: str) -> None:

@@ -20,6 +20,8 @@ def test_those_that_differ_become_columns_unless_others_are_named() -> None:
     assert chosen(["g", "d"], TABLES) == ["g", "d"]
     with pytest.raises(UserError, match="file_parameters: 'x' is in no file; there are d, L, g"):
         chosen(["x"], TABLES)
+    with pytest.raises(UserError, match="there are a, b, c, d, e, f, g, h, i, j and 2 more$"):
+        chosen(["x"], [dict.fromkeys("abcdefghijkl", 1.0)])
 
 
 def test_a_table_of_cases_with_units_in_a_line_or_in_brackets(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import By, PlanConfig
 from surrogate_modeling.planning.candidates import Candidate
 from surrogate_modeling.planning.proposal import Proposal
-from surrogate_modeling.planning.run import propose, rules_of, source_of
+from surrogate_modeling.planning.run import propose, rules_of, supply_of
 from surrogate_modeling.planning.scoring import choose, look_at
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -91,18 +91,18 @@ def test_a_parameter_has_one_value_in_a_schedule(surrogate: Surrogate) -> None:
     try:
         surrogate.description = replace(description, channels=channels)
         config = PlanConfig("s", 1, "o", inputs={EVIL: [-1, 1]}, duration=9.0, candidates=3)
-        source = source_of(surrogate, config)
+        source = supply_of(surrogate, config).source
         assert all(np.ptp(source.make(number).controls) == 0 for number in range(1, 4))
         wrong = replace(config, inputs={EVIL: {"range": [-1, 1], "family": "prbs"}})
         with pytest.raises(UserError, match="constant in a schedule: leave family out"):
-            source_of(surrogate, wrong)
+            supply_of(surrogate, wrong)
     finally:
         surrogate.description = description
 
 
 def test_ranges_for_all_controls_need_no_training_cases(surrogate: Surrogate) -> None:
     config = PlanConfig("s", 3, "o", inputs={EVIL: [-1, 1]}, duration=30.0, candidates=5, constraints=["1 < 2"])
-    found = propose(surrogate, config, source_of(surrogate, config))
+    found = propose(surrogate, config, supply_of(surrogate, config))
     assert len(found.candidates) == 5
     assert all(candidate.controls.shape == (31, 1) for candidate in found.candidates)
     assert next(item.place for item in found.chosen) == int(found.unknown.distance.argmax())
@@ -120,7 +120,7 @@ def test_ranges_for_all_controls_need_no_training_cases(surrogate: Surrogate) ->
 )
 def test_candidates_from_nowhere_are_refused(surrogate: Surrogate, keys: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        source_of(surrogate, PlanConfig("s", output="o", **keys))
+        supply_of(surrogate, PlanConfig("s", output="o", **keys))
 
 
 def test_rates_must_be_those_of_controls(surrogate: Surrogate) -> None:

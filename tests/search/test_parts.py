@@ -17,11 +17,12 @@ from optuna.trial import TrialState
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.quoting import quote
 from surrogate_modeling.search import gpus
 from surrogate_modeling.search.sampler_schemas import SCHEMAS
 from surrogate_modeling.search.samplers import make_sampler
 from surrogate_modeling.search.settings import read_settings
-from surrogate_modeling.search.space import parse_space, quoted, to_overrides
+from surrogate_modeling.search.space import parse_space, to_overrides
 from surrogate_modeling.search.storage import file_of
 from surrogate_modeling.search.workers import WORKER, Liveness, Worker
 
@@ -55,7 +56,7 @@ def test_a_finite_space_lists_its_points_with_both_ends() -> None:
 def test_quoted_texts_survive_the_grammar(text: str) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    (override,) = OverridesParser.create().parse_overrides([f"key={quoted(text)}"])
+    (override,) = OverridesParser.create().parse_overrides([f"key={quote(text)}"])
     assert override.value() == text
 
 

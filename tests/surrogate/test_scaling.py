@@ -53,6 +53,16 @@ def test_offsets_are_taken_off_in_double() -> None:
     assert float(shifted.level[0]) == 1e12 + 4.5e4
 
 
+def test_rows_as_cases_hold_them_keep_their_type() -> None:
+    """1 and 3, less an offset of 100: mean 2, deviation 1; the second column never moves."""
+    scaling = Standardizer(2, [100.0, 0.0])
+    scaling.fit([np.array([[1.0, 5.0], [3.0, 5.0]], np.float32)])
+    standard = scaling.standardise_held(torch.tensor([[4.5, 7.0]], dtype=torch.float64))
+    assert (standard.dtype, standard.tolist()) == (torch.float64, [[2.5, 0.0]])
+    assert scaling.restore_held(torch.tensor([[2.5, 0.0]])).tolist() == [[4.5, 5.0]]
+    assert scaling.restore_held(torch.tensor([3.0]), slice(1, None)).tolist() == [8.0]
+
+
 def test_constant_within_each_case_but_not_among_them() -> None:
     scaling = Standardizer(1)
     assert scaling.fit([np.full((10, 1), 1.0, np.float32), np.full((10, 1), 3.0, np.float32)]) == []

@@ -7,14 +7,12 @@ from pathlib import Path
 
 from surrogate_modeling.adaptation.candidates import AS_IT_IS, Candidate
 from surrogate_modeling.adaptation.table import NEW, OLD, BeforeAfter
-from surrogate_modeling.cases.case import Case
 from surrogate_modeling.reporting.adaptation_report import AdaptationFacts, KeptOutFacts, PartFacts, adaptation_content
 from surrogate_modeling.reporting.content import write_page_or_warning
 
 
 def write_page(
     folder: Path,
-    kept_out: Sequence[Case],
     parts: Sequence[BeforeAfter],
     candidates: Sequence[Candidate],
     chosen: Candidate,
@@ -26,14 +24,13 @@ def write_page(
 
     Args:
         folder: of the run.
-        kept_out: new cases that nothing was fitted to.
-        parts: errors of these, and of the old test cases where they are there.
+        parts: errors of the new cases kept out, and of the old test cases where they are there.
         candidates: what was tried.
         chosen: which of them was kept.
         facts: everything else, for people.
         language: of the page.
     """
-    by_name = {part.cases: part for part in parts}
+    by_name = {part.what: part for part in parts}
     new, old = by_name[NEW], by_name.get(OLD)
 
     write_page_or_warning(
@@ -46,7 +43,7 @@ def write_page(
                 tried=[(each.how, each.nade, each.seconds) for each in candidates],
                 new=PartFacts(new.before, new.after),
                 old=PartFacts(old.before, old.after) if old else None,
-                kept_out=KeptOutFacts(kept_out, *new.rows),
+                kept_out=KeptOutFacts(new.cases, *new.rows),
                 given=len(chosen.left_out.cases),
                 facts=list(facts.items()),
             )

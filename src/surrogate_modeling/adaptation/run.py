@@ -132,7 +132,7 @@ def _adapt(inputs: Adaptation, run: Run, parent: str) -> Surrogate:
         "parent_digest": parent,
         "seconds": f"{step.seconds:.3g}",
     }
-    write_page(run.folder, new.kept_out, parts, candidates, chosen, facts=facts, language=str(config.language))
+    write_page(run.folder, parts, candidates, chosen, facts=facts, language=str(config.language))
     _save(after, inputs, run)
     return after
 
@@ -183,7 +183,7 @@ def _before_after(inputs: Adaptation, after: Surrogate) -> list[BeforeAfter]:
     for what, cases in ((what, cases) for what, cases in parts if cases):
         before, now = (free_runs(each, cases) for each in (inputs.surrogate, after))
         scores = score_runs(inputs.surrogate, before), score_runs(after, now)
-        found.append(BeforeAfter(what, *scores, (before.rows, now.rows)))
+        found.append(BeforeAfter(what, cases, *scores, (before.rows, now.rows)))
     return found
 
 
@@ -197,7 +197,7 @@ def _warn(inputs: Adaptation, chosen: Candidate, parts: Sequence[BeforeAfter]) -
         units = ", ".join(unit_names(inputs.new.given))
         log.info("predict these units by name (unit=%s); without a name the mean unit is predicted", units)
     for part in parts:
-        if part.cases == OLD and part.change > FORGOTTEN:
+        if part.what == OLD and part.change > FORGOTTEN:
             log.warning(
                 "the error on old test cases grew by %.0f %%: more old windows (old_share), or a smaller lr_share, "
                 "forget less", 100 * part.change,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from surrogate_modeling.adaptation.candidates import Candidate
+from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.evaluation.scores import Scores
@@ -22,13 +23,15 @@ class BeforeAfter:
     """Scores of the same cases by the surrogate before and after.
 
     Attributes:
-        cases: what they are.
+        what: ``NEW`` or ``OLD``, in words.
+        cases: that were scored.
         before: scores.
         after: scores, on the same scale: the standard deviations of the training.
         rows: the free runs before and after, (H, P) of each case.
     """
 
-    cases: str
+    what: str
+    cases: Sequence[Case]
     before: Scores
     after: Scores
     rows: tuple[list[np.ndarray], list[np.ndarray]]
@@ -47,11 +50,11 @@ def before_after_table(parts: Sequence[BeforeAfter]) -> str:
         for name in channels.targets:
             before, after = (float(scores.column(name)[0].mean()) for scores in (part.before, part.after))
             lines.append(
-                [part.cases, count, name, channels.units[name], f"{before:.4g}", f"{after:.4g}",
+                [part.what, count, name, channels.units[name], f"{before:.4g}", f"{after:.4g}",
                  f"{relative_change(before, after):+.0%}"]
             )  # fmt: skip
         total = f"{part.before.nade:.4f}", f"{part.after.nade:.4f}", f"{part.change:+.0%}"
-        lines.append([part.cases, count, "nADE", "-", *total])
+        lines.append([part.what, count, "nADE", "-", *total])
     return aligned(lines, left=4)
 
 
@@ -62,7 +65,7 @@ def write_before_after(path: Path, parts: Sequence[BeforeAfter]) -> None:
         channels = part.before.channels
         lines += [
             (
-                part.cases,
+                part.what,
                 case,
                 name,
                 channels.units[name],
@@ -87,7 +90,7 @@ def metrics(parts: Sequence[BeforeAfter], candidates: Sequence[Candidate]) -> di
     """Numbers for the tracking server."""
     names = {NEW: "new", OLD: "old"}
     values = {
-        f"{names[part.cases]}/{what}_{when}": value
+        f"{names[part.what]}/{what}_{when}": value
         for part in parts
         for when, scores in (("before", part.before), ("after", part.after))
         for what, value in (("nADE", scores.nade), ("nFDE", scores.nfde))

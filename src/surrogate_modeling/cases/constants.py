@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import lines_and_rest
 
 MOST_LISTED = 10
 
@@ -23,7 +24,5 @@ def require_constant(case_set: CaseSet) -> None:
                 column = case.column(place)
                 found.append(f"{case.name}: {name!r} goes from {column.min():g} to {column.max():g}")
     if found:
-        more = [f"and {len(found) - MOST_LISTED} more"] if len(found) > MOST_LISTED else []
-        raise UserError(
-            "\n  ".join(("dataset.parameters: must be constant within a case:", *found[:MOST_LISTED], *more))
-        )
+        listed = lines_and_rest(found, MOST_LISTED)
+        raise UserError("\n  ".join(("dataset.parameters: must be constant within a case:", *listed)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import counted, lines_and_rest
 
 MAX_RANGES_LISTED = 12
 # Problems that a message about schedules lists, of which there may be thousands.
@@ -57,8 +58,6 @@ def file_refusal(
         hint: last line of the message; empty: none.
     """
     files = len({problem.file for problem in problems})
-    lines = [f"  {problem}" for problem in problems[:most]]
-    if more := len(problems) - len(lines):
-        lines.append(f"  and {more} more")
-    count = f"{len(problems)} problem{'s' * (len(problems) > 1)} in {files} file{'s' * (files > 1)}"
+    lines = [f"  {line}" for line in lines_and_rest(list(map(str, problems)), most)]
+    count = f"{counted(len(problems), 'problem')} in {counted(files, 'file')}"
     return UserError("\n".join((f"{count} of {place}{used}:", *lines, *([hint] if hint else []))))

@@ -11,6 +11,8 @@ from typing import Self
 
 import numpy as np
 
+from surrogate_modeling.common.wording import lines_and_rest
+
 # Share of a column's variance above the Nyquist frequency of the grid that is worth a warning.
 FAST_SHARE = 0.1
 # Part of a column's range by which rows between two grid points may lie outside of these.
@@ -178,12 +180,10 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
             lines.append(f"{names[j]!r}: {'; '.join(parts)}")
     if not lines:
         return []
-    if (more := len(lines) - MAX_COLUMNS_LISTED) > 0:
-        lines = [*lines[:MAX_COLUMNS_LISTED], f"and {more} more"]
     finer = round_down(max(usual, min(steps)), usual)
     return [
         f"settings.decimate_range={step:g} loses what happens between the rows it keeps:\n  "
-        + "\n  ".join(lines)
+        + "\n  ".join(lines_and_rest(lines, MAX_COLUMNS_LISTED))
         + f"\n  settings.decimate_range={finer:g} keeps it; settings.decimate=mean takes the mean of each step instead "
         "of a point"
     ]

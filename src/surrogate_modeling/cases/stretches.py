@@ -16,6 +16,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import counted, lines_and_rest
 
 log = logging.getLogger(__name__)
 # Records whose cut is logged one by one.
@@ -150,12 +151,11 @@ def _report(records: Sequence[Case], bounds: Sequence[Sequence[tuple[int, int]]]
     rows = sum(len(record.time) for record in records)
     totals = [sum(column) for column in zip(*lengths, strict=True)]
     log.info(
-        "split=time: rows of %d record%s: %s; %d lost in gaps of %d rows",
-        len(records), "s" * (len(records) > 1), _listed(totals, cut), rows - sum(totals), cut.gap,
+        "split=time: rows of %s: %s; %d lost in gaps of %d rows",
+        counted(len(records), "record"), _listed(totals, cut), rows - sum(totals), cut.gap,
     )  # fmt: skip
     if len(records) == 1:
         return
-    for record, of_record in zip(records[:MAX_LOGGED_RECORDS], lengths, strict=False):
-        log.info("  %s: %s", record.name, _listed(of_record, cut))
-    if len(records) > MAX_LOGGED_RECORDS:
-        log.info("  and %d more", len(records) - MAX_LOGGED_RECORDS)
+    lines = [f"{record.name}: {_listed(own, cut)}" for record, own in zip(records, lengths, strict=True)]
+    for line in lines_and_rest(lines, MAX_LOGGED_RECORDS):
+        log.info("  %s", line)

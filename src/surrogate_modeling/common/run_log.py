@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from surrogate_modeling.common.console import leave_pipe
 from surrogate_modeling.common.passwords import without_passwords
 from surrogate_modeling.common.tables import printable_lines
+from surrogate_modeling.common.wording import lines_and_rest
 
 # Its warnings name where an unsent record is kept, and so does the last message of a run.
 UNCOUNTED_LOGGER = "surrogate_modeling.tracking"
@@ -33,10 +34,8 @@ class Warnings(logging.Handler):
 
     def summary(self) -> str:
         """One line per warning, in the order of their first occurrence; empty if there was none."""
-        lines = [f"{count} x {message}" for message, count in list(self.counts.items())[:MAX_SUMMARY_LINES]]
-        if more := len(self.counts) - len(lines):
-            lines.append(f"and {more} more, see above")
-        return "\n".join(lines)
+        lines = [f"{count} x {message}" for message, count in self.counts.items()]
+        return "\n".join(lines_and_rest(lines, MAX_SUMMARY_LINES, "more, see above"))
 
 
 @contextmanager

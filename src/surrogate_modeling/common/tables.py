@@ -55,8 +55,3 @@ def _no_formula(cell: object) -> object:
     except ValueError:
         return f"'{cell}"
     return cell
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things in words: 1 file, 2 files."""
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -204,8 +204,7 @@ class LookConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.step is not None and not 0 < self.step < float("inf"):
-            self.reject("step", "must be more than 0 and finite")
+        self.require_positive("step")
 
 
 @dataclass
@@ -247,8 +246,7 @@ class CompareConfig(Checked):
             self.reject("fractions", "a learning curve needs three at least, such as [0.1,0.2,0.5,1]")
         if count > 1 and len(self.seeds) < 2:
             self.reject("seeds", "a learning curve needs two at least, to see how much of a difference is chance")
-        if self.goal is not None and not (0 < self.goal < float("inf")):
-            self.reject("goal", "must be an error above 0")
+        self.require_positive("goal", "must be an error above 0")
         if self.goal is not None and count == 1:
             self.reject("goal", "needs a learning curve: fractions=[0.1,0.2,0.5,1]")
         if count > 1 and getattr(self.dataset, "split", None) is Split.time:

@@ -27,7 +27,6 @@ class ExplainConfig(UseConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.settle is not None and not 0 < self.settle < float("inf"):
-            self.reject("settle", "must be more than 0 and finite")
+        self.require_positive("settle")
         if self.samples and self.samples & (self.samples - 1):
             self.reject("samples", "must be a power of 2, as Sobol's sequence is balanced there only; 0 for none")

@@ -148,8 +148,7 @@ class SsmConfig(ModelConfig):
             self.reject("oscillations", "needs model.core=diagonal")
         if self.oscillations and self.states < 2:
             self.reject("states", "must be at least 2 with model.oscillations: a turning state is two numbers")
-        if self.integral_time is not None and not 0 < self.integral_time < float("inf"):
-            self.reject("integral_time", "must be above 0, in rows")
+        self.require_positive("integral_time", "must be above 0, in rows")
 
 
 @dataclass

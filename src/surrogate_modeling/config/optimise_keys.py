@@ -50,5 +50,4 @@ class OptimiseConfig(UseConfig):
                 self.reject(key, f"must be a dictionary of columns, as in '{key}={{<column>: <value>}}'")
         if not self.objective:
             self.reject("objective", "name at least one column, as in 'objective={Comp_kW: minimise mean}'")
-        if self.hold is not None and not 0 < self.hold < float("inf"):
-            self.reject("hold", "must be more than 0 and finite")
+        self.require_positive("hold")

@@ -69,10 +69,8 @@ class PlanConfig(UseConfig):
                 self.reject(key, f"must be a dictionary of controls, as in '{key}={{<control>: <value>}}'")
         if self.candidates < self.cases:
             self.reject("candidates", f"must be at least cases={self.cases}, which are chosen among them")
-        if self.duration is not None and not 0 < self.duration < float("inf"):
-            self.reject("duration", "must be more than 0 and finite")
-        if self.until is not None and not 0 < self.until < float("inf"):
-            self.reject("until", "must be an nADE above 0")
+        self.require_positive("duration")
+        self.require_positive("until", "must be an nADE above 0")
         if self.dataset is None and self.rounds:
             self.reject("rounds", "needs dataset=refrigerant, fmu or command, which simulates what is planned")
         if self.unit is not None and self.rounds:

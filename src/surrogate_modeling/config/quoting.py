@@ -25,8 +25,15 @@ def listed(names: Sequence[str]) -> str:
     parts = []
     for name in names:
         plain = re.fullmatch(r"[A-Za-z_][\w.-]*", name, re.ASCII) and name.lower() not in WORDS
-        parts.append(name if plain else _quote(name, '"'))
+        parts.append(name if plain else quote(name, '"'))
     return f"[{','.join(parts)}]"
+
+
+def quote(text: str, mark: str = "'") -> str:
+    """A text that Hydra's grammar reads back as it is."""
+    # Hydra reads a backslash as an escape only before a quote.
+    escaped = re.sub(rf"(\\*){mark}", rf"\1\1\\{mark}", text)
+    return mark + re.sub(r"(\\+)$", r"\1\1", escaped) + mark
 
 
 def _quoted(argument: str) -> str:
@@ -34,17 +41,11 @@ def _quoted(argument: str) -> str:
     if argument.startswith("-") or not equals or FUNCTION.match(value) or "${" in value or _is_readable(argument):
         return argument
     if value.startswith("[") and value.endswith("]"):
-        inner = ",".join(part if _is_readable(f"x={part}") else _quote(part.strip()) for part in value[1:-1].split(","))
+        inner = ",".join(part if _is_readable(f"x={part}") else quote(part.strip()) for part in value[1:-1].split(","))
         attempt = f"{key}=[{inner}]"
     else:
-        attempt = f"{key}={_quote(value)}"
+        attempt = f"{key}={quote(value)}"
     return attempt if _is_readable(attempt) else argument
-
-
-def _quote(text: str, mark: str = "'") -> str:
-    # Hydra reads a backslash as an escape only before a quote.
-    escaped = re.sub(rf"(\\*){mark}", rf"\1\1\\{mark}", text)
-    return mark + re.sub(r"(\\+)$", r"\1\1", escaped) + mark
 
 
 def _is_readable(argument: str) -> bool:

@@ -39,6 +39,11 @@ def matching(default: str, pattern: str, allowed: str) -> Any:
     return field(default=default, metadata={"pattern": pattern, "allowed": allowed})
 
 
+def is_positive(value: object) -> bool:
+    """Whether a value is a number more than 0 and finite."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
 @dataclass
 class Checked:
     """Base dataclass that checks what :func:`ranged` and :func:`matching` declare when it is made."""
@@ -62,6 +67,16 @@ class Checked:
                     if bound is not None
                 ]
                 self.reject(item.name, f"must be {' and '.join(bounds)}")
+
+    def require_positive(self, key: str, allowed: str = "must be more than 0 and finite") -> None:
+        """Check that the value of a key, where it has one, is more than 0 and finite; ``allowed`` says so in words.
+
+        Raises:
+            UserError: it is not.
+        """
+        value = getattr(self, key)
+        if value is not None and not is_positive(value):
+            self.reject(key, allowed)
 
     def reject(self, key: str, allowed: str) -> None:
         """Raise the one-line error about one key.

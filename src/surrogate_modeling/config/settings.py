@@ -178,9 +178,7 @@ class SettingsConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         for key in ("decimate_range", "lr", "gradient_clip", "max_minutes"):
-            value = getattr(self, key)
-            if value is not None and not 0 < value < float("inf"):
-                self.reject(key, "must be above 0")
+            self.require_positive(key, "must be above 0")
         self._check_names()
         self._check_devices()
         if self.start is not StartMode.rows:

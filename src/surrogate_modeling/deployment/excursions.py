@@ -18,6 +18,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import csv_text
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.surrogate.training_range import Range
 
 
@@ -57,7 +58,7 @@ class Excursion:
 
     def __str__(self) -> str:
         span = f"at {self.first_time:g} s" if self.rows == 1 else f"from {self.first_time:g} to {self.last_time:g} s"
-        rows = f"in {self.rows} row{'s' * (self.rows > 1)} {span}, by up to {self.excess:g} {self.unit}"
+        rows = f"in {counted(self.rows, 'row')} {span}, by up to {self.excess:g} {self.unit}"
         place = f"{self.case}: {self.what} {self.column!r} {self.side}"
         if math.isnan(self.excess_share):
             return f"{place} {self.low:g} {self.unit}, its value throughout the training cases, {rows}"

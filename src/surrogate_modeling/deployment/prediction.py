@@ -22,6 +22,7 @@ from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file
 from surrogate_modeling.cases.schedules import Schedule, read_chunks
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
 from surrogate_modeling.deployment.loading import demands_of, say_mean_unit
@@ -119,7 +120,7 @@ def units_of(surrogate: Surrogate, files: Sequence[Path], config: PredictConfig)
     if new := sorted(set(units.values()) - set(known)):
         log.warning(
             "new units are predicted as the mean unit, with the band of known ones, which is too narrow for them: %s",
-            ", ".join(new[:MAX_LOGGED_EXCURSIONS]),
+            names_and_rest(new, MAX_LOGGED_EXCURSIONS),
         )
     return units
 
@@ -260,7 +261,9 @@ def _log_summary(tally: Tally, scores: Scores | None, table: ExcursionTable, out
             len(table.cases["predicted"]), output / "range.csv",
         )  # fmt: skip
     if tally.diverged:
-        log.warning("the free run diverged in %d schedules: %s", len(tally.diverged), ", ".join(tally.diverged[:20]))
+        log.warning(
+            "the free run diverged in %d schedules: %s", len(tally.diverged), names_and_rest(tally.diverged, 20)
+        )
     if scores:
         log.info("against the truth, which %d of them hold:\n%s", len(scores.cases), summary_table(scores, {}))
     if tally.predicted:

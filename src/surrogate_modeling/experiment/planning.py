@@ -9,6 +9,7 @@ from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.cases.split import CaseSplit, reduced_split, split_cases
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import larger_model, member_settings
 from surrogate_modeling.config.dataset import DatasetConfig, Split
@@ -104,9 +105,9 @@ def units_to_learn(config: Config, split: CaseSplit) -> list[str]:
     judging = {case.unit for case in (*split.validation, *split.test) if case.unit is not None}
     if new := sorted(judging - set(units)):
         log.warning(
-            "dataset.unit_latents has no effect: there are cases to validate or test of %s%s, and none to train on; a "
-            "split that has some of each unit on both sides changes that%s", ", ".join(new[:MAX_LISTED]),
-            f" and {len(new) - MAX_LISTED} more units" if len(new) > MAX_LISTED else "",
+            "dataset.unit_latents has no effect: there are cases to validate or test of %s, and none to train on; a "
+            "split that has some of each unit on both sides changes that%s",
+            names_and_rest(new, MAX_LISTED, "more units"),
             "" if has_folds(config, split) else ", and so may model=auto, which also trains on the validation cases",
         )  # fmt: skip
         return []

@@ -11,6 +11,7 @@ import pandas as pd
 from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.cases.writer import round_significant
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.cells import is_missing
 from surrogate_modeling.importing.plan import Column, Plan, Planned, columns_of, find_column, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
@@ -103,7 +104,7 @@ class Conformer:
         plan = self.plan
         wanted = [*plan.time, *(planned.name for planned in plan.columns), *([plan.cut_by] if plan.cut_by else [])]
         if missing := [name for name in wanted if name not in names]:
-            listed = ", ".join(map(repr, missing[:MOST_LISTED]))
+            listed = names_and_rest(list(map(repr, missing)), MOST_LISTED)
             raise BadFile(
                 table.source,
                 f"missing columns {listed}, which the first file has; leave them out of all files with "
@@ -111,7 +112,7 @@ class Conformer:
             )
         known = {*wanted, *plan.ignored}
         if extra := [column.name for column in columns if column.name not in known]:
-            listed = ", ".join(map(repr, extra[:MOST_LISTED]))
+            listed = names_and_rest(list(map(repr, extra)), MOST_LISTED)
             raise BadFile(
                 table.source,
                 f"columns {listed} are not in the first file; leave them out with 'ignore=[...]' or import the file "

@@ -10,6 +10,7 @@ import numpy as np
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.plan import columns_of, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.text_file import read
@@ -140,5 +141,5 @@ def chosen(key: str | Sequence[str], found: Sequence[Mapping[str, float]]) -> li
     if key == "varying":
         return [name for name in names if len({table.get(name) for table in found}) > 1]
     if unknown := [name for name in key if name not in names]:
-        raise UserError(f"file_parameters: {unknown[0]!r} is in no file; there are {', '.join(names[:10])}")
+        raise UserError(f"file_parameters: {unknown[0]!r} is in no file; there are {names_and_rest(names, 10)}")
     return [str(name) for name in key]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.head import INDEX
@@ -213,8 +214,7 @@ def _of(columns: Sequence[Column], name: str) -> Column:
 
 
 def _listed(columns: Sequence[Column]) -> str:
-    names = [repr(column.name) for column in columns]
-    return ", ".join(names[:MOST_LISTED]) + (f" and {len(names) - MOST_LISTED} more" * (len(names) > MOST_LISTED))
+    return names_and_rest([repr(column.name) for column in columns], MOST_LISTED)
 
 
 def _require_keys(columns: Sequence[Column], table: RawTable, config: ImportConfig) -> None:
@@ -255,7 +255,9 @@ def _roles(names: Sequence[str], config: ImportConfig) -> dict[str, str]:
     # A control may also be a parameter, which is no column of the file.
     unknown = [name for name in named if name not in names]
     if len(unknown) == len(named) or (unknown and config.parameters is None and config.file_parameters == "none"):
-        raise UserError(f"controls: {unknown[0]!r} is no column; there are {', '.join(map(repr, names[:MOST_LISTED]))}")
+        raise UserError(
+            f"controls: {unknown[0]!r} is no column; there are {names_and_rest(list(map(repr, names)), MOST_LISTED)}"
+        )
     roles = {name: "control" if name in named else "predicted" for name in names}
     if targets := [name for name in config.targets or [] if roles.get(name) != "predicted"]:
         raise UserError(f"targets: {targets[0]!r} is no predicted column")

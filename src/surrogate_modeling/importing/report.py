@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from surrogate_modeling.common.tables import aligned, counted
+from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.importing.plan import Plan, columns_of, find_column
@@ -111,8 +112,7 @@ def _remarks(records: Sequence[FileRecord]) -> list[str]:
         f"{sources[0]}: {remark}" if len(sources) == 1 else f"{len(sources)} files ({sources[0]} ...): {remark}"
         for remark, sources in found.items()
     ]
-    more = len(lines) - MOST_REMARKS
-    return lines[:MOST_REMARKS] + ([f"and {more} more remarks, in import.yaml"] if more > 0 else [])
+    return lines_and_rest(lines, MOST_REMARKS, "more remarks, in import.yaml")
 
 
 def train_command(config: ImportConfig, plan: Plan, folder: Path) -> str:

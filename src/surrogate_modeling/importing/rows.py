@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.problems import line_ranges
-from surrogate_modeling.common.tables import counted
+from surrogate_modeling.common.wording import counted, names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile
 
 # Columns with missing cells that a message lists.
@@ -131,7 +131,7 @@ def fill_missing(
     if not missing.any():
         return rows, 0, 0
     if empty := [names[i] for i in np.flatnonzero(missing.all(axis=0)).tolist()]:
-        listed = ", ".join(map(repr, empty[:MOST_LISTED]))
+        listed = names_and_rest(list(map(repr, empty)), MOST_LISTED)
         ignored = ",".join(empty[:MOST_LISTED])
         raise BadFile(source, f"column {listed}: no number in any row; leave it out with 'ignore=[{ignored}]'")
     if how == "error":

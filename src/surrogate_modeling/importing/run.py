@@ -17,6 +17,7 @@ from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.progress import track
+from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.importing import output
@@ -295,6 +296,5 @@ def _merged(first: Sequence[Problem], other: Sequence[Problem]) -> list[Problem]
 
 
 def _lines(problems: Sequence[Problem]) -> list[str]:
-    lines = [f"  {problem.file}: {problem.reason}" for problem in problems[:MAX_LISTED_PROBLEMS]]
-    more = len(problems) - MAX_LISTED_PROBLEMS
-    return lines + ([f"  and {more} more"] if more > 0 else [])
+    lines = [f"{problem.file}: {problem.reason}" for problem in problems]
+    return [f"  {line}" for line in lines_and_rest(lines, MAX_LISTED_PROBLEMS)]

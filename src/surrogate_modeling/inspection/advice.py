@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from surrogate_modeling.common.wording import lines_and_rest, names_and_rest
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.inspection.look import Look, usual_rows
 from surrogate_modeling.inspection.sampling import LOST_SHARE
@@ -59,8 +60,7 @@ def _of_columns(look: Look) -> list[str]:
     for i, name in enumerate(look.names):
         if notes := look.notes(i):
             lines.append(f"{name}: {'; '.join(notes)}")
-    if len(lines) > MOST_LINES:
-        lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} more in look.csv (note)"]
+    lines = lines_and_rest(lines, MOST_LINES, "more in look.csv (note)")
     if not look.nearly_linear:
         lines.append(
             "a linear model tells less than half of the usual predicted column: it oscillates, adds up, or is far from "
@@ -92,9 +92,8 @@ def _of_cases(look: Look) -> list[str]:
     if look.alike:
         groups = [" = ".join([*names[:4], *([f"{len(names) - 4} more"] if names[4:] else [])]) for names in look.alike]
         lines.append(f"cases that hardly differ: {_some(groups)}; in training and test, they would flatter the scores")
-    lines += [f"{suspect.case} stands out: {suspect.reason}" for suspect in look.suspects[:MOST_NAMED]]
-    if (more := len(look.suspects) - MOST_NAMED) > 0:
-        lines.append(f"and {more} more cases stand out less")
+    suspects = [f"{suspect.case} stands out: {suspect.reason}" for suspect in look.suspects]
+    lines += lines_and_rest(suspects, MOST_NAMED, "more cases stand out less")
     if len(look.case_set.cases) < FEW_CASES:
         lines.append(f"{len(look.case_set.cases)} case(s): dataset.split=time trains on the first part of each")
     return lines
@@ -139,5 +138,4 @@ def _typed_ignored(typed: Sequence[str]) -> list[str]:
 
 
 def _some(texts: Sequence[str], most: int = MOST_NAMED) -> str:
-    more = len(texts) - most
-    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")
+    return names_and_rest(texts, most)

@@ -171,6 +171,10 @@ class Network(nn.Module, ABC):
         """Whether this network, or one inside it, has weights of a closed form."""
         return any(isinstance(part, Network) and part.closed_form for part in self.modules())
 
+    def copies(self) -> list[Network]:
+        """The networks of one kind that it is the mean of; only itself unless it is an ensemble."""
+        return [self]
+
     @property
     def parameter_count(self) -> int:
         """Number of fitted weights."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from torch import Tensor
 
+from surrogate_modeling.networks.base import Network
 from surrogate_modeling.networks.joint import JointNetwork, Part, mean_and_squares, root
 
 
@@ -21,6 +22,11 @@ class EnsembleNetwork(JointNetwork):
     Args:
         members: networks for the same columns.
     """
+
+    @property
+    def copies(self) -> list[Network]:
+        """The members."""
+        return self.networks
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F) and control (B, R, C) -> mean of the members' rows (B, R, P)."""

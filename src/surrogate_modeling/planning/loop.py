@@ -26,8 +26,7 @@ from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.generation.dataset import choose_simulator, make_numbered
 from surrogate_modeling.generation.simulator import case_name
-from surrogate_modeling.planning.candidates import Source
-from surrogate_modeling.planning.run import propose, rules_of, source_of
+from surrogate_modeling.planning.run import Supply, propose, supply_of
 from surrogate_modeling.planning.training import FirstCases, copy_cases, first_cases, train_round
 from surrogate_modeling.surrogate.lineage import weights_digest
 from surrogate_modeling.surrogate.model import Surrogate
@@ -74,14 +73,13 @@ def plan_in_rounds(surrogate: Surrogate, config: PlanConfig, output: Path, train
     lock = locked(output)
     try:
         with logged(output / "plan.log"), quiet_console():
-            source = source_of(surrogate, config)
+            supply = supply_of(surrogate, config)
             state = _checked_state(surrogate, config, output)
             cases = first_cases(surrogate, config)
-            rules_of(surrogate, config)
             # Only now: a command that is refused must not hold the folder against the corrected one.
             write_atomic(output / STATE_FILE, state)
             copy_cases(cases, output / CASES)
-            Loop(surrogate, config, output, cases, source, train).run()
+            Loop(surrogate, config, output, cases, supply, train).run()
     finally:
         lock.release()
 
@@ -94,15 +92,15 @@ class Loop:
         config: of the command.
         output: folder of all rounds.
         cases: of the first training.
-        source: of the candidates.
+        supply: of candidates.
         train: makes the surrogate of a round.
     """
 
     def __init__(
-        self, first: Surrogate, config: PlanConfig, output: Path, cases: FirstCases, source: Source, train: Train
+        self, first: Surrogate, config: PlanConfig, output: Path, cases: FirstCases, supply: Supply, train: Train
     ) -> None:
         self.first, self.config, self.output, self.cases, self.train = first, config, output, cases, train
-        self.source = source
+        self.supply = supply
         files = [output / CASES / f"{name}.csv" for name in cases.test]
         demands = demands_of(first.description, None)
         self.test = with_truth(files, demands, first.description, str(output / CASES), config.workers)
@@ -159,7 +157,7 @@ class Loop:
             return list(map(int, json.loads(path.read_text(encoding="utf-8"))["numbers"]))
         # Each round looks at other candidates than those before, so that none is simulated twice.
         first = self._first_candidate(number)
-        proposal = propose(before, self.config, self.source, first)
+        proposal = propose(before, self.config, self.supply, first)
         numbers = [candidate.number for candidate in proposal.batch]
         if known := {case_name(each) for each in numbers} & {file.stem for file in self.cases.files}:
             raise UserError(f"dataset.cases: {min(known)} is a training case; give the number of the last one")

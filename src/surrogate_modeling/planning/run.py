@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from surrogate_modeling.adaptation.old_cases import read_old
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import PlanConfig
+from surrogate_modeling.config.schema import is_positive
 from surrogate_modeling.deployment.loading import say_mean_unit
 from surrogate_modeling.generation.dataset import choose_simulator
 from surrogate_modeling.generation.plan import CasesPlan, InputPlan, parse_inputs
@@ -33,6 +36,13 @@ from surrogate_modeling.surrogate.model import Surrogate
 log = logging.getLogger(__name__)
 
 
+class Supply(NamedTuple):
+    """Where candidates come from, and what they keep."""
+
+    source: Source
+    rules: Rules
+
+
 def plan(surrogate: Surrogate, config: PlanConfig, output: Path) -> None:
     """Propose schedules, write them, and say what to do with them.
 
@@ -44,7 +54,7 @@ def plan(surrogate: Surrogate, config: PlanConfig, output: Path) -> None:
     Raises:
         UserError: candidates cannot be made, or too few of them keep the rules.
     """
-    proposal = propose(surrogate, config, source_of(surrogate, config))
+    proposal = propose(surrogate, config, supply_of(surrogate, config))
     proposal.write(output, str(config.language), config.surrogate)
     log.info("chosen among %d candidates:\n%s", len(proposal.candidates), proposal.text())
     log.info("schedules, plan.csv and plan.html, which shows why each, are in %s", output)
@@ -52,13 +62,13 @@ def plan(surrogate: Surrogate, config: PlanConfig, output: Path) -> None:
     log.info("next: %s", how if config.dataset is None else f"{how}; or rounds=1 does both")
 
 
-def propose(surrogate: Surrogate, config: PlanConfig, source: Source, first: int = 1) -> Proposal:
+def propose(surrogate: Surrogate, config: PlanConfig, supply: Supply, first: int = 1) -> Proposal:
     """Make candidates, look at them, and choose.
 
     Args:
         surrogate: on its device.
         config: checked.
-        source: of the candidates.
+        supply: of candidates.
         first: number of the first candidate.
 
     Raises:
@@ -68,10 +78,19 @@ def propose(surrogate: Surrogate, config: PlanConfig, source: Source, first: int
         surrogate.require_unit(config.unit)
     else:
         say_mean_unit(surrogate, "name one by unit=<name>")
-    rules = rules_of(surrogate, config)
-    candidates = gather(source, rules, surrogate.description, config.candidates, first)
+    candidates = gather(supply.source, supply.rules, surrogate.description, config.candidates, first)
     unknown = look_at(surrogate, candidates, config.unit)
     return Proposal(surrogate, candidates, unknown, choose(unknown, config.by, config.cases, config.seed), config.by)
+
+
+def supply_of(surrogate: Surrogate, config: PlanConfig) -> Supply:
+    """The candidates of a configuration, for all rounds of it.
+
+    Raises:
+        UserError: as of :func:`rules_of` and :func:`source_of`.
+    """
+    rules = rules_of(surrogate, config)
+    return Supply(source_of(surrogate, config, rules.rates), rules)
 
 
 def rules_of(surrogate: Surrogate, config: PlanConfig) -> Rules:
@@ -87,20 +106,20 @@ def rules_of(surrogate: Surrogate, config: PlanConfig) -> Rules:
     except PlanError as error:
         raise UserError(str(error)) from None
     for name, rate in rates.items():
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate < float("inf"):
+        if not is_positive(rate):
             raise UserError(f"rates.{name}={rate}: must be more than 0 and finite")
     constraints = [Constraint.of(text, controls) for text in config.constraints]
     return Rules(constraints, {str(name): float(rate) for name, rate in rates.items()})
 
 
-def source_of(surrogate: Surrogate, config: PlanConfig) -> Source:
-    """Where candidates come from.
+def source_of(surrogate: Surrogate, config: PlanConfig, rates: Mapping[str, float]) -> Source:
+    """Where candidates come from, of which those of ranges change by no more than the rates.
 
     Raises:
         UserError: from nowhere: training cases are gone, a simulator has other controls, ranges that are none.
     """
     if config.dataset is None:
-        return _recombined(surrogate, config)
+        return _recombined(surrogate, config, rates)
     try:
         simulator, _ = choose_simulator(config.dataset)
         return SimulatorCases(simulator, surrogate.description, config.dataset.cases + 1)
@@ -108,7 +127,7 @@ def source_of(surrogate: Surrogate, config: PlanConfig) -> Source:
         raise UserError(f"dataset: {error}") from None
 
 
-def _recombined(surrogate: Surrogate, config: PlanConfig) -> Recombined:
+def _recombined(surrogate: Surrogate, config: PlanConfig, rates: Mapping[str, float]) -> Recombined:
     description = surrogate.description
     controls, planned = description.channels.controls, list(map(str, config.inputs or {}))
     groups = groups_of(controls, config.together, planned)
@@ -132,7 +151,6 @@ def _recombined(surrogate: Surrogate, config: PlanConfig) -> Recombined:
         plan = CasesPlan(config.candidates, duration, step, config.seed, inputs, {}) if inputs else None
     except PlanError as error:
         raise UserError(str(error)) from None
-    rates = rules_of(surrogate, config).rates
     return Recombined(Recipe(plan, groups, duration, rates, config.seed), cases, description)
 
 

@@ -18,12 +18,13 @@ from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import Trial, TrialState
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.quoting import quote
 from surrogate_modeling.config.refusals import configuration_message
 from surrogate_modeling.experiment.assignment import Pruned
 from surrogate_modeling.search.places import Places
 from surrogate_modeling.search.record import SearchRecord, remove_empty_above
 from surrogate_modeling.search.results import describe
-from surrogate_modeling.search.space import quoted, to_overrides
+from surrogate_modeling.search.space import to_overrides
 from surrogate_modeling.search.study import FOLDER, REASON, SearchStudy
 from surrogate_modeling.search.workers import Worker
 from surrogate_modeling.tracking.parent import clear_sent, end_interrupted
@@ -123,15 +124,15 @@ class TrialLauncher:
         overrides = [
             *to_overrides(self.study.space, trial.params),
             # Resolvers may not be known where the trial runs, so these are given resolved.
-            f"hydra.sweep.dir={quoted(str(self.folder))}",
-            f"hydra.sweep.subdir={quoted(subdir)}",
-            f"hydra.sweeper.study_name={quoted(study.study_name)}",
+            f"hydra.sweep.dir={quote(str(self.folder))}",
+            f"hydra.sweep.subdir={quote(subdir)}",
+            f"hydra.sweeper.study_name={quote(study.study_name)}",
             f"hydra.sweeper.trial={trial.number}",
         ]
         if self.study.settings.pruner is None:
             overrides.append("hydra.sweeper.pruner=null")
         if self.record.run_id:
-            overrides.append(f"hydra.sweeper.parent_run={quoted(self.record.run_id)}")
+            overrides.append(f"hydra.sweeper.parent_run={quote(self.record.run_id)}")
         trial.set_user_attr(FOLDER, str(self.folder / subdir))
         log.info("trial %d: %s", trial.number, describe(trial.params))
         if self.study.settings.n_jobs > 1:

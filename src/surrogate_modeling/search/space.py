@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import math
 import random
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +33,7 @@ from optuna.distributions import (
 )
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.quoting import quote
 
 Point = Mapping[str, Any]
 LOG = "log"
@@ -99,13 +99,6 @@ def to_overrides(space: Space, point: Point) -> list[str]:
     return [*space.fixed, *(f"{name}={'null' if value is None else value}" for name, value in point.items())]
 
 
-def quoted(value: str) -> str:
-    """A text that Hydra's grammar reads back as it is."""
-    # Only backslashes before a quotation mark, or before the closing one, are doubled.
-    escaped = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value)
-    return f"'{escaped}'"
-
-
 def _distribution(override: Override) -> BaseDistribution:
     value: Any = override.value()
     if isinstance(value, Glob):
@@ -139,7 +132,7 @@ def _as_typed(element: Any) -> Any:
     if not isinstance(element, str | QuotedString):
         return Transformer.str(element)
     text = element if isinstance(element, str) else element.text
-    return text if _reads_back(text) else quoted(text)
+    return text if _reads_back(text) else quote(text)
 
 
 def _reads_back(text: str) -> bool:

@@ -15,6 +15,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.search.problem import Problem
 from surrogate_modeling.search.samplers import Exhausted, SearchSampler, make_sampler
 from surrogate_modeling.search.settings import SearchSettings
@@ -214,5 +215,4 @@ def _suggest(trial: Trial, name: str, distribution: BaseDistribution) -> None:
 
 
 def _shortened(differing: Sequence[str]) -> str:
-    more = f"; and {len(differing) - MAX_NAMED_DIFFERENCES} more" if len(differing) > MAX_NAMED_DIFFERENCES else ""
-    return "; ".join(differing[:MAX_NAMED_DIFFERENCES]) + more
+    return "; ".join(lines_and_rest(differing, MAX_NAMED_DIFFERENCES))

@@ -37,18 +37,14 @@ def trained_parts(surrogate: Surrogate) -> list[TrainedPart]:
     description = surrogate.description
     if not description.mixture:
         alone = Member("network", description.model, description.members)
-        return [] if description.model.closed_form else [TrainedPart(alone, _copies(surrogate.network))]
+        return [] if description.model.closed_form else [TrainedPart(alone, surrogate.network.copies)]
     mixture = cast(MixtureNetwork, surrogate.network)
     weights = mixture.weight[:, description.channels.target_indices].mean(dim=1).tolist()
     return [
-        TrainedPart(member, _copies(network), weight)
+        TrainedPart(member, network.copies, weight)
         for member, network, weight in zip(description.mixture, mixture.networks, weights, strict=True)
         if not member.model.closed_form and member.name not in FITTED_MEMBERS and weight > 0
     ]
-
-
-def _copies(network: Network) -> list[Network]:
-    return network.networks if isinstance(network, EnsembleNetwork) else [network]
 
 
 def single(surrogate: Surrogate, member: Member, network: Network) -> Surrogate:

@@ -100,3 +100,11 @@ class Standardizer(nn.Module):
         """Convert standardised to physical units, on the last dimension; float64 where offsets were taken off."""
         held = values * self.scale[columns] + self.mean[columns]
         return held + self.offset[columns] if any(self.offsets[columns]) else held
+
+    def standardise_held(self, rows: Tensor) -> Tensor:
+        """Convert rows (..., F) of cases, less the offsets, to standardised units, in their own type and place."""
+        return (rows - self.mean.to(rows)) / self.divisor.to(rows)
+
+    def restore_held(self, rows: Tensor, columns: slice = slice(None)) -> Tensor:
+        """Convert standardised rows to what cases hold, less the offsets, in their own type and place."""
+        return rows * self.scale[columns].to(rows) + self.mean[columns].to(rows)

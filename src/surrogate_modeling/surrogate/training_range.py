@@ -184,8 +184,7 @@ class TrainingRange(nn.Module):
 
 def _scaled(case: Case, scaling: Standardizer) -> Tensor:
     """Standardised rows (T, F)."""
-    mean, divisor = scaling.mean.cpu().numpy(), scaling.divisor.cpu().numpy()
-    return torch.from_numpy((case.values - mean) / divisor)
+    return scaling.standardise_held(torch.tensor(case.values))
 
 
 def _features(case: Case, scaling: Standardizer) -> Tensor:

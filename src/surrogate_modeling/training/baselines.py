@@ -77,8 +77,8 @@ class Baseline:
         sizes, values = self.network.sizes, standardised(case, self.scaling)[None]
         control = values[:, sizes.in_len :, : sizes.controls]
         rows = self.network.free_run(values[:, : sizes.in_len], control)[0]
-        scale, mean = (part.cpu().double()[sizes.controls :] for part in (self.scaling.scale, self.scaling.mean))
-        return case.channels.physical((rows * scale + mean).float().numpy(), sizes.controls)
+        held = self.scaling.restore_held(rows, slice(sizes.controls, None))
+        return case.channels.physical(held.float().numpy(), sizes.controls)
 
 
 @dataclass(frozen=True)

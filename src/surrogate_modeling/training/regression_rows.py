@@ -91,8 +91,7 @@ class BaselineData:
 def standardised(case: Case, scaling: Standardizer) -> Tensor:
     """All rows of a case (T, F) in float64 and standardised units."""
     # Copied at once: rows are read-only where cases share an array, which torch would warn of.
-    values = torch.tensor(case.values, dtype=torch.float64)
-    return (values - scaling.mean.cpu().double()) / scaling.divisor.cpu().double()
+    return scaling.standardise_held(torch.tensor(case.values, dtype=torch.float64))
 
 
 def features_of(network: FilterNetwork, values: Tensor, stride: int) -> Iterator[tuple[Tensor, Tensor]]:

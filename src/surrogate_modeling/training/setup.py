@@ -115,19 +115,18 @@ def _with_first_rows(surrogate: Surrogate, cases: Sequence[Case], table: RowTabl
     """Cases that are views of the table, after their first rows are replaced there."""
     if not cases or surrogate.first_row is None:
         return list(cases)
-    controls, scaling = surrogate.description.sizes.controls, surrogate.scaling
+    controls = surrogate.description.sizes.controls
     with torch.no_grad():
         rows = surrogate.first_row(_standardised_firsts(cases, surrogate)[:, :controls])
-    table.values[[table.first[case.name] for case in cases], controls:] = (
-        (rows * scaling.scale[controls:] + scaling.mean[controls:]).cpu().numpy()
-    )
+    held = surrogate.scaling.restore_held(rows, slice(controls, None))
+    table.values[[table.first[case.name] for case in cases], controls:] = held.cpu().numpy()
     return [replace(case, values=table.rows_of(case.name, len(case.values))) for case in cases]
 
 
 def _standardised_firsts(cases: Sequence[Case], surrogate: Surrogate) -> Tensor:
     """First rows (K, F) of cases, standardised."""
     firsts = torch.from_numpy(np.stack([case.values[0] for case in cases])).to(surrogate.device)
-    return (firsts - surrogate.scaling.mean) / surrogate.scaling.divisor
+    return surrogate.scaling.standardise_held(firsts)
 
 
 def fit_scaling(surrogate: Surrogate, split: CaseSplit) -> list[str]:

@@ -13,6 +13,7 @@ import torch
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.models import ModelConfig, Modes, SsmConfig
 from surrogate_modeling.networks.unit_latent import unit_numbers, weights_for
 from surrogate_modeling.surrogate.model import Surrogate
@@ -106,7 +107,7 @@ class WarmStart:
         gone = [repr(name) for name in others if name not in columns]
         for text, names in (("their own scaling have", own), ("not here are", gone)):
             if names:
-                log.warning("%s: %s %s", KEY, text, _listed(names))
+                log.warning("%s: %s %s", KEY, text, names_and_rest(names, MAX_LISTED))
         self._compare(surrogate, columns, others)
 
     def _compare(self, surrogate: Surrogate, columns: tuple[str, ...], others: tuple[str, ...]) -> None:
@@ -114,7 +115,7 @@ class WarmStart:
         here, there = surrogate.description, self.parent.description
         if columns != others and len(columns) == len(others):
             moved = [f"{a!r} for {b!r}" for a, b in zip(columns, others, strict=True) if a != b]
-            log.warning("%s: weights are taken by the place of the column: %s", KEY, _listed(moved))
+            log.warning("%s: weights are taken by the place of the column: %s", KEY, names_and_rest(moved, MAX_LISTED))
         if here.step != there.step:
             log.warning(
                 "%s: rows are %g s apart there and %g s here: times that the weights hold in rows are others here", KEY,
@@ -147,7 +148,7 @@ class WarmStart:
         if not taken:
             raise UserError(f"{KEY}={self.name}: no tensor of its network fits; compare the keys of model=")
         if left:
-            log.warning("%s: not taken: %s", KEY, _listed(left))
+            log.warning("%s: not taken: %s", KEY, names_and_rest(left, MAX_LISTED))
         return text
 
 
@@ -158,8 +159,3 @@ def _alike(model: ModelConfig, other: ModelConfig) -> ModelConfig:
     if model.oscillations or model.integral_time is not None:
         return model
     return replace(model, **{key: getattr(other, key) for key in DECIDED[model.name]})
-
-
-def _listed(names: list[str]) -> str:
-    more = len(names) - MAX_LISTED
-    return ", ".join(names[:MAX_LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from markupsafe import Markup
 
@@ -27,18 +28,37 @@ from surrogate_modeling.surrogate.model import Surrogate
 log = logging.getLogger(__name__)
 
 
+class Offer(NamedTuple):
+    """What the page offers whoever reads it.
+
+    Attributes:
+        starts: how many of the cases a schedule in the page may begin as.
+        language: of its texts, ``en`` or ``ja``.
+    """
+
+    starts: int = 3
+    language: str = "en"
+
+
+USUAL_OFFER = Offer()
+
+
 def export_html(
-    surrogate: Surrogate, path: Path, cases: Sequence[Schedule] = (), *, starts: int = 3, language: str = "en",
-    browser: str | None = None, check: bool = True,
-) -> Difference | None:  # fmt: skip
+    surrogate: Surrogate,
+    path: Path,
+    cases: Sequence[Schedule] = (),
+    offer: Offer = USUAL_OFFER,
+    *,
+    browser: str | None = None,
+    check: bool = True,
+) -> Difference | None:
     """Write the page, after comparing it with the surrogate in a browser.
 
     Args:
         surrogate: on the CPU, in evaluation mode.
         path: of the page; it appears there only when the comparison has passed.
         cases: to compare beside random ones.
-        starts: how many of them a schedule in the page may begin as.
-        language: of the page, ``en`` or ``ja``.
+        offer: to whoever reads the page.
         browser: to check in; None for one that is found.
         check: False writes the page unchecked.
 
@@ -50,13 +70,13 @@ def export_html(
     """
     program = find_browser(browser) if check else None
     script = write_network(surrogate)
-    data = page_data(surrogate, script, cases[:starts])
+    data = page_data(surrogate, script, cases[: offer.starts])
     title, network = f"{path.stem}: {surrogate.description.model.name}", Markup(script.text)
 
     def page(check: Check | None) -> bytes:
         """The page, with cases to be answered at once or without."""
         asked = None if check is None else check.asked
-        return render("surrogate", language, title=title, data=data, network=network, check=asked).encode()
+        return render("surrogate", offer.language, title=title, data=data, network=network, check=asked).encode()
 
     if program is None:
         log.warning("check=false: the page was not compared with the surrogate")

@@ -17,6 +17,7 @@ from torch import Tensor
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
+from surrogate_modeling.config.schema import is_positive
 from surrogate_modeling.networks.joint import root
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -124,7 +125,7 @@ def problem_of(config: OptimiseConfig, surrogate: Surrogate) -> Problem:
     low, high = _limits(config, surrogate)
     rate = torch.full_like(low, math.inf)
     for name, value in (config.rates or {}).items():
-        if not isinstance(value, int | float) or not 0 < value < math.inf:
+        if not is_positive(value):
             raise UserError(f"rates.{name}={value}: must be more than 0 and finite")
         rate[_place(name, channels.controls, f"rates.{name}", "controls")] = value * step
     held = HELD_ROWS if config.hold is None else max(1, round(config.hold / step))

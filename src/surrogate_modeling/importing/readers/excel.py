@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.readers.columns import as_columns, chosen_parts, refuse_duplicates, time_among
 
@@ -106,8 +107,7 @@ def _table(
         cells[name] = pd.Series([None if cell in ERRORS else cell for cell in column], dtype=object)
     frame, units = as_columns(pd.DataFrame(cells), source)
     if failed:
-        more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
-        remarks = (*remarks, f"cells {', '.join(failed[:5])}{more} hold an error of a formula: taken as empty")
+        remarks = (*remarks, f"cells {names_and_rest(failed, 5)} hold an error of a formula: taken as empty")
     if layout.units:
         line = _line(rows, layout.units)
         units |= {name: str(line[i]).strip() for name, i in zip(names, used, strict=True) if not _blank(line[i])}
@@ -205,5 +205,5 @@ def _refuse_formulas(path: Path, sheet: str, source: str, columns: list[str]) ->
     finally:
         book.close()
     if formulas:
-        shown = ", ".join(map(repr, columns[:5]))
+        shown = names_and_rest(list(map(repr, columns)), 5)
         raise BadFile(source, f"columns {shown} hold formulas without results; open the file in Excel and save it")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.readers.columns import chosen_parts
 from surrogate_modeling.importing.readers.resampling import Channel, on_one_grid
@@ -156,4 +157,4 @@ def _unlike(channels: Sequence[Channel]) -> list[Channel]:
 
 
 def _told(left_out: dict[str, list[str]]) -> str:
-    return "".join(f"; left out, {reason}: {', '.join(names[:10])}" for reason, names in left_out.items())
+    return "".join(f"; left out, {reason}: {names_and_rest(names, 10)}" for reason, names in left_out.items())

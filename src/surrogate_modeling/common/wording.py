@@ -1,0 +1,29 @@
+"""Words of messages: numbers of things, and long lists, of which the first are named and the others counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things in words: 1 file, 2 files."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def lines_and_rest(lines: Sequence[str], most: int | None, rest: str = "more") -> list[str]:
+    """The first lines, and one that counts the others: ``and 3 more``.
+
+    Args:
+        lines: all.
+        most: how many of them are shown; None for all.
+        rest: what stands behind the number of the others.
+    """
+    shown = lines[:most]
+    more = len(lines) - len(shown)
+    return [*shown, *([f"and {more} {rest}"] if more else [])]
+
+
+def names_and_rest(names: Sequence[str], most: int, rest: str = "more") -> str:
+    """The first names of a sentence, and the number of the others: ``a, b and 3 more``."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} {rest}" if more > 0 else "")

@@ -1,0 +1,25 @@
+"""Numbers of things, and the first of a long list."""
+
+from surrogate_modeling.common.wording import counted, lines_and_rest, names_and_rest
+
+LETTERS = ["a", "b", "c", "d", "e"]
+
+
+def test_one_thing_is_no_plural() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+
+
+def test_lines_beyond_the_first_are_counted() -> None:
+    assert lines_and_rest(LETTERS, 2) == ["a", "b", "and 3 more"]
+    assert lines_and_rest(LETTERS, 4, "more in look.csv") == ["a", "b", "c", "d", "and 1 more in look.csv"]
+
+
+def test_names_beyond_the_first_are_counted() -> None:
+    assert names_and_rest(LETTERS, 2) == "a, b and 3 more"
+    assert names_and_rest(LETTERS, 4, "more units") == "a, b, c, d and 1 more units"
+
+
+def test_a_list_that_is_not_longer_is_whole() -> None:
+    assert lines_and_rest(LETTERS, 5) == lines_and_rest(LETTERS, None) == LETTERS
+    assert names_and_rest(LETTERS, 5) == "a, b, c, d, e"
+    assert (lines_and_rest([], 5), names_and_rest([], 5)) == ([], "")
