@@ -171,6 +171,7 @@ class Network(nn.Module, ABC):
         """Whether this network, or one inside it, has weights of a closed form."""
         return any(isinstance(part, Network) and part.closed_form for part in self.modules())
 
+    @property
     def copies(self) -> list[Network]:
         """The networks of one kind that it is the mean of; only itself unless it is an ensemble."""
         return [self]
