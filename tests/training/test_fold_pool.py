@@ -48,7 +48,7 @@ def test_what_ends_a_process_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool, message: str
 ) -> None:
     forked = multiprocessing.get_context("fork")
-    monkeypatch.setattr(fold_pool.multiprocessing, "get_context", lambda method: forked)
+    monkeypatch.setattr(fold_pool, "fresh_processes", lambda: forked)
     training, _ = portfolio(tmp_path)
     with pytest.raises(UserError, match=message):
         list(run_jobs(training, [Failing(killed), Numbered(1)], 2))
@@ -58,7 +58,7 @@ def test_another_job_is_asked_for_when_none_waits_and_somebody_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forked = multiprocessing.get_context("fork")
-    monkeypatch.setattr(fold_pool.multiprocessing, "get_context", lambda method: forked)
+    monkeypatch.setattr(fold_pool, "fresh_processes", lambda: forked)
     training, _ = portfolio(tmp_path)
     outcomes: list[int] = []
     known: list[int] = []
