@@ -19,6 +19,8 @@ torch.set_num_threads(1)
 # No test may fail by the time it takes: machines are noisy.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+# What is imported while tests are collected stays: looking for garbage among it takes seconds and finds none.
+gc.disable()
 # All processes of a session share it; the first one removes it.
 if "EMPTY_STORE" not in os.environ:
     os.environ["EMPTY_STORE"] = tempfile.mkdtemp(prefix="empty-store-")
@@ -28,8 +30,10 @@ if "EMPTY_STORE" not in os.environ:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start whole commands come first, so that no worker is left alone with one at the end."""
     items.sort(key=lambda item: not hasattr(getattr(item, "module", None), "run_command"))
-    # Libraries and tests stay to the end: garbage need not be looked for among them.
+    # Libraries and tests stay to the end: garbage need not be looked for among them, and less often than usual.
     gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
