@@ -8,8 +8,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from browser import browser
 from hypothesis import HealthCheck, settings
 
+__all__ = ["browser"]
 # Small tensors gain nothing from threads, and busy machines lose minutes to them; commands under test inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
 # No test may fail by the time it takes: machines are noisy.
