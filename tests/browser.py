@@ -1,7 +1,7 @@
 """Chromium for the tests of pages: the one that the machine has, driven by Playwright.
 
-Use: ``from browser import browser`` gives a module its fixture, and ``page_of(browser, file)`` an open page that fails
-the test where its console holds an error.
+Use: the fixture ``browser``, which ``conftest.py`` gives to all tests, and ``page_of(browser, file)``, an open page that
+fails the test where its console holds an error.
 """
 
 import os
@@ -26,9 +26,9 @@ def find_chromium() -> str | None:
     return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """A headless Chromium; the tests are skipped where there is none, but fail where CI=true."""
+    """A headless Chromium for all tests; they are skipped where there is none, but fail where CI=true."""
     path = find_chromium()
     if path is None:
         message = f"needs a browser of the Chromium family ({', '.join(NAMES)})"

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import optuna
+from builders import run_python
 from optuna.trial import FrozenTrial, TrialState
 
 from surrogate_modeling.common.paths import PROJECT_ROOT
@@ -82,9 +83,8 @@ class App:
         return subprocess.Popen(command, cwd=self.folder, env=self.environment, **pipes)
 
     def run(self, *arguments: str) -> tuple[int, str]:
-        process = self.start(*arguments)
-        said, _ = process.communicate(timeout=180)
-        return process.returncode, said
+        done = run_python([str(self.folder / "app.py"), "-m", *arguments], self.folder, self.environment, timeout=180)
+        return done.returncode, done.stdout + done.stderr
 
     def trials(self, name: str = "s") -> list[FrozenTrial]:
         return optuna.load_study(study_name=name, storage=f"sqlite:///{self.folder}/db/studies.db").trials

@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import distributions
 from itertools import zip_longest
 from pathlib import Path
@@ -104,6 +105,7 @@ def yaml_of(*parts: str) -> dict[str, object]:
     return {str(key): value for key, value in tree.items() if key not in {"defaults", "hydra"}}
 
 
+@cache
 def keys_of(group: str) -> set[str]:
     if group == "hydra.sweeper":
         return set(yaml_of("hydra", "sweeper", "search"))
@@ -263,11 +265,16 @@ def test_every_configuration_in_a_command_composes(page: Path) -> None:
         launched = next((word for word in overrides if word.startswith("+launch=")), "").removeprefix("+launch=")
         if launched and not list(distributions(name=f"hydra-{LAUNCHERS[launched]}-launcher")):
             continue
-        register_schemas()
-        GlobalHydra.instance().clear()
-        with initialize_config_dir(str(ROOT / "hydra"), version_base="1.3"):
-            chosen = [*map(first_choice, overrides)]
-            assert compose("config" if name == "train" else name, chosen, return_hydra_config=True), command
+        assert composes("config" if name == "train" else name, *map(first_choice, overrides)), command
+
+
+@cache
+def composes(name: str, *overrides: str) -> bool:
+    """Whether a configuration composes, Hydra's own part too; a command stands on several pages."""
+    register_schemas()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "hydra"), version_base="1.3"):
+        return bool(compose(name, [*overrides], return_hydra_config=True))
 
 
 def first_choice(argument: str) -> str:

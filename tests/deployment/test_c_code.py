@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browser import browser, find_chromium, page_of  # noqa: F401
+from browser import find_chromium, page_of
 from operations import OPERATIONS, Layers, Wrapped, rand
 from torch import Tensor, nn
 

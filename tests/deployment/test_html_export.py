@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import browser, find_chromium, page_of, wait_for  # noqa: F401
+from browser import find_chromium, page_of, wait_for
 from exported import CHANNELS, MEAN, SMALL, STACKED, STEP, make, with_units
 
 from surrogate_modeling.cases.case import Case
@@ -115,7 +115,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Surroga
 
 
 @pytest.fixture
-def page(browser: Any, exported: tuple[Surrogate, Path]) -> Iterator[Any]:  # noqa: F811
+def page(browser: Any, exported: tuple[Surrogate, Path]) -> Iterator[Any]:
     with page_of(browser, exported[1], viewport={"width": 1400, "height": 900}) as opened:
         wait_for(opened, DONE)
         yield opened
@@ -187,7 +187,7 @@ def test_names_are_text_and_the_band_is_that_of_the_surrogate(page: Any, exporte
     np.testing.assert_allclose(drawn, surrogate.free_run(initial, controls)[:, 2], rtol=1e-5)
 
 
-def test_a_file_and_a_link_carry_the_schedule(page: Any, exported: tuple[Surrogate, Path], browser: Any) -> None:  # noqa: F811
+def test_a_file_and_a_link_carry_the_schedule(page: Any, exported: tuple[Surrogate, Path], browser: Any) -> None:
     drag(page, 0, (0.5, 0.5), (0.5, 0.3))
     controls, predicted = outcome(page)
     text = page.evaluate("caseText(current)")
@@ -235,7 +235,7 @@ def test_rows_beyond_the_training_range_are_those_of_the_surrogate(page: Any, ex
 
 
 @pytest.mark.slow
-def test_parameters_are_numbers_and_the_page_is_japanese(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_parameters_are_numbers_and_the_page_is_japanese(browser: Any, tmp_path: Path) -> None:
     surrogate = make("nss", start=StartMode.rest)
     surrogate.description = replace(surrogate.description, channels=replace(CHANNELS, parameters=("v/2",)))
     export_html(surrogate, tmp_path / "a.html", offer=Offer(language="ja"), check=False)

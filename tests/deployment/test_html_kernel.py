@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import numpy as np
-from browser import browser, page_of  # noqa: F401
+from browser import page_of
 
 from surrogate_modeling.deployment.html.kernel import kernel_module
 
@@ -23,7 +23,7 @@ RUN = """([module, cases]) => {
 }"""
 
 
-def test_products_are_those_of_numpy(browser: Any) -> None:  # noqa: F811
+def test_products_are_those_of_numpy(browser: Any) -> None:
     rng = np.random.default_rng(0)
     # 59 = 32 + 16 + 2 times 4 + 3 columns.
     shapes = [(1, 1, 1), (2, 3, 5), (3, 2, 59), (1, 40, 43), (4, 7, 64), (2, 5, 16), (1, 9, 12), (2, 0, 3)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import browser, page_of, wait_for
+from browser import page_of, wait_for
 from finished_run import EVIL, RIGHT_TO_LEFT
 from lag import CHANNELS, lag_case, make, settings
 
@@ -19,8 +19,6 @@ from surrogate_modeling.planning.proposal import Proposal
 from surrogate_modeling.planning.run import propose, rules_of, supply_of
 from surrogate_modeling.planning.scoring import choose, look_at
 from surrogate_modeling.surrogate.model import Surrogate
-
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import browser, page_of
+from browser import page_of
 from finished_run import EVIL, run_facts, write_overrides
 
 from surrogate_modeling.common.errors import UserError
@@ -31,7 +31,6 @@ from surrogate_modeling.reporting.run_report import run_content
 from surrogate_modeling.reporting.search_report import SearchFacts, TrialFacts, search_content
 from surrogate_modeling.tracking.stored_run import StoredRun
 
-__all__ = ["browser"]
 # Drawn by the same scripts as others.
 SLOW = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("search", "no result")]
 

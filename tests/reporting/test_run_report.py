@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser import browser, page_of
+from browser import page_of
 from finished_run import EVIL, GIVEN, RIGHT_TO_LEFT, run_facts, write_overrides
 
 from surrogate_modeling.evaluation.portfolio_report import PortfolioTable, write_portfolio
@@ -17,8 +17,6 @@ from surrogate_modeling.reporting.content import KEPT_FILE, Content, read_kept, 
 from surrogate_modeling.reporting.content import page_of as html_of
 from surrogate_modeling.reporting.run_report import run_content
 from surrogate_modeling.tracking.journal import append
-
-__all__ = ["browser"]
 
 
 @pytest.fixture(scope="module")

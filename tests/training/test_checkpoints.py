@@ -1,5 +1,7 @@
 """Training stopped anywhere goes on to the same weights; files are whole or absent."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ RECIPE = settings(
     warmup=0.1, weight_decay=0.01, monitor=Monitor.val_nADE, free_run_every=3, horizon_growth=4,
 )  # fmt: skip
 PLAIN = settings(epochs=8)
+RECIPES = {"long-trajectory recipe": RECIPE, "study's recipe": PLAIN}
 
 
 class Stopped(Exception):
@@ -33,11 +36,24 @@ def train(folder: Path, recipe: SettingsConfig, stop_after: int | None = None) -
     return fit(surrogate, data, validation, recipe, folder, log_metrics), surrogate
 
 
+@pytest.fixture(scope="module")
+def fit_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[FitResult, Surrogate]]:
+    """Gives the fit by a recipe that nothing stops, trained once."""
+
+    @cache
+    def fitted(name: str) -> tuple[FitResult, Surrogate]:
+        return train(tmp_path_factory.mktemp("whole"), RECIPES[name])
+
+    return fitted
+
+
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")
-@pytest.mark.parametrize("recipe", [RECIPE, PLAIN], ids=["long-trajectory recipe", "study's recipe"])
+@pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("stops", [[0], [2, 5], [7]])
-def test_a_stopped_fit_goes_on_to_the_same_weights(tmp_path: Path, recipe: SettingsConfig, stops: list[int]) -> None:
-    whole, uninterrupted = train(tmp_path / "whole", recipe)
+def test_a_stopped_fit_goes_on_to_the_same_weights(
+    tmp_path: Path, fit_of: Callable[[str], tuple[FitResult, Surrogate]], name: str, stops: list[int]
+) -> None:
+    recipe, (whole, uninterrupted) = RECIPES[name], fit_of(name)
     for stop in stops:
         with pytest.raises(Stopped):
             train(tmp_path / "stopped", recipe, stop_after=stop)
@@ -57,7 +73,10 @@ def test_a_fit_that_was_over_is_not_trained_further(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Checkpoint directory")
 @pytest.mark.parametrize("length", [0, 1000])
 def test_a_damaged_checkpoint_is_skipped_for_the_one_before(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, length: int
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    fit_of: Callable[[str], tuple[FitResult, Surrogate]],
+    length: int,
 ) -> None:
     with pytest.raises(Stopped):
         train(tmp_path, PLAIN, stop_after=5)
@@ -69,7 +88,7 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(
     assert before is not None
     assert before.name == "epoch=3.ckpt"
     assert f"{newest} is damaged" in caplog.text
-    whole, uninterrupted = train(tmp_path / "whole", PLAIN)
+    whole, uninterrupted = fit_of("study's recipe")
     resumed, surrogate = train(tmp_path, PLAIN)
     assert resumed == whole
     assert all(torch.equal(v, surrogate.state_dict()[k]) for k, v in uninterrupted.state_dict().items())

@@ -25,11 +25,17 @@ def test_memory_of_the_machine_is_what_is_not_available(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="not told there")
 def test_memory_of_the_process_follows_what_it_takes() -> None:
+    """It is the peak: from where it rises, it does so by what is taken."""
+    block, taken = 10_000_000, []
     (before,) = process_memory().values()
-    taken = torch.ones(int(before * 1e6) // 4)
+    while (peak := sum(process_memory().values())) == before:
+        taken.append(torch.ones(block))
+        assert 4 * block * len(taken) / 1e6 < 2 * before + 100
+    more = [torch.ones(block) for _ in range(4)]
     (after,) = process_memory().values()
-    assert after > before
-    assert 4 * len(taken) / 1e6 < after < 4 * before + 100
+    assert before < peak < after
+    assert after - peak == pytest.approx(4 * block * len(more) / 1e6, rel=0.2)
+    assert 4 * block * len(taken + more) / 1e6 < after
 
 
 def test_every_epoch_has_them_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
