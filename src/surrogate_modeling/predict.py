@@ -20,7 +20,7 @@ from surrogate_modeling.common.output_folder import made_folder
 from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
-from surrogate_modeling.config.part import Part
+from surrogate_modeling.config.part import WHOLE, Part
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
@@ -57,13 +57,21 @@ def files_of(config: PredictConfig) -> list[Path]:
     return own
 
 
+def output_of(config: PredictConfig) -> str:
+    """The folder of the output; parts have one each within it."""
+    if config.part == WHOLE:
+        return config.output
+    number, total = Part.of(config.part)
+    return str(Path(config.output) / f"part-{number}-of-{total}")
+
+
 def prepare_output(config: PredictConfig) -> Path:
     """Check and make the output folder.
 
     Raises:
         UserError: it cannot be made, or holds an earlier prediction.
     """
-    output = made_folder(config.output, "csv")
+    output = made_folder(output_of(config), "csv")
     if not config.overwrite and any((output / "csv").iterdir()):
         raise UserError(f"output={config.output}: holds an earlier prediction; give another folder or overwrite=true")
     return output

@@ -127,6 +127,8 @@ def test_a_picture_on_a_background_is_the_one_that_is_drawn_whole(
         plain._name_lines()
         whole = imread(io.BytesIO(figures.file_of(plain.figure, each.path)))
         np.testing.assert_allclose(ours, whole, atol=COLOUR_STEP)
+        # On a white page its background is no box.
+        assert np.array_equal(ours[0, 0], np.ones(4))
 
 
 def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(

@@ -1,6 +1,7 @@
 """Cases on disk: identical however they are made, resumed, never mixed, reported when they fail."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from filelock import SoftFileLock
 
 from surrogate_modeling.config.part import Part
 from surrogate_modeling.generation import folder, pool
@@ -181,16 +183,50 @@ def test_parts_fill_one_folder_and_keep_the_failures_of_each_other(
     assert len((tmp_path / "cases" / "families.csv").read_text().splitlines()) == 7
 
 
-def test_a_list_of_failures_that_another_machine_holds_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_of_failures_that_another_machine_holds_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     stub = tmp_path / "stub.py"
     stub.write_text(STUB)
     monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
     monkeypatch.setattr(folder, "SECONDS_TO_WAIT", 0.1)
     (tmp_path / "cases").mkdir()
     (tmp_path / "cases" / "failed.csv.lock").write_text("1\nanother-machine\n")
-    with pytest.raises(PlanError, match=r"failed\.csv\.lock is held by another process; where there is none"):
-        generate_cases(tmp_path / "cases", PLAN, 2, Running(1, 1.0))
-    assert [path.name for path in (tmp_path / "cases").glob("case*.csv")] == []
+    assert [failure.number for failure in generate_cases(tmp_path / "cases", PLAN, 2, Running(1, 1.0)).failed] == [2]
+    assert "failed.csv.lock is held by another process; where there is none any more, remove it" in caplog.text
+    assert not (tmp_path / "cases" / "failed.csv").exists()
+
+
+def test_failures_that_another_process_writes_meanwhile_are_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another part holds the list until this one waits for it."""
+    stub = tmp_path / "stub.py"
+    stub.write_text(STUB)
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
+    (tmp_path / "cases").mkdir()
+    other = SoftFileLock(tmp_path / "cases" / "failed.csv.lock")
+    other.acquire()
+
+    def wait_and_let_go(text: str, *_: object) -> None:
+        if "waiting" in text.lower() or "not acquired" in text.lower():
+            (tmp_path / "cases" / "failed.csv").write_text("case,reason\ncase0009,cold\n")
+            other.release()
+
+    monkeypatch.setattr(logging.getLogger("filelock"), "debug", wait_and_let_go)
+    generate_cases(tmp_path / "cases", PLAN, 2, Running(1, 1.0))
+    lines = (tmp_path / "cases" / "failed.csv").read_text().splitlines()[1:]
+    assert [line[:8] for line in lines] == ["case0002", "case0009"]
+
+
+def test_a_case_that_is_there_has_not_failed(made: Path) -> None:
+    """A part that made it was killed before it could say so."""
+    (made / "failed.csv").write_text("case,reason\ncase0002,hot\n")
+    again = generate_cases(made, PLAN, 3, Running(1), again=False)
+    assert (again.present, again.failed) == ([1, 2, 3], [])
+    assert (made / "failed.csv").exists()
+    generate(made)
+    assert not (made / "failed.csv").exists()
 
 
 def test_nothing_but_failures_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

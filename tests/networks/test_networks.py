@@ -5,7 +5,7 @@ import torch
 from plain import PlainDeepONet
 
 from surrogate_modeling.config.models import MODEL_SCHEMAS, UNTRAINED, ModelConfig
-from surrogate_modeling.networks import NETWORKS, IncrementOutput, SelectedFeedback, Sizes, build_network
+from surrogate_modeling.networks import NETWORKS, IncrementOutput, Network, SelectedFeedback, Sizes, build_network
 
 SMALL = {
     "dot": dict(heads=2, fc_dim=24, trunk_depth=2, trunk_dim=12, branch_dim=9, width=5, emb_dropout=0.0),
@@ -25,6 +25,14 @@ def small(name: str, **changes: object) -> ModelConfig:
 def test_every_network_is_tested() -> None:
     assert set(NETWORKS) == set(MODEL_SCHEMAS)
     assert set(SMALL) == set(NETWORKS) - set(UNTRAINED)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_network_that_fits_weights_beforehand_says_so(name: str) -> None:
+    """Those that write ``initialise`` and do not hand it on to one inside."""
+    network = build_network(small(name), Sizes(controls=2, predicted=3, in_len=6, out_len=1, fed_back=3))
+    parts = [part for part in network.modules() if isinstance(part, Network) and not hasattr(part, "network")]
+    assert network.has_closed_form == any(type(part).initialise is not Network.initialise for part in parts)
 
 
 @pytest.mark.parametrize("out_len", [1, 3])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
 import stat
 from collections import Counter, deque
@@ -32,6 +31,7 @@ from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import Problem, file_refusal, import_hint
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.cases.sampling import Sampled, sampling_warnings
+from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import cache_folder
 from surrogate_modeling.common.progress import track
@@ -81,7 +81,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     unread = False
     headers: list[Header] = []
     rows = Rows(len(files), reading.memory_map)
-    results = _read_in_order(files, grid, frozenset(roles.ignore), reading.workers or os.cpu_count() or 1)
+    results = _read_in_order(files, grid, frozenset(roles.ignore), reading.workers or cores())
     for file, result in zip(files, track(results, len(files), "reading cases", reading.progress_bar), strict=True):
         if isinstance(result, GridCase):
             rows.add(result.values)

@@ -11,7 +11,6 @@ Shape letters: T rows of a case, F columns of the surrogate (controls, then pred
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_p
 from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import Problem
 from surrogate_modeling.cases.units import UnitError, conversion
+from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.paths import expanded
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def read_chunks(
     files: Sequence[Path], demands: Demands, workers: int | None = None
 ) -> Iterator[tuple[list[Schedule], list[Problem]]]:
     """Read the files in chunks; yields the valid schedules and the problems of the other files."""
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         for chunk in _chunks(files):
             schedules: list[Schedule] = []
             problems: list[Problem] = []

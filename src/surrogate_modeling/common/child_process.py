@@ -30,7 +30,9 @@ def fresh_processes() -> SpawnContext:
 
     They are told the start method of this process, and in one that joblib started they would not know it.
     """
-    if multiprocessing.get_start_method() not in multiprocessing.get_all_start_methods():
+    # Without fixing the method of a process that has none yet.
+    known = [None, *multiprocessing.get_all_start_methods()]
+    if multiprocessing.get_start_method(allow_none=True) not in known:
         multiprocessing.set_start_method("spawn", force=True)
     return multiprocessing.get_context("spawn")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 # As joblib reads it: a search that runs several trials on a machine gives each its part.
 CORES_VARIABLE = "LOKY_MAX_CPU_COUNT"
@@ -16,10 +17,12 @@ def cores() -> int:
 
 
 def numpy_on_one_core() -> AbstractContextManager[object]:
-    """Keep NumPy's linear algebra to one core for a while; torch keeps its cores.
+    """Keep NumPy's linear algebra to one core for a while; torch's, which may be of the same kind, keeps its cores.
 
     Threads of both, in turn on the same cores, wait for each other for longer than they compute.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import ThreadpoolController
 
-    return threadpool_limits(1, user_api="blas")
+    found = ThreadpoolController()
+    blas = [library.filepath for library in found.lib_controllers if library.user_api == "blas"]
+    return found.select(filepath=[path for path in blas if "torch" not in Path(path).parts]).limit(limits=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.dataset import Split
-from surrogate_modeling.config.part import WHOLE, Part
+from surrogate_modeling.config.part import ALL, WHOLE, Part
 from surrogate_modeling.config.schema import MISSING, Checked, Choice, plain, ranged
 from surrogate_modeling.config.settings import Language, device_key
 
@@ -185,7 +185,8 @@ class GenerateConfig:
     part: str = WHOLE
 
     def __post_init__(self) -> None:
-        Part.of(self.part)
+        if Part.of(self.part) != ALL and (self.check or self.list):
+            raise UserError(f"part={self.part}: of cases that are made, not with check or list")
 
 
 @dataclass

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy as np
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.child_process import fresh_processes
+from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.evaluation.curve_axes import Curve, CurveAxes
 from surrogate_modeling.evaluation.fonts import find_fonts, use_fonts
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 SHEET_COLUMNS = 3
 # More compression takes more time than it saves room.
 PNG_OPTIONS = {"compress_level": 3}
-# Of a figure of one curve, which they show to a twentieth of the range: a third of the bytes, and of the time.
+# Of a figure of one curve, which they show to a sixteenth of the range: a third of the bytes, and of the time.
 PNG_COLOURS = 256
 # Kept at once, 1.2 MB each.
 MAX_BACKGROUNDS = 8
@@ -105,7 +105,7 @@ def _draw_all(
     figures: Sequence[Curve | Sheet], fonts: list[str], workers: int | None
 ) -> Iterator[tuple[int, list[str]]]:
     """Draw chunk by chunk; yields the number of figures of each chunk, and the messages of failed ones."""
-    count = min(workers or os.cpu_count() or 1, max(1, len(figures) // 8))
+    count = min(workers or cores(), max(1, len(figures) // 8))
     if count == 1:
         for chunk in _chunks(figures, 8):
             yield len(chunk), draw_chunk(chunk, fonts)
@@ -184,6 +184,10 @@ class _Canvas:
 
         image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         few = image.quantize(PNG_COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+        # Its own white is a mean of white and what is nearly so.
+        colours, first = few.getpalette() or [], 3 * int(np.asarray(few)[0, 0])
+        colours[first : first + 3] = [255, 255, 255]
+        few.putpalette(colours)
         buffer = io.BytesIO()
         few.save(buffer, format="png", dpi=(self.figure.dpi, self.figure.dpi), **PNG_OPTIONS)
         return buffer.getvalue()

@@ -5,7 +5,6 @@ Shape letters: T rows of a case, H predicted rows, P predicted columns.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.file_names import file_names
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text, printable
@@ -169,7 +169,7 @@ def _write_cases(files: CaseFiles, description: str, options: ReportOptions) -> 
         rows = files.values(i)
         write_case(files.folder / f"{names[cases[i].name]}.csv", files.units, cases[i].time[-len(rows) :], rows)
 
-    with ThreadPoolExecutor(options.workers or os.cpu_count()) as pool:
+    with ThreadPoolExecutor(options.workers or cores()) as pool:
         for _ in track(pool.map(write, range(len(cases))), len(cases), description, options.progress_bar):
             pass
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.progress import track
@@ -83,7 +83,7 @@ def _allowed(dataset: GeneratedConfig, what: str, count: int) -> Running:
     Raises:
         UserError: a program would be run without leave.
     """
-    workers = dataset.workers or os.cpu_count() or 1
+    workers = dataset.workers or cores()
     if not isinstance(dataset, PlannedConfig):
         return Running(workers)
     if count and not dataset.trust:

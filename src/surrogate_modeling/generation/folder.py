@@ -8,7 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +24,7 @@ log = logging.getLogger(__name__)
 # So many cases that fail without one that succeeds are the simulator's fault, or the plan's.
 FAILURES_TO_STOP = 10
 # For another process that writes the list of failures.
-SECONDS_TO_WAIT = 60.0
+SECONDS_TO_WAIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +91,8 @@ def generate_cases(
     failed = {number: Outcome(number, reason) for number, reason in before.items() if number in numbers}
     present = [n for n in numbers if n not in {*missing, *failed}]
     written: list[int] = []
+    if not missing and again:
+        _write_failures(folder, {})
     if missing:
         log.info("%d of %d cases to simulate", len(missing), len(numbers))
         outcomes = run_workers(folder, simulator, missing, running)
@@ -182,42 +183,37 @@ def _write_case_list(folder: Path, simulator: Simulator, count: int) -> None:
 
 
 def _read_failures(folder: Path) -> dict[int, str]:
-    """Reason of each case that failed when it was last tried, by number."""
+    """Reason of each case that failed when it was last tried, by number; one that is there was made since."""
     path = folder / FAILED_FILE
     if not path.exists():
         return {}
     rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))[1:]
-    return {int(row[0].removeprefix("case")): row[1] for row in rows if len(row) == 2 and row[0][4:].isdigit()}
+    reasons = {int(row[0].removeprefix("case")): row[1] for row in rows if len(row) == 2 and row[0][4:].isdigit()}
+    return {n: reason for n, reason in reasons.items() if not (folder / f"{case_name(n)}.csv").exists()}
 
 
 def _write_failures(folder: Path, failed: dict[int, Outcome]) -> None:
-    """Write the failed cases, and those of before that were not tried now, or remove the list where it is empty."""
+    """Write the failed cases, and those of before that were not tried now, or remove the list where it is empty.
+
+    Other processes, of other machines perhaps, may make other parts of the cases and write it too.
+    """
     path = folder / FAILED_FILE
     if not failed and not path.exists():
         return
-    with _written_by_one(path):
-        reasons = {**_read_failures(folder), **{number: failure.reason for number, failure in failed.items()}}
-        reasons = {n: reason for n, reason in reasons.items() if not (folder / f"{case_name(n)}.csv").exists()}
-        if reasons:
-            rows = [[case_name(number), reason] for number, reason in sorted(reasons.items())]
-            write_atomic(path, _as_csv([["case", "reason"], *rows]))
-        else:
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _written_by_one(path: Path) -> Iterator[None]:
-    """Keep other processes, which make other parts of the cases, from writing a file; also from other machines.
-
-    Raises:
-        PlanError: another one does not let go of it.
-    """
     lock = f"{path}.lock"
     try:
         with SoftFileLock(lock, timeout=SECONDS_TO_WAIT):
-            yield
+            reasons = {**_read_failures(folder), **{number: failure.reason for number, failure in failed.items()}}
+            if reasons:
+                rows = [[case_name(number), reason] for number, reason in sorted(reasons.items())]
+                write_atomic(path, _as_csv([["case", "reason"], *rows]))
+            else:
+                path.unlink(missing_ok=True)
     except Timeout:
-        raise PlanError(f"{lock} is held by another process; where there is none any more, remove it") from None
+        log.warning(
+            "%s is held by another process; where there is none any more, remove it. %s is not written: the cases that "
+            "failed now are tried again the next time", lock, path,
+        )  # fmt: skip
 
 
 def _as_csv(rows: list[list[str]]) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
+from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.progress import track
@@ -174,7 +174,7 @@ def _each(
 
     done: list[T] = []
     problems: list[Problem] = []
-    with ThreadPoolExecutor(workers_for(files, config.workers or os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(workers_for(files, config.workers or cores())) as pool:
         results: Iterator[T | Problem] = pool.map(guarded, files)
         try:
             for result in track(results, len(files), description, config.progress_bar):

@@ -5,7 +5,6 @@ Shape letters: T rows of a file, F columns.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 from surrogate_modeling.cases.case_file import RawCase
 from surrogate_modeling.cases.grid import decimate
 from surrogate_modeling.cases.sampling import EVENT_SHARE, SamplingLoss, round_down, sampling_loss, usual_step
+from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.progress import track
 
 # Share of a column's variance that a step may lose: 1 % is an error of 10 % of its standard deviation.
@@ -82,7 +82,7 @@ def find_step(
 
     def at(grid_step: float, limit: float, name: str) -> list[FileSpeed]:
         """Look at all files on one time grid."""
-        with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
+        with ThreadPoolExecutor(workers or cores()) as pool:
             results = pool.map(lambda file: _speed(parse(file), grid_step, limit), files)
             return list(track(results, len(files), name, bar))
 

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 import numba
 import numba.core.config
+from llvmlite.binding import get_host_cpu_name
 
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.paths import cache_folder
@@ -51,7 +52,9 @@ def code_folder() -> Path:
     """Cache folder of the code compiled from these sources, emptied if a file does not match its checksum."""
     # numba also compares modification times, so a fresh checkout of equal sources gets its own folder.
     times = [path.stat().st_mtime_ns for path in sorted(PACKAGE.glob("*.py"))]
-    key = repr((source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), platform.machine()))
+    # Of several processors that share a home, each has code of its own.
+    processor = platform.machine(), get_host_cpu_name()
+    key = repr((source_hash(), times, str(PACKAGE), numba.__version__, platform.python_version(), processor))
     folder = cache_folder() / f"compiled-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     if not _intact(folder):
         shutil.rmtree(folder, ignore_errors=True)

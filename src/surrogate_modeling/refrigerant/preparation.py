@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 import numba
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from surrogate_modeling.common.child_process import follow_parent, fresh_processes, interrupts_held_back
 from surrogate_modeling.refrigerant import circuit as ci
@@ -22,14 +22,14 @@ from surrogate_modeling.refrigerant.properties import Tables, load_tables
 from surrogate_modeling.refrigerant.schedules import make_schedule
 
 LOCK = "compiling.lock"
+SECONDS_TO_COMPILE = 120.0
 
 
 def prepare(refrigerant: str) -> dict[str, Any]:
     """Load or build tables and compiled code, by simulating a few rows; returns the number of these rows."""
     schedule = make_schedule(1, 0.1, "random_steps", 0)
     drive = Drive(schedule.plan[:3], schedule.targets[:3], RANDOM_STEPS)
-    # numba's cache may be written by one process only, and several commands may find it empty at once.
-    with nullcontext() if is_sealed() else FileLock(code_folder() / LOCK):
+    with nullcontext() if is_sealed() else _compiled_by_one():
         if not is_sealed():
             with _tables_made_meanwhile(refrigerant):
                 _compile_simulation(drive)
@@ -40,6 +40,22 @@ def prepare(refrigerant: str) -> dict[str, Any]:
         ci.evaluate(run.final, run.controls[0].copy(), run.tables, dy, o)
         seal()
     return {"rows": run.states.shape[0]}
+
+
+@contextmanager
+def _compiled_by_one() -> Iterator[None]:
+    """Let other commands that find no compiled code wait: numba's cache should be written by one process only.
+
+    Where a lock cannot be had, on some file systems of clusters, or is not given back, each compiles for itself: files
+    appear whole.
+    """
+    lock = FileLock(code_folder() / LOCK, timeout=SECONDS_TO_COMPILE)
+    with suppress(Timeout, OSError):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
