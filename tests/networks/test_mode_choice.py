@@ -6,8 +6,8 @@ import torch
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import Core, Modes, SsmConfig
-from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.mode_choice import choose_modes
+from surrogate_modeling.networks.sizes import Batch
 
 CASES, ROWS, IN_LEN = 8, 400, 5
 PERIOD, TIME_CONSTANT = 20.0, 60.0

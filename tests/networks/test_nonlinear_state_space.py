@@ -8,9 +8,9 @@ from scipy.signal import lfilter
 
 from surrogate_modeling.config.models import NssConfig
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.linear_start import linear_start
 from surrogate_modeling.networks.nonlinear_state_space import NonlinearStateSpace, contracting
+from surrogate_modeling.networks.sizes import Batch
 
 SIZES = Sizes(controls=1, predicted=2, in_len=5, out_len=1, fed_back=2)
 ROWS = 120

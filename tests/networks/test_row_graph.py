@@ -7,7 +7,7 @@ import torch
 from networks.test_networks import small
 
 from surrogate_modeling.networks import build_network, row_graph
-from surrogate_modeling.networks.base import Sizes
+from surrogate_modeling.networks.sizes import Sizes
 
 CONTROLS, PREDICTED, IN_LEN = 2, 3, 4
 

@@ -9,7 +9,7 @@ import torch
 
 from surrogate_modeling.config.models import Base, Core, SsmConfig
 from surrogate_modeling.networks import Sizes
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.networks.state_space import GatedRecurrentUnits, LeakyAverages, StateSpace
 
 SIZES = Sizes(controls=2, predicted=3, in_len=5, out_len=1, fed_back=3)

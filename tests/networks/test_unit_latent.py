@@ -8,9 +8,9 @@ from torch import Tensor
 
 from surrogate_modeling.config.models import DonConfig, NssConfig, SsmConfig
 from surrogate_modeling.networks import Network, Sizes, build_network
-from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
 from surrogate_modeling.networks.persistence import Persistence
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.networks.unit_latent import (
     HIDDEN_SHARE,
     UnitBlind,

@@ -11,7 +11,7 @@ from builders import composed, empty_store, write_cases
 from surrogate_modeling.config.composition import to_config
 from surrogate_modeling.experiment.dataset import load_cases
 from surrogate_modeling.experiment.run import run_experiment
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.tracking import run as recorder
 from surrogate_modeling.tracking.entries import read_batches
 from surrogate_modeling.tracking.journal import JOURNAL, STATE

@@ -9,7 +9,7 @@ from lag import lag_case, make, settings
 
 from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.config.settings import Monitor
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.training.callbacks import TimeBudget
 from surrogate_modeling.training.fit import fit
 from surrogate_modeling.training.job import OutOfMemory

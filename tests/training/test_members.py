@@ -14,7 +14,7 @@ from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common import early_end
 from surrogate_modeling.config.models import ModelConfig, NssConfig, SsmConfig
 from surrogate_modeling.config.settings import SettingsConfig, StartMode
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training import members

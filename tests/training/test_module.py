@@ -6,7 +6,8 @@ import torch
 from lag import make, settings
 
 from surrogate_modeling.config.settings import Criterion, LrSchedule
-from surrogate_modeling.networks.base import Sizes, WindowNetwork
+from surrogate_modeling.networks.base import WindowNetwork
+from surrogate_modeling.networks.sizes import Sizes
 from surrogate_modeling.training.module import SurrogateTraining, rate_factor
 
 

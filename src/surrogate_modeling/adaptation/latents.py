@@ -24,7 +24,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.groups import unit_names
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.config.saved_config import unflattened
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.networks.unit_latent import UnitLatent, told_parts
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.parts import trained_parts

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from surrogate_modeling.config.models import ModelConfig
-from surrogate_modeling.networks.base import Batch, Network, Sizes, StateNetwork, WindowNetwork
+from surrogate_modeling.networks.base import Network, StateNetwork, WindowNetwork
 from surrogate_modeling.networks.deeponet import build_dol, build_don, build_dot
 from surrogate_modeling.networks.mode_choice import choose_modes
 from surrogate_modeling.networks.nonlinear_state_space import NonlinearStateSpace
 from surrogate_modeling.networks.persistence import Persistence
 from surrogate_modeling.networks.recurrent import BaselineLstm
 from surrogate_modeling.networks.regression import FilterRegression
+from surrogate_modeling.networks.sizes import Batch, Sizes
 from surrogate_modeling.networks.state_space import StateSpace
 from surrogate_modeling.networks.transformer import BaselineTransformer
 from surrogate_modeling.networks.trees import TreeRegression

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.networks import row_graph
+from surrogate_modeling.networks.sizes import Batch, Sizes
 
 Carried = TypeVar("Carried")
 State = list[Tensor]
@@ -23,46 +23,6 @@ State = list[Tensor]
 ROWS_AT_ONCE = 10_000
 # A GPU is busy only with more of them.
 GPU_ROWS_AT_ONCE = 200_000
-
-
-class Batch(NamedTuple):
-    """Windows of several cases in standardised units.
-
-    Attributes:
-        past: (B, in_len, F).
-        control: (B, H, C), the rows that follow.
-        truth: (B, H, P).
-        weight: (B, H), 0 where a case has no such row.
-    """
-
-    past: Tensor
-    control: Tensor
-    truth: Tensor
-    weight: Tensor
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """Sizes of a network that follow from the data and the windows.
-
-    ``fed_back`` predicted columns are in the past window, those at ``fed_back_at`` (None: the first ones).
-    """
-
-    controls: int
-    predicted: int
-    in_len: int
-    out_len: int
-    fed_back: int
-    fed_back_at: tuple[int, ...] | None = None
-
-    @property
-    def features(self) -> int:
-        """Columns of the past window the network reads."""
-        return self.controls + self.fed_back
-
-    def with_all_fed_back(self) -> Sizes:
-        """The same sizes with every predicted column in the past window."""
-        return replace(self, fed_back=self.predicted, fed_back_at=None)
 
 
 class Network(nn.Module, ABC):

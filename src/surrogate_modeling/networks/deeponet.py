@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig
-from surrogate_modeling.networks.base import Sizes, WindowNetwork
+from surrogate_modeling.networks.base import WindowNetwork
 from surrogate_modeling.networks.layers import Encoder, lstm_outputs, perceptron, sinusoidal_positions
+from surrogate_modeling.networks.sizes import Sizes
 
 
 class DeepONet(WindowNetwork):

@@ -11,8 +11,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from surrogate_modeling.networks.base import Sizes, State, StateNetwork
+from surrogate_modeling.networks.base import State, StateNetwork
 from surrogate_modeling.networks.filters import Filters
+from surrogate_modeling.networks.sizes import Sizes
 
 # With more predicted columns each sees its own level only: all levels in all columns are P^2 weights, and P^3 work.
 MAX_LEVEL_COLUMNS = 100

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from surrogate_modeling.networks.base import Sizes, State
+from surrogate_modeling.networks.base import State
 from surrogate_modeling.networks.scan import leaky_scan
+from surrogate_modeling.networks.sizes import Sizes
 
 # Of the linear and quadratic regressions, in rows.
 TIME_CONSTANTS = (2.0, 5.0, 15.0, 50.0, 150.0, 500.0, 1500.0)

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.linear_fit import fit_linear_model
 from surrogate_modeling.networks.linear_state_space import LinearModel, Trajectories, in_modes
+from surrogate_modeling.networks.sizes import Batch
 
 # Windows of fewer rows are too short to fit a free run to.
 MIN_ROWS = 32

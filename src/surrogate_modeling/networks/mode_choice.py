@@ -16,10 +16,10 @@ from dataclasses import replace
 import numpy as np
 
 from surrogate_modeling.config.models import Core, Modes, SsmConfig
-from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.linear_fit import MAX_SELECTION_ROWS, PENALTIES, ModeBank
 from surrogate_modeling.networks.linear_start import MIN_CASES, kept_windows
 from surrogate_modeling.networks.linear_state_space import Trajectories, mean_error
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.networks.subspace import poles
 
 log = logging.getLogger(__name__)

@@ -25,9 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.config.models import NssConfig
-from surrogate_modeling.networks.base import Batch, Sizes, State, StateNetwork
+from surrogate_modeling.networks.base import State, StateNetwork
 from surrogate_modeling.networks.linear_start import linear_start
 from surrogate_modeling.networks.recurrence import Weights, next_state, run_states
+from surrogate_modeling.networks.sizes import Batch, Sizes
 
 # Share of what a mode leaves of contraction that training may use up.
 CONTRACTION_SHARE = 0.99

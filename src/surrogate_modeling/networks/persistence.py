@@ -8,7 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from surrogate_modeling.config.models import ModelConfig
-from surrogate_modeling.networks.base import Sizes, State, StateNetwork
+from surrogate_modeling.networks.base import State, StateNetwork
+from surrogate_modeling.networks.sizes import Sizes
 
 
 class Persistence(StateNetwork):

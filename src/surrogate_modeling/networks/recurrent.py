@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import LstmConfig
-from surrogate_modeling.networks.base import Sizes, WindowNetwork
+from surrogate_modeling.networks.base import WindowNetwork
 from surrogate_modeling.networks.layers import lstm_outputs
+from surrogate_modeling.networks.sizes import Sizes
 
 
 class BaselineLstm(WindowNetwork):

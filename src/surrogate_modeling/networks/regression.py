@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.config.models import RegressionConfig
-from surrogate_modeling.networks.base import Sizes, State
+from surrogate_modeling.networks.base import State
 from surrogate_modeling.networks.filter_network import FilterNetwork
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks.sizes import Sizes
 
 
 class FilterRegression(FilterNetwork):

@@ -26,12 +26,13 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from surrogate_modeling.config.models import Base, Core, SsmConfig
-from surrogate_modeling.networks.base import Batch, Sizes, State, StateNetwork
+from surrogate_modeling.networks.base import State, StateNetwork
 from surrogate_modeling.networks.closed_form import fit_base, fitted_rows
 from surrogate_modeling.networks.filters import Filters, spread_products
 from surrogate_modeling.networks.layers import gradients_allowed
 from surrogate_modeling.networks.oscillations import OscillatingAverages
 from surrogate_modeling.networks.scan import leaky_scan
+from surrogate_modeling.networks.sizes import Batch, Sizes
 
 # Smallest spread of the first windows of the cases that counts, in training standard deviations.
 MIN_SPREAD = 1e-4

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import BtConfig
-from surrogate_modeling.networks.base import Sizes, WindowNetwork
+from surrogate_modeling.networks.base import WindowNetwork
 from surrogate_modeling.networks.layers import Encoder, sinusoidal_positions
+from surrogate_modeling.networks.sizes import Sizes
 
 
 class BaselineTransformer(WindowNetwork):

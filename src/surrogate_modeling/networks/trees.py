@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.config.models import TreesConfig
-from surrogate_modeling.networks.base import Sizes, State
+from surrogate_modeling.networks.base import State
 from surrogate_modeling.networks.filter_network import FilterNetwork
 from surrogate_modeling.networks.filters import TIME_CONSTANTS
+from surrogate_modeling.networks.sizes import Sizes
 
 # A threshold that no feature exceeds; a saved file holds finite numbers only.
 NEVER = float(np.finfo(np.float32).max)

@@ -18,8 +18,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from surrogate_modeling.networks.base import Batch, Network
+from surrogate_modeling.networks.base import Network
 from surrogate_modeling.networks.joint import JointNetwork
+from surrogate_modeling.networks.sizes import Batch
 
 # Share of the windows whose unit is hidden in training.
 HIDDEN_SHARE = 0.15

@@ -10,7 +10,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from surrogate_modeling.networks.base import Batch, Network, Sizes, WindowNetwork
+from surrogate_modeling.networks.base import Network, WindowNetwork
+from surrogate_modeling.networks.sizes import Batch, Sizes
 
 
 class Wrapper(WindowNetwork):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.config.settings import SettingsConfig
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.training.lightning import LightningDataModule
 from surrogate_modeling.training.parts import Drawn, held_batches, part_length, shuffled_in_parts
 from surrogate_modeling.training.windows import HeldRows, WindowDataset

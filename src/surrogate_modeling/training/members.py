@@ -15,8 +15,8 @@ from surrogate_modeling.common import early_end
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.config.models import ModelConfig
 from surrogate_modeling.networks import CHOICES, Network
-from surrogate_modeling.networks.base import Batch
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.settings import Criterion, LrSchedule, SettingsConfig
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.callbacks import TimeBudget
 from surrogate_modeling.training.lightning import LightningModule, Metric

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.training.lightning import Callback, LightningModule, Trainer
 
 MEMORY_TABLE = Path("/proc/meminfo")

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from surrogate_modeling.cases.case import Case, RowTable
-from surrogate_modeling.networks.base import Batch
+from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.networks.unit_latent import unit_numbers, with_unit_numbers
 from surrogate_modeling.surrogate.scaling import Standardizer
 
