@@ -28,7 +28,7 @@ SIMULATOR = SOURCE / "refrigerant" / "README.md"
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = re.compile(r"(?<![\w./])(settings|dataset|model|hydra\.sweeper)\.(?!(?:py|md)\b)([a-z]\w*)")
 # Plugins that an extra installs; without one, its commands are not composed.
-LAUNCHERS = {"joblib": "joblib", "ray": "ray", "slurm": "submitit", "local": "submitit"}
+LAUNCHERS = {"joblib": "joblib", "ray": "ray", "slurm": "submitit", "local": "submitit", "submitit_slurm": "submitit"}
 # Commands whose keys are composed from YAML.
 COMPOSED = (
     "train",
@@ -262,7 +262,8 @@ def test_every_configuration_in_a_command_composes(page: Path) -> None:
         if name not in COMPOSED:
             continue
         overrides = [word for word in arguments if "=" in word]
-        launched = next((word for word in overrides if word.startswith("+launch=")), "").removeprefix("+launch=")
+        keys = dict(word.split("=", 1) for word in overrides)
+        launched = keys.get("+launch") or keys.get("hydra/launcher")
         if launched and not list(distributions(name=f"hydra-{LAUNCHERS[launched]}-launcher")):
             continue
         assert composes("config" if name == "train" else name, *map(first_choice, overrides)), command

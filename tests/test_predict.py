@@ -19,7 +19,7 @@ from surrogate_modeling.config.commands import BandScope, PredictConfig
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.deployment import prediction
 from surrogate_modeling.deployment.prediction import predict_files
-from surrogate_modeling.predict import files_of, prepare_output
+from surrogate_modeling.predict import files_of, prepare_output, require_output
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -212,6 +212,9 @@ def test_a_part_has_every_other_schedule(tmp_path: Path) -> None:
         (tmp_path / f"case{number}.csv").touch()
     config = PredictConfig("s.pth", str(tmp_path), str(tmp_path / "out"), part="2/2")
     assert prepare_output(config) == tmp_path / "out" / "part-2-of-2"
+    require_output(config, ["part=2/2", "output=out"])
+    with pytest.raises(UserError, match="part=2/2: give output=<folder>, the same for all parts"):
+        require_output(config, ["part=2/2", "cases=out"])
     assert [path.stem for path in files_of(config)] == ["case2", "case4"]
     with pytest.raises(UserError, match="part=6/6: of 5 files it has none; give fewer parts"):
         files_of(replace(config, part="6/6"))

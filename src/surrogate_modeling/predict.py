@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from surrogate_modeling.cases.schedules import schedule_files
@@ -33,6 +35,7 @@ def main(composed: DictConfig) -> None:
     with refusals():
         config = to_command(composed, PredictConfig)
         check_reference(config.surrogate)
+        require_output(config, HydraConfig.get().overrides.task)
         files = files_of(config)
         output = prepare_output(config)
         try:
@@ -57,6 +60,16 @@ def files_of(config: PredictConfig) -> list[Path]:
     return own
 
 
+def require_output(config: PredictConfig, given: Sequence[str]) -> None:
+    """Check that a part was given its folder: the default is named by the time, which is not that of other parts.
+
+    Raises:
+        UserError: it was not.
+    """
+    if config.part != WHOLE and not any(key.startswith("output=") for key in given):
+        raise UserError(f"part={config.part}: give output=<folder>, the same for all parts")
+
+
 def output_of(config: PredictConfig) -> str:
     """The folder of the output; parts have one each within it."""
     if config.part == WHOLE:
@@ -73,7 +86,7 @@ def prepare_output(config: PredictConfig) -> Path:
     """
     output = made_folder(output_of(config), "csv")
     if not config.overwrite and any((output / "csv").iterdir()):
-        raise UserError(f"output={config.output}: holds an earlier prediction; give another folder or overwrite=true")
+        raise UserError(f"{output}: holds an earlier prediction; give output=<another folder>, or overwrite=true")
     return output
 
 

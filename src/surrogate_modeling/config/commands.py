@@ -186,7 +186,7 @@ class GenerateConfig:
 
     def __post_init__(self) -> None:
         if Part.of(self.part) != ALL and (self.check or self.list):
-            raise UserError(f"part={self.part}: of cases that are made, not with check or list")
+            raise UserError(f"part={self.part}: leave it out with check=true or list=true, which make no cases")
 
 
 @dataclass

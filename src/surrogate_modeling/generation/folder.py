@@ -178,8 +178,12 @@ def _write_case_list(folder: Path, simulator: Simulator, count: int) -> None:
     if not lines:
         return
     path = folder / name
-    listed = max(len(path.read_text(encoding="utf-8").splitlines()) - 1, 0) if path.exists() else 0
-    write_atomic(path, _as_csv(simulator.case_list(listed)[1] if listed > count else lines))
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    listed = max(len(before.splitlines()) - 1, 0)
+    text = _as_csv(simulator.case_list(listed)[1] if listed > count else lines)
+    # A folder that is complete may be read-only.
+    if text != before.encode():
+        write_atomic(path, text)
 
 
 def _read_failures(folder: Path) -> dict[int, str]:

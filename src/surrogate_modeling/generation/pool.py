@@ -137,7 +137,8 @@ class _Worker(threading.Thread):
                 if self.stopped:
                     return
                 if outcome.reason and again and attempt < self.running.attempts:
-                    self.jobs.pending.append((number, attempt + 1))
+                    # At once: that all cases fail is to be seen after the first few.
+                    self.jobs.pending.appendleft((number, attempt + 1))
                 else:
                     self.jobs.results.put(outcome)
         except Exception as error:  # any error: the main thread must not wait for ever

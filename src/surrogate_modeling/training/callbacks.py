@@ -280,7 +280,9 @@ class EpochProgress(Callback):
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Show the losses of the epoch."""
         metrics = trainer.callback_metrics
-        losses = " ".join(f"{name} {float(metrics[name]):.3g}" for name in METRICS if name in metrics)
+        # Infinite: not measured yet.
+        shown = {name: float(metrics[name]) for name in METRICS if name in metrics}
+        losses = " ".join(f"{name} {value:.3g}" for name, value in shown.items() if value < math.inf)
         done, total = trainer.current_epoch + 1, trainer.max_epochs or 0
         if self.progress:
             self.progress.update(self.epochs, completed=done, losses=losses)
