@@ -13,6 +13,7 @@ from builders import make_band, run_python
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import BandScope, PredictConfig
@@ -216,6 +217,12 @@ def test_a_part_has_every_other_schedule(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="part=2/2: give output=<folder>, the same for all parts"):
         require_output(config, ["part=2/2", "cases=out"])
     assert [path.stem for path in files_of(config)] == ["case2", "case4"]
+    with pytest.raises(UserError, match="holds part-2-of-2 of another prediction; give another folder or overwrite"):
+        prepare_output(replace(config, part="1/3"))
+    with pytest.raises(UserError, match="holds part-2-of-2 of another prediction"):
+        prepare_output(replace(config, part="1/1"))
+    assert prepare_output(replace(config, part="1/2")).name == "part-1-of-2"
+    assert [path.stem for path in schedule_files(tmp_path / "case[24].csv")] == ["case2", "case4"]
     with pytest.raises(UserError, match="part=6/6: of 5 files it has none; give fewer parts"):
         files_of(replace(config, part="6/6"))
     with pytest.raises(UserError, match="part=7/6: give k/N"):

@@ -19,7 +19,8 @@ from omegaconf import DictConfig
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.output_folder import made_folder
-from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.common.paths import CONFIG_DIR, expanded
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.part import WHOLE, Part
@@ -84,10 +85,24 @@ def prepare_output(config: PredictConfig) -> Path:
     Raises:
         UserError: it cannot be made, or holds an earlier prediction.
     """
+    whole = expanded(config.output, "output")
+    others = [path.name for path in whole.glob("part-*-of-*") if not _is_of(path.name, config.part)]
+    if config.part != WHOLE and (whole / "csv").exists():
+        others.append("csv")
+    if others and not config.overwrite:
+        raise UserError(
+            f"output={config.output}: holds {names_and_rest(sorted(others), 3)} of another prediction; give another "
+            "folder or overwrite=true"
+        )
     output = made_folder(output_of(config), "csv")
     if not config.overwrite and any((output / "csv").iterdir()):
         raise UserError(f"{output}: holds an earlier prediction; give output=<another folder>, or overwrite=true")
     return output
+
+
+def _is_of(name: str, part: str) -> bool:
+    """Whether a folder is that of a part of as many."""
+    return part != WHOLE and name.endswith(f"-of-{Part.of(part).total}")
 
 
 def _remove_if_empty(output: Path) -> None:

@@ -58,3 +58,6 @@ def test_names_that_need_quotes_are_explained() -> None:
     with pytest.raises(OverrideParseException) as caught:
         composed("dataset.targets=[a b,(c]")
     assert configuration_message(caught.value).startswith("dataset.targets=[a b,(c]: not readable as key=value; put")
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        composed("dataset.targets=pressure")
+    assert configuration_message(caught.value) == "dataset.targets: give a list, also of one: [a]"

@@ -78,7 +78,7 @@ def schedule_files(place: str | Path) -> list[Path]:
     place = expanded(place, "cases")
     if place.is_file():
         return [place]
-    if "*" in place.name and not place.is_dir():
+    if any(mark in place.name for mark in "*?[") and not place.is_dir():
         return list_case_files(place.parent, place.name, key="cases")
     return list_case_files(place, key="cases")
 

@@ -140,6 +140,8 @@ def configuration_message(error: BaseException) -> str:
         return message
     key = str(cause.full_key or "")
     reason = str(cause).splitlines()[0]
+    if "is not a ListConfig" in reason:
+        reason = "give a list, also of one: [a]"
     fields = list(getattr(cause.object_type, "__dataclass_fields__", {}))
     if "not in" in reason and fields:
         close = difflib.get_close_matches(key.rsplit(".", 1)[-1], fields, n=1)

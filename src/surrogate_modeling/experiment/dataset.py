@@ -16,6 +16,7 @@ from surrogate_modeling.cases.constants import require_constant
 from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.groups import read_groups
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import GeneratedConfig
@@ -42,6 +43,9 @@ def load_cases(config: Config) -> CaseSet:
             dataset = replace(dataset, controls=list(made.controls))
         if dataset.parameters is None:
             dataset = replace(dataset, parameters=list(made.parameters))
+        if not limit:
+            failures = Path(dataset.path) / FAILED_FILE
+            raise UserError(f"dataset: no case was made: see {failures}; pdm run generate tries again")
         if made.failed:
             log.warning("%d cases failed and are left out: see %s", len(made.failed), Path(dataset.path) / FAILED_FILE)
     case_set = read_cases(

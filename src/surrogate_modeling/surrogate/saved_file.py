@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,8 @@ def read_saved(path: str | Path) -> SavedSurrogate:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    except pickle.UnpicklingError:  # torch's text advises to run what is in the file
+        raise UserError(f"{path}: not a saved surrogate, or damaged; give a lit_model.pth") from None
     except Exception as error:  # torch has no error of its own for what is no file of its
         raise UserError(f"{path}: not a saved surrogate, or damaged ({first_line(error)})") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
