@@ -19,7 +19,7 @@ from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.composition import register_schemas, to_generation
 from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
-from surrogate_modeling.config.part import WHOLE, Part
+from surrogate_modeling.config.part import ALL, Part
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.generation.dataset import make_missing
 from surrogate_modeling.generation.simulator import case_name
@@ -42,7 +42,8 @@ def main(composed: DictConfig) -> None:
         if config.list:
             print_text(list_plan(dataset))
             return
-        result = make_missing(dataset, again=True, part=Part.of(config.part))
+        part = Part.of(config.part)
+        result = make_missing(dataset, again=True, part=part)
         log.info(
             "%d cases made, %d were there, in %.0f s: %s",
             len(result.written), len(result.present), result.seconds, dataset.path,
@@ -51,7 +52,7 @@ def main(composed: DictConfig) -> None:
             failed = [f"{case_name(failure.number)}: {failure.reason}" for failure in result.failed]
             named = "; ".join(lines_and_rest(failed, SHOWN))
             some = result.written or result.present
-            others = "others" if config.part == WHOLE else f"others of part {config.part}"
+            others = "others" if part == ALL else f"others of part {config.part}"
             there = f"the {others} are there" if some else f"there are no {others}"
             raise UserError(
                 f"{len(result.failed)} cases failed, {there}: {named}. {FAILED_FILE} lists them"

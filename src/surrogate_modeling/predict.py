@@ -23,7 +23,7 @@ from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
-from surrogate_modeling.config.part import WHOLE, Part
+from surrogate_modeling.config.part import ALL, Part
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate
 
@@ -67,42 +67,31 @@ def require_output(config: PredictConfig, given: Sequence[str]) -> None:
     Raises:
         UserError: it was not.
     """
-    if config.part != WHOLE and not any(key.startswith("output=") for key in given):
+    if Part.of(config.part) != ALL and not any(key.startswith("output=") for key in given):
         raise UserError(f"part={config.part}: give output=<folder>, the same for all parts")
 
 
-def output_of(config: PredictConfig) -> str:
-    """The folder of the output; parts have one each within it."""
-    if config.part == WHOLE:
-        return config.output
-    number, total = Part.of(config.part)
-    return str(Path(config.output) / f"part-{number}-of-{total}")
-
-
 def prepare_output(config: PredictConfig) -> Path:
-    """Check and make the output folder.
+    """Check and make the output folder; parts have one each within it.
 
     Raises:
         UserError: it cannot be made, or holds an earlier prediction.
     """
-    whole = expanded(config.output, "output")
-    others = [path.name for path in whole.glob("part-*-of-*") if not _is_of(path.name, config.part)]
-    if config.part != WHOLE and (whole / "csv").exists():
+    part, whole = Part.of(config.part), expanded(config.output, "output")
+    others = [
+        path.name for path in whole.glob("part-*-of-*") if part == ALL or not path.name.endswith(f"-of-{part.total}")
+    ]
+    if part != ALL and (whole / "csv").exists():
         others.append("csv")
     if others and not config.overwrite:
         raise UserError(
             f"output={config.output}: holds {names_and_rest(sorted(others), 3)} of another prediction; give another "
             "folder or overwrite=true"
         )
-    output = made_folder(output_of(config), "csv")
+    output = made_folder(str(whole if part == ALL else whole / part.folder), "csv")
     if not config.overwrite and any((output / "csv").iterdir()):
         raise UserError(f"{output}: holds an earlier prediction; give output=<another folder>, or overwrite=true")
     return output
-
-
-def _is_of(name: str, part: str) -> bool:
-    """Whether a folder is that of a part of as many."""
-    return part != WHOLE and name.endswith(f"-of-{Part.of(part).total}")
 
 
 def _remove_if_empty(output: Path) -> None:

@@ -142,10 +142,17 @@ for line in sys.stdin:
 """
 
 
-def test_a_case_that_fails_dies_or_hangs_costs_that_case_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stub = tmp_path / "stub.py"
-    stub.write_text(STUB)
-    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A worker that makes nothing stands in for those of the pool; it notes what it tried beside itself."""
+    path = tmp_path / "stub.py"
+    path.write_text(STUB)
+    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(path)])
+    return path
+
+
+@pytest.mark.usefixtures("stub")
+def test_a_case_that_fails_dies_or_hangs_costs_that_case_only(tmp_path: Path) -> None:
     result = generate_cases(tmp_path / "cases", PLAN, 6, Running(1, timeout=1.0, attempts=2))
     assert result.written == [1, 5, 6]
     assert [(f.number, f.reason) for f in result.failed] == [
@@ -168,12 +175,8 @@ def test_a_case_that_fails_dies_or_hangs_costs_that_case_only(tmp_path: Path, mo
     assert [failure.number for failure in left_out.failed] == [2, 3, 4]
 
 
-def test_parts_fill_one_folder_and_keep_the_failures_of_each_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stub = tmp_path / "stub.py"
-    stub.write_text(STUB)
-    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
+@pytest.mark.usefixtures("stub")
+def test_parts_fill_one_folder_and_keep_the_failures_of_each_other(tmp_path: Path) -> None:
     parts = [generate_cases(tmp_path / "cases", PLAN, 6, Running(1, 1.0), part=Part(k, 2)) for k in (2, 1)]
     assert [part.written for part in parts] == [[6], [1]]
     assert [[failure.number for failure in part.failed] for part in parts] == [[2, 4], [3, 5]]
@@ -183,12 +186,10 @@ def test_parts_fill_one_folder_and_keep_the_failures_of_each_other(
     assert len((tmp_path / "cases" / "families.csv").read_text().splitlines()) == 7
 
 
+@pytest.mark.usefixtures("stub")
 def test_a_list_of_failures_that_another_machine_holds_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stub = tmp_path / "stub.py"
-    stub.write_text(STUB)
-    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
     monkeypatch.setattr(folder, "SECONDS_TO_WAIT", 0.1)
     (tmp_path / "cases").mkdir()
     (tmp_path / "cases" / "failed.csv.lock").write_text("1\nanother-machine\n")
@@ -197,13 +198,11 @@ def test_a_list_of_failures_that_another_machine_holds_is_said(
     assert not (tmp_path / "cases" / "failed.csv").exists()
 
 
+@pytest.mark.usefixtures("stub")
 def test_failures_that_another_process_writes_meanwhile_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another part holds the list until this one waits for it."""
-    stub = tmp_path / "stub.py"
-    stub.write_text(STUB)
-    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
     (tmp_path / "cases").mkdir()
     other = SoftFileLock(tmp_path / "cases" / "failed.csv.lock")
     other.acquire()
@@ -237,10 +236,8 @@ def test_a_complete_folder_may_be_read_only(made: Path, monkeypatch: pytest.Monk
     assert generate(made).present == [1, 2, 3]
 
 
-def test_nothing_but_failures_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stub = tmp_path / "stub.py"
+def test_nothing_but_failures_ends_the_run(tmp_path: Path, stub: Path) -> None:
     stub.write_text(STUB.replace("number == 3", "True").replace("number == 2", "False").replace("number == 4", "False"))
-    monkeypatch.setattr(pool, "COMMAND", [sys.executable, str(stub)])
     with pytest.raises(PlanError, match="the first 10 cases all failed, the last of them: hot"):
         generate(tmp_path / "cases", count=1000)
     assert len((tmp_path / "cases" / "failed.csv").read_text().splitlines()) == 11

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 def counted(number: int, what: str) -> str:
@@ -23,7 +23,8 @@ def lines_and_rest(lines: Sequence[str], most: int | None, rest: str = "more") -
     return [*shown, *([f"and {more} {rest}"] if more else [])]
 
 
-def names_and_rest(names: Sequence[str], most: int, rest: str = "more") -> str:
+def names_and_rest(names: Iterable[str], most: int, rest: str = "more") -> str:
     """The first names of a sentence, and the number of the others: ``a, b and 3 more``."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} {rest}" if more > 0 else "")
+    every = list(names)
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more} {rest}" if more > 0 else "")

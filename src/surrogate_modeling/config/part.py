@@ -30,6 +30,11 @@ class Part(NamedTuple):
             raise UserError(f"part={text}: give k/N with k from 1 to N, such as 1/4, 2/4, 3/4 and 4/4")
         return cls(int(match[1]), int(match[2]))
 
+    @property
+    def folder(self) -> str:
+        """Name of the folder of what this part gives."""
+        return f"part-{self.number}-of-{self.total}"
+
     def take(self, items: Sequence[T]) -> Sequence[T]:
         """The items of this part, in their order."""
         return items[self.number - 1 :: self.total]

@@ -104,7 +104,7 @@ class Conformer:
         plan = self.plan
         wanted = [*plan.time, *(planned.name for planned in plan.columns), *([plan.cut_by] if plan.cut_by else [])]
         if missing := [name for name in wanted if name not in names]:
-            listed = names_and_rest(list(map(repr, missing)), MOST_LISTED)
+            listed = names_and_rest(map(repr, missing), MOST_LISTED)
             raise BadFile(
                 table.source,
                 f"missing columns {listed}, which the first file has; leave them out of all files with "
@@ -112,7 +112,7 @@ class Conformer:
             )
         known = {*wanted, *plan.ignored}
         if extra := [column.name for column in columns if column.name not in known]:
-            listed = names_and_rest(list(map(repr, extra)), MOST_LISTED)
+            listed = names_and_rest(map(repr, extra), MOST_LISTED)
             raise BadFile(
                 table.source,
                 f"columns {listed} are not in the first file; leave them out with 'ignore=[...]' or import the file "

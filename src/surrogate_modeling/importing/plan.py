@@ -256,7 +256,7 @@ def _roles(names: Sequence[str], config: ImportConfig) -> dict[str, str]:
     unknown = [name for name in named if name not in names]
     if len(unknown) == len(named) or (unknown and config.parameters is None and config.file_parameters == "none"):
         raise UserError(
-            f"controls: {unknown[0]!r} is no column; there are {names_and_rest(list(map(repr, names)), MOST_LISTED)}"
+            f"controls: {unknown[0]!r} is no column; there are {names_and_rest(map(repr, names), MOST_LISTED)}"
         )
     roles = {name: "control" if name in named else "predicted" for name in names}
     if targets := [name for name in config.targets or [] if roles.get(name) != "predicted"]:

@@ -131,7 +131,7 @@ def fill_missing(
     if not missing.any():
         return rows, 0, 0
     if empty := [names[i] for i in np.flatnonzero(missing.all(axis=0)).tolist()]:
-        listed = names_and_rest(list(map(repr, empty)), MOST_LISTED)
+        listed = names_and_rest(map(repr, empty), MOST_LISTED)
         ignored = ",".join(empty[:MOST_LISTED])
         raise BadFile(source, f"column {listed}: no number in any row; leave it out with 'ignore=[{ignored}]'")
     if how == "error":

@@ -21,7 +21,7 @@ from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from surrogate_modeling.common.cores import CORES_VARIABLE
+from surrogate_modeling.common.cores import CORES_VARIABLE, cores
 
 # Variables by which numerical libraries are told how many threads to use.
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -144,12 +144,10 @@ class Processes:
     """
 
     def __init__(self, launcher: Launcher, at_once: int) -> None:
-        import joblib
         from joblib.externals import loky
 
         self.launcher = launcher
-        # As joblib divides the cores.
-        threads = str(max(1, joblib.cpu_count() // at_once))
+        threads = str(max(1, cores() // at_once))
         environment = {name: os.environ.get(name, threads) for name in (*THREADS, CORES_VARIABLE)}
         self._make = lambda: loky.ProcessPoolExecutor(max_workers=1, env=environment)
         self._free: list[Any] = []

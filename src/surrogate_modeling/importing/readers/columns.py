@@ -139,6 +139,6 @@ def chosen_parts(available: Sequence[str], wanted: Sequence[str], source: str, k
     """
     unknown = [part for part in wanted if part not in available]
     if unknown:
-        shown = names_and_rest(list(map(repr, available)), 30)
+        shown = names_and_rest(map(repr, available), 30)
         raise BadFile(source, f"parts: {', '.join(map(repr, unknown))} not among the {kind}: {shown}")
     return [part for part in available if not wanted or part in wanted]

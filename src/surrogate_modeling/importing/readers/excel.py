@@ -205,5 +205,5 @@ def _refuse_formulas(path: Path, sheet: str, source: str, columns: list[str]) ->
     finally:
         book.close()
     if formulas:
-        shown = names_and_rest(list(map(repr, columns)), 5)
+        shown = names_and_rest(map(repr, columns), 5)
         raise BadFile(source, f"columns {shown} hold formulas without results; open the file in Excel and save it")

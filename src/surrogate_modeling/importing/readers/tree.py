@@ -72,7 +72,7 @@ def find_tables(tree: Group, options: ReadOptions, source: str) -> list[Found]:
     leaves = _flat(tree)
     for part in options.parts:
         if not any(_inside(path, part) for path in leaves):
-            known = names_and_rest(list(map(repr, tree)), 30)
+            known = names_and_rest(map(repr, tree), 30)
             raise BadFile(source, f"parts: {part!r} is not in the file; its groups and arrays are {known}")
     found = list(_tables(tree, "", {}))
     if options.parts:
