@@ -1,25 +1,21 @@
 """Builders shared by the tests: small synthetic cases of known form, on disk and in memory, and composed configs."""
 
-import atexit
 import csv
-import json
 import os
-import select
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from forked import Forked
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
@@ -189,37 +185,13 @@ def run_python(
     command = [sys.executable, *arguments]
     if not hasattr(os, "fork"):
         return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=timeout)
-    server = _command_server()
-    assert server.stdin is not None
-    assert server.stdout is not None
     with tempfile.TemporaryDirectory() as place:
         files = [Path(place, name) for name in ("out", "err")]
-        for file in files:
-            file.touch()
-        asked = {
-            "arguments": [*arguments], "folder": str(folder), "environment": {**environment},
-            "files": [str(file) for file in files],
-        }  # fmt: skip
-        server.stdin.write(json.dumps(asked) + "\n")
-        server.stdin.flush()
-        if not select.select([server.stdout], [], [], timeout)[0]:
-            _command_server.cache_clear()
-            os.killpg(server.pid, signal.SIGKILL)
+        forked = Forked(arguments, folder, environment, files)
+        if (code := forked.wait(timeout)) is None:
+            forked.kill_with_children()
             raise subprocess.TimeoutExpired(command, timeout)
-        code = int(server.stdout.readline())
         return subprocess.CompletedProcess(command, code, *(file.read_text(encoding="utf-8") for file in files))
-
-
-@lru_cache(maxsize=1)
-def _command_server() -> subprocess.Popen[str]:
-    """One for all tests of this process."""
-    command = [sys.executable, str(Path(__file__).with_name("command_server.py"))]
-    server = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1, start_new_session=True
-    )
-    # It ends with its input.
-    atexit.register(server.communicate)
-    return server
 
 
 def empty_store(folder: Path) -> str:

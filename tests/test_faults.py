@@ -2,8 +2,6 @@
 
 import csv
 import math
-import multiprocessing
-import os
 import random
 import signal
 import subprocess
@@ -17,43 +15,19 @@ import numpy as np
 import pytest
 import torch
 from builders import NAMES, UNITS, command_environment, empty_store, lag, write_table
-from command_server import LIBRARIES, run_to_the_end
+from forked import Forked
 from test_train import SMALL, TRAIN, recorded_run, run_train, write_plant
 
 # Every fourth kill may come while a process is still starting [s]; the others, once the run is under way [s].
 LONGEST_START, LONGEST_RUN = 8.0, 1.0
 
 
-class Forked:
-    """A run forked from a process that has the heavy libraries, which is through its start in no time."""
-
-    def __init__(self, folder: Path, arguments: Sequence[str]) -> None:
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(LIBRARIES))
-        files = [str(folder / name) for name in ("output.txt", "errors.txt")]
-        for file in files:
-            Path(file).touch()
-        command = [str(TRAIN), *arguments], str(folder), command_environment(folder), files
-        self._process = context.Process(target=run_to_the_end, args=command)
-        self._process.start()
-
-    def poll(self) -> int | None:
-        return self._process.exitcode
-
-    def send_signal(self, number: int) -> None:
-        os.kill(self._process.pid or 0, number)
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        self._process.join(timeout)
-        return self._process.exitcode
-
-
 def begin(folder: Path, *arguments: str, is_forked: bool = False) -> "subprocess.Popen[str] | Forked":
+    command, environment, errors = [str(TRAIN), *arguments], command_environment(folder), folder / "errors.txt"
     if is_forked:
-        return Forked(folder, arguments)
-    command = [sys.executable, str(TRAIN), *arguments]
-    with (folder / "errors.txt").open("w") as errors:
-        return subprocess.Popen(command, cwd=folder, env=command_environment(folder), stderr=errors)
+        return Forked(command, folder, environment, [folder / "output.txt", errors])
+    with errors.open("w") as file:
+        return subprocess.Popen([sys.executable, *command], cwd=folder, env=environment, stderr=file)
 
 
 def kill_at_random(
