@@ -3,7 +3,6 @@
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import distributions
 from itertools import zip_longest
@@ -14,6 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override
+from markdown_pages import CODE, anchors, code_blocks, commands, headings, prose, tables
 from omegaconf import OmegaConf
 
 from surrogate_modeling.config.composition import register_schemas
@@ -25,7 +25,6 @@ ENGLISH = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.glob("*.md
 PAGES = [*ENGLISH, *sorted(ROOT.glob("*.ja.md")), *sorted(DOCS.glob("ja/*.md")), ROOT / "RESULTS.md"]
 SOURCE = ROOT / "src" / "surrogate_modeling"
 SIMULATOR = SOURCE / "refrigerant" / "README.md"
-CODE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 KEY = re.compile(r"(?<![\w./])(settings|dataset|model|hydra\.sweeper)\.(?!(?:py|md)\b)([a-z]\w*)")
 # Plugins that an extra installs; without one, its commands are not composed.
 LAUNCHERS = {"joblib": "joblib", "ray": "ray", "slurm": "submitit", "local": "submitit", "submitit_slurm": "submitit"}
@@ -55,46 +54,6 @@ def page_id(path: Path) -> str:
 def twin(page: Path) -> Path:
     """The Japanese page of an English one."""
     return page.with_suffix(".ja.md") if page.parent == ROOT else DOCS / "ja" / page.name
-
-
-def code_blocks(page: Path) -> list[tuple[str, list[str]]]:
-    """Language and lines of each block, without comments, which are translated."""
-    blocks = CODE.findall(page.read_text(encoding="utf-8"))
-    return [(language, [re.sub(r"\s*#.*", "", line) for line in text.splitlines()]) for language, text in blocks]
-
-
-def prose(page: Path) -> list[str]:
-    """The lines outside of blocks of code."""
-    return CODE.sub("", page.read_text(encoding="utf-8")).splitlines()
-
-
-def headings(page: Path) -> list[tuple[int, str]]:
-    found = [re.fullmatch(r"(#+) (.+)", line) for line in prose(page)]
-    return [(len(match[1]), match[2]) for match in found if match]
-
-
-def anchors(page: Path) -> set[str]:
-    """As GitHub makes them: lower case, spaces as hyphens, other signs dropped."""
-    return {re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-") for _, text in headings(page)}
-
-
-def tables(page: Path) -> list[list[list[str]]]:
-    """Tables of rows of cells; the line under the head is left out."""
-    found: list[list[list[str]]] = [[]]
-    for line in prose(page):
-        if line.startswith("|"):
-            found[-1].append([cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-        elif found[-1]:
-            found.append([])
-    return [[table[0], *table[2:]] for table in found if table]
-
-
-def commands(page: Path) -> Iterator[str]:
-    """Whole lines of blocks, and code in the text, that begin with ``pdm run``."""
-    for _, lines in code_blocks(page):
-        yield from (line for line in lines if line.startswith("pdm run "))
-    for line in prose(page):
-        yield from re.findall(r"`(pdm run [^`]+)`", line)
 
 
 def yaml_of(*parts: str) -> dict[str, object]:

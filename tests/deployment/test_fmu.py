@@ -15,9 +15,8 @@ import torch
 
 fmpy = pytest.importorskip("fmpy")
 from exported import CHANNELS, IN_LEN, SMALL, STACKED, STEP, make, with_units  # noqa: E402
-from fmpy.fmi2 import FMU2Slave  # noqa: E402
-from fmpy.fmi3 import FMU3Slave  # noqa: E402
 from fmpy.model_description import read_build_description  # noqa: E402
+from fmu_slave import Slave  # noqa: E402
 
 from surrogate_modeling.common.errors import UserError  # noqa: E402
 from surrogate_modeling.config.settings import StartMode  # noqa: E402
@@ -222,41 +221,6 @@ def test_every_function_is_there_and_as_the_standard_declares_it(
     assert len(names) > 25
     binary = ctypes.CDLL(str(library))
     assert [name for name in names if not hasattr(binary, name)] == []
-
-
-class Slave:
-    """An FMU of either version in the hands of a test."""
-
-    def __init__(self, path: Path, folder: Path) -> None:
-        description = fmpy.read_model_description(str(path))
-        self.references = {item.name: item.valueReference for item in description.modelVariables}
-        kind = FMU2Slave if description.fmiVersion == "2.0" else FMU3Slave
-        self.fmu = kind(
-            guid=description.guid, unzipDirectory=fmpy.extract(str(path), str(folder)), instanceName="a",
-            modelIdentifier=description.coSimulation.modelIdentifier,
-        )  # fmt: skip
-        self.fmu.instantiate()
-        if kind is FMU2Slave:
-            self.set, self.get = self.fmu.setReal, self.fmu.getReal
-            self.write_state, self.read_state = self.fmu.serializeFMUstate, self.fmu.deSerializeFMUstate
-            self.fmu.setupExperiment(startTime=10.0)
-            self.fmu.enterInitializationMode()
-        else:
-            self.set, self.get = self.fmu.setFloat64, self.fmu.getFloat64
-            self.write_state, self.read_state = self.fmu.serializeFMUState, self.fmu.deserializeFMUState
-            self.fmu.enterInitializationMode(startTime=10.0)
-        self.time = 10.0
-
-    def set_controls(self, row: np.ndarray) -> None:
-        self.set([self.references[name] for name in CHANNELS.controls], row.tolist())
-
-    def outputs(self) -> np.ndarray:
-        return np.array(self.get([self.references[name] for name in CHANNELS.predicted]))
-
-    def step(self, size: float = STEP) -> np.ndarray:
-        self.fmu.doStep(self.time, size)
-        self.time += size
-        return self.outputs()
 
 
 def test_start_is_the_last_given_row_and_derivatives_carry_inputs_on(lstm: Path, tmp_path: Path) -> None:

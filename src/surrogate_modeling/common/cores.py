@@ -7,6 +7,8 @@ from pathlib import Path
 
 # As joblib reads it: a search that runs several trials on a machine gives each its part.
 CORES_VARIABLE = "LOKY_MAX_CPU_COUNT"
+# By these numerical libraries are told, before they are imported, how many threads to use.
+THREADS_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def cores() -> int:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from surrogate_modeling.common.cores import THREADS_VARIABLES
 from surrogate_modeling.generation.simulator import Outcome, Simulator
 
 # -P: files in the current folder must not be imported as modules.
@@ -189,7 +190,7 @@ class _Worker(threading.Thread):
             root = str(Path(__file__).resolve().parents[2])
             paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
             # A worker uses one core; further threads of libraries would only compete for the cores.
-            limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+            limits = dict.fromkeys(THREADS_VARIABLES, "1")
             scratch = tempfile.mkdtemp(dir=self.order["scratch"])
             self.errors = Path(scratch) / "stderr"
             with self.errors.open("ab") as errors:

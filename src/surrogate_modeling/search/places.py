@@ -21,10 +21,8 @@ from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from surrogate_modeling.common.cores import CORES_VARIABLE, cores
+from surrogate_modeling.common.cores import CORES_VARIABLE, THREADS_VARIABLES, cores
 
-# Variables by which numerical libraries are told how many threads to use.
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 # Results of trials are small; what Ray would take by itself does not fit into /dev/shm of many containers [bytes].
 RAY_OBJECT_STORE = 78_643_200
 SECONDS_BETWEEN_LOOKS = 1.0
@@ -148,7 +146,7 @@ class Processes:
 
         self.launcher = launcher
         threads = str(max(1, cores() // at_once))
-        environment = {name: os.environ.get(name, threads) for name in (*THREADS, CORES_VARIABLE)}
+        environment = {name: os.environ.get(name, threads) for name in (*THREADS_VARIABLES, CORES_VARIABLE)}
         self._make = lambda: loky.ProcessPoolExecutor(max_workers=1, env=environment)
         self._free: list[Any] = []
         self._running: dict[Future[JobReturn], tuple[int, Any]] = {}
