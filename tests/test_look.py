@@ -58,7 +58,7 @@ def test_a_folder_is_looked_at_and_can_be_trained_on(tmp_path: Path) -> None:
     assert rows["T"] == ["degC", "predicted"]
     arguments = suggested(done.stdout)
     assert arguments[:3] == ["dataset=csv", "dataset.path=cases", "dataset.controls=[valve,load]"]
-    assert {"settings.decimate_range=1", "model=ssm", "settings=stable"} <= set(arguments)
+    assert {"settings.decimate_range=1", "model=auto"} <= set(arguments)
     tree = composed(*arguments)
     assert tree.dataset.controls == list(NAMES[:CONTROLS])
     with (tmp_path / "out" / "look.csv").open(newline="") as file:

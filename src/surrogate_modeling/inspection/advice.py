@@ -60,13 +60,7 @@ def _of_columns(look: Look) -> list[str]:
     for i, name in enumerate(look.names):
         if notes := look.notes(i):
             lines.append(f"{name}: {'; '.join(notes)}")
-    lines = lines_and_rest(lines, MOST_LINES, "more in look.csv (note)")
-    if not look.nearly_linear:
-        lines.append(
-            "a linear model tells less than half of the usual predicted column: it oscillates, adds up, or is far from "
-            "linear, which model=nss is made for"
-        )
-    return lines
+    return lines_and_rest(lines, MOST_LINES, "more in look.csv (note)")
 
 
 def _of_step(look: Look) -> list[str]:
@@ -122,8 +116,7 @@ def train_command(look: Look, typed: Sequence[str]) -> str:
         words.append(f"dataset.ignore={listed(ignored)}")
     if len(look.case_set.cases) < FEW_CASES and not any(word.startswith("dataset.split=") for word in typed):
         words.append("dataset.split=time")
-    words += [f"settings.decimate_range={look.case_set.step:g}", f"settings.in_len={look.in_len}"]
-    words += ["model=ssm", "settings=stable"] if look.nearly_linear else ["model=nss", "settings=nss"]
+    words += [f"settings.decimate_range={look.case_set.step:g}", f"settings.in_len={look.in_len}", "model=auto"]
     return " ".join(["pdm run train", *map(shlex.quote, words)])
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.cases.case import CaseSet
-from surrogate_modeling.cases.shape import shaped_like_input
+from surrogate_modeling.cases.shape import shaped_like_input, wraps
 from surrogate_modeling.inspection.next_row import Told, past_rows, told_by_others
 from surrogate_modeling.inspection.relations import Relation, find_relations
 from surrogate_modeling.inspection.responses import Response, fit, responses, with_roles
@@ -20,8 +20,6 @@ from surrogate_modeling.inspection.sampling import Sampling
 from surrogate_modeling.inspection.series import Series, averaged
 from surrogate_modeling.inspection.similarity import Map, Suspect, alike_cases, map_of, suspicious_cases
 
-# Share of a column's variance that the linear baseline tells, below which a larger network is worth its time.
-FAIRLY_LINEAR = 0.5
 # Rows of the usual case in which causes are looked for.
 CAUSE_ROWS = 1000
 
@@ -70,12 +68,6 @@ class Look:
         """Positions of the columns that are predicted."""
         return [i for i in range(len(self.names)) if i not in self.controls and i not in self.ignored]
 
-    @property
-    def nearly_linear(self) -> bool:
-        """Whether the linear baseline tells most of the usual predicted column."""
-        shares = [response.told for response in self.responses.values()]
-        return not shares or float(np.median(shares)) >= FAIRLY_LINEAR
-
     def role(self, column: int) -> str:
         """Control, parameter, predicted, or what else a column is."""
         if self.series.constant[column]:
@@ -99,6 +91,11 @@ class Look:
             notes.append("nothing tells it: a control?")
         if self.sampling.event[column]:
             notes.append("short events between the rows are lost")
+        if times := wraps([case[:, column] for case in self.series.cases]):
+            notes.append(
+                f"jumps {times:,} times from one end of its range to the other, as a wrapped angle does; "
+                "put its sine and cosine, or the angle without the jumps, in its place"
+            )
         return notes
 
 
