@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,7 @@ def test_rounds_grow_the_cases_and_are_not_done_again(first: Surrogate, tmp_path
     assert all(5 <= number <= 9 for number in numbers[0])
     assert all(10 <= number <= 14 for number in numbers[1])
     assert {path.name for path in (out / "round01").iterdir()} == {
-        "plan.csv", "plan.html", "chosen.json", "schedules", "lit_model.pth", "result.json",
+        "plan.csv", "plan.html", "chosen.json", "schedules", "simulated.json", "lit_model.pth", "result.json",
     }  # fmt: skip
     assert sorted(path.stem for path in (out / "round01" / "schedules").iterdir()) == sorted(map(case_name, numbers[0]))
     before = left(out)
@@ -193,7 +194,7 @@ def test_rounds_of_another_command_are_refused(first: Surrogate, tmp_path: Path,
     out.mkdir()
     steps(None)
     plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
-    with pytest.raises(UserError, match=r"another command \(cases differ from plan.json\)"):
+    with pytest.raises(UserError, match=r"another command \(cases differ from rounds.json\)"):
         plan_in_rounds(first, config(tmp_path, cases=3), out, train)
     other = deepcopy(first)
     other.scaling.mean += 1
@@ -224,7 +225,7 @@ def test_a_command_that_was_refused_can_be_corrected(
     plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
     plan_in_rounds(first, config(tmp_path, rounds=1), plain, train)
     assert left(out) == left(plain)
-    assert (out / "plan.json").read_text() == (plain / "plan.json").read_text()
+    assert (out / "rounds.json").read_text() == (plain / "rounds.json").read_text()
 
 
 def test_the_number_of_the_first_case_can_be_corrected(first: Surrogate, tmp_path: Path, steps: Any) -> None:
@@ -239,7 +240,7 @@ def test_the_number_of_the_first_case_can_be_corrected(first: Surrogate, tmp_pat
     assert not (out / "round01" / "plan.csv").exists()
     plan_in_rounds(first, config(tmp_path, rounds=1, candidates=2), out, train)
     assert left(out)["results"][0]["cases"] == 5
-    assert json.loads((out / "plan.json").read_text())["first"] == 5
+    assert json.loads((out / "rounds.json").read_text())["first"] == 5
 
 
 def test_a_case_that_cannot_be_simulated_is_left_out(
@@ -262,6 +263,49 @@ def test_a_case_that_cannot_be_simulated_is_left_out(
     (result,) = left(out)["results"]
     assert (result["cases"], result["failed"]) == (4, 1)
     assert "could not be simulated: left its region" in caplog.text
+
+
+def test_a_case_that_failed_stays_out_where_the_training_was_killed(
+    first: Surrogate, tmp_path: Path, steps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its training would not go on with another set of cases."""
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+    real, fails = loop_module.make_numbered, [True]
+
+    def simulate(dataset: object, folder: Path, numbers: list[int]) -> list[Outcome]:
+        if fails[0]:
+            return [*real(dataset, folder, numbers[1:]), Outcome(numbers[0], "not done after 5 s")]
+        return real(dataset, folder, numbers)
+
+    def killed(*_: object) -> Surrogate:
+        raise Killed
+
+    monkeypatch.setattr(loop_module, "make_numbered", simulate)
+    with pytest.raises(Killed):
+        plan_in_rounds(first, config(tmp_path, rounds=1), out, killed)
+    trained_on = left(out)["cases"]
+    fails[0] = False
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
+    assert left(out)["cases"] == trained_on
+    assert [(each["cases"], each["failed"]) for each in left(out)["results"]] == [(4, 1)]
+
+
+def test_files_keep_their_names_and_are_csv(first: Surrogate, tmp_path: Path, steps: Any) -> None:
+    out, old = tmp_path / "out", tmp_path / "old"
+    out.mkdir()
+    steps(None)
+    (old / "case0004.csv").rename(old / "case0004.CSV")
+    (step,) = first.lineage
+    first.lineage = (replace(step, fingerprint=file_fingerprint(sorted(old.iterdir()))),)
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
+    assert len(left(out)["results"]) == 1
+    for file in sorted(old.iterdir()):
+        file.rename(file.with_suffix(".parquet"))
+    first.lineage = (replace(step, pattern="*.parquet", fingerprint=file_fingerprint(sorted(old.iterdir()))),)
+    with pytest.raises(UserError, match=r"rounds: case0001.parquet: new cases are CSV files"):
+        training.first_cases(first, config(tmp_path))
 
 
 def test_cases_that_cannot_be_used_are_refused(first: Surrogate, tmp_path: Path, steps: Any) -> None:

@@ -1,7 +1,7 @@
 """Rounds of plan, simulate and train, up to a goal; a loop that was killed goes on where it was.
 
 All state is in files that are written in full or not at all. A round is: ``plan.csv`` and ``chosen.json``, the cases in
-``cases/``, the surrogate, and ``result.json`` last; what is there is not done again.
+``cases/``, ``simulated.json``, the surrogate, and ``result.json`` last; what is there is not done again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.tracking.journal import locked
 
 log = logging.getLogger(__name__)
-STATE_FILE, CHOSEN_FILE, RESULT_FILE, ROUNDS_FILE = "plan.json", "chosen.json", "result.json", "rounds.csv"
+STATE_FILE, ROUNDS_FILE = "rounds.json", "rounds.csv"
+CHOSEN_FILE, SIMULATED_FILE, RESULT_FILE = "chosen.json", "simulated.json", "result.json"
 CASES = "cases"
 # Keys of the command that may change between two calls for one folder.
 CHANGEABLE = (
@@ -101,7 +102,7 @@ class Loop:
     ) -> None:
         self.first, self.config, self.output, self.cases, self.train = first, config, output, cases, train
         self.supply = supply
-        files = [output / CASES / f"{name}.csv" for name in cases.test]
+        files = [output / CASES / file.name for file in cases.test_files]
         demands = demands_of(first.description, None)
         self.test = with_truth(files, demands, first.description, str(output / CASES), config.workers)
 
@@ -130,22 +131,16 @@ class Loop:
             return Surrogate.load(model, str(before.device)), Result(**json.loads(result.read_text(encoding="utf-8")))
         folder.mkdir(exist_ok=True)
         numbers = self._numbers(before, number, folder)
+        failed, simulating = self._simulated(numbers, number, folder)
         began = time.monotonic()
-        failed = make_numbered(_dataset(self.config), self.output / CASES, numbers)
-        for failure in failed:
-            log.warning("%s could not be simulated: %s", case_name(failure.number), failure.reason)
-        if len(failed) == len(numbers):
-            raise UserError(f"none of the {len(numbers)} cases of round {number} could be simulated")
-        simulated = time.monotonic()
         if not model.exists():
             # Of the first round it is still the surrogate that was given.
             previous = (self.output / f"round{number - 1:02d}" if number > 1 else self.output) / MODEL_FILE
             self.train(self.first, previous, self.cases, self.config, folder / "run").save(model)
         after = Surrogate.load(model, str(before.device))
         found = Result(
-            number, last.cases + len(numbers) - len(failed), len(failed), self.nade(after), simulated - began,
-            time.monotonic() - simulated,
-        )  # fmt: skip
+            number, last.cases + len(numbers) - failed, failed, self.nade(after), simulating, time.monotonic() - began
+        )
         after.save(self.output / MODEL_FILE)
         write_atomic(result, json.dumps(asdict(found)).encode())
         return after, found
@@ -166,6 +161,26 @@ class Loop:
         tried = proposal.candidates[-1].number - _dataset(self.config).cases
         write_atomic(path, json.dumps({"numbers": numbers, "next": tried + 1}).encode())
         return numbers
+
+    def _simulated(self, numbers: list[int], number: int, folder: Path) -> tuple[int, float]:
+        """How many cases of a round failed, and the seconds that all took; simulated now if they were not before.
+
+        Those that failed are not tried again: a training that is gone on with must find the cases that it began with.
+        """
+        path = folder / SIMULATED_FILE
+        if path.exists():
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            return len(stored["failed"]), float(stored["seconds"])
+        began = time.monotonic()
+        failed = make_numbered(_dataset(self.config), self.output / CASES, numbers)
+        for failure in failed:
+            log.warning("%s could not be simulated: %s", case_name(failure.number), failure.reason)
+        if len(failed) == len(numbers):
+            raise UserError(f"none of the {len(numbers)} cases of round {number} could be simulated")
+        seconds = time.monotonic() - began
+        reasons = {case_name(failure.number): failure.reason for failure in failed}
+        write_atomic(path, json.dumps({"failed": reasons, "seconds": seconds}, ensure_ascii=False).encode())
+        return len(failed), seconds
 
     def _first_candidate(self, number: int) -> int:
         if number == 1:

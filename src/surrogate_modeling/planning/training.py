@@ -38,6 +38,12 @@ class FirstCases:
     validation: list[str]
     test: list[str]
 
+    @property
+    def test_files(self) -> list[Path]:
+        """Files of the test cases, in their order."""
+        by_name = {file.stem: file for file in self.files}
+        return [by_name[name] for name in self.test]
+
 
 def first_cases(surrogate: Surrogate, config: PlanConfig) -> FirstCases:
     """Find the cases of the first training where they are what they were.
@@ -47,8 +53,8 @@ def first_cases(surrogate: Surrogate, config: PlanConfig) -> FirstCases:
         config: ``old`` is the folder of the last training's cases where they were moved.
 
     Raises:
-        UserError: they are gone, are parts of records or of units, have the same names, or the surrogate does not say;
-            or it has no weights to go on from where that is wanted.
+        UserError: they are gone, are parts of records or of units, are no CSV files, have the same names, or the
+            surrogate does not say; or it has no weights to go on from where that is wanted.
     """
     steps = steps_since_training(surrogate.lineage)
     if not steps or not surrogate.config:
@@ -66,6 +72,11 @@ def first_cases(surrogate: Surrogate, config: PlanConfig) -> FirstCases:
         raise UserError(
             "rounds: the surrogate was trained on stretches of records (dataset.split=time), and new cases are whole "
             "ones; train it on whole cases first"
+        )
+    if other := [file.name for file in files if file.suffix.lower() != ".csv"]:
+        raise UserError(
+            f"rounds: {other[0]}: new cases are CSV files, and those of one training are of one format; train the "
+            "surrogate on CSV files first"
         )
     if twice := {file.name for file in files if [each.name for each in files].count(file.name) > 1}:
         raise UserError(f"rounds: {sorted(twice)[0]}: a name of two training cases; rename one and train anew")
