@@ -119,6 +119,10 @@ def test_an_offset_that_was_found_before_gives_way_to_the_latent(surrogate: Surr
     assert found.nade < 0.02
     assert found.surrogate.units is not None
     assert found.surrogate.units.names == ("old1",)
+    shifted.units = shifted.units.without(["old1"])
+    again = with_latents(as_it_is(shifted, given))
+    assert again is not None
+    assert (again.nade, again.surrogate.units) == (pytest.approx(found.nade), None)
 
 
 def test_each_unit_has_windows_however_many_cases_there_are(

@@ -44,6 +44,17 @@ def test_cases_are_put_on_the_grid_and_some_are_kept_out(folder: Path) -> None:
     assert read_new(DESCRIPTION, config(folder, seed=1)).given != new.given
 
 
+@pytest.mark.parametrize(
+    ("named", "pattern", "files"),
+    [("", "*.csv", 10), ("c[123].csv", "c[123].csv", 3), ("c?.csv", "c?.csv", 10)],
+)
+def test_the_cases_are_remembered_by_the_pattern_that_named_them(
+    folder: Path, named: str, pattern: str, files: int
+) -> None:
+    new = read_new(DESCRIPTION, config(folder / named, kept_out=1))
+    assert (new.folder, new.pattern, new.files) == (str(folder), pattern, files)
+
+
 def test_too_few_or_incomplete_cases_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="10 cases, of which kept_out=9 keeps 9 out; at least 2 must be left"):
         read_new(DESCRIPTION, config(folder, kept_out=9))

@@ -1,5 +1,6 @@
 """Going on with a stopped run, without training one: its folder is written here as a run writes it."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -40,6 +41,21 @@ def test_what_may_change_is_honoured_and_noted_and_the_rest_stays(tmp_path: Path
     # Training that was over is not over with more epochs, and another resume starts from what holds now.
     assert not list(run.rglob("fitted.json"))
     assert reload_config(run).settings.epochs == 7
+
+
+@pytest.mark.parametrize(("started_in", "more"), [("made", 1), ("run", 0)])
+def test_lines_of_the_log_come_once_where_a_job_is_started_again_in_its_folder(
+    tmp_path: Path, started_in: str, more: int
+) -> None:
+    run, root = stopped_run(tmp_path / "run"), logging.getLogger()
+    before = list(root.handlers)
+    reopen(configuration(f"resume={run}"), tmp_path / started_in, [f"resume={run}"])
+    added = [handler for handler in root.handlers if handler not in before]
+    for handler in added:
+        root.removeHandler(handler)
+        handler.close()
+    assert len(added) == more
+    assert run.exists()
 
 
 def test_an_override_that_cannot_change_is_refused_by_name(tmp_path: Path) -> None:

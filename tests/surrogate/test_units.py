@@ -228,3 +228,11 @@ def test_a_unit_is_stepped_whatever_the_recipe(name: str, out_len: int, incremen
         UnitSurrogate(surrogate, "new").free_run(initial, controls),
     ):
         torch.testing.assert_close(rows.detach(), wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
+
+
+def test_units_but_for_some_are_none_where_no_other_is_left() -> None:
+    effects = UnitEffects(("a", "b"), np.array([[1.0], [2.0]]), np.zeros((2, 1)))
+    left = effects.without(["a", "c"])
+    assert left is not None
+    assert (left.names, left.offset.tolist()) == (("b",), [[2.0]])
+    assert effects.without(["a", "b"]) is None

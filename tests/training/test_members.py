@@ -18,6 +18,7 @@ from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training import members
+from surrogate_modeling.training.checkpoints import FitResult
 from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import fit_members, member_seed
 from surrogate_modeling.training.setup import with_given_starts
@@ -70,6 +71,13 @@ def test_members_that_were_not_begun_when_training_was_asked_to_end_are_left_out
     surrogate.save(tmp_path / "two.pth")
     two = Surrogate.load(tmp_path / "two.pth").predict(validation)
     np.testing.assert_array_equal(two[0], surrogate.predict(validation)[0])
+
+
+def test_an_ensemble_is_timed_out_where_a_member_was_and_not_by_the_seconds_of_all() -> None:
+    patient, late = FitResult({"val_loss": 1.0}, 5, 40.0), FitResult({"val_loss": 3.0}, 9, 60.0, True)
+    both = members._together([patient, late])
+    assert (both.least, both.epochs, both.seconds, both.timed_out) == ({"val_loss": 2.0}, 9, 100.0, True)
+    assert not members._together([patient, patient]).timed_out
 
 
 def test_the_number_of_a_unit_does_not_decide_a_structure(monkeypatch: pytest.MonkeyPatch) -> None:

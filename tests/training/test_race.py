@@ -9,10 +9,11 @@ import pytest
 from training.test_portfolio import RECIPE, SMALL, portfolio
 
 from surrogate_modeling.training import race
-from surrogate_modeling.training.attempts import ClosedForms
+from surrogate_modeling.training.attempts import Attempt, ClosedForms
 from surrogate_modeling.training.fold_pool import FoldJob, FoldOutcome
 from surrogate_modeling.training.folds import FoldTraining
 from surrogate_modeling.training.race import Race, TrainedMember
+from surrogate_modeling.training.selection import Candidate
 
 IDLE = replace(RECIPE, lr=1e-9)
 MEMBERS = [
@@ -56,3 +57,22 @@ def test_a_process_without_work_trains_the_best_so_far_without_the_next_fold(
     # Of one kind the best goes on, and nothing is trained twice.
     assert done[3 + len(ahead) :] == [("don-large", k) for k in range(1 + len(ahead), 3)]
     assert {name: attempt.folds() for name, attempt in trainings.attempts.items()} == {"don-large": [0, 1, 2]}
+
+
+def test_what_a_network_still_takes_is_shared_by_all_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two trainings of 600 s, without two more folds, on four cores: over after 600 of 1,200 s."""
+    seen: dict[str, float] = {}
+
+    def choose(training: FoldTraining, others: object, candidates: Sequence[Candidate]) -> list[str]:
+        seen.update({candidate.attempt.name: candidate.share for candidate in candidates})
+        return []
+
+    monkeypatch.setattr(race, "choose", choose)
+    monkeypatch.setattr(race, "processes_for", lambda training, jobs: min(4, jobs))
+    training, _ = portfolio(tmp_path)
+    assert len(training.folds.parts) == 3
+    alone = Race(training, MEMBERS[:1], ClosedForms(training, {}, []), [], time.monotonic() + 1200)
+    alone.attempts = {"don": Attempt("don", SMALL)}
+    alone._whole = {"don": 600.0}
+    alone._choose([])
+    assert seen == {"don": pytest.approx(0.5, abs=0.01)}

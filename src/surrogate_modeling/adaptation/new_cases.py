@@ -12,7 +12,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.fingerprint import file_fingerprint
 from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.cases.problems import Problem, file_refusal
-from surrogate_modeling.cases.schedules import Demands, read_chunks, schedule_files
+from surrogate_modeling.cases.schedules import Demands, is_pattern, read_chunks, schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.adapt_keys import AdaptConfig
@@ -60,7 +60,7 @@ def read_new(description: Description, config: AdaptConfig) -> NewCases:
         unit_of = dict.fromkeys((case.name for case in cases), config.unit or files[0].absolute().parent.name)
     cases = [replace(case, unit=unit_of[case.name]) for case in cases]
     given, kept_out = _kept_out(cases, config)
-    pattern = place.name if "*" in place.name or place.is_file() else "*.csv"
+    pattern = place.name if is_pattern(place) or place.is_file() else "*.csv"
     return NewCases(
         given, kept_out, str(files[0].absolute().parent), pattern, len(files), file_fingerprint(files)
     )  # fmt: skip

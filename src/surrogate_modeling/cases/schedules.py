@@ -69,6 +69,11 @@ class Schedule:
     has_truth: bool
 
 
+def is_pattern(place: Path) -> bool:
+    """Whether the last part of a path names several files (``case*.csv``)."""
+    return any(mark in place.name for mark in "*?[") and not place.exists()
+
+
 def schedule_files(place: str | Path) -> list[Path]:
     """List schedule files in name order: one file, the ``*.csv`` of a folder, or a pattern (``folder/case*.csv``).
 
@@ -78,7 +83,7 @@ def schedule_files(place: str | Path) -> list[Path]:
     place = expanded(place, "cases")
     if place.is_file():
         return [place]
-    if any(mark in place.name for mark in "*?[") and not place.is_dir():
+    if is_pattern(place):
         return list_case_files(place.parent, place.name, key="cases")
     return list_case_files(place, key="cases")
 

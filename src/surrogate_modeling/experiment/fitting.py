@@ -128,6 +128,6 @@ def _train_folds(experiment: Experiment, folds: Folds, run: Run, on_epoch: OnEpo
 
 def why_stopped(settings: SettingsConfig, fitted: FitResult) -> str:
     """Text of the reason why training ended before its last epoch."""
-    if settings.max_minutes is not None and fitted.seconds >= 60 * settings.max_minutes:
+    if fitted.timed_out:
         return f"settings.max_minutes={settings.max_minutes:g} were over"
     return f"{settings.monitor.value} did not fall in {settings.patience} measurements"

@@ -55,10 +55,10 @@ def reopen(config: Config, folder: Path, overrides: Sequence[str]) -> tuple[Path
     found = find_run(str(config.resume), RUNS)
     if found.resolve() != folder.resolve():
         shutil.rmtree(folder, ignore_errors=True)
-    # From here on the log goes to the resumed run.
-    handler = logging.FileHandler(found / "train.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter(LOG_FORMAT))
-    logging.getLogger().addHandler(handler)
+        # From here on the log goes to the resumed run.
+        handler = logging.FileHandler(found / "train.log", encoding="utf-8")
+        handler.setFormatter(logging.Formatter(LOG_FORMAT))
+        logging.getLogger().addHandler(handler)
     early_end.take_back(found)
     saved, changed = reload_config(found), {}
     for key in CHANGEABLE_KEYS:

@@ -69,9 +69,11 @@ class UnitEffects:
         offset, gain = (torch.as_tensor(part, dtype=like.dtype, device=like.device) for part in parts)
         return offset, gain
 
-    def without(self, names: Sequence[str]) -> UnitEffects:
-        """These units but for some."""
+    def without(self, names: Sequence[str]) -> UnitEffects | None:
+        """These units but for some; None where no other is left."""
         kept = [i for i, name in enumerate(self.names) if name not in names]
+        if not kept:
+            return None
         return UnitEffects(tuple(self.names[i] for i in kept), self.offset[kept], self.gain[kept])
 
     def adjusted(self, further: UnitEffects) -> UnitEffects:

@@ -40,11 +40,19 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 @dataclass(frozen=True)
 class FitResult:
-    """Result of a fit: the least of each metric, the number of epochs done, and the seconds it took."""
+    """Result of a fit.
+
+    Attributes:
+        least: of each metric.
+        epochs: done; of an ensemble those of the longest fit.
+        seconds: it took; of an ensemble those of all fits.
+        timed_out: whether ``settings.max_minutes`` ended it, or a member of it.
+    """
 
     least: dict[str, float]
     epochs: int
     seconds: float = field(default=0.0, compare=False)
+    timed_out: bool = field(default=False, compare=False)
 
     @property
     def val_loss(self) -> float:
@@ -72,7 +80,7 @@ def read_fit_result(folder: Path) -> FitResult | None:
     try:
         content = json.loads(path.read_text())
         least = {str(name): float(value) for name, value in content["least"].items()}
-        return FitResult(least, int(content["epochs"]), float(content["seconds"]))
+        return FitResult(least, int(content["epochs"]), float(content["seconds"]), bool(content["timed_out"]))
     except (OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         log.warning("%s is damaged (%s); training goes on from the last complete epoch", path, first_line(error))
         return None

@@ -136,7 +136,8 @@ class TrainingJob:
         finally:
             # The precision is that of training: what the network then predicts is not rounded.
             use_precision(Precision.fp32)
-        return FitResult(watchers.metrics.least, trainer.current_epoch, watchers.budget.time_elapsed())
+        budget = watchers.budget
+        return FitResult(watchers.metrics.least, trainer.current_epoch, budget.time_elapsed(), budget.share >= 1.0)
 
     def _watchers(self, on_epoch: OnEpoch, leads: bool) -> _Watchers:
         settings, folder = self.settings, self.folder

@@ -95,7 +95,8 @@ def _new_member(surrogate: Surrogate) -> Surrogate:
 def _together(fits: Sequence[FitResult]) -> FitResult:
     shared = set.intersection(*(set(fitted.least) for fitted in fits))
     least = {name: float(np.mean([fitted.least[name] for fitted in fits])) for name in sorted(shared)}
-    return FitResult(least, max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits))
+    epochs, seconds = max(fitted.epochs for fitted in fits), sum(fitted.seconds for fitted in fits)
+    return FitResult(least, epochs, seconds, any(fitted.timed_out for fitted in fits))
 
 
 def member_seed(seed: int, member: int) -> int:

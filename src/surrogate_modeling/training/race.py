@@ -128,7 +128,9 @@ class Race:
     def _choose(self, looks: Sequence[Attempt]) -> None:
         """Keep the models that pay, and fit closed forms among them whole."""
         left = math.inf if self.end is None else max(1e-3, self.end - time.monotonic())
-        parts, processes = len(self.training.folds.parts), self._processes(len(self.members))
+        parts = len(self.training.folds.parts)
+        # Of each kind one is taken at most.
+        processes = self._processes(len({member.model.name for member in self.members}) * (parts - 1))
         candidates = [
             Candidate(
                 self.attempts[member.label], member.model.name,
