@@ -15,7 +15,7 @@ from surrogate_modeling.common.paths import CONFIG_DIR
 from surrogate_modeling.config.composition import register_schemas, to_config
 from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.experiment.dataset import load_cases
-from surrogate_modeling.experiment.planning import split_of
+from surrogate_modeling.experiment.split_and_folds import split_of
 from surrogate_modeling.surrogate.scaling import Standardizer
 
 PARTS = ("training", "validation", "test")

@@ -25,7 +25,7 @@ from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 from surrogate_modeling.training.attempts import Attempt
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
 from surrogate_modeling.training.folds import Folds, FoldTraining, make_folds
-from surrogate_modeling.training.portfolio import Plan, fit_portfolio
+from surrogate_modeling.training.portfolio import PortfolioModels, fit_portfolio
 from surrogate_modeling.training.race import MAX_STARTS, TrainedMember
 from surrogate_modeling.training.regression_rows import BaselineData
 
@@ -51,9 +51,9 @@ def test_a_linear_plant_goes_to_the_linear_members_and_the_others_are_dropped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     training, baselines = portfolio(tmp_path)
-    plan = Plan(["persistence", "linear", "quadratic"], [TrainedMember(SMALL, RECIPE)], None)
+    models = PortfolioModels(["persistence", "linear", "quadratic"], [TrainedMember(SMALL, RECIPE)], None)
     with caplog.at_level(logging.INFO):
-        result = fit_portfolio(training, plan, baselines)
+        result = fit_portfolio(training, models, baselines)
     assert list(result.table.names) == ["persistence", "linear", "quadratic"]
     np.testing.assert_allclose(result.table.weight.sum(axis=0), 1.0)
     assert result.table.weight[0].max() == 0.0
@@ -73,13 +73,13 @@ def test_closed_forms_are_the_same_where_networks_are_told_units(tmp_path: Path)
     """Each member's errors over cases left out without units, and as members of a surrogate that knows some."""
     cases = [replace(case, unit="ab"[i % 2]) for i, case in enumerate(CASES)]
     training, baselines = portfolio(tmp_path / "plain", cases)
-    plan = Plan(["persistence", "linear", "lss"], [], None)
-    plain = fit_portfolio(training, plan, baselines).table
+    models = PortfolioModels(["persistence", "linear", "lss"], [], None)
+    plain = fit_portfolio(training, models, baselines).table
     training, baselines = portfolio(tmp_path / "told", cases)
     told = Surrogate(replace(training.surrogate.description, units=("a", "b"), unit_latents=2))
     told.scaling.load_state_dict(training.surrogate.scaling.state_dict())
-    result = fit_portfolio(replace(training, surrogate=told.eval()), plan, baselines)
-    assert list(result.table.names) == list(plain.names) == plan.closed_forms
+    result = fit_portfolio(replace(training, surrogate=told.eval()), models, baselines)
+    assert list(result.table.names) == list(plain.names) == models.closed_forms
     # The linear plant is fitted to rounding of float32, which differs from one processor to another.
     np.testing.assert_allclose(result.table.errors, plain.errors, rtol=1e-3, atol=1e-4)
     # One that was fitted apart, as trees are.
@@ -102,8 +102,8 @@ def test_networks_that_are_told_units_are_mixed_saved_and_adapted(
     training, baselines = portfolio(tmp_path, cases)
     told = Surrogate(replace(training.surrogate.description, units=("a", "b"), unit_latents=2))
     told.scaling.load_state_dict(training.surrogate.scaling.state_dict())
-    plan = Plan([], [TrainedMember(SMALL, replace(RECIPE, epochs=1))], None)
-    result = fit_portfolio(replace(training, surrogate=told.eval()), plan, baselines)
+    models = PortfolioModels([], [TrainedMember(SMALL, replace(RECIPE, epochs=1))], None)
+    result = fit_portfolio(replace(training, surrogate=told.eval()), models, baselines)
     networks = told_parts(told.network)
     assert [network.known.tolist() for network in networks] == [[True, True], [True, False], [True, True]]
     left_out = {case.name: rows for case, rows in zip(result.left_out.cases, result.left_out.rows, strict=True)}
@@ -128,7 +128,7 @@ def test_networks_that_are_told_units_are_mixed_saved_and_adapted(
 def test_left_out_runs_are_those_of_models_that_have_not_seen_the_case(tmp_path: Path) -> None:
     """By hand: the linear baseline fitted with the same choices on the other cases."""
     training, baselines = portfolio(tmp_path)
-    result = fit_portfolio(training, Plan(["linear"], [], None), baselines)
+    result = fit_portfolio(training, PortfolioModels(["linear"], [], None), baselines)
     assert result.table.weight.tolist() == [[1.0, 1.0]]
     baseline = baselines["linear"]
     kept = BaselineData(training.folds.kept(0), training.folds.parts[0], [1], training.surrogate.scaling, RECIPE.in_len)
@@ -156,7 +156,7 @@ def test_a_portfolio_that_is_asked_to_end_mixes_what_is_there(tmp_path: Path, ca
     """Two networks alone, asked within the second fold of the first; fold 0 is what both were judged on."""
     training, baselines = asking_portfolio(tmp_path, "one/fold1")
     networks = [TrainedMember(SMALL, replace(RECIPE, lr=1e-3), name) for name in ("one", "two")]
-    result = fit_portfolio(training, Plan([], networks[:1], None), baselines)
+    result = fit_portfolio(training, PortfolioModels([], networks[:1], None), baselines)
     assert [member.copies for member in training.surrogate.description.mixture] == [2]
     # Asked during fold 1, which was finished: fold 2 was not begun.
     assert {case.name for case in result.left_out.cases} == {"case0", "case3", "case1", "case4"}
@@ -165,7 +165,7 @@ def test_a_portfolio_that_is_asked_to_end_mixes_what_is_there(tmp_path: Path, ca
     (tmp_path / "early").mkdir()
     early_end.ask(tmp_path / "early", "a test")
     with caplog.at_level(logging.INFO):
-        result = fit_portfolio(training, Plan([], networks, None), baselines)
+        result = fit_portfolio(training, PortfolioModels([], networks, None), baselines)
     assert list(result.table.names) == ["one"]
     assert result.fit.epochs == 1
     assert "training was asked to end: there was no time to try two" in caplog.text
@@ -174,8 +174,8 @@ def test_a_portfolio_that_is_asked_to_end_mixes_what_is_there(tmp_path: Path, ca
 def test_closed_forms_need_no_network_when_training_is_asked_to_end(tmp_path: Path) -> None:
     training, baselines = asking_portfolio(tmp_path, "none")
     early_end.ask(tmp_path, "a test")
-    plan = Plan(["linear", "persistence", "trees"], [TrainedMember(SMALL, RECIPE)], None)
-    result = fit_portfolio(training, plan, baselines)
+    models = PortfolioModels(["linear", "persistence", "trees"], [TrainedMember(SMALL, RECIPE)], None)
+    result = fit_portfolio(training, models, baselines)
     assert list(result.table.names) == ["linear"]
     assert len(result.left_out.cases) == len(CASES)
 
@@ -184,7 +184,7 @@ def test_every_closed_form_is_judged_saved_and_fitted_on_all_cases(tmp_path: Pat
     """Each alone: the mixture is that member, and a surrogate in a file predicts the same."""
     for name in CLOSED_FORMS:
         training, baselines = portfolio(tmp_path)
-        result = fit_portfolio(training, Plan([name], [], None), baselines)
+        result = fit_portfolio(training, PortfolioModels([name], [], None), baselines)
         assert len(result.left_out.cases) == len(CASES)
         assert [(m.name, m.copies) for m in training.surrogate.description.mixture] == [(name, 1)]
         training.surrogate.save(tmp_path / "a.pth")
@@ -199,14 +199,14 @@ def test_a_single_record_is_fitted_whole_in_the_end(tmp_path: Path) -> None:
     folds = make_folds([record], RECIPE, 4, None)
     data = BaselineData([record], [], [1], training.surrogate.scaling, RECIPE.in_len, folds.parts, folds.stretches)
     linear = fit_linear(data)
-    result = fit_portfolio(replace(training, folds=folds), Plan(["linear"], [], None), {"linear": linear})
+    result = fit_portfolio(replace(training, folds=folds), PortfolioModels(["linear"], [], None), {"linear": linear})
     assert len(result.left_out.cases) == 4
     np.testing.assert_allclose(training.surrogate.predict([record])[0], linear.predict([record])[0], atol=1e-4)
 
 
 def test_networks_of_all_folds_are_one_member(tmp_path: Path) -> None:
     training, baselines = portfolio(tmp_path)
-    result = fit_portfolio(training, Plan([], [TrainedMember(SMALL, RECIPE)], None), baselines)
+    result = fit_portfolio(training, PortfolioModels([], [TrainedMember(SMALL, RECIPE)], None), baselines)
     surrogate = training.surrogate
     assert [(m.name, m.copies) for m in surrogate.description.mixture] == [("don", 3)]
     assert result.fit.epochs == RECIPE.epochs
@@ -216,7 +216,7 @@ def test_networks_of_all_folds_are_one_member(tmp_path: Path) -> None:
 def test_too_little_time_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     training, baselines = portfolio(tmp_path)
     members = [TrainedMember(SMALL, RECIPE), TrainedMember(replace(SMALL, width=5), RECIPE)]
-    fit_portfolio(training, Plan([], members, 0.1), baselines)
+    fit_portfolio(training, PortfolioModels([], members, 0.1), baselines)
     assert "no time to try don" in caplog.text
 
 
@@ -226,7 +226,7 @@ def test_a_network_that_helps_nowhere_gives_its_time_to_the_others(
     training, baselines = portfolio(tmp_path)
     with caplog.at_level(logging.INFO):
         result = fit_portfolio(
-            training, Plan(["linear"], [TrainedMember(SMALL, replace(RECIPE, lr=1e-9))], None), baselines
+            training, PortfolioModels(["linear"], [TrainedMember(SMALL, replace(RECIPE, lr=1e-9))], None), baselines
         )
     assert "don would take 0.0 % off the mixture's error on the first fold" in caplog.text
     assert list(result.table.names) == ["linear"]
@@ -237,7 +237,7 @@ def test_of_two_networks_of_a_kind_the_better_on_the_first_fold_goes_on(tmp_path
     training, baselines = portfolio(tmp_path)
     idle = replace(RECIPE, lr=1e-9)
     members = [TrainedMember(SMALL, idle), TrainedMember(replace(SMALL, width=5), RECIPE, "don-large")]
-    fit_portfolio(training, Plan([], members, None), baselines)
+    fit_portfolio(training, PortfolioModels([], members, None), baselines)
     assert [(m.name, m.model.width, m.copies) for m in training.surrogate.description.mixture] == [("don-large", 5, 3)]
     assert not (tmp_path / "don/fold1").exists()
 
@@ -245,7 +245,7 @@ def test_of_two_networks_of_a_kind_the_better_on_the_first_fold_goes_on(tmp_path
 def test_time_that_is_left_trains_from_other_starts_and_the_mean_counts(tmp_path: Path) -> None:
     training, _ = portfolio(tmp_path)
     short = replace(RECIPE, epochs=1)
-    result = fit_portfolio(training, Plan([], [TrainedMember(SMALL, short)], 5.0), {})
+    result = fit_portfolio(training, PortfolioModels([], [TrainedMember(SMALL, short)], 5.0), {})
     (member,) = training.surrogate.description.mixture
     assert member.copies == 3 * MAX_STARTS
     # By hand: three networks have not seen the cases of the first fold, those numbered 0, 3 and 6.
@@ -264,7 +264,7 @@ def test_processes_side_by_side_give_what_one_after_another_gives(tmp_path: Path
         own = replace(training.config, settings=replace(RECIPE, workers=workers))
         seen: list[str] = []
         training = replace(training, config=own, on_epoch=lambda metrics, epoch, seen=seen: seen.extend(metrics))
-        fit_portfolio(training, Plan([], [TrainedMember(SMALL, RECIPE)], None), {})
+        fit_portfolio(training, PortfolioModels([], [TrainedMember(SMALL, RECIPE)], None), {})
         weights.append(training.surrogate.network.state_dict())
         assert {name.rsplit("/", 1)[0] for name in seen} == {f"don/fold{k}" for k in range(3)}
     for name, value in weights[0].items():
@@ -274,25 +274,25 @@ def test_processes_side_by_side_give_what_one_after_another_gives(tmp_path: Path
 def test_a_training_that_diverges_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     training, baselines = portfolio(tmp_path)
     wild = replace(RECIPE, lr=1e12, epochs=9)
-    result = fit_portfolio(training, Plan(["linear"], [TrainedMember(SMALL, wild)], None), baselines)
+    result = fit_portfolio(training, PortfolioModels(["linear"], [TrainedMember(SMALL, wild)], None), baselines)
     assert list(result.table.names) == ["linear"]
     with pytest.raises(TrainingDiverged, match="cases left out diverged: don; a lower settings.lr"):
-        fit_portfolio(training, Plan([], [TrainedMember(SMALL, wild)], None), baselines)
+        fit_portfolio(training, PortfolioModels([], [TrainedMember(SMALL, wild)], None), baselines)
 
 
 def test_a_member_that_diverged_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training, baselines = portfolio(tmp_path)
     monkeypatch.setattr(Attempt, "is_finite", property(lambda attempt: attempt.name != "linear"))
-    result = fit_portfolio(training, Plan(["persistence", "linear"], [], None), baselines)
+    result = fit_portfolio(training, PortfolioModels(["persistence", "linear"], [], None), baselines)
     assert list(result.table.names) == ["persistence"]
     monkeypatch.setattr(Attempt, "is_finite", False)
     with pytest.raises(UserError, match="diverged: persistence"):
-        fit_portfolio(training, Plan(["persistence"], [], None), baselines)
+        fit_portfolio(training, PortfolioModels(["persistence"], [], None), baselines)
 
 
 def test_persistence_holds_the_last_given_row(tmp_path: Path) -> None:
     training, baselines = portfolio(tmp_path)
-    fit_portfolio(training, Plan(["persistence"], [], None), baselines)
+    fit_portfolio(training, PortfolioModels(["persistence"], [], None), baselines)
     rows = training.surrogate.predict(CASES[:1])[0]
     held = CASES[0].outputs[RECIPE.in_len - 1]
     np.testing.assert_allclose(rows, np.tile(held, (56, 1)), atol=1e-5)

@@ -9,7 +9,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.comparison.pairs import Pair
 from surrogate_modeling.config.dataset import Split
 from surrogate_modeling.experiment.dataset import load_cases_once
-from surrogate_modeling.experiment.planning import dataset_of, has_folds, split_of
+from surrogate_modeling.experiment.split_and_folds import dataset_of, has_folds, split_of
 
 LEAST_CASES = 3
 

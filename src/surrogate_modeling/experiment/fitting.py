@@ -13,7 +13,7 @@ from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.evaluation.portfolio_report import write_portfolio
 from surrogate_modeling.experiment.assignment import Assignment
 from surrogate_modeling.experiment.baseline_runs import FittedBaseline, fit_baselines
-from surrogate_modeling.experiment.planning import folds_of, plan_of
+from surrogate_modeling.experiment.split_and_folds import folds_of, portfolio_models
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.training.checkpoints import FitResult
@@ -117,7 +117,7 @@ def _train_folds(experiment: Experiment, folds: Folds, run: Run, on_epoch: OnEpo
     regressions = fit_baselines(surrogate, without_validation, config.settings.progress_bar, choosing)
     training = FoldTraining(config, surrogate, folds, run.folder / early_end.CHECKPOINTS, on_epoch, experiment.warm)
     fitted = {name: regression.baseline for name, regression in regressions.items()}
-    result = fit_portfolio(training, plan_of(config), fitted)
+    result = fit_portfolio(training, portfolio_models(config), fitted)
     channels = surrogate.description.channels
     weights = result.table.mean_weights(channels.target_indices)
     run.log_metrics({f"weight/{name}": weight for name, weight in weights.items()})

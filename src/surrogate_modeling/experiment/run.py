@@ -33,9 +33,9 @@ from surrogate_modeling.experiment.fitting import Experiment, train
 from surrogate_modeling.experiment.objectives import ObjectiveInputs, evaluate_objectives
 from surrogate_modeling.experiment.origin import note_origin
 from surrogate_modeling.experiment.page import PredictedCases, write_run_page
-from surrogate_modeling.experiment.planning import dataset_of, split_of, units_to_learn
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.experiment.result import Evaluation, RunResult
+from surrogate_modeling.experiment.split_and_folds import dataset_of, split_of, units_to_learn
 from surrogate_modeling.surrogate.band import LEVEL
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate

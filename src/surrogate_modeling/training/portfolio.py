@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Plan:
+class PortfolioModels:
     """What a portfolio tries.
 
     Attributes:
@@ -73,23 +73,23 @@ class PortfolioResult:
     table: PortfolioTable
 
 
-def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Baseline]) -> PortfolioResult:
+def fit_portfolio(training: FoldTraining, models: PortfolioModels, baselines: dict[str, Baseline]) -> PortfolioResult:
     """Fit every member, learn the weights, and make the mixture the surrogate's network.
 
     Args:
         training: cases in folds, and the surrogate, which is changed in place.
-        plan: what to try.
+        models: what to try.
         baselines: linear and quadratic, whose features and penalty are kept.
 
     Raises:
         UserError: no member has a finite free run over the cases left out.
     """
     began = time.monotonic()
-    forms = ClosedForms(training, baselines, [member.model for member in plan.networks])
-    end = None if plan.minutes is None else began + 60 * plan.minutes
+    forms = ClosedForms(training, baselines, [member.model for member in models.networks])
+    end = None if models.minutes is None else began + 60 * models.minutes
     attempts, untried = list[Attempt](), list[str]()
-    late = [name for name in plan.closed_forms if name in TAKE_LONG]
-    for name in plan.closed_forms:
+    late = [name for name in models.closed_forms if name in TAKE_LONG]
+    for name in models.closed_forms:
         if name in late:
             continue
         is_over = early_end.is_asked(training.folder) or (end is not None and time.monotonic() > end)
@@ -98,7 +98,7 @@ def fit_portfolio(training: FoldTraining, plan: Plan, baselines: dict[str, Basel
             continue
         attempts.append(forms.fit(name))
         log.info("%s: %.0f s", name, attempts[-1].seconds)
-    race = Race(training, plan.networks, forms, attempts, end)
+    race = Race(training, models.networks, forms, attempts, end)
     race.run(late)
     attempts = [*race.others, *race.attempts.values()]
     if not any(attempt.is_finite for attempt in attempts):

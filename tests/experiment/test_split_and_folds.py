@@ -9,7 +9,7 @@ from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import to_config
-from surrogate_modeling.experiment.planning import dataset_of, folds_of, plan_of, units_to_learn
+from surrogate_modeling.experiment.split_and_folds import dataset_of, folds_of, portfolio_models, units_to_learn
 
 DATASET = ["dataset=csv", "dataset.path=x", "dataset.controls=2"]
 CASES = [make_case(f"c{i}", 60, i) for i in range(8)]
@@ -72,16 +72,16 @@ def test_numbers_are_learnt_of_units_that_are_trained_on_and_asked_for(caplog: p
     assert "there are cases to validate or test of b, and none to train on" in caplog.text
 
 
-def test_the_plan_of_a_portfolio_and_of_one_network() -> None:
-    plan = plan_of(config("model=auto", "model.members=[linear,nss,don]", "settings.max_minutes=7"))
-    assert plan.closed_forms == ["linear"]
-    assert [(member.label, member.model.name) for member in plan.networks] == [
+def test_models_of_a_portfolio_and_of_one_network() -> None:
+    models = portfolio_models(config("model=auto", "model.members=[linear,nss,don]", "settings.max_minutes=7"))
+    assert models.closed_forms == ["linear"]
+    assert [(member.label, member.model.name) for member in models.networks] == [
         ("nss", "nss"), ("nss-large", "nss"), ("don", "don")
     ]  # fmt: skip
-    assert (plan.networks[1].model.states, plan.networks[1].settings) == (24, plan.networks[0].settings)
-    assert plan.minutes == 7
-    assert [str(member.settings.criterion) for member in plan.networks] == ["l1", "l1", "smoothl1"]
-    alone = plan_of(config("model=ssm", "settings=stable", "settings.max_minutes=7"))
+    assert (models.networks[1].model.states, models.networks[1].settings) == (24, models.networks[0].settings)
+    assert models.minutes == 7
+    assert [str(member.settings.criterion) for member in models.networks] == ["l1", "l1", "smoothl1"]
+    alone = portfolio_models(config("model=ssm", "settings=stable", "settings.max_minutes=7"))
     assert (alone.closed_forms, alone.minutes) == (["quadratic"], None)
     assert alone.networks[0].settings.max_minutes == 7
 

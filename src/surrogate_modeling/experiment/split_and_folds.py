@@ -1,4 +1,4 @@
-"""What a run trains: one network on training cases, or a portfolio over folds of the cases."""
+"""The split of the cases, the folds that are left out in turn, and the models that are fitted on them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from surrogate_modeling.config.composition import larger_model, member_settings
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, Candidate
 from surrogate_modeling.training.folds import Folds, make_folds
-from surrogate_modeling.training.portfolio import Plan
+from surrogate_modeling.training.portfolio import PortfolioModels
 from surrogate_modeling.training.race import TrainedMember
 
 log = logging.getLogger(__name__)
@@ -119,11 +119,11 @@ def units_to_learn(config: Config, split: CaseSplit) -> list[str]:
     return units
 
 
-def plan_of(config: Config) -> Plan:
+def portfolio_models(config: Config) -> PortfolioModels:
     """What the portfolio of a run tries; for one network that network, with ``settings.stack`` also a regression."""
     model, settings = config.model, config.settings
     if not isinstance(model, AutoConfig):
-        return Plan(["quadratic"] if settings.stack else [], [TrainedMember(model, settings)], None)
+        return PortfolioModels(["quadratic"] if settings.stack else [], [TrainedMember(model, settings)], None)
     networks = []
     # The last ones are the first to go where time is short.
     for name in (member for member in model.members if member not in CLOSED_FORMS):
@@ -133,4 +133,4 @@ def plan_of(config: Config) -> Plan:
         networks.append(TrainedMember(MODEL_SCHEMAS[name](name), recipe))
         if name in model.larger and not settings.is_debug:
             networks.append(TrainedMember(larger_model(model, name), recipe, f"{name}-large"))
-    return Plan([name for name in model.members if name in CLOSED_FORMS], networks, settings.max_minutes)
+    return PortfolioModels([name for name in model.members if name in CLOSED_FORMS], networks, settings.max_minutes)
