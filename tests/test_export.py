@@ -12,7 +12,9 @@ from exported import CHANNELS, IN_LEN, STEP, make
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.config.commands import Format
 from surrogate_modeling.deployment.export_check import random_cases
+from surrogate_modeling.export import WRITERS
 
 EXPORT = PROJECT_ROOT / "src" / "surrogate_modeling" / "export.py"
 
@@ -20,6 +22,10 @@ EXPORT = PROJECT_ROOT / "src" / "surrogate_modeling" / "export.py"
 def export(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/none.db", "OMP_NUM_THREADS": "1"}
     return run_python([str(EXPORT), *arguments], tmp_path, environment)
+
+
+def test_every_format_has_a_writer() -> None:
+    assert list(WRITERS) == list(Format)
 
 
 @pytest.mark.slow

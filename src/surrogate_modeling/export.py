@@ -11,18 +11,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import hydra
 from omegaconf import DictConfig
 
-from surrogate_modeling.cases.schedules import schedule_files
+from surrogate_modeling.cases.schedules import Schedule, schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.commands import ExportConfig, Format
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.refusals import refusals, run_command
 from surrogate_modeling.deployment.loading import check_reference, load_surrogate, say_mean_unit
+
+if TYPE_CHECKING:
+    from surrogate_modeling.deployment.export_check import Difference
+    from surrogate_modeling.surrogate.model import Surrogate
 
 log = logging.getLogger(__name__)
 register_schemas()
@@ -44,27 +50,49 @@ def main(composed: DictConfig) -> None:
             from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 
             surrogate = UnitSurrogate(surrogate, config.unit)
-        from surrogate_modeling.deployment.export_check import given_schedules, real_cases
+        from surrogate_modeling.deployment.export_check import given_schedules
 
-        schedules = given_schedules(surrogate, config)
-        if config.format is Format.html:
-            from surrogate_modeling.deployment.html.export import Offer, export_html
+        found = WRITERS[config.format](surrogate, output, config, given_schedules(surrogate, config))
+        log.info("%s: largest difference from the surrogate %s", found.files, found.difference or "not measured")
 
-            offer = Offer(config.starts, config.language.value)
-            found = export_html(surrogate, output, schedules, offer, browser=config.browser, check=config.check)
-            log.info("%s: largest difference from the surrogate %s", output, found or "not measured")
-            return
-        real = real_cases(surrogate, schedules)
-        if config.format is Format.onnx:
-            from surrogate_modeling.deployment.onnx_export import export_onnx
 
-            written, difference = export_onnx(surrogate, output, config.form, real, config.band)
-            log.info("%s: largest difference from the surrogate %s", ", ".join(map(str, written)), difference)
-            return
-        from surrogate_modeling.deployment.fmu.export import export_fmu
+class _Written(NamedTuple):
+    """Names of the files, for people, and how far what they predict is from the surrogate; None: not compared."""
 
-        compared = export_fmu(surrogate, output, real, config.fmi_version, config.band)
-        log.info("%s: largest difference from the surrogate %s", output, compared or "not measured")
+    files: str
+    difference: Difference | None
+
+
+def _onnx(surrogate: Surrogate, output: Path, config: ExportConfig, schedules: Sequence[Schedule]) -> _Written:
+    from surrogate_modeling.deployment.export_check import real_cases
+    from surrogate_modeling.deployment.onnx_export import export_onnx
+
+    written, difference = export_onnx(surrogate, output, config.form, real_cases(surrogate, schedules), config.band)
+    return _Written(", ".join(map(str, written)), difference)
+
+
+def _fmu(surrogate: Surrogate, output: Path, config: ExportConfig, schedules: Sequence[Schedule]) -> _Written:
+    from surrogate_modeling.deployment.export_check import real_cases
+    from surrogate_modeling.deployment.fmu.export import export_fmu
+
+    real = real_cases(surrogate, schedules)
+    return _Written(str(output), export_fmu(surrogate, output, real, config.fmi_version, config.band))
+
+
+def _html(surrogate: Surrogate, output: Path, config: ExportConfig, schedules: Sequence[Schedule]) -> _Written:
+    from surrogate_modeling.deployment.html.export import Offer, export_html
+
+    offer = Offer(config.starts, config.language.value)
+    found = export_html(surrogate, output, schedules, offer, browser=config.browser, check=config.check)
+    return _Written(str(output), found)
+
+
+# Each imports what it needs: a command that is refused loads no torch.
+WRITERS: dict[Format, Callable[[Surrogate, Path, ExportConfig, Sequence[Schedule]], _Written]] = {
+    Format.onnx: _onnx,
+    Format.fmu: _fmu,
+    Format.html: _html,
+}
 
 
 def check_output(config: ExportConfig) -> Path:
