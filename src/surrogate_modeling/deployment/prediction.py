@@ -31,6 +31,7 @@ from surrogate_modeling.evaluation.report import (
     ReportOptions,
     ScoredCases,
     case_curves,
+    target_sheets,
     write_bands,
     write_case_tables,
     write_errors,
@@ -212,9 +213,10 @@ def _write_chunk(
     # Only figures show the positions; of thousands of schedules most are not drawn.
     positions = None if room == 0 else [surrogate.position(case) for case in cases]
     scored = ScoredCases(cases, predicted, scores, half_widths, level, positions)
-    curves = case_curves(output / "figure", scored)[:room]
-    write_figures(curves, options)
-    tally.figures += len(curves)
+    curves = case_curves(output / "figure", scored)
+    drawn = curves[:room]
+    write_figures([*drawn, *target_sheets(curves, drawn, channels.targets)], options)
+    tally.figures += len(drawn)
     if has_truth.any():
         tally.scored.append(scores.subset(has_truth))
         write_case_tables(output / "figure", tally.scored[-1])
