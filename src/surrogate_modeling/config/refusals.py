@@ -121,6 +121,14 @@ def _message(error: BaseException) -> str:
     return str(error) if isinstance(error, UserError) else configuration_message(error)
 
 
+def one_line(error: Exception) -> str:
+    """Why a run failed, in one line; the kind of an error that is no refusal, too."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return configuration_message(error)
+    text = " ".join(str(error).split())[:500]
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
+
+
 def configuration_message(error: BaseException) -> str:
     """One-line message for an error of Hydra or OmegaConf: the key, the given value, the allowed ones."""
     cause: BaseException | None = error
