@@ -18,7 +18,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.part import ALL, Part
 from surrogate_modeling.generation.pool import Running, run_workers
-from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
+from surrogate_modeling.generation.simulator import PROGRAM, Outcome, PlanError, Simulator, case_name, edited_files
 
 log = logging.getLogger(__name__)
 # So many cases that fail without one that succeeds are the simulator's fault, or the plan's.
@@ -164,10 +164,15 @@ def _check_plan(folder: Path, simulator: Simulator) -> None:
         raise PlanError(f"{path} cannot be read as a plan; choose another folder, or remove this one") from None
     # As it reads in a file: tuples are lists there.
     ours = json.loads(json.dumps(simulator.content()))
+    if edited := edited_files(ours, stored):
+        raise PlanError(
+            f"{', '.join(edited)}: was edited after the cases in {folder} were made. Choose another folder, or remove "
+            f'this one to make the cases anew; if they would be the same, remove "{PROGRAM}" from {path}'
+        )
     differing = [
         f"{name} is {stored.get(name)} there and {ours.get(name)} here"
         for name in sorted(ours.keys() | stored.keys())
-        if stored.get(name) != ours.get(name)
+        if name != PROGRAM and stored.get(name) != ours.get(name)
     ]
     if differing:
         raise PlanError(
