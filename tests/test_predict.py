@@ -102,7 +102,7 @@ def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_pa
     assert (out / "errors.png").read_bytes().startswith(b"\x89PNG")
     beyond = [row for row in csv.DictReader((out / "range.csv").open()) if row["what"] == "control"]
     assert [(row["case"], row["column"], row["first_time"], row["rows"]) for row in beyond] == [("c2", "u", "30", "1")]
-    assert "c2: control 'u' above the training range" in done.stdout
+    assert "c2: control 'u' above its training range" in done.stdout
     assert "times faster than real time" in done.stdout
 
 

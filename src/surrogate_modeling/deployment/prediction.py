@@ -252,14 +252,14 @@ def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Pa
 def _log_summary(tally: Tally, scores: Scores | None, table: ExcursionTable, output: Path) -> None:
     if table.input_cases:
         log.warning(
-            "the inputs of %d of %d schedules leave the range of the training cases; every column, time and amount "
+            "the inputs of %d of %d schedules leave the training range of their columns; every column, time and amount "
             "is in %s", len(table.input_cases), tally.predicted, output / "range.csv",
         )  # fmt: skip
     elif tally.predicted:
-        log.info("no input leaves the range of the training cases")
+        log.info("no input leaves the training range of its column")
     if table.cases["predicted"]:
         log.info(
-            "the prediction itself leaves that range somewhere in %d schedules (%s)",
+            "the prediction itself leaves such a range somewhere in %d schedules (%s)",
             len(table.cases["predicted"]), output / "range.csv",
         )  # fmt: skip
     if tally.diverged:
