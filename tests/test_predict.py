@@ -87,7 +87,10 @@ def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_pa
         np.testing.assert_array_equal(written[:, 1].astype(np.float32), case.values[IN_LEN:, 0])
         np.testing.assert_allclose(written[:, 2:], rows, rtol=1e-5)
     assert (out / "csv" / "c0.csv").read_text().startswith("time,u,T/out,圧力.a\ns,-,degC,bar\n")
-    assert len(list((out / "figure").rglob("*.png"))) == 3
+    # Three of targets, and all targets of each case of which one is drawn.
+    pictures = {str(path.relative_to(out / "figure")) for path in (out / "figure").rglob("*.png")}
+    assert {name for name in pictures if "targets" in name} == {f"c{i}/targets.png" for i in range(3)}
+    assert len(pictures) == 6
     # ADE of the one case that holds the truth.
     ((name, ade),) = list(csv.reader(next((out / "loss").glob("loss_T_out*_ADE.csv")).open()))[1:]
     assert name == "c0"
@@ -99,7 +102,7 @@ def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_pa
     assert (out / "errors.png").read_bytes().startswith(b"\x89PNG")
     beyond = [row for row in csv.DictReader((out / "range.csv").open()) if row["what"] == "control"]
     assert [(row["case"], row["column"], row["first_time"], row["rows"]) for row in beyond] == [("c2", "u", "30", "1")]
-    assert "c2: control 'u' above the training range" in done.stdout
+    assert "c2: control 'u' above its training range" in done.stdout
     assert "times faster than real time" in done.stdout
 
 

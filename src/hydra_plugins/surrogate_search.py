@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hydra._internal.core_plugins import basic_sweeper
 from hydra._internal.grammar import grammar_functions
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
@@ -56,3 +57,15 @@ class SearchSweeper(Sweeper):
         from surrogate_modeling.search.sweep import Search
 
         Search(*self.parts, arguments).run()
+
+
+class PartsSweeper(basic_sweeper.BasicSweeper):
+    """``-m`` without a search: Hydra's own grid, of which all runs that fail are named."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Called by Hydra before the sweep."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        from surrogate_modeling.search.grid import GridLauncher
+
+        assert self.launcher is not None
+        self.launcher = GridLauncher(self.launcher, config)

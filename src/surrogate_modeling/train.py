@@ -90,7 +90,7 @@ def _run(config: Config, folder: Path) -> float | tuple[float, ...]:
 
 def cli() -> None:
     """Entry point of ``pdm run train``."""
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, searches=True))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 from builders import read, write_cases, write_table
 
 from surrogate_modeling.cases.grid import Grid, decimate
-from surrogate_modeling.cases.sampling import FAST_SHARE, SamplingLoss, sampling_loss
+from surrogate_modeling.cases.sampling import LOST_SHARE, SamplingLoss, sampling_loss
 from surrogate_modeling.config.settings import Decimation
 
 TIME = np.arange(0, 400) * 0.1
@@ -29,10 +29,20 @@ def test_the_share_of_two_sines_is_that_of_their_squares() -> None:
 
 
 def test_a_slow_signal_loses_nothing_worth_a_word() -> None:
-    for column in (np.sin(0.2 * np.pi * TIME), TIME, np.full(400, 3.0), (TIME % 20 < 7.3) * 1.0):
+    for column in (np.sin(0.2 * np.pi * TIME), TIME, np.full(400, 3.0)):
         loss = loss_of(column)
-        assert loss.fast[0] <= FAST_SHARE * loss.variance[0]
+        assert loss.fast[0] <= LOST_SHARE * loss.variance[0]
         assert loss.event[0] == 0.0
+
+
+def test_a_control_in_steps_loses_when_it_switches() -> None:
+    """Period 20 s, on for a part d of it: harmonic n has 2 sin^2(pi n d) / (pi n)^2 of power, and n > 10 are lost."""
+    loss = loss_of((TIME % 20 < 7.3) * 1.0)
+    n, part = np.arange(11, 101), 7.3 / 20
+    share = (2 * np.sin(np.pi * n * part) ** 2 / (np.pi * n) ** 2).sum() / (part * (1 - part))
+    assert share == pytest.approx(0.036, abs=0.001)
+    assert loss.fast[0] / loss.variance[0] == pytest.approx(share, abs=0.005)
+    assert loss.event[0] == 0.0
 
 
 def test_pulses_between_two_grid_points() -> None:
@@ -51,7 +61,7 @@ def test_the_bounds_that_spare_the_spectrum_never_hide_a_loss() -> None:
         power = np.abs(np.fft.rfft(column - column.mean())) ** 2
         share = power[np.fft.rfftfreq(400, 0.1) > 0.5].sum() / power.sum()
         loss = loss_of(column)
-        if share > FAST_SHARE:
+        if share > LOST_SHARE:
             assert loss.fast[0] / loss.variance[0] == pytest.approx(share, rel=0.01)
 
 
@@ -91,6 +101,17 @@ def test_files_coarser_than_the_grid_are_named_once_with_their_step(
     assert warnings_of(tmp_path, caplog).count(said) == 1
     assert warnings_of(tmp_path, caplog, grid=Grid(10.0, 5.0)) == ""
     assert warnings_of(tmp_path, caplog, grid=Grid(None, 5.0)) == ""
+
+
+def test_a_small_share_is_said_as_look_says_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """1 Hz of a fifth of the amplitude: a share of 0.04 / 1.04; of a twentieth 0.0025 / 1.0025, too little to say."""
+    slow, fast = np.sin(0.2 * np.pi * TIME), np.sin(2 * np.pi * TIME + 1)
+    columns = np.column_stack((slow, slow + 0.2 * fast, slow + 0.05 * fast, slow))
+    for i in range(2):
+        write_table(tmp_path / f"case{i}.csv", TIME, columns)
+    text = warnings_of(tmp_path, caplog)
+    assert text.count("faster than the grid can show") == 1
+    assert "'load': 4% of its variance is faster than the grid can show\n" in text
 
 
 def test_columns_that_lose_pulses_or_waves_are_named_with_a_step_that_keeps_them(

@@ -5,7 +5,8 @@ from builders import composed
 from hydra.errors import HydraException, OverrideParseException
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.refusals import configuration_message, run_command
+from surrogate_modeling.common.paths import CONFIG_DIR
+from surrogate_modeling.config.refusals import LAUNCHERS, configuration_message, run_command
 
 
 def ending(error: BaseException) -> int:
@@ -32,6 +33,30 @@ def test_success_and_faults_of_ours() -> None:
     assert run_command(lambda: 1.5) == 0
     with pytest.raises(ZeroDivisionError):
         ending(ZeroDivisionError())
+
+
+@pytest.mark.parametrize(
+    ("argument", "launcher"),
+    [
+        ("+launch=slurm", "submitit_slurm"), ("++launch=local", "submitit_local"), ("launch=ray", "ray"),
+        ("+launch=mine", "joblib or ray or submitit_local or submitit_slurm"),
+    ],
+)  # fmt: skip
+def test_what_is_for_searches_is_refused_elsewhere(
+    argument: str, launcher: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["generate", "-m", argument, "part=1/2,2/2"])
+    assert run_command(lambda: None) == 2
+    assert capsys.readouterr().err == (
+        f"error: {argument}: is for searches, pdm run train -m; here give hydra/launcher={launcher}, with -m\n"
+    )
+    assert run_command(lambda: None, searches=True) == 0
+
+
+def test_every_file_of_a_launcher_has_its_launcher() -> None:
+    files = {file.stem: file.read_text(encoding="utf-8") for file in (CONFIG_DIR / "launch").glob("*.yaml")}
+    assert set(files) == set(LAUNCHERS)
+    assert all(f"override /hydra/launcher: {LAUNCHERS[name]}\n" in text for name, text in files.items())
 
 
 def message(*overrides: str) -> str:

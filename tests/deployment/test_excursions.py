@@ -41,7 +41,7 @@ def test_which_column_when_and_by_how_much() -> None:
     assert [e.excess for e in found] == [1, 2.5, 1, 2, 0.5]
     np.testing.assert_array_equal([e.excess_share for e in found], [0.1, 0.25, 0.25, 0.5, np.nan])
     assert str(found[1]) == (
-        "a: control 'u' above the training range 0 to 10 K in 2 rows from 7 to 8 s, by up to 2.5 K (25 % of the range)"
+        "a: control 'u' above its training range 0 to 10 K in 2 rows from 7 to 8 s, by up to 2.5 K (25 % of the range)"
     )
     assert str(found[4]) == (
         "a: predicted 'fixed' above 3 -, its value throughout the training cases, in 1 row at 9 s, by up to 0.5 -"

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from surrogate_modeling.evaluation import figures
-from surrogate_modeling.evaluation.curve_axes import MAX_TRUTH_RANGES, Curve, _limits
+from surrogate_modeling.evaluation.curve_axes import MAX_TRUTH_RANGES, Curve, CurveAxes, _limits
 from surrogate_modeling.evaluation.figures import Sheet, draw_figures
 
 
@@ -88,12 +89,15 @@ def test_a_curve_of_millions_of_rows_is_drawn_with_its_band_and_its_spike(tmp_pa
     assert dark[:80, picture.shape[1] // 2 - 20 : picture.shape[1] // 2 + 20].any()
 
 
-def test_rows_outside_the_training_range_are_shaded_and_the_band_says_its_level(tmp_path: Path) -> None:
+def test_rows_far_from_the_training_cases_are_shaded_by_that_name_and_the_band_says_its_level(tmp_path: Path) -> None:
     plain = curve(tmp_path / "plain.png", WAVE, WAVE[10:])
     outside = np.zeros(50, bool)
     outside[30:40] = True
     marked = replace(plain, path=tmp_path / "marked.png", outside=outside)
     after = replace(plain, path=tmp_path / "after.png")
+    axes = CurveAxes(Figure().subplots(), "band")
+    axes.draw(marked)
+    assert "far from the training cases" in axes.axes.get_legend_handles_labels()[1]
     list(draw_figures([plain, marked, after], 1))
     first, second, third = (imread(tmp_path / f"{name}.png") for name in ("plain", "marked", "after"))
     assert np.array_equal(first, third)

@@ -1,5 +1,6 @@
 """Programs as simulators: what they are given, what is read back, and what a failing one leaves."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ import pytest
 
 from surrogate_modeling.config.dataset import CommandConfig
 from surrogate_modeling.generation.command import Command, plan_command
-from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError
+from surrogate_modeling.generation.folder import generate_cases
+from surrogate_modeling.generation.pool import Running
+from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, edited_files
 
 # Reads inputs.csv and deck.txt, and writes twice the input plus the parameter.
 PROGRAM = """
@@ -55,6 +58,34 @@ def test_a_program_gets_its_inputs_and_its_output_is_the_case(tmp_path: Path) ->
     content = json.dumps(command.content())
     assert '"deck.txt.j2"' in content
     assert planned(tmp_path, output="other.csv").content() != command.content()
+
+
+def test_a_program_that_was_edited_is_not_mixed_with_what_it_made(tmp_path: Path) -> None:
+    """The files that the command line names are compared where both plans know them."""
+    command, cases = planned(tmp_path), tmp_path / "cases"
+    program = str(tmp_path / "program.py")
+    digests = {word: hashlib.sha256(Path(word).read_bytes()).hexdigest()[:16] for word in (sys.executable, program)}
+    assert command.content()["program"] == digests
+    made = generate_cases(cases, command, 1, Running(1))
+    assert made.written == [1]
+    edited = planned(tmp_path, PROGRAM.replace("2 * float(u)", "3 * float(u)"))
+    with pytest.raises(PlanError, match=r"program\.py: was edited after the cases in .*cases were made"):
+        generate_cases(cases, edited, 2, Running(1))
+    plan = cases / "plan.json"
+    # As of a folder that is older than these digests, and where the user says that nothing has changed.
+    plan.write_text(json.dumps({key: value for key, value in json.loads(plan.read_text()).items() if key != "program"}))
+    assert generate_cases(cases, edited, 1, Running(1)).present == [1]
+
+
+def test_a_command_given_elsewhere_is_the_same_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    here = planned(tmp_path, command="python3 program.py").content()
+    assert here["program"] == {"program.py": hashlib.sha256(PROGRAM.encode()).hexdigest()[:16]}
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    there = planned(tmp_path, command="python3 program.py").content()
+    assert there["program"] == {}
+    assert edited_files(here, there) == edited_files(there, here) == []
 
 
 def test_a_program_that_writes_its_inputs_knows_best_what_it_took(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from surrogate_modeling.generation import folder, pool
 from surrogate_modeling.generation.circuit import FAMILY_NAMES, Circuit
 from surrogate_modeling.generation.folder import GenerationResult, generate_cases, missing_cases
 from surrogate_modeling.generation.pool import Running
-from surrogate_modeling.generation.simulator import PlanError, Simulator
+from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator
 
 PLAN = Circuit(
     duration=4.0,
@@ -184,6 +185,22 @@ def test_parts_fill_one_folder_and_keep_the_failures_of_each_other(tmp_path: Pat
     assert [line[:8] for line in failed] == ["case0002", "case0003", "case0004", "case0005"]
     assert not (tmp_path / "cases" / "failed.csv.lock").exists()
     assert len((tmp_path / "cases" / "families.csv").read_text().splitlines()) == 7
+
+
+@pytest.mark.usefixtures("stub")
+def test_failures_are_listed_as_they_happen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a kill right after each outcome would leave."""
+    left, path = [], tmp_path / "cases" / "failed.csv"
+
+    def watched(outcomes: Iterator[Outcome], *_: object, **__: object) -> Iterator[Outcome]:
+        for outcome in outcomes:
+            yield outcome
+            lines = path.read_text().splitlines()[1:] if path.exists() else []
+            left.append([line[:8] for line in lines])
+
+    monkeypatch.setattr(folder, "track", watched)
+    generate_cases(tmp_path / "cases", PLAN, 3, Running(1))
+    assert left == [[], ["case0002"], ["case0002", "case0003"]]
 
 
 @pytest.mark.usefixtures("stub")

@@ -202,6 +202,23 @@ def test_rounds_of_another_command_are_refused(first: Surrogate, tmp_path: Path,
         plan_in_rounds(other, config(tmp_path), out, train)
 
 
+def test_rounds_of_a_program_that_was_edited_are_refused(
+    first: Surrogate, tmp_path: Path, steps: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    program, out = tmp_path / "simulate", tmp_path / "out"
+    program.write_text("first")
+    out.mkdir()
+    steps(None)
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
+    program.write_text("second")
+    with pytest.raises(UserError, match="simulate: was edited after the rounds there were begun; give another folder"):
+        plan_in_rounds(first, config(tmp_path, rounds=2), out, train)
+    program.unlink()
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, train)
+    assert len(left(out)["results"]) == 1
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -263,5 +263,25 @@ def test_each_page_is_drawn_and_hostile_names_are_text(
         page.wait_for_timeout(300)
         text = page.inner_text("body")
         assert EVIL in text
+        if kind == "pair":
+            assert f"どちらも同じ{len(run['cases'])}件のケースでテストしています。" in text
         assert not re.search(r"\bundefined\b|\bNaN\b|\{\w+\}", text)
         assert page.evaluate("document.documentElement.scrollWidth") <= 1000
+
+
+def test_runs_without_a_common_test_case_are_not_ranked(browser: Any, run: Content, tmp_path: Path) -> None:
+    """The second is better in every number, but over other cases."""
+    better = {key: [[value / 2 for value in row] for row in run["scores"][key]] for key in ("ade", "fde")}
+    scores = {**run["scores"], **better, "nade": run["scores"]["nade"] / 2, "nfde": run["scores"]["nfde"] / 2}
+    other = {**run, "cases": [f"other {i}" for i, _ in enumerate(run["cases"])], "scores": scores}
+    file = tmp_path / "page.html"
+    file.write_text(html_of(pair_content(run, other), "en"), encoding="utf-8")
+    with page_of(browser, file, viewport={"width": 1000, "height": 4000}) as page:
+        count = len(run["cases"])
+        said = f"No test case is common to both: A was tested on {count} cases, B on {count} others."
+        assert said in page.inner_text("#error p.bad")
+        # Neither a target nor nADE and nFDE; what does not depend on the cases is compared.
+        rows = [line.split("\t") for line in page.inner_text("#error").splitlines() if "\t" in line]
+        last = {row[0]: row[-1].strip() for row in rows}
+        assert {last[name] for name in ("nADE", "nFDE", *run["channels"]["targets"])} == {"–"}
+        assert last["trained numbers"] == "="

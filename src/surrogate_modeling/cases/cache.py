@@ -23,7 +23,7 @@ from surrogate_modeling.cases.sampling import SamplingLoss
 from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
 
 log = logging.getLogger(__name__)
-FORMAT = "case-cache-5"
+FORMAT = "case-cache-6"
 MAX_CHECKSUM_BYTES, MAX_HEADER_BYTES = 64, 16_000_000
 # Statistics stored per column beside its values: smallest, largest, and those of SamplingLoss.
 STATISTICS_PER_COLUMN = 2 + len(fields(SamplingLoss))

@@ -13,8 +13,10 @@ import numpy as np
 
 from surrogate_modeling.common.wording import lines_and_rest
 
-# Share of a column's variance above the Nyquist frequency of the grid that is worth a warning.
-FAST_SHARE = 0.1
+# Share of a column's variance that a grid may lose without a word: 1 % is an error of 10 % of its standard deviation.
+LOST_SHARE = 0.01
+# A case in which a column moves less than this share of its usual variance says nothing about its speed.
+MIN_VARIANCE_SHARE = 0.01
 # Part of a column's range by which rows between two grid points may lie outside of these.
 EVENT_SHARE = 0.25
 # Steps that differ from those of the file by this share count as equal: clocks jitter.
@@ -29,7 +31,7 @@ class SamplingLoss:
     Attributes:
         variance: of the rows of the file.
         fast: the part of it above the Nyquist frequency of the grid, 1 / (2 d).
-        longest: step [s] with which that part would be the limit, ``FAST_SHARE``; infinite where it is not more.
+        longest: step [s] with which that part would be the limit, ``LOST_SHARE``; infinite where it is not more.
         event: largest excursion of rows beyond the values at their two grid points.
         event_time: where that is [s].
     """
@@ -58,7 +60,7 @@ def usual_step(time: np.ndarray) -> float:
 
 
 def sampling_loss(
-    time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_grid: np.ndarray, limit: float = FAST_SHARE
+    time: np.ndarray, values: np.ndarray, grid: np.ndarray, on_grid: np.ndarray, limit: float = LOST_SHARE
 ) -> SamplingLoss:
     """Measure the information that a file loses on the grid.
 
@@ -67,7 +69,7 @@ def sampling_loss(
         values: (T, F).
         grid: (K,) [s].
         on_grid: (K, F).
-        limit: share of a column's variance, in place of ``FAST_SHARE``; smaller ones may be given as 0.
+        limit: share of a column's variance, in place of ``LOST_SHARE``; smaller ones may be given as 0.
     """
     columns = values.shape[1]
     if len(grid) < 2 or (ratio := float(grid[1] - grid[0]) / usual_step(time)) <= 1 + STEP_TOLERANCE_SHARE:
@@ -132,6 +134,20 @@ def _event(column: np.ndarray, starts: np.ndarray, before: np.ndarray, after: np
     return max(0.0, float(outside[worst])), worst
 
 
+def lost_shares(losses: Sequence[SamplingLoss]) -> np.ndarray:
+    """Share (F,) of each column's variance over some cases that the grid loses."""
+    variance = np.mean([loss.variance for loss in losses], axis=0)
+    fast = np.mean([loss.fast for loss in losses], axis=0)
+    return np.asarray(fast / np.where(variance > 0, variance, 1.0))
+
+
+def longest_steps(losses: Sequence[SamplingLoss]) -> np.ndarray:
+    """Step [s] of each case and column (cases, F) with which the limit is lost; NaN where the column hardly moves."""
+    variance = np.array([loss.variance for loss in losses])
+    moves = variance >= MIN_VARIANCE_SHARE * variance.mean(axis=0)
+    return np.where(moves, [loss.longest for loss in losses], np.nan)
+
+
 @dataclass(frozen=True)
 class Sampled:
     """How one case was resampled: name, usual step of its file [s], and the information lost."""
@@ -156,9 +172,8 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
             f"settings.decimate_range={step:g}: the files have a row every {usual:g} s, so {1 - step / usual:.0%} of "
             f"the rows are made up by interpolation; settings.decimate_range={usual:g} keeps the rows as they are"
         ]
-    variance = np.mean([case.loss.variance for case in cases], axis=0)
-    fast = np.mean([case.loss.fast for case in cases], axis=0)
-    share = fast / np.where(variance > 0, variance, 1.0)
+    losses = [case.loss for case in cases]
+    share, longest = lost_shares(losses), longest_steps(losses)
     events = np.stack([case.loss.event for case in cases])
     # The range on the grid may be zero.
     ranges = np.maximum(ranges, events.max(axis=0))
@@ -166,9 +181,9 @@ def sampling_warnings(cases: Sequence[Sampled], names: Sequence[str], ranges: np
     lines, steps = [], []
     for j in np.argsort(-np.maximum(share, far.any(axis=0)), kind="stable"):
         parts = []
-        if share[j] > FAST_SHARE:
+        if share[j] > LOST_SHARE:
             parts.append(f"{share[j]:.0%} of its variance is faster than the grid can show")
-            steps += [case.loss.longest[j] for case in cases]
+            steps.append(float(np.nanmin(longest[:, j])))
         if far[:, j].any():
             case = cases[int(events[:, j].argmax())]
             parts.append(

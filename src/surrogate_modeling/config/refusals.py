@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -31,15 +31,18 @@ from surrogate_modeling.common.tables import printable_lines
 from surrogate_modeling.config.quoting import quoted
 
 PERMISSION_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
+# A file of hydra/launch/ -> the launcher that it chooses.
+LAUNCHERS = {"joblib": "joblib", "ray": "ray", "slurm": "submitit_slurm", "local": "submitit_local"}
 # Errors that a user can correct: those of the project, and those of Hydra and OmegaConf about a configuration.
 REFUSALS = (UserError, HydraException, OmegaConfBaseException)
 
 
-def run_command(main: Callable[[], Any]) -> int:
+def run_command(main: Callable[[], Any], *, searches: bool = False) -> int:
     """Run a Hydra command and return its exit code.
 
     Args:
         main: decorated with ``hydra.main``.
+        searches: whether its ``-m`` is a search, which ``+launch=`` is for.
     """
     # Otherwise Hydra prints its own message of many lines and exits by itself.
     os.environ["HYDRA_FULL_ERROR"] = "1"
@@ -48,6 +51,8 @@ def run_command(main: Callable[[], Any]) -> int:
     sys.argv[1:] = quoted(sys.argv[1:])
     sys.excepthook = _print_traceback
     try:
+        if not searches:
+            _refuse_launch(sys.argv[1:])
         main()
     except REFUSALS as error:
         return print_refusal(_message(error))
@@ -64,6 +69,19 @@ def run_command(main: Callable[[], Any]) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _refuse_launch(arguments: Sequence[str]) -> None:
+    """Refuse ``+launch=``, whose keys are those of a search.
+
+    Raises:
+        UserError: it was given.
+    """
+    for argument in arguments:
+        group, _, name = argument.lstrip("+").partition("=")
+        if group == "launch":
+            known = LAUNCHERS.get(name, " or ".join(sorted(LAUNCHERS.values())))
+            raise UserError(f"{argument}: is for searches, pdm run train -m; here give hydra/launcher={known}, with -m")
 
 
 def _permission_message(error: OSError) -> str:
@@ -119,6 +137,14 @@ def removed_if_refused(folder: Path) -> Iterator[None]:
 
 def _message(error: BaseException) -> str:
     return str(error) if isinstance(error, UserError) else configuration_message(error)
+
+
+def one_line(error: Exception) -> str:
+    """Why a run failed, in one line; the kind of an error that is no refusal, too."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return configuration_message(error)
+    text = " ".join(str(error).split())[:500]
+    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"
 
 
 def configuration_message(error: BaseException) -> str:

@@ -1,7 +1,7 @@
-"""Find inputs and predictions beyond the range of the training cases, where predictions deserve less trust.
+"""Find inputs and predictions beyond the training range of their column, where predictions deserve less trust.
 
 A network interpolates between its training data; beyond, its answer is a guess, however smooth it looks. The range is
-that of each column by itself; the distance of combinations is that of ``TrainingRange``.
+that of each column by itself; how far a combination is from the training cases is said by ``TrainingRange``.
 
 Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P predicted).
 """
@@ -64,7 +64,7 @@ class Excursion:
             return f"{place} {self.low:g} {self.unit}, its value throughout the training cases, {rows}"
         share = self.excess_share
         relative = f"{100 * share:.0f} %" if share < 1 else f"{share:.3g} times the width"
-        return f"{place} the training range {self.low:g} to {self.high:g} {self.unit} {rows} ({relative} of the range)"
+        return f"{place} its training range {self.low:g} to {self.high:g} {self.unit} {rows} ({relative} of the range)"
 
 
 def find_excursions(case: Case, predicted: np.ndarray, training: Range, given: int) -> list[Excursion]:

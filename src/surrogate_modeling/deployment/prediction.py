@@ -31,6 +31,7 @@ from surrogate_modeling.evaluation.report import (
     ReportOptions,
     ScoredCases,
     case_curves,
+    target_sheets,
     write_bands,
     write_case_tables,
     write_errors,
@@ -212,9 +213,10 @@ def _write_chunk(
     # Only figures show the positions; of thousands of schedules most are not drawn.
     positions = None if room == 0 else [surrogate.position(case) for case in cases]
     scored = ScoredCases(cases, predicted, scores, half_widths, level, positions)
-    curves = case_curves(output / "figure", scored)[:room]
-    write_figures(curves, options)
-    tally.figures += len(curves)
+    curves = case_curves(output / "figure", scored)
+    drawn = curves[:room]
+    write_figures([*drawn, *target_sheets(curves, drawn, channels.targets)], options)
+    tally.figures += len(drawn)
     if has_truth.any():
         tally.scored.append(scores.subset(has_truth))
         write_case_tables(output / "figure", tally.scored[-1])
@@ -250,14 +252,14 @@ def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Pa
 def _log_summary(tally: Tally, scores: Scores | None, table: ExcursionTable, output: Path) -> None:
     if table.input_cases:
         log.warning(
-            "the inputs of %d of %d schedules leave the range of the training cases; every column, time and amount "
+            "the inputs of %d of %d schedules leave the training range of their columns; every column, time and amount "
             "is in %s", len(table.input_cases), tally.predicted, output / "range.csv",
         )  # fmt: skip
     elif tally.predicted:
-        log.info("no input leaves the range of the training cases")
+        log.info("no input leaves the training range of its column")
     if table.cases["predicted"]:
         log.info(
-            "the prediction itself leaves that range somewhere in %d schedules (%s)",
+            "the prediction itself leaves such a range somewhere in %d schedules (%s)",
             len(table.cases["predicted"]), output / "range.csv",
         )  # fmt: skip
     if tally.diverged:

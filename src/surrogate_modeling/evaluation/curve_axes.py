@@ -22,8 +22,8 @@ class Curve:
     """One predicted column of one case, and the path of its figure.
 
     ``truth`` (T,) is NaN where it is missing; without the whole truth ``ade`` and ``fde`` are NaN. ``half_width`` (H,)
-    is that of the band, ``level`` its nominal probability, and ``outside`` (T,) whether the controls of a row leave
-    the training range.
+    is that of the band, ``level`` its nominal probability, and ``outside`` (T,) whether the controls of a row are far
+    from the training cases.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class CurveAxes:
         return [self.band, *outside, self.axes.yaxis, self.truth, self.predicted, *self.axes.spines.values()]
 
     def _mark_outside(self, curve: Curve) -> None:
-        """Shade the rows whose controls leave the training range, where the band is not valid."""
+        """Shade the rows whose controls are far from the training cases, where the band is not valid."""
         if self.outside is not None:
             self.outside.remove()
             self.outside = None
@@ -90,7 +90,7 @@ class CurveAxes:
             time, _, shaded = thin_band(curve.time, rows, rows)
             self.outside = self.axes.fill_between(
                 time, 0, 1, where=shaded > 0, transform=self.axes.get_xaxis_transform(), color="C1", alpha=0.25,
-                linewidth=0, step="mid", label="outside training range",
+                linewidth=0, step="mid", label="far from the training cases",
             )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from surrogate_modeling.generation.planned import (
 )
 from surrogate_modeling.generation.pool import ending
 from surrogate_modeling.generation.signals import make_inputs
-from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, case_name
+from surrogate_modeling.generation.simulator import PROGRAM, CaseFailed, CaseTable, PlanError, case_name
 
 INPUTS_FILE, LOG_FILE, FAILED_FOLDER, TEMPLATE_ENDING = "inputs.csv", "log.txt", "failed", ".j2"
 PLAN_KEYS = ("inputs", "parameter_ranges", "units")
@@ -80,10 +80,11 @@ class Command:
         return False
 
     def content(self) -> dict[str, object]:
-        """Command line, digests of the templates, output file, and the plan; the program itself may change unseen."""
+        """Command line, digests of the files that it names and of the templates, output file, and the plan."""
         digests = {name: hashlib.sha256(text).hexdigest()[:16] for name, text in self.templates.items()}
         command: dict[str, object] = {
             "command": list(self.words),
+            PROGRAM: {word: digest for word in self.words if (digest := self._digest(word)) is not None},
             "template": digests,
             "output": self.output,
             "units": self.units,
@@ -159,7 +160,7 @@ class Command:
 
     def _run(self, folder: Path, words: list[str]) -> None:
         """Run the program in the case's folder; it is ended with the worker's process group."""
-        words = [str(path) if (path := Path(self.place) / word).is_file() else word for word in words]
+        words = [str(self._file(word) or word) for word in words]
         with (folder / LOG_FILE).open("wb") as log:
             try:
                 done = subprocess.run(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
@@ -169,6 +170,21 @@ class Command:
             said = (folder / LOG_FILE).read_text(encoding="utf-8", errors="replace").strip().splitlines()
             last = f": {said[-1][:SHOWN_CHARACTERS]}" if said else ""
             raise CaseFailed(f"{ending(done.returncode)}{last}")
+
+    def _file(self, word: str) -> Path | None:
+        """The file that a word names where the user stands; None if it names none."""
+        path = Path(self.place) / word
+        return path if path.is_file() else None
+
+    def _digest(self, word: str) -> str | None:
+        """Digest of the file that a word names; None if there is none, or one that may be run but not read."""
+        if (path := self._file(word)) is None:
+            return None
+        try:
+            with path.open("rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        except PermissionError:
+            return None
 
     def _read(self, folder: Path, inputs: np.ndarray, parameters: dict[str, float]) -> CaseTable:
         raw, plan = read_output(folder / self.output, self.reading), self.plan

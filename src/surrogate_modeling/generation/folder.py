@@ -18,7 +18,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.config.part import ALL, Part
 from surrogate_modeling.generation.pool import Running, run_workers
-from surrogate_modeling.generation.simulator import Outcome, PlanError, Simulator, case_name
+from surrogate_modeling.generation.simulator import PROGRAM, Outcome, PlanError, Simulator, case_name, edited_files
 
 log = logging.getLogger(__name__)
 # So many cases that fail without one that succeeds are the simulator's fault, or the plan's.
@@ -98,7 +98,7 @@ def generate_cases(
         outcomes = run_workers(folder, simulator, missing, running)
         try:
             ends = track(outcomes, len(numbers), "simulating cases", done=len(numbers) - len(missing))
-            written = _sorted_out(ends, failed, present)
+            written = _sorted_out(folder, ends, failed, present)
         finally:
             outcomes.close()
             _write_failures(folder, failed)
@@ -107,18 +107,22 @@ def generate_cases(
     return GenerationResult(sorted(written), present, failures, seconds, simulator.controls, simulator.parameters)
 
 
-def _sorted_out(outcomes: Iterator[Outcome], failed: dict[int, Outcome], present: Sequence[int]) -> list[int]:
-    """The numbers of the cases that were made; the others are added to ``failed``.
+def _sorted_out(
+    folder: Path, outcomes: Iterator[Outcome], failed: dict[int, Outcome], present: Sequence[int]
+) -> list[int]:
+    """The numbers of the cases that were made; the others are added to ``failed``, and listed in the folder at once.
 
     Raises:
         PlanError: there are nothing but failures.
     """
-    written = []
+    written, listed = [], True
     for outcome in _said(outcomes):
         if not outcome.reason:
             written.append(outcome.number)
             continue
         failed[outcome.number] = outcome
+        # A kill forgets none; a list that another process does not let go is waited for once more, in the end.
+        listed = listed and _write_failures(folder, failed)
         if len(failed) >= FAILURES_TO_STOP and not (written or present):
             raise PlanError(f"the first {len(failed)} cases all failed, the last of them: {outcome.reason}")
     return written
@@ -160,10 +164,15 @@ def _check_plan(folder: Path, simulator: Simulator) -> None:
         raise PlanError(f"{path} cannot be read as a plan; choose another folder, or remove this one") from None
     # As it reads in a file: tuples are lists there.
     ours = json.loads(json.dumps(simulator.content()))
+    if edited := edited_files(ours, stored):
+        raise PlanError(
+            f"{', '.join(edited)}: was edited after the cases in {folder} were made. Choose another folder, or remove "
+            f'this one to make the cases anew; if they would be the same, remove "{PROGRAM}" from {path}'
+        )
     differing = [
         f"{name} is {stored.get(name)} there and {ours.get(name)} here"
         for name in sorted(ours.keys() | stored.keys())
-        if stored.get(name) != ours.get(name)
+        if name != PROGRAM and stored.get(name) != ours.get(name)
     ]
     if differing:
         raise PlanError(
@@ -196,14 +205,15 @@ def _read_failures(folder: Path) -> dict[int, str]:
     return {n: reason for n, reason in reasons.items() if not (folder / f"{case_name(n)}.csv").exists()}
 
 
-def _write_failures(folder: Path, failed: dict[int, Outcome]) -> None:
-    """Write the failed cases, and those of before that were not tried now, or remove the list where it is empty.
+def _write_failures(folder: Path, failed: dict[int, Outcome]) -> bool:
+    """Write the failed cases, and those of before that were not made since, or remove the list where it is empty.
 
-    Other processes, of other machines perhaps, may make other parts of the cases and write it too.
+    Returns whether that could be done. Other processes, of other machines perhaps, may make other parts of the cases
+    and write it too.
     """
     path = folder / FAILED_FILE
     if not failed and not path.exists():
-        return
+        return True
     lock = f"{path}.lock"
     try:
         with SoftFileLock(lock, timeout=SECONDS_TO_WAIT):
@@ -218,6 +228,8 @@ def _write_failures(folder: Path, failed: dict[int, Outcome]) -> None:
             "%s is held by another process; where there is none any more, remove it. %s is not written: the cases that "
             "failed now are tried again the next time", lock, path,
         )  # fmt: skip
+        return False
+    return True
 
 
 def _as_csv(rows: list[list[str]]) -> bytes:

@@ -6,13 +6,17 @@ Shape letters: T rows, F columns (controls first, then predicted columns).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+# Key of a content: digest of each file that a command line names.
+PROGRAM = "program"
 
 
 class PlanError(ValueError):
@@ -87,6 +91,22 @@ class Simulator(Protocol):
         The function raises :class:`CaseFailed` with the reason where a case cannot be finished.
         """
         ...
+
+
+def edited_files(content: Mapping[str, object], other: Mapping[str, object]) -> list[str]:
+    """Words of a command line that name a file of another content than before.
+
+    Those that only one of the two knows are left out: it may be older than these digests, or of a command that was
+    given where the file does not stand.
+
+    Args:
+        content: of a simulator, as it reads in ``plan.json``.
+        other: that it is compared with.
+    """
+    own, known = content.get(PROGRAM), other.get(PROGRAM)
+    if not isinstance(own, dict) or not isinstance(known, dict):
+        return []
+    return [word for word, digest in own.items() if known.get(word, digest) != digest]
 
 
 def case_name(number: int) -> str:

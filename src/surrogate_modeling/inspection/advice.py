@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from surrogate_modeling.cases.sampling import LOST_SHARE
 from surrogate_modeling.common.wording import lines_and_rest, names_and_rest
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.inspection.look import Look, usual_rows
-from surrogate_modeling.inspection.sampling import LOST_SHARE
 from surrogate_modeling.inspection.tables import LASTING
 
 # Cases, columns and groups that a sentence names.

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from surrogate_modeling.cases.sampling import LOST_SHARE
 from surrogate_modeling.evaluation.figures import new_figure, png_of
 from surrogate_modeling.inspection.look import Look
-from surrogate_modeling.inspection.sampling import LOST_SHARE
 
 # More columns are not named along the axes.
 MOST_LABELS = 70

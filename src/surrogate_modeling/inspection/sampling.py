@@ -14,12 +14,19 @@ import numpy as np
 
 from surrogate_modeling.cases.case_file import RawCase
 from surrogate_modeling.cases.grid import decimate
-from surrogate_modeling.cases.sampling import EVENT_SHARE, SamplingLoss, round_down, sampling_loss, usual_step
+from surrogate_modeling.cases.sampling import (
+    EVENT_SHARE,
+    LOST_SHARE,
+    SamplingLoss,
+    longest_steps,
+    lost_shares,
+    round_down,
+    sampling_loss,
+    usual_step,
+)
 from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.progress import track
 
-# Share of a column's variance that a step may lose: 1 % is an error of 10 % of its standard deviation.
-LOST_SHARE = 0.01
 # A suggested step is so many times finer: a network wants more than the two rows of a period that show it at all.
 MARGIN = 2.0
 # Smaller shares are shown as none.
@@ -28,8 +35,6 @@ LEAST_SHOWN = 0.001
 FAST_COLUMNS = 0.1
 # A suggested step leaves at least so many rows in the usual case.
 MIN_ROWS = 200
-# A case in which a column moves less than this share of its usual variance says nothing about its speed.
-MIN_VARIANCE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -110,18 +115,13 @@ def _speed(case: RawCase, step: float, limit: float) -> FileSpeed:
 
 def _longest(speeds: Sequence[FileSpeed]) -> np.ndarray:
     """Step (F,) with which each column loses ``LOST_SHARE`` in the usual case in which it moves."""
-    variance = np.array([speed.loss.variance for speed in speeds])
-    moves = variance >= MIN_VARIANCE_SHARE * variance.mean(axis=0)
-    steps = [speed.loss.longest for speed in speeds]
     # The lower median: a mean of two would be infinite with one of them.
-    return np.nanquantile(np.where(moves, steps, np.nan), 0.5, axis=0, method="lower")
+    return np.nanquantile(longest_steps([speed.loss for speed in speeds]), 0.5, axis=0, method="lower")
 
 
 def _lost(speeds: Sequence[FileSpeed]) -> tuple[np.ndarray, np.ndarray]:
     """Share of variance lost (F,), and whether a case has rows far outside of their grid points (F,)."""
-    variance = np.mean([speed.loss.variance for speed in speeds], axis=0)
-    fast = np.mean([speed.loss.fast for speed in speeds], axis=0)
     spread = np.max([speed.high for speed in speeds], axis=0) - np.min([speed.low for speed in speeds], axis=0)
     events = np.max([speed.loss.event for speed in speeds], axis=0)
-    share = fast / np.where(variance > 0, variance, 1.0)
+    share = lost_shares([speed.loss for speed in speeds])
     return np.where(share >= LEAST_SHOWN, share, 0.0), events > EVENT_SHARE * spread

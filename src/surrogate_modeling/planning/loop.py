@@ -25,7 +25,7 @@ from surrogate_modeling.config.schema import plain
 from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.evaluation.scores import score
 from surrogate_modeling.generation.dataset import choose_simulator, make_numbered
-from surrogate_modeling.generation.simulator import case_name
+from surrogate_modeling.generation.simulator import PROGRAM, case_name, edited_files
 from surrogate_modeling.planning.run import Supply, propose, supply_of
 from surrogate_modeling.planning.training import FirstCases, copy_cases, first_cases, train_round
 from surrogate_modeling.surrogate.lineage import weights_digest
@@ -230,7 +230,16 @@ def _checked_state(surrogate: Surrogate, config: PlanConfig, output: Path) -> by
     path = output / STATE_FILE
     if path.exists():
         ours, stored = json.loads(text), json.loads(path.read_text(encoding="utf-8"))
-        compared = list(ours) if (output / "round01" / CHOSEN_FILE).exists() else ["surrogate"]
+        mine, known = ours["dataset"], stored.get("dataset", {})
+        chosen = (output / "round01" / CHOSEN_FILE).exists()
+        if chosen and (edited := edited_files(mine, known)):
+            raise UserError(
+                f"output={output}: {', '.join(edited)}: was edited after the rounds there were begun; give another "
+                "folder"
+            )
+        for each in (mine, known):
+            each.pop(PROGRAM, None)
+        compared = list(ours) if chosen else ["surrogate"]
         if wrong := [key for key in compared if stored.get(key) != ours[key]]:
             raise UserError(
                 f"output={output}: holds rounds of another command ({', '.join(wrong)} differ from {STATE_FILE}); give "

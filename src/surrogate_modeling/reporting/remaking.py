@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from surrogate_modeling.tracking.journal import recorded_tags
 from surrogate_modeling.tracking.stored_run import StoredRun, fetch_run
 
 log = logging.getLogger(__name__)
+# The language of a page, in its first letters.
+LANGUAGE, HEAD_LETTERS = re.compile(r'<html lang="(\w+)"'), 1000
 
 
 def remake(config: ReportConfig) -> None:
@@ -28,12 +31,32 @@ def remake(config: ReportConfig) -> None:
     """
     contents = [_content(key, reference) for key, reference in references(config)]
     content = contents[0] if len(contents) == 1 else pair_content(contents[0], contents[1])
-    path = write_only_page(output_file(config), content, str(config.language))
+    if content["kind"] == "pair" and not content["data"]["common_test"]:
+        log.warning("no test case is common to the two runs: their errors are not comparable, and are not ranked")
+    path = output_file(config)
+    _say_replaced(path, str(config.language))
+    write_only_page(path, content, str(config.language))
     if missing := content.get("missing"):
         log.warning(
             "this run did not keep all that a report shows; the page says what is missing (%d things)", len(missing)
         )
     log.info("%s", path.absolute())
+
+
+def _say_replaced(path: Path, language: str) -> None:
+    """Say what page is replaced, where there is one; of another language with how to have both."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8", errors="replace") as page:
+        head = page.read(HEAD_LETTERS)
+    before = match[1] if (match := LANGUAGE.search(head)) else language
+    if before == language:
+        log.info("%s was there and is replaced", path)
+    else:
+        log.warning(
+            "%s was there with language=%s and is replaced by that of language=%s; output=<another file> keeps both",
+            path, before, language,
+        )  # fmt: skip
 
 
 def _content(key: str, reference: str) -> Content:

@@ -12,16 +12,13 @@ from typing import Any
 import optuna
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from optuna.trial import Trial, TrialState
 
-from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.quoting import quote
-from surrogate_modeling.config.refusals import configuration_message
+from surrogate_modeling.config.refusals import one_line
 from surrogate_modeling.experiment.assignment import Pruned
-from surrogate_modeling.search.places import Places
+from surrogate_modeling.search.places import Places, launcher_refusals
 from surrogate_modeling.search.record import SearchRecord, remove_empty_above
 from surrogate_modeling.search.results import describe
 from surrogate_modeling.search.space import to_overrides
@@ -70,7 +67,8 @@ class TrialLauncher:
             if overrides is None:
                 self._let_go(trial, worker)
             else:
-                self.places.start(trial.number, overrides)
+                with launcher_refusals(self.config):
+                    self.places.start(trial.number, overrides)
 
     def wait(self, worker: Worker) -> None:
         """Wait until a running trial has ended, and record how.
@@ -83,7 +81,7 @@ class TrialLauncher:
             self._tell(trial, result)
             if isinstance(result, Exception):
                 # Its process ended without a word; where it had recorded its end before, that stays.
-                self._end_record(trial, f"its process ended: {_reason(result)}")
+                self._end_record(trial, f"its process ended: {one_line(result)}")
             self._let_go(trial, worker)
 
     def _let_go(self, trial: Trial, worker: Worker) -> None:
@@ -140,7 +138,7 @@ class TrialLauncher:
             try:
                 self.loader.load_sweep_config(self.config, overrides)
             except Exception as error:
-                self._fail(trial, _reason(error))
+                self._fail(trial, one_line(error))
                 return None
         return overrides
 
@@ -156,7 +154,7 @@ class TrialLauncher:
             log.info("trial %d was pruned: %s", trial.number, pruned)
             self._end(trial, TrialState.PRUNED)
         except Exception as error:
-            self._fail(trial, _reason(error))
+            self._fail(trial, one_line(error))
         else:
             self._end(trial, TrialState.COMPLETE, values)
 
@@ -189,11 +187,3 @@ class TrialLauncher:
             return
         self.done += 1
         self.failed += state is TrialState.FAIL
-
-
-def _reason(error: Exception) -> str:
-    """One line of why."""
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return configuration_message(error)
-    text = " ".join(str(error).split())[:500]
-    return text if isinstance(error, UserError) else f"{type(error).__name__}: {text}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -22,10 +23,15 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from surrogate_modeling.common.cores import CORES_VARIABLE, THREADS_VARIABLES, cores
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.refusals import REFUSALS, one_line
 
 # Results of trials are small; what Ray would take by itself does not fit into /dev/shm of many containers [bytes].
 RAY_OBJECT_STORE = 78_643_200
+OF_THIS_MACHINE = "hydra/launcher=submitit_local or joblib, processes of this machine"
 SECONDS_BETWEEN_LOOKS = 1.0
+# Programs by which jobs are handed to Slurm.
+OF_SLURM = ("sbatch", "srun")
 # For cancelled trials to record their own end.
 SECONDS_TO_END = 30.0
 
@@ -59,6 +65,9 @@ def make_places(launcher: Launcher, config: DictConfig, at_once: int) -> Places:
         launcher: Hydra's; one that is not known here, or joblib's with one trial at a time, is left to itself.
         config: Hydra's.
         at_once: trials that run together.
+
+    Raises:
+        UserError: the launcher cannot start anything here.
     """
     kinds: dict[tuple[str, str], Any] = {
         ("hydra_joblib_launcher", "JoblibLauncher"): Processes,
@@ -69,7 +78,54 @@ def make_places(launcher: Launcher, config: DictConfig, at_once: int) -> Places:
     kind = kinds.get((type(launcher).__module__.split(".")[1], type(launcher).__name__))
     if kind is None or (kind is Processes and at_once == 1):
         return Together(launcher, config)
-    return Processes(launcher, at_once) if kind is Processes else kind(launcher)
+    with launcher_refusals(config):
+        return Processes(launcher, at_once) if kind is Processes else kind(launcher)
+
+
+def launcher_name(config: DictConfig) -> str:
+    """The launcher as it is chosen on the command line."""
+    return f"hydra/launcher={config.hydra.runtime.choices.get('hydra/launcher')}"
+
+
+@contextmanager
+def launcher_refusals(config: DictConfig) -> Iterator[None]:
+    """Turn errors of a launcher that starts something into one line.
+
+    Args:
+        config: Hydra's.
+
+    Raises:
+        UserError: it could not.
+    """
+    try:
+        yield
+    except REFUSALS:
+        raise
+    except Exception as error:  # any error: each launcher has its own
+        raise UserError(
+            f"{launcher_name(config)}: could not start: {one_line(error)}; correct its keys, hydra.launcher.<key>, or "
+            f"take {OF_THIS_MACHINE}"
+        ) from error
+
+
+def joblib_processes(config: DictConfig) -> int | None:
+    """How many processes the joblib launcher runs at once; None for another launcher.
+
+    Args:
+        config: Hydra's.
+
+    Raises:
+        UserError: none.
+    """
+    launcher = config.hydra.launcher
+    if "joblib" not in str(launcher.get("_target_", "")):
+        return None
+    import joblib
+
+    given = launcher.get("n_jobs", 1)
+    if given == 0:
+        raise UserError("hydra.launcher.n_jobs=0: must be a number of processes, or -1 for one per core")
+    return int(joblib.effective_n_jobs(given))
 
 
 def run_trial(launcher: Any, number: int, overrides: list[str], singletons: Any) -> JobReturn:
@@ -234,6 +290,11 @@ class Jobs:
         from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
 
         self.launcher, cluster = launcher, launcher._EXECUTOR
+        if cluster == "slurm" and (missing := [name for name in OF_SLURM if shutil.which(name) is None]):
+            raise UserError(
+                f"hydra/launcher=submitit_slurm: no {' and no '.join(missing)} here, which Slurm has on its login "
+                f"nodes; start the command there, or take {OF_THIS_MACHINE}"
+            )
         # Keys of one kind of cluster bear its name, those that a job is made with apart from those of the executor.
         common = set(OmegaConf.structured(BaseQueueConf))
         params = {key if key in common else f"{cluster}_{key}": value for key, value in launcher.params.items()}
@@ -255,9 +316,27 @@ class Jobs:
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return {number: self._result(self._running.pop(number)) for number in over}
 
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """While it is open, what is started waits, to be submitted together in the end."""
+        try:
+            with self._executor.batch():
+                yield
+        except BaseException:
+            # None of them was submitted, so that there is nothing to end.
+            self._running.clear()
+            raise
+
     def _result(self, job: Any) -> JobReturn | Exception:
+        from submitit.core.utils import UncompletedJobError
+
         try:
             return job.results()[0]
+        except UncompletedJobError:
+            # Its text is a page, with all that the job printed.
+            return UserError(
+                f"job {job.job_id} ended without a result (state {job.state}); what it printed is in {job.paths.stderr}"
+            )
         except Exception as error:
             return error
 

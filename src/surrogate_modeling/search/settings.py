@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.experiment.assignment import OBJECTIVES, PRUNABLE
+from surrogate_modeling.search.places import joblib_processes
 
 DIRECTIONS = ("minimize", "maximize")
 # Keys of Hydra's own Optuna plugin that mean nothing here, and what to do instead.
@@ -137,12 +138,4 @@ def _jobs(config: DictConfig) -> int:
     given = config.hydra.sweeper.n_jobs
     if given is not None:
         return _whole("n_jobs", given)
-    launcher = config.hydra.launcher
-    if "joblib" not in str(launcher.get("_target_", "")):
-        return 1
-    import joblib
-
-    of_launcher = launcher.get("n_jobs", 1)
-    if of_launcher == 0:
-        raise UserError("hydra.launcher.n_jobs=0: must be a number of processes, or -1 for one per core")
-    return joblib.effective_n_jobs(of_launcher)
+    return joblib_processes(config) or 1

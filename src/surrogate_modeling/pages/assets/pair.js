@@ -19,8 +19,10 @@ function comparison(one, other) {
 
 function drawError() {
   const place = part("error"), [a, b] = RUNS;
-  const same = PAIR.data.common_test.length === a.cases.length && a.cases.length === b.cases.length;
-  place.append(make("p", {}, t(same ? "same_cases" : "other_cases", { n: PAIR.data.common_test.length, a: a.cases.length, b: b.cases.length })));
+  const shared = PAIR.data.common_test.length, same = shared === a.cases.length && a.cases.length === b.cases.length;
+  place.append(make("p", { className: shared ? "" : "bad" }, t(same ? "same_cases" : shared ? "other_cases" : "no_common_cases", { n: shared, a: a.cases.length, b: b.cases.length })));
+  // Errors over other cases say nothing about which run is better.
+  const against = shared ? comparison : () => "–";
   const head = [{ text: t("target") }, { text: t("unit") }, { text: "A: ADE", number: true }, { text: "B: ADE", number: true }, { text: t("b_against_a"), number: true }];
   const common = a.channels.targets.filter(name => placeOf(b, name) >= 0);
   const rows = common.map(name => {
@@ -28,15 +30,15 @@ function drawError() {
       const j = placeOf(run, name), kept = run.cases.flatMap((item, i) => PAIR.data.common_test.includes(item) ? [run.scores.ade[i]] : []);
       return kept.length ? meanOf(kept, j) : meanOf(run.scores.ade, j);
     });
-    return { cells: [nameOf(name), a.channels.units[a.channels.controls.length + placeOf(a, name)], num(values[0]), num(values[1]), comparison(...values)],
+    return { cells: [nameOf(name), a.channels.units[a.channels.controls.length + placeOf(a, name)], num(values[0]), num(values[1]), against(...values)],
       keys: [name, "", values[0], values[1], values[1] / values[0]] };
   });
   place.append(table(head, rows));
-  const costs = [["nADE", run => run.scores.nade], ["nFDE", run => run.scores.nfde], [t("fit_seconds"), run => run.training.cost?.fit_seconds],
+  const costs = [["nADE", run => run.scores.nade, against], ["nFDE", run => run.scores.nfde, against], [t("fit_seconds"), run => run.training.cost?.fit_seconds],
     [t("per_case"), run => run.training.cost && 1000 * run.training.cost.seconds_per_case], [t("parameters"), run => run.training.cost?.parameters], [t("epochs"), run => run.training.cost?.epochs]];
   place.append(table([{ text: t("whole_runs") }, { text: "A", number: true }, { text: "B", number: true }, { text: t("b_against_a"), number: true }],
-    costs.map(([label, read]) => ({ cells: [label, num(read(a)), num(read(b)), comparison(read(a), read(b))] })), { fixed: true }));
-  if (!PAIR.data.common_test.length) return;
+    costs.map(([label, read, compare = comparison]) => ({ cells: [label, num(read(a)), num(read(b)), compare(read(a), read(b))] })), { fixed: true }));
+  if (!shared) return;
   const cases = PAIR.data.common_test.map(name => [name, a.scores.case_nade[a.cases.indexOf(name)], b.scores.case_nade[b.cases.indexOf(name)]]);
   place.append(make("h3", {}, t("by_case")), make("p", { className: "soft small" }, t("click_case")), table([{ text: t("case") }, { text: "A: nADE", number: true }, { text: "B: nADE", number: true }, { text: t("b_against_a"), number: true }],
     cases.map(([name, one, other]) => ({ cells: [nameOf(name), num(one), num(other), comparison(one, other)], keys: [name, one, other, other / one], onClick: () => showCase(name, true) })), { className: "limited" }));
