@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.search.grid import GridLauncher
-from surrogate_modeling.search.places import Jobs, make_places
+from surrogate_modeling.search.jobs import Jobs
+from surrogate_modeling.search.places import make_places
 
 GENERATE = [str(PROJECT_ROOT / "src" / "surrogate_modeling" / "generate.py")]
 PARTS = [[f"part={i}/3", "dataset.cases=9"] for i in (1, 2, 3)]

@@ -15,7 +15,9 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.refusals import REFUSALS, one_line
-from surrogate_modeling.search.places import Jobs, joblib_processes, launcher_name, launcher_refusals, make_places
+from surrogate_modeling.search.jobs import Jobs
+from surrogate_modeling.search.launchers import joblib_processes, launcher_name, launcher_refusals
+from surrogate_modeling.search.places import make_places
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from optuna.trial import Trial, TrialState
 from surrogate_modeling.config.quoting import quote
 from surrogate_modeling.config.refusals import one_line
 from surrogate_modeling.experiment.assignment import Pruned
-from surrogate_modeling.search.places import Places, launcher_refusals
+from surrogate_modeling.search.launchers import launcher_refusals
+from surrogate_modeling.search.places import Places
 from surrogate_modeling.search.record import SearchRecord, remove_empty_above
 from surrogate_modeling.search.results import describe
 from surrogate_modeling.search.space import to_overrides

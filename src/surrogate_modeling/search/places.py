@@ -9,31 +9,22 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.singleton import Singleton
-from hydra.core.utils import JobReturn, configure_log, run_job, setup_globals
+from hydra.core.utils import JobReturn, configure_log
 from hydra.plugins.launcher import Launcher
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from surrogate_modeling.common.cores import CORES_VARIABLE, THREADS_VARIABLES, cores
-from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.refusals import REFUSALS, one_line
+from surrogate_modeling.search.jobs import Jobs
+from surrogate_modeling.search.launchers import SECONDS_TO_END, launcher_refusals, run_trial
 
 # Results of trials are small; what Ray would take by itself does not fit into /dev/shm of many containers [bytes].
 RAY_OBJECT_STORE = 78_643_200
-OF_THIS_MACHINE = "hydra/launcher=submitit_local or joblib, processes of this machine"
-SECONDS_BETWEEN_LOOKS = 1.0
-# Programs by which jobs are handed to Slurm.
-OF_SLURM = ("sbatch", "srun")
-# For cancelled trials to record their own end.
-SECONDS_TO_END = 30.0
 
 
 class Places(Protocol):
@@ -80,77 +71,6 @@ def make_places(launcher: Launcher, config: DictConfig, at_once: int) -> Places:
         return Together(launcher, config)
     with launcher_refusals(config):
         return Processes(launcher, at_once) if kind is Processes else kind(launcher)
-
-
-def launcher_name(config: DictConfig) -> str:
-    """The launcher as it is chosen on the command line."""
-    return f"hydra/launcher={config.hydra.runtime.choices.get('hydra/launcher')}"
-
-
-@contextmanager
-def launcher_refusals(config: DictConfig) -> Iterator[None]:
-    """Turn errors of a launcher that starts something into one line.
-
-    Args:
-        config: Hydra's.
-
-    Raises:
-        UserError: it could not.
-    """
-    try:
-        yield
-    except REFUSALS:
-        raise
-    except Exception as error:  # any error: each launcher has its own
-        raise UserError(
-            f"{launcher_name(config)}: could not start: {one_line(error)}; correct its keys, hydra.launcher.<key>, or "
-            f"take {OF_THIS_MACHINE}"
-        ) from error
-
-
-def joblib_processes(config: DictConfig) -> int | None:
-    """How many processes the joblib launcher runs at once; None for another launcher.
-
-    Args:
-        config: Hydra's.
-
-    Raises:
-        UserError: none.
-    """
-    launcher = config.hydra.launcher
-    if "joblib" not in str(launcher.get("_target_", "")):
-        return None
-    import joblib
-
-    given = launcher.get("n_jobs", 1)
-    if given == 0:
-        raise UserError("hydra.launcher.n_jobs=0: must be a number of processes, or -1 for one per core")
-    return int(joblib.effective_n_jobs(given))
-
-
-def run_trial(launcher: Any, number: int, overrides: list[str], singletons: Any) -> JobReturn:
-    """Run one trial in the process that it was given, as Hydra's launchers do.
-
-    Args:
-        launcher: Hydra's.
-        number: of the trial.
-        overrides: its configuration.
-        singletons: Hydra's state in the process of the search.
-    """
-    setup_globals()
-    Singleton.set_state(singletons)
-    config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, overrides)
-    with open_dict(config):
-        config.hydra.job.id = f"{config.hydra.job.name}_{number}"
-        config.hydra.job.num = number
-    HydraConfig.instance().set_config(config)
-    return run_job(
-        hydra_context=launcher.hydra_context,
-        task_function=launcher.task_function,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
 
 
 class Together:
@@ -276,78 +196,6 @@ class RayTasks:
             self.ray.cancel(task, force=True)
         if running:
             self.ray.wait(running, num_returns=len(running), timeout=SECONDS_TO_END)
-
-
-class Jobs:
-    """Jobs of submitit: of Slurm, or processes of this machine.
-
-    Args:
-        launcher: of submitit.
-    """
-
-    def __init__(self, launcher: Any) -> None:
-        import submitit
-        from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
-
-        self.launcher, cluster = launcher, launcher._EXECUTOR
-        if cluster == "slurm" and (missing := [name for name in OF_SLURM if shutil.which(name) is None]):
-            raise UserError(
-                f"hydra/launcher=submitit_slurm: no {' and no '.join(missing)} here, which Slurm has on its login "
-                f"nodes; start the command there, or take {OF_THIS_MACHINE}"
-            )
-        # Keys of one kind of cluster bear its name, those that a job is made with apart from those of the executor.
-        common = set(OmegaConf.structured(BaseQueueConf))
-        params = {key if key in common else f"{cluster}_{key}": value for key, value in launcher.params.items()}
-        retries = f"{cluster}_max_num_timeout"
-        first = {key: params.pop(key) for key in (retries,) if key in params}
-        self._executor = submitit.AutoExecutor(folder=params.pop("submitit_folder"), cluster=cluster, **first)
-        self._executor.update_parameters(**params)
-        self._running: dict[int, Any] = {}
-
-    def start(self, number: int, overrides: list[str]) -> None:
-        """See :class:`Places`."""
-        # The launcher itself is what submitit runs, and starts again where Slurm stopped it before its end.
-        given = overrides, "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state()
-        self._running[number] = self._executor.submit(self.launcher, *given)
-
-    def ended(self) -> dict[int, JobReturn | Exception]:
-        """See :class:`Places`."""
-        while not (over := [number for number, job in self._running.items() if job.done()]):
-            time.sleep(SECONDS_BETWEEN_LOOKS)
-        return {number: self._result(self._running.pop(number)) for number in over}
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """While it is open, what is started waits, to be submitted together in the end."""
-        try:
-            with self._executor.batch():
-                yield
-        except BaseException:
-            # None of them was submitted, so that there is nothing to end.
-            self._running.clear()
-            raise
-
-    def _result(self, job: Any) -> JobReturn | Exception:
-        from submitit.core.utils import UncompletedJobError
-
-        try:
-            return job.results()[0]
-        except UncompletedJobError:
-            # Its text is a page, with all that the job printed.
-            return UserError(
-                f"job {job.job_id} ended without a result (state {job.state}); what it printed is in {job.paths.stderr}"
-            )
-        except Exception as error:
-            return error
-
-    def close(self) -> None:
-        """See :class:`Places`."""
-        running, self._running = list(self._running.values()), {}
-        for job in running:
-            job.cancel(check=False)
-        deadline = time.monotonic() + SECONDS_TO_END
-        while not all(job.done() for job in running) and time.monotonic() < deadline:
-            time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 def _plain(config: Any) -> Any:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.experiment.assignment import OBJECTIVES, PRUNABLE
-from surrogate_modeling.search.places import joblib_processes
+from surrogate_modeling.search.launchers import joblib_processes
 
 DIRECTIONS = ("minimize", "maximize")
 # Keys of Hydra's own Optuna plugin that mean nothing here, and what to do instead.
