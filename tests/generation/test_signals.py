@@ -82,6 +82,19 @@ def test_recorded_inputs_of_one_file_keep_together(tmp_path: Path) -> None:
     assert before != wanted.content()
 
 
+def test_the_stretch_depends_on_the_record_and_not_on_where_it_lies(tmp_path: Path) -> None:
+    for place, last in (("a", 300), ("b", 300), ("c", 299)):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "r.csv").write_text(f"time,u\ns,-\n0,0\n{last},{last}\n")
+    stretches = {
+        name: make_inputs(plan({"u": {"file": str(tmp_path / name)}}), 1)[:, 0]
+        for name in ("a", "b/r.csv", "b/*.csv", "c")
+    }
+    for name in ("b/r.csv", "b/*.csv"):
+        np.testing.assert_array_equal(stretches[name], stretches["a"])
+    assert abs(stretches["c"][0] - stretches["a"][0]) > 1
+
+
 def test_a_record_is_checked_as_a_whole_whatever_stretches_are_drawn(tmp_path: Path) -> None:
     """Of 300 s only the last row is beyond the range, which no case of 100 s is likely to take."""
     for name in ("a", "b", "c", "d", "e", "f", "g"):

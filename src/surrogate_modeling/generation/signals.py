@@ -8,8 +8,8 @@ Shape letters: T rows, I inputs.
 
 from __future__ import annotations
 
+import hashlib
 import math
-import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -129,10 +129,11 @@ def _recorded(plan: CasesPlan, number: int, item: InputPlan) -> np.ndarray:
     assert item.file is not None
     files = recorded_files(item.file)
     file = files[(number - 1) % len(files)]
-    record = _read(file)
+    record, digest = _read(file)
     values = _column(plan, item, file)
     spare = record.time[-1] - record.time[0] - plan.duration
-    rng = np.random.default_rng([plan.seed, number, zlib.crc32(item.file.encode())])
+    # The place of the file must not matter: the same plan makes the same cases on every machine.
+    rng = np.random.default_rng([plan.seed, number, digest])
     start = record.time[0] + (rng.uniform(0.0, spare) if spare > 0 else 0.0)
     return np.interp(start + plan.time, record.time, values)
 
@@ -143,7 +144,7 @@ def _column(plan: CasesPlan, item: InputPlan, file: Path) -> np.ndarray:
     Raises:
         PlanError: there is none, it is shorter than a case, or it leaves the range of the input.
     """
-    record = _read(file)
+    record = _read(file)[0]
     if item.name not in record.names:
         raise PlanError(f"inputs.{item.name}: {file} has no such column; it has {', '.join(record.names)}")
     lasting = record.time[-1] - record.time[0]
@@ -159,9 +160,11 @@ def _column(plan: CasesPlan, item: InputPlan, file: Path) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path) -> RawCase:
+def _read(file: Path) -> tuple[RawCase, int]:
+    """A recorded schedule, and a digest of its bytes."""
     try:
-        return parse_case(file, file.read_bytes())
+        body = file.read_bytes()
+        return parse_case(file, body), int.from_bytes(hashlib.sha256(body).digest()[:8])
     except CaseFileError as error:
         raise PlanError(f"recorded schedule {error}") from None
     except OSError as error:
