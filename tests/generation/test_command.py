@@ -9,6 +9,8 @@ import pytest
 
 from surrogate_modeling.config.dataset import CommandConfig
 from surrogate_modeling.generation.command import Command, plan_command
+from surrogate_modeling.generation.folder import generate_cases
+from surrogate_modeling.generation.pool import Running
 from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError
 
 # Reads inputs.csv and deck.txt, and writes twice the input plus the parameter.
@@ -51,7 +53,6 @@ def test_a_program_gets_its_inputs_and_its_output_is_the_case(tmp_path: Path) ->
     u, mass, y = table.values.T
     assert len(set(mass)) == 1
     np.testing.assert_allclose(y, 2 * u + mass, rtol=1e-9)
-    assert not (tmp_path / "case0002").exists()
     content = json.dumps(command.content())
     assert '"deck.txt.j2"' in content
     assert planned(tmp_path, output="other.csv").content() != command.content()
@@ -111,13 +112,44 @@ def test_words_of_the_command_are_filled_in_and_files_beside_the_user_found(
         ("pass", {"command": ["true", "{{ nubmer }}"]}, "template: 'nubmer' is undefined"),
     ],
 )
-def test_a_case_that_fails_says_why_and_keeps_its_folder(tmp_path: Path, program: str, keys: dict, text: str) -> None:
+def test_a_case_that_fails_says_why_and_leaves_its_folder(tmp_path: Path, program: str, keys: dict, text: str) -> None:
     with pytest.raises(CaseFailed, match=text):
         run(planned(tmp_path, program, **keys), tmp_path)
-    kept = tmp_path / "cases" / "failed" / "case0002"
+    kept = tmp_path / "case0002"
     assert (kept / "deck.txt").read_text().startswith("offset = 1.")
     assert (kept / "table.bin").read_bytes() == b"\xff{{ number }}"
     assert len((kept / "inputs.csv").read_text().splitlines()) == 23
+
+
+# Kills the worker, which is its parent; or hangs.
+DEADLY = "import os, signal; open('seen', 'w').close(); os.kill(os.getppid(), signal.SIGKILL)"
+HANGING = "import time; open('seen', 'w').close(); time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("program", "timeout", "reason"),
+    [
+        ("open('seen', 'w').close(); raise SystemExit(3)", None, "exit code 3"),
+        (DEADLY, None, "the process died over this case (SIGKILL)"),
+        (HANGING, 6.0, "not done after 6 s"),
+    ],
+)
+def test_the_folder_of_a_case_is_kept_however_it_failed(
+    tmp_path: Path, program: str, timeout: float | None, reason: str
+) -> None:
+    kept = tmp_path / "cases" / "failed" / "case0001"
+    kept.mkdir(parents=True)
+    (kept / "of an earlier attempt").touch()
+    result = generate_cases(tmp_path / "cases", planned(tmp_path, program), 1, Running(1, timeout))
+    assert [failure.reason for failure in result.failed] == [reason]
+    assert sorted(path.name for path in kept.iterdir()) == ["deck.txt", "inputs.csv", "log.txt", "seen", "table.bin"]
+
+
+def test_a_folder_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "failed").touch()
+    result = generate_cases(tmp_path / "cases", planned(tmp_path, "raise SystemExit(3)"), 1, Running(1))
+    assert [failure.reason for failure in result.failed] == ["exit code 3; its folder could not be kept: File exists"]
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,8 @@ class Simulator(Protocol):
     def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
         """Make a worker process ready, with a folder of its own; returns the function that makes cases.
 
-        The function raises :class:`CaseFailed` with the reason where a case cannot be finished.
+        The function raises :class:`CaseFailed` with the reason where a case cannot be finished. A folder with the name
+        of the case in ``scratch`` is kept then for the user, and removed otherwise.
         """
         ...
 
