@@ -183,7 +183,7 @@ class _Worker(threading.Thread):
         if answer is None:
             # A program that outlives its worker would go on writing to the case's folder.
             _send_signal(process, KILL)
-        if answer is None or late.is_set() or self.single:
+        if answer is None or late.is_set() or self.single or answer.get("spent"):
             self._close()
         if answer is not None:
             reason = f"{answer['reason']}{said}" if answer["reason"] else ""
