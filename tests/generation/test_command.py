@@ -58,6 +58,12 @@ def test_a_program_gets_its_inputs_and_its_output_is_the_case(tmp_path: Path) ->
     assert planned(tmp_path, output="other.csv").content() != command.content()
 
 
+def test_the_output_may_begin_with_the_end_of_the_first_step(tmp_path: Path) -> None:
+    every_row = [sys.executable, str(tmp_path / "program.py"), "1"]
+    table = run(planned(tmp_path, PROGRAM.replace("rows[::", "rows[1::"), command=every_row), tmp_path)
+    np.testing.assert_allclose(table.time, 0.5 * np.arange(1, 21))
+
+
 def test_a_program_that_writes_its_inputs_knows_best_what_it_took(tmp_path: Path) -> None:
     program = 'from pathlib import Path\nPath("o.csv").write_text("t,u,y\\ns,V,bar\\n0,7,1\\n4,7,2\\n10,8,3\\n")\n'
     table = run(planned(tmp_path, program, output="o.csv", template=None), tmp_path)
@@ -108,6 +114,7 @@ def test_words_of_the_command_are_filled_in_and_files_beside_the_user_found(
             "'y' holds text; give",
         ),
         (PROGRAM.replace("rows[::", "rows[:9:"), {}, "out/result.csv: time goes from 0 to 4 s; 0 to 10 s are wanted"),
+        (PROGRAM.replace("rows[::", "rows[2::"), {}, "out/result.csv: time goes from 1 to 10 s; 0 to 10 s are wanted"),
         ("pass", {"command": ["no_such_program"]}, "no_such_program: No such file"),
         ("pass", {"command": ["true", "{{ nubmer }}"]}, "template: 'nubmer' is undefined"),
     ],
