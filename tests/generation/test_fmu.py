@@ -103,6 +103,7 @@ def test_the_list_is_a_plan(plants: dict[int, Path], tmp_path: Path) -> None:
     fmu = planned(plants[2], plan=str(plan), parameter_ranges=None, units={"y, squared": "K2"})
     assert fmu.plan.parameters == {"gain": (0.6, 0.7)}
     assert (fmu.outputs, fmu.units["y, squared"]) == (("y, squared",), "K2")
+    assert fmu.content()["units"] == {"u": "%", "on": "-", "gain": "-", "y, squared": "K2"}
     plan.write_text(text.replace('#  "bias"', '  "bias"'))
     with pytest.raises(PlanError, match=r"parameter_ranges.bias = \['LOW', 'HIGH'\]: give two numbers"):
         planned(plants[2], plan=str(plan), parameter_ranges=None)
