@@ -1,7 +1,7 @@
 """A small plant as an FMU, compiled for a test: x' = (on gain u - x) / 2 s from x = bias, y = x^2.
 
 Inputs u (0 to 1) and on (Boolean), parameters gain (0.5 to 2) and bias. With ``fault`` it does not survive a gain above
-1.5: it crashes, hangs, or refuses a step.
+1.5: it crashes, hangs, refuses a step, or refuses it for ever: it crashes if it is called again.
 """
 
 import re
@@ -18,8 +18,10 @@ COMMON = r"""
 #include <stdlib.h>
 #include <stdio.h>
 #include <signal.h>
+static int dead;
 typedef struct { double u, gain, bias, x, time; int on, started; } Plant;
 enum { U, ON, GAIN, X, Y, BIAS, DER };
+static void *make(void) { if (dead) raise(SIGSEGV); Plant *p = calloc(1, sizeof(Plant)); p->gain = 1.0; return p; }
 static double target(const Plant *p) { return p->on ? p->gain * p->u : 0.0; }
 static double derivative(const Plant *p) { return (target(p) - p->x) / 2.0; }
 static void advance(Plant *p, double h) { p->x = target(p) + (p->x - target(p)) * exp(-h / 2.0); }
@@ -27,7 +29,8 @@ static int refused(const Plant *p) {
     if (p->gain <= 1.5) return 0;
     if (FAULT == 1) { puts("about to crash"); fflush(stdout); raise(SIGSEGV); }
     if (FAULT == 2) for (;;) {}
-    return FAULT == 3;
+    dead = FAULT == 5;
+    return FAULT == 3 ? 3 : dead ? 4 : 0;
 }
 static double *real(Plant *p, unsigned vr) {
     switch (vr) {
@@ -44,8 +47,8 @@ VERSION_2 = r"""
 #include "fmi2FunctionTypes.h"
 #define P ((Plant *)c)
 fmi2Component fmi2Instantiate(fmi2String n, fmi2Type t, fmi2String g, fmi2String r, const fmi2CallbackFunctions *f, fmi2Boolean v, fmi2Boolean l)
-{ Plant *p = calloc(1, sizeof(Plant)); p->gain = 1.0; return p; }
-void fmi2FreeInstance(fmi2Component c) { free(c); }
+{ return make(); }
+void fmi2FreeInstance(fmi2Component c) { if (dead) raise(SIGSEGV); free(c); }
 fmi2Status fmi2SetupExperiment(fmi2Component c, fmi2Boolean d, fmi2Real t, fmi2Real s, fmi2Boolean e, fmi2Real z) { return fmi2OK; }
 fmi2Status fmi2EnterInitializationMode(fmi2Component c) { return fmi2OK; }
 fmi2Status fmi2ExitInitializationMode(fmi2Component c) { P->x = P->bias; return fmi2OK; }
@@ -56,7 +59,7 @@ fmi2Status fmi2GetReal(fmi2Component c, const fmi2ValueReference vr[], size_t n,
 { for (size_t i = 0; i < n; i++) v[i] = get(P, vr[i]); return fmi2OK; }
 fmi2Status fmi2SetBoolean(fmi2Component c, const fmi2ValueReference vr[], size_t n, const fmi2Boolean v[])
 { for (size_t i = 0; i < n; i++) P->on = v[i]; return fmi2OK; }
-fmi2Status fmi2DoStep(fmi2Component c, fmi2Real t, fmi2Real h, fmi2Boolean n) { if (refused(P)) return fmi2Error; advance(P, h); return fmi2OK; }
+fmi2Status fmi2DoStep(fmi2Component c, fmi2Real t, fmi2Real h, fmi2Boolean n) { int bad = refused(P); if (bad) return bad; advance(P, h); return fmi2OK; }
 fmi2Status fmi2EnterEventMode(fmi2Component c) { return fmi2OK; }
 fmi2Status fmi2NewDiscreteStates(fmi2Component c, fmi2EventInfo *e) { *e = (fmi2EventInfo){0}; return fmi2OK; }
 fmi2Status fmi2EnterContinuousTimeMode(fmi2Component c) { return fmi2OK; }
@@ -64,19 +67,18 @@ fmi2Status fmi2CompletedIntegratorStep(fmi2Component c, fmi2Boolean n, fmi2Boole
 fmi2Status fmi2SetTime(fmi2Component c, fmi2Real t) { return fmi2OK; }
 fmi2Status fmi2SetContinuousStates(fmi2Component c, const fmi2Real x[], size_t n) { P->x = x[0]; return fmi2OK; }
 fmi2Status fmi2GetContinuousStates(fmi2Component c, fmi2Real x[], size_t n) { x[0] = P->x; return fmi2OK; }
-fmi2Status fmi2GetDerivatives(fmi2Component c, fmi2Real d[], size_t n) { if (refused(P)) return fmi2Error; d[0] = derivative(P); return fmi2OK; }
+fmi2Status fmi2GetDerivatives(fmi2Component c, fmi2Real d[], size_t n) { int bad = refused(P); if (bad) return bad; d[0] = derivative(P); return fmi2OK; }
 fmi2Status fmi2GetEventIndicators(fmi2Component c, fmi2Real z[], size_t n) { return fmi2OK; }
 fmi2Status fmi2GetNominalsOfContinuousStates(fmi2Component c, fmi2Real x[], size_t n) { x[0] = 1.0; return fmi2OK; }
 """
 VERSION_3 = r"""
 #include "fmi3FunctionTypes.h"
 #define P ((Plant *)c)
-static void *make(void) { Plant *p = calloc(1, sizeof(Plant)); p->gain = 1.0; return p; }
 fmi3Instance fmi3InstantiateCoSimulation(fmi3String n, fmi3String t, fmi3String r, fmi3Boolean v, fmi3Boolean l, fmi3Boolean e, fmi3Boolean a,
     const fmi3ValueReference q[], size_t m, fmi3InstanceEnvironment i, fmi3LogMessageCallback g, fmi3IntermediateUpdateCallback u) { return make(); }
 fmi3Instance fmi3InstantiateModelExchange(fmi3String n, fmi3String t, fmi3String r, fmi3Boolean v, fmi3Boolean l,
     fmi3InstanceEnvironment i, fmi3LogMessageCallback g) { return make(); }
-void fmi3FreeInstance(fmi3Instance c) { free(c); }
+void fmi3FreeInstance(fmi3Instance c) { if (dead) raise(SIGSEGV); free(c); }
 fmi3Status fmi3EnterInitializationMode(fmi3Instance c, fmi3Boolean d, fmi3Float64 t, fmi3Float64 s, fmi3Boolean e, fmi3Float64 z) { return fmi3OK; }
 fmi3Status fmi3ExitInitializationMode(fmi3Instance c) { P->x = P->bias; return fmi3OK; }
 fmi3Status fmi3Terminate(fmi3Instance c) { return fmi3OK; }
@@ -87,7 +89,7 @@ fmi3Status fmi3GetFloat64(fmi3Instance c, const fmi3ValueReference vr[], size_t 
 fmi3Status fmi3SetBoolean(fmi3Instance c, const fmi3ValueReference vr[], size_t n, const fmi3Boolean v[], size_t m)
 { for (size_t i = 0; i < n; i++) P->on = v[i]; return fmi3OK; }
 fmi3Status fmi3DoStep(fmi3Instance c, fmi3Float64 t, fmi3Float64 h, fmi3Boolean n, fmi3Boolean *e, fmi3Boolean *q, fmi3Boolean *r, fmi3Float64 *last)
-{ *e = *r = 0; *q = 0; *last = t + h; if (FAULT == 4 && t >= 1.0) { *q = 1; *last = t; return fmi3OK; } if (refused(P)) return fmi3Error; advance(P, h); return fmi3OK; }
+{ *e = *r = 0; *q = 0; *last = t + h; if (FAULT == 4 && t >= 1.0) { *q = 1; *last = t; return fmi3OK; } int bad = refused(P); if (bad) return bad; advance(P, h); return fmi3OK; }
 fmi3Status fmi3EnterEventMode(fmi3Instance c) { return fmi3OK; }
 fmi3Status fmi3UpdateDiscreteStates(fmi3Instance c, fmi3Boolean *a, fmi3Boolean *b, fmi3Boolean *d, fmi3Boolean *e, fmi3Boolean *f, fmi3Float64 *t)
 { *a = *b = *d = *e = *f = 0; *t = 0; return fmi3OK; }
@@ -96,7 +98,7 @@ fmi3Status fmi3CompletedIntegratorStep(fmi3Instance c, fmi3Boolean n, fmi3Boolea
 fmi3Status fmi3SetTime(fmi3Instance c, fmi3Float64 t) { return fmi3OK; }
 fmi3Status fmi3SetContinuousStates(fmi3Instance c, const fmi3Float64 x[], size_t n) { P->x = x[0]; return fmi3OK; }
 fmi3Status fmi3GetContinuousStates(fmi3Instance c, fmi3Float64 x[], size_t n) { x[0] = P->x; return fmi3OK; }
-fmi3Status fmi3GetContinuousStateDerivatives(fmi3Instance c, fmi3Float64 d[], size_t n) { if (refused(P)) return fmi3Error; d[0] = derivative(P); return fmi3OK; }
+fmi3Status fmi3GetContinuousStateDerivatives(fmi3Instance c, fmi3Float64 d[], size_t n) { int bad = refused(P); if (bad) return bad; d[0] = derivative(P); return fmi3OK; }
 fmi3Status fmi3GetEventIndicators(fmi3Instance c, fmi3Float64 z[], size_t n) { return fmi3OK; }
 fmi3Status fmi3GetNominalsOfContinuousStates(fmi3Instance c, fmi3Float64 x[], size_t n) { x[0] = 1.0; return fmi3OK; }
 """
@@ -111,7 +113,7 @@ VARIABLES = [
     ("bias", "Real", 'causality="parameter" variability="fixed" initial="exact"', 'start="0"'),
     ("der(x)", "Real", 'causality="local" variability="continuous" initial="calculated"', 'derivative="4"'),
 ]  # fmt: skip
-FAULTS = {"none": 0, "crash": 1, "hang": 2, "error": 3, "end": 4}
+FAULTS = {"none": 0, "crash": 1, "hang": 2, "error": 3, "end": 4, "fatal": 5}
 
 
 def describe(version: int, kinds: tuple[str, ...]) -> str:

@@ -23,7 +23,7 @@ VERBS = {
     "adapt": "make a surrogate for new cases from one that is there",
     "explain": "say which control matters for which target, how much and how fast",
     "optimise": "find the schedule that serves an objective and keeps bounds",
-    "export": "write a surrogate as ONNX or FMU",
+    "export": "write a surrogate as ONNX, FMU or a page that runs it",
     "report": "make the page of a run again, or put two runs side by side",
     "ui": "open MLflow on the runs",
     "send": "send runs to the tracking store that could not be reached",

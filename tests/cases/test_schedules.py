@@ -50,6 +50,17 @@ def test_a_file_a_folder_or_the_files_that_match(tmp_path: Path) -> None:
         names(tmp_path / "b*.csv")
 
 
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Both would be predicted into one file."""
+    for name in ("a.csv", "a.parquet", "b.csv"):
+        write(tmp_path, "x", name=name)
+    with pytest.raises(
+        UserError, match=r"^1 problem in 1 file of .*: *\n  a\.(csv|parquet): gives the case 'a' as a\."
+    ):
+        schedule_files(tmp_path / "*")
+    assert [path.name for path in schedule_files(tmp_path / "*.csv")] == ["a.csv", "b.csv"]
+
+
 def test_columns_are_found_by_name_and_others_left_aside(tmp_path: Path) -> None:
     path = write(tmp_path, "time,q,note,u,p", "s,°C,-,-,bar", "0,20,9,1,5", "1,21,,2,6", "2,22,text,3,7")
     schedule = read(path)

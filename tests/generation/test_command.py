@@ -54,7 +54,6 @@ def test_a_program_gets_its_inputs_and_its_output_is_the_case(tmp_path: Path) ->
     u, mass, y = table.values.T
     assert len(set(mass)) == 1
     np.testing.assert_allclose(y, 2 * u + mass, rtol=1e-9)
-    assert not (tmp_path / "case0002").exists()
     content = json.dumps(command.content())
     assert '"deck.txt.j2"' in content
     assert planned(tmp_path, output="other.csv").content() != command.content()
@@ -86,6 +85,12 @@ def test_a_command_given_elsewhere_is_the_same_command(tmp_path: Path, monkeypat
     there = planned(tmp_path, command="python3 program.py").content()
     assert there["program"] == {}
     assert edited_files(here, there) == edited_files(there, here) == []
+
+
+def test_the_output_may_begin_with_the_end_of_the_first_step(tmp_path: Path) -> None:
+    every_row = [sys.executable, str(tmp_path / "program.py"), "1"]
+    table = run(planned(tmp_path, PROGRAM.replace("rows[::", "rows[1::"), command=every_row), tmp_path)
+    np.testing.assert_allclose(table.time, 0.5 * np.arange(1, 21))
 
 
 def test_a_program_that_writes_its_inputs_knows_best_what_it_took(tmp_path: Path) -> None:
@@ -138,17 +143,49 @@ def test_words_of_the_command_are_filled_in_and_files_beside_the_user_found(
             "'y' holds text; give",
         ),
         (PROGRAM.replace("rows[::", "rows[:9:"), {}, "out/result.csv: time goes from 0 to 4 s; 0 to 10 s are wanted"),
+        (PROGRAM.replace("rows[::", "rows[2::"), {}, "out/result.csv: time goes from 1 to 10 s; 0 to 10 s are wanted"),
         ("pass", {"command": ["no_such_program"]}, "no_such_program: No such file"),
         ("pass", {"command": ["true", "{{ nubmer }}"]}, "template: 'nubmer' is undefined"),
     ],
 )
-def test_a_case_that_fails_says_why_and_keeps_its_folder(tmp_path: Path, program: str, keys: dict, text: str) -> None:
+def test_a_case_that_fails_says_why_and_leaves_its_folder(tmp_path: Path, program: str, keys: dict, text: str) -> None:
     with pytest.raises(CaseFailed, match=text):
         run(planned(tmp_path, program, **keys), tmp_path)
-    kept = tmp_path / "cases" / "failed" / "case0002"
+    kept = tmp_path / "case0002"
     assert (kept / "deck.txt").read_text().startswith("offset = 1.")
     assert (kept / "table.bin").read_bytes() == b"\xff{{ number }}"
     assert len((kept / "inputs.csv").read_text().splitlines()) == 23
+
+
+# Kills the worker, which is its parent; or hangs.
+DEADLY = "import os, signal; open('seen', 'w').close(); os.kill(os.getppid(), signal.SIGKILL)"
+HANGING = "import time; open('seen', 'w').close(); time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("program", "timeout", "reason"),
+    [
+        ("open('seen', 'w').close(); raise SystemExit(3)", None, "exit code 3"),
+        (DEADLY, None, "the process died over this case (SIGKILL)"),
+        (HANGING, 6.0, "not done after 6 s"),
+    ],
+)
+def test_the_folder_of_a_case_is_kept_however_it_failed(
+    tmp_path: Path, program: str, timeout: float | None, reason: str
+) -> None:
+    kept = tmp_path / "cases" / "failed" / "case0001"
+    kept.mkdir(parents=True)
+    (kept / "of an earlier attempt").touch()
+    result = generate_cases(tmp_path / "cases", planned(tmp_path, program), 1, Running(1, timeout))
+    assert [failure.reason for failure in result.failed] == [reason]
+    assert sorted(path.name for path in kept.iterdir()) == ["deck.txt", "inputs.csv", "log.txt", "seen", "table.bin"]
+
+
+def test_a_folder_that_cannot_be_kept_is_said(tmp_path: Path) -> None:
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "failed").touch()
+    result = generate_cases(tmp_path / "cases", planned(tmp_path, "raise SystemExit(3)"), 1, Running(1))
+    assert [failure.reason for failure in result.failed] == ["exit code 3; its folder could not be kept: File exists"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from surrogate_modeling.generation.fmu_model import read_fmu
 from surrogate_modeling.generation.folder import generate_cases
 from surrogate_modeling.generation.listing import list_fmu
 from surrogate_modeling.generation.pool import Running
-from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError
+from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, PlanError, ProcessSpent
 
 pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 STEADY = {"range": [1, 1], "family": "constant"}
@@ -103,6 +103,7 @@ def test_the_list_is_a_plan(plants: dict[int, Path], tmp_path: Path) -> None:
     fmu = planned(plants[2], plan=str(plan), parameter_ranges=None, units={"y, squared": "K2"})
     assert fmu.plan.parameters == {"gain": (0.6, 0.7)}
     assert (fmu.outputs, fmu.units["y, squared"]) == (("y, squared",), "K2")
+    assert fmu.content()["units"] == {"u": "%", "on": "-", "gain": "-", "y, squared": "K2"}
     plan.write_text(text.replace('#  "bias"', '  "bias"'))
     with pytest.raises(PlanError, match=r"parameter_ranges.bias = \['LOW', 'HIGH'\]: give two numbers"):
         planned(plants[2], plan=str(plan), parameter_ranges=None)
@@ -178,10 +179,11 @@ REASONS = {
     "crash": r"the process died over this case \(SIGSEGV\): about to crash",
     "hang": "not done after 4 s",
     "error": r"fmi3DoStep failed with status 3 \(error\).",
+    "fatal": r"fmi2DoStep failed with status 4 \(fatal\)\. No call may follow: the FMU's process was ended",
 }
 
 
-@pytest.mark.parametrize("fault", ["crash", "error", pytest.param("hang", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("fault", ["crash", "error", "fatal", pytest.param("hang", marks=pytest.mark.slow)])
 def test_an_fmu_that_crashes_hangs_or_gives_up_costs_its_case_only(fault: str, tmp_path: Path) -> None:
     version = 3 if fault == "error" else 2
     fmu = planned(build_fmu(tmp_path / "a.fmu", version, fault=fault), sampling=Sampling.latin_hypercube, cases=4)
@@ -192,6 +194,23 @@ def test_an_fmu_that_crashes_hangs_or_gives_up_costs_its_case_only(fault: str, t
     for failure in result.failed:
         assert re.fullmatch(REASONS[fault], failure.reason), failure.reason
     assert result.written == [number for number in range(1, 5) if number not in bad]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(("version", "fault"), [(2, "fatal"), (3, "error")])
+def test_what_fails_within_the_solver_is_what_the_fmu_said(version: int, fault: str, tmp_path: Path) -> None:
+    """CVode is C code, in which exceptions are lost; the plant crashes if it is called after a fatal error."""
+    fmu = planned(
+        build_fmu(tmp_path / "a.fmu", version, fault=fault), fmi_type=FmiType.model_exchange,
+        inputs={"u": [0, 1], "on": STEADY}, parameter_ranges={"gain": [1, 2]},
+    )  # fmt: skip
+    runs, gains = fmu.prepare(tmp_path), [fmu.plan.parameter_values(number)["gain"] for number in range(1, 5)]
+    good, bad = (1 + next(i for i, gain in enumerate(gains) if (gain > 1.5) == over) for over in (False, True))
+    what = "fmi2GetDerivatives failed with status 4" if version == 2 else "fmi3GetContinuousStateDerivatives failed"
+    with pytest.raises(ProcessSpent if fault == "fatal" else CaseFailed, match=what):
+        runs(bad)
+    if fault == "error":
+        assert np.isfinite(runs(good).values).all()
 
 
 def test_an_fmu_that_ends_the_simulation_fails_with_the_time(tmp_path: Path) -> None:

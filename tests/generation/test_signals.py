@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from surrogate_modeling.generation.plan import FAMILIES, CasesPlan, parse_inputs
-from surrogate_modeling.generation.signals import input_family, limit_rate, make_inputs
+from surrogate_modeling.generation.signals import input_family, limit_rate, make_inputs, require_recorded
 from surrogate_modeling.generation.simulator import PlanError
 
 TIMES = [2.0, 8.0]
@@ -82,6 +82,29 @@ def test_recorded_inputs_of_one_file_keep_together(tmp_path: Path) -> None:
     assert before != wanted.content()
 
 
+def test_the_stretch_depends_on_the_record_and_not_on_where_it_lies(tmp_path: Path) -> None:
+    for place, last in (("a", 300), ("b", 300), ("c", 299)):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "r.csv").write_text(f"time,u\ns,-\n0,0\n{last},{last}\n")
+    stretches = {
+        name: make_inputs(plan({"u": {"file": str(tmp_path / name)}}), 1)[:, 0]
+        for name in ("a", "b/r.csv", "b/*.csv", "c")
+    }
+    for name in ("b/r.csv", "b/*.csv"):
+        np.testing.assert_array_equal(stretches[name], stretches["a"])
+    assert abs(stretches["c"][0] - stretches["a"][0]) > 1
+
+
+def test_a_record_is_checked_as_a_whole_whatever_stretches_are_drawn(tmp_path: Path) -> None:
+    """Of 300 s only the last row is beyond the range, which no case of 100 s is likely to take."""
+    for name in ("a", "b", "c", "d", "e", "f", "g"):
+        (tmp_path / f"{name}.csv").write_text(f"time,u\ns,-\n0,0.5\n299,0.5\n300,{2 if name == 'g' else 0.5}\n")
+    wanted = plan({"u": {"file": str(tmp_path), "range": [0, 1]}})
+    with pytest.raises(PlanError, match=r"inputs.u: .*g.csv goes from 0.5 to 2, beyond range = \[0.0, 1.0\]; widen"):
+        require_recorded(wanted)
+    require_recorded(plan({"u": {"file": str(tmp_path), "range": [0, 2]}, "v": [0, 1]}))
+
+
 @pytest.mark.parametrize(
     ("text", "change", "message"),
     [
@@ -93,5 +116,8 @@ def test_recorded_inputs_of_one_file_keep_together(tmp_path: Path) -> None:
 )
 def test_recorded_schedules_that_cannot_be_used(tmp_path: Path, text: str, change: dict, message: str) -> None:
     (tmp_path / "a.csv").write_text(text)
+    wanted = plan({"u": {"file": str(tmp_path / "a.csv"), **change}})
     with pytest.raises(PlanError, match=message):
-        make_inputs(plan({"u": {"file": str(tmp_path / "a.csv"), **change}}), 1)
+        require_recorded(wanted)
+    with pytest.raises(PlanError, match=message):
+        make_inputs(wanted, 1)

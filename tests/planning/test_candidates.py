@@ -10,6 +10,7 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.generation.circuit import Circuit
 from surrogate_modeling.generation.plan import CasesPlan, parse_inputs
+from surrogate_modeling.generation.simulator import CaseTable, PlanError
 from surrogate_modeling.planning.candidates import (
     Recipe,
     Recombined,
@@ -99,6 +100,29 @@ def test_the_circuit_plans_its_own_cases() -> None:
     channels = replace(channels, units={**channels.units, "CompN": "bar"})
     with pytest.raises(UserError, match="'rpm' cannot be converted to 'bar'"):
         SimulatorCases(circuit, replace(DESCRIPTION, channels=channels), 11)
+
+
+class Broken(Circuit):
+    """A simulator whose third schedule cannot be made."""
+
+    def schedule(self, number: int) -> CaseTable:
+        if number == 3:
+            raise PlanError("recorded schedule a.csv: gone")
+        return super().schedule(number)
+
+
+def test_a_schedule_that_cannot_be_made_is_told_the_user() -> None:
+    circuit = Broken(20.0, 0.5, "R134a", {"random_steps": 1.0}, 3)
+    channels = replace(
+        plain_channels(2, 1), controls=("AmbT", "CompN"), units={"AmbT": "°C", "CompN": "rpm", "y0": "-"}
+    )
+    description = replace(DESCRIPTION, channels=channels)
+    source = SimulatorCases(circuit, description, 1)
+    assert source.make(2).number == 2
+    with pytest.raises(UserError, match=r"^dataset: recorded schedule a\.csv: gone$"):
+        gather(source, Rules([], {}), description, 5)
+    with pytest.raises(UserError, match="gone"):
+        SimulatorCases(circuit, description, 3)
 
 
 def test_candidates_keep_the_rules_or_it_is_said_which_refuse_them() -> None:

@@ -28,7 +28,7 @@ from surrogate_modeling.cases.fingerprint import fingerprint
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
 from surrogate_modeling.cases.parsing import parse_file
-from surrogate_modeling.cases.problems import Problem, file_refusal, import_hint
+from surrogate_modeling.cases.problems import Problem, file_refusal, import_hint, name_problems
 from surrogate_modeling.cases.rows import Rows
 from surrogate_modeling.cases.sampling import Sampled, sampling_warnings
 from surrogate_modeling.common.cores import cores
@@ -76,7 +76,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     """
     reading = reading or Reading()
     files = list_case_files(folder, reading.pattern)[: reading.limit]
-    problems = _same_names(files)
+    problems = name_problems(files)
     read: list[tuple[Path, GridCase]] = []
     unread = False
     headers: list[Header] = []
@@ -232,18 +232,6 @@ def _read_case(file: Path, grid: Grid, ignore: frozenset[str]) -> GridCase | Ref
     case = GridCase.of(raw, grid, hashlib.sha256(body).hexdigest())
     save_entry(entry, case)
     return case
-
-
-def _same_names(files: list[Path]) -> list[Problem]:
-    """Problems of file names: two files with one case name, or a name that is not UTF-8."""
-    problems, seen = [], dict[str, Path]()
-    for file in files:
-        other = seen.setdefault(file.stem, file)
-        if other is not file:
-            problems.append(Problem(file, f"gives the case '{file.stem}' as {other.name} does; rename one of them"))
-        if file.name.encode("utf-8", "replace").decode() != file.name:
-            problems.append(Problem(file, "the file's name is not UTF-8; rename it"))
-    return problems
 
 
 def _disagreements(headers: list[Header]) -> list[Problem]:

@@ -40,6 +40,18 @@ def line_ranges(lines: Iterable[int]) -> str:
     return f"{'line' if len(ordered) == 1 else 'lines'} {shown}{f' and {hidden} more' if hidden else ''}"
 
 
+def name_problems(files: Sequence[Path]) -> list[Problem]:
+    """Problems of file names: two files with one case name, or a name that is not UTF-8."""
+    problems, seen = [], dict[str, Path]()
+    for file in files:
+        other = seen.setdefault(file.stem, file)
+        if other is not file:
+            problems.append(Problem(file, f"gives the case '{file.stem}' as {other.name} does; rename one of them"))
+        if file.name.encode("utf-8", "replace").decode() != file.name:
+            problems.append(Problem(file, "the file's name is not UTF-8; rename it"))
+    return problems
+
+
 def import_hint(folder: Path) -> str:
     """The way to cases from files that the strict reader of the case format refuses."""
     return f"'pdm run import source={folder} output=<folder>' makes cases of the files of other tools"

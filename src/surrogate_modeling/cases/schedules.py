@@ -25,7 +25,7 @@ from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.folder import list_case_files
 from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_problems
 from surrogate_modeling.cases.parsing import parse_file
-from surrogate_modeling.cases.problems import Problem
+from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file_refusal, name_problems
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.paths import expanded
@@ -78,14 +78,18 @@ def schedule_files(place: str | Path) -> list[Path]:
     """List schedule files in name order: one file, the ``*.csv`` of a folder, or a pattern (``folder/case*.csv``).
 
     Raises:
-        UserError: nothing there.
+        UserError: nothing there, or names that cannot be those of cases.
     """
     place = expanded(place, "cases")
     if place.is_file():
-        return [place]
-    if is_pattern(place):
-        return list_case_files(place.parent, place.name, key="cases")
-    return list_case_files(place, key="cases")
+        files = [place]
+    elif is_pattern(place):
+        files = list_case_files(place.parent, place.name, key="cases")
+    else:
+        files = list_case_files(place, key="cases")
+    if problems := name_problems(files):
+        raise file_refusal(place, problems, most=MAX_LISTED_PROBLEMS)
+    return files
 
 
 def read_chunks(

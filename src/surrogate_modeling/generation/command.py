@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,7 +33,7 @@ from surrogate_modeling.generation.pool import ending
 from surrogate_modeling.generation.signals import make_inputs
 from surrogate_modeling.generation.simulator import PROGRAM, CaseFailed, CaseTable, PlanError, case_name
 
-INPUTS_FILE, LOG_FILE, FAILED_FOLDER, TEMPLATE_ENDING = "inputs.csv", "log.txt", "failed", ".j2"
+INPUTS_FILE, LOG_FILE, TEMPLATE_ENDING = "inputs.csv", "log.txt", ".j2"
 PLAN_KEYS = ("inputs", "parameter_ranges", "units")
 DIGITS = 10
 SHOWN_CHARACTERS = 200
@@ -52,7 +51,6 @@ class Command:
         plan: of the cases.
         units: of inputs and varied parameters by name.
         reading: how the output is read; None: guessed, if it is not in the case format.
-        failed: folder in which the folders of failed cases are kept.
     """
 
     words: tuple[str, ...]
@@ -62,7 +60,6 @@ class Command:
     plan: CasesPlan
     units: dict[str, str]
     reading: ImportConfig | None
-    failed: str
 
     @property
     def controls(self) -> tuple[str, ...]:
@@ -107,20 +104,11 @@ class Command:
 
     def _simulate(self, scratch: Path, number: int) -> CaseTable:
         folder = scratch / case_name(number)
-        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         inputs, parameters = make_inputs(self.plan, number), self.plan.parameter_values(number)
-        try:
-            self._write_inputs(folder, number, inputs, parameters)
-            self._run(folder, self._rendered(self.words, number, inputs, parameters))
-            return self._read(folder, inputs, parameters)
-        except CaseFailed:
-            kept = Path(self.failed) / case_name(number)
-            shutil.rmtree(kept, ignore_errors=True)
-            shutil.copytree(folder, kept)
-            raise
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._write_inputs(folder, number, inputs, parameters)
+        self._run(folder, self._rendered(self.words, number, inputs, parameters))
+        return self._read(folder, inputs, parameters)
 
     def _write_inputs(self, folder: Path, number: int, inputs: np.ndarray, parameters: dict[str, float]) -> None:
         from surrogate_modeling.cases.writer import case_csv
@@ -189,7 +177,9 @@ class Command:
     def _read(self, folder: Path, inputs: np.ndarray, parameters: dict[str, float]) -> CaseTable:
         raw, plan = read_output(folder / self.output, self.reading), self.plan
         first, last = float(raw.time[0]), float(raw.time[-1])
-        if first < -plan.step / 2 or not plan.duration - plan.step < last < plan.duration + plan.step / 2:
+        # The first row may be that of the end of the first step.
+        begins = -plan.step / 2 <= first <= 1.5 * plan.step
+        if not begins or not plan.duration - plan.step < last < plan.duration + plan.step / 2:
             raise CaseFailed(
                 f"{self.output}: time goes from {first:g} to {last:g} s; 0 to {plan.duration:g} s are wanted"
             )
@@ -224,7 +214,6 @@ def plan_command(dataset: CommandConfig) -> Command:
         tuple(map(str, words)), str(Path.cwd()), _read_templates(dataset.template), dataset.output, plan,
         {name: str(units.get(name, "-")) for name in names},
         check_keys(dataset.import_keys) if dataset.import_keys else None,
-        str(expanded(dataset.path, "dataset.path").absolute() / FAILED_FOLDER),
     )  # fmt: skip
 
 

@@ -72,9 +72,9 @@ class Fmu:
         return tuple(self.units)[len(self.controls) :]
 
     def content(self) -> dict[str, object]:
-        """Digest of the FMU, how it is run, and the plan."""
+        """Digest of the FMU, how it is run, units, and the plan."""
         fmu = {"fmu": self.digest, "fmi_type": self.kind, "start": self.start, "outputs": list(self.outputs)}
-        return {**fmu, **self.plan.content()}
+        return {**fmu, "units": self.units, **self.plan.content()}
 
     def case_list(self, count: int) -> tuple[str, list[list[str]]]:
         """Varied parameters and drawn signal families of every case."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import fmpy
 import numpy as np
-from fmpy import fmi2, fmi3
+from fmpy import fmi1, fmi2, fmi3
 from fmpy.model_description import ModelDescription, ModelVariable
 from fmpy.simulation import (
     apply_start_values,
@@ -25,7 +25,7 @@ from fmpy.simulation import (
 )
 
 from surrogate_modeling.generation.fmu_model import CO_SIMULATION, REAL_TYPES
-from surrogate_modeling.generation.simulator import CaseFailed
+from surrogate_modeling.generation.simulator import CaseFailed, ProcessSpent
 
 FATAL = 4
 # Variables of these may change at events only.
@@ -87,11 +87,24 @@ def _type_name(item: ModelVariable, version: int) -> str:
 
 
 class _Driven:
-    """Sets the inputs, linear between the rows, with the time: FMPy's solver sets the time alone in the equations."""
+    """Sets the inputs, linear between the rows, with the time: FMPy's solver sets the time alone in the equations.
+
+    An exception is lost in the solver, which is C and goes on: the first is kept, and the FMU is not called after it.
+    """
 
     inputs: _Variables | None = None
     rows: np.ndarray
     step: float
+    failure: fmi1.FMICallException | None = None
+
+    def _call(self, name: str, *arguments: Any) -> Any:
+        if self.failure is not None:
+            raise self.failure
+        try:
+            return super()._call(name, *arguments)  # type: ignore[misc]
+        except fmi1.FMICallException as error:
+            self.failure = error
+            raise
 
     def setTime(self, time: float) -> None:
         """Set the time [s], and the inputs at that time."""
@@ -131,6 +144,7 @@ class Runner:
 
         Raises:
             CaseFailed: the FMU cannot be loaded, refuses a start value or a step, or ends the simulation.
+            ProcessSpent: it met a fatal error.
         """
         fatal = False
         try:
@@ -139,11 +153,15 @@ class Runner:
             self.fmu.instantiate()
             return self._step_through(drive) if self.kind == CO_SIMULATION else self._integrate(drive)
         except Exception as error:  # FMPy raises Exception itself, and AttributeError for a missing function
-            fatal = getattr(error, "status", None) == FATAL
-            raise CaseFailed(str(error)) from None
+            cause = getattr(self.fmu, "failure", None) or error
+            fatal = getattr(cause, "status", None) == FATAL
+            if fatal:
+                raise ProcessSpent(f"{cause} No call may follow: the FMU's process was ended") from None
+            raise CaseFailed(str(cause)) from None
         finally:
-            # The standard allows no call after a fatal error.
+            # The standard allows no call of the FMU, of other instances neither, after a fatal error.
             if self.fmu is not None and self.fmu.component is not None and not fatal:
+                self.fmu.failure = None
                 (self.fmu.fmi2FreeInstance if self.is_2 else self.fmu.fmi3FreeInstance)(self.fmu.component)
                 self.fmu.component = None
 

@@ -14,8 +14,8 @@ from surrogate_modeling.cases.companions import PARAMETERS_FILE
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.dataset import PlannedConfig
-from surrogate_modeling.generation.plan import CasesPlan, parse_inputs, parse_ranges, recorded_files
-from surrogate_modeling.generation.signals import input_family, make_inputs
+from surrogate_modeling.generation.plan import CasesPlan, parse_inputs, parse_ranges
+from surrogate_modeling.generation.signals import input_family, make_inputs, require_recorded
 from surrogate_modeling.generation.simulator import PlanError, case_name
 
 
@@ -70,10 +70,7 @@ def make_plan(dataset: PlannedConfig, inputs: object, parameter_ranges: object) 
         parse_ranges(parameter_ranges or {}),
         dataset.sampling.value,
     )
-    # Recorded schedules are taken in turn: a file that cannot be used is refused before anything is run.
-    files = max((len(recorded_files(item.file)) for item in plan.inputs if item.file is not None), default=0)
-    for number in range(1, min(files, plan.cases) + 1):
-        make_inputs(plan, number)
+    require_recorded(plan)
     return plan
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import pickle
 import queue
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,18 +21,22 @@ import tempfile
 import threading
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from surrogate_modeling.common.cores import THREADS_VARIABLES
-from surrogate_modeling.generation.simulator import Outcome, Simulator
+from surrogate_modeling.common.errors import first_line
+from surrogate_modeling.generation.simulator import Outcome, Simulator, case_name
 
 # -P: files in the current folder must not be imported as modules.
 COMMAND = [sys.executable, "-P", "-m", "surrogate_modeling.generation.worker"]
 # Bytes at the end of a worker's standard error in which its last line is looked for, and characters of it shown.
 TAIL_BYTES, SHOWN_CHARACTERS = 4096, 300
 SECONDS_TO_END = 10.0
+# Of the folder of the cases: what failed cases left.
+FAILED_FOLDER = "failed"
+KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
 class WorkerError(RuntimeError):
@@ -137,6 +142,7 @@ class _Worker(threading.Thread):
                 outcome, again = self._make(number)
                 if self.stopped:
                     return
+                outcome = self._cleared(outcome)
                 if outcome.reason and again and attempt < self.running.attempts:
                     # At once: that all cases fail is to be seen after the first few.
                     self.jobs.pending.appendleft((number, attempt + 1))
@@ -165,7 +171,7 @@ class _Worker(threading.Thread):
         def end() -> None:
             """Kill the process, whose time is over."""
             late.set()
-            _send_signal(process, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+            _send_signal(process, KILL)
 
         timer = threading.Timer(self.running.timeout, end) if self.running.timeout is not None else None
         if timer is not None:
@@ -174,7 +180,10 @@ class _Worker(threading.Thread):
         if timer is not None:
             timer.cancel()
         said = self._last_error()
-        if answer is None or late.is_set() or self.single:
+        if answer is None:
+            # A program that outlives its worker would go on writing to the case's folder.
+            _send_signal(process, KILL)
+        if answer is None or late.is_set() or self.single or answer.get("spent"):
             self._close()
         if answer is not None:
             reason = f"{answer['reason']}{said}" if answer["reason"] else ""
@@ -182,6 +191,23 @@ class _Worker(threading.Thread):
         if late.is_set():
             return Outcome(number, f"not done after {self.running.timeout:g} s{said}"), False
         return Outcome(number, f"the process died over this case ({ending(process.returncode)}){said}"), True
+
+    def _cleared(self, outcome: Outcome) -> Outcome:
+        """Remove the folder of a case; that of one that failed is kept, or the outcome says why not."""
+        assert self.errors is not None
+        left = self.errors.with_name(case_name(outcome.number))
+        if outcome.reason and left.is_dir():
+            kept = Path(self.order["folder"]) / FAILED_FOLDER / left.name
+            try:
+                kept.parent.mkdir(exist_ok=True)
+                if kept.exists():
+                    shutil.rmtree(kept)
+                shutil.move(left, kept)
+            except OSError as error:
+                why = (error.strerror or first_line(error))[:SHOWN_CHARACTERS]
+                outcome = replace(outcome, reason=f"{outcome.reason}; its folder could not be kept: {why}")
+        shutil.rmtree(left, ignore_errors=True)
+        return outcome
 
     def _open(self) -> bool:
         with self.lock:

@@ -8,8 +8,8 @@ Shape letters: T rows, I inputs.
 
 from __future__ import annotations
 
+import hashlib
 import math
-import zlib
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -113,35 +113,58 @@ def limit_rate(values: np.ndarray, change: float) -> np.ndarray:
     return limited
 
 
+def require_recorded(plan: CasesPlan) -> None:
+    """Check every recorded schedule as a whole: which stretch of which file a case takes is drawn.
+
+    Raises:
+        PlanError: one cannot be used.
+    """
+    for item in plan.inputs:
+        for file in recorded_files(item.file) if item.file is not None else ():
+            _column(plan, item, file)
+
+
 def _recorded(plan: CasesPlan, number: int, item: InputPlan) -> np.ndarray:
     """A stretch of a recorded schedule: files in turn, the start drawn where the record is longer than the case."""
     assert item.file is not None
     files = recorded_files(item.file)
     file = files[(number - 1) % len(files)]
-    record = _read(file)
+    record, digest = _read(file)
+    values = _column(plan, item, file)
+    spare = record.time[-1] - record.time[0] - plan.duration
+    # The place of the file must not matter: the same plan makes the same cases on every machine.
+    rng = np.random.default_rng([plan.seed, number, digest])
+    start = record.time[0] + (rng.uniform(0.0, spare) if spare > 0 else 0.0)
+    return np.interp(start + plan.time, record.time, values)
+
+
+def _column(plan: CasesPlan, item: InputPlan, file: Path) -> np.ndarray:
+    """The column of an input in a recorded schedule (K,).
+
+    Raises:
+        PlanError: there is none, it is shorter than a case, or it leaves the range of the input.
+    """
+    record = _read(file)[0]
     if item.name not in record.names:
         raise PlanError(f"inputs.{item.name}: {file} has no such column; it has {', '.join(record.names)}")
-    spare = record.time[-1] - record.time[0] - plan.duration
-    if spare < -1e-9 * plan.duration:
-        raise PlanError(
-            f"inputs.{item.name}: {file} lasts {record.time[-1] - record.time[0]:g} s, less than duration = "
-            f"{plan.duration:g} s"
-        )
-    rng = np.random.default_rng([plan.seed, number, zlib.crc32(item.file.encode())])
-    start = record.time[0] + (rng.uniform(0.0, spare) if spare > 0 else 0.0)
-    values = np.interp(start + plan.time, record.time, record.values[:, record.names.index(item.name)])
+    lasting = record.time[-1] - record.time[0]
+    if lasting < plan.duration * (1 - 1e-9):
+        raise PlanError(f"inputs.{item.name}: {file} lasts {lasting:g} s, less than duration = {plan.duration:g} s")
+    values = record.values[:, record.names.index(item.name)]
     if item.range is not None and not (item.range[0] <= values.min() and values.max() <= item.range[1]):
         raise PlanError(
             f"inputs.{item.name}: {file} goes from {values.min():g} to {values.max():g}, beyond range = "
-            f"{list(item.range)}"
+            f"{list(item.range)}; widen the range, leave it out, or cut the file"
         )
-    return np.asarray(values)
+    return values
 
 
 @lru_cache(maxsize=8)
-def _read(file: Path) -> RawCase:
+def _read(file: Path) -> tuple[RawCase, int]:
+    """A recorded schedule, and a digest of its bytes."""
     try:
-        return parse_case(file, file.read_bytes())
+        body = file.read_bytes()
+        return parse_case(file, body), int.from_bytes(hashlib.sha256(body).digest()[:8])
     except CaseFileError as error:
         raise PlanError(f"recorded schedule {error}") from None
     except OSError as error:

@@ -27,13 +27,25 @@ class CaseFailed(Exception):
     """A case that the simulator could not finish; the text is the reason."""
 
 
+class ProcessSpent(CaseFailed):
+    """A case that failed so that its process must not make another."""
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case: its number, the reason if it failed, and what the user should know of its reading."""
+    """What became of a case.
+
+    Attributes:
+        number: of the case.
+        reason: why it failed; empty if it did not.
+        remarks: what the user should know of its reading.
+        spent: its process must not make another case.
+    """
 
     number: int
     reason: str = ""
     remarks: tuple[str, ...] = ()
+    spent: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +100,9 @@ class Simulator(Protocol):
     def prepare(self, scratch: Path) -> Callable[[int], CaseTable]:
         """Make a worker process ready, with a folder of its own; returns the function that makes cases.
 
-        The function raises :class:`CaseFailed` with the reason where a case cannot be finished.
+        The function raises :class:`CaseFailed` with the reason where a case cannot be finished, and
+        :class:`ProcessSpent` where no other may follow in the same process. A folder with the name
+        of the case in ``scratch`` is kept then for the user, and removed otherwise.
         """
         ...
 

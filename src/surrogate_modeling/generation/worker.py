@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
-from surrogate_modeling.generation.simulator import CaseFailed, CaseTable, Outcome, PlanError, Simulator, case_name
+from surrogate_modeling.generation.simulator import (
+    CaseFailed,
+    CaseTable,
+    Outcome,
+    PlanError,
+    ProcessSpent,
+    Simulator,
+    case_name,
+)
 
 
 def make_case(folder: Path, simulate: Callable[[int], CaseTable], number: int) -> Outcome:
@@ -34,7 +42,8 @@ def make_case(folder: Path, simulate: Callable[[int], CaseTable], number: int) -
             return Outcome(number, f"not finite: {', '.join(bad)}")
         write_atomic(folder / f"{case_name(number)}.csv", case_csv(table.units, table.time, table.values, table.digits))
     except (CaseFailed, NotWritten, PlanError) as failure:
-        return Outcome(number, " ".join(str(failure).split()) or type(failure).__name__)
+        reason = " ".join(str(failure).split()) or type(failure).__name__
+        return Outcome(number, reason, spent=isinstance(failure, ProcessSpent))
     return Outcome(number, remarks=table.remarks)
 
 
@@ -78,7 +87,7 @@ def main() -> None:
             orders.busy.set()
             outcome = make_case(Path(first["folder"]), simulate, int(line))
             orders.busy.clear()
-            answer({"reason": outcome.reason, "remarks": outcome.remarks})
+            answer({"reason": outcome.reason, "remarks": outcome.remarks, "spent": outcome.spent})
 
 
 if __name__ == "__main__":

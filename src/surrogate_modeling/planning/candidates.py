@@ -71,12 +71,12 @@ class SimulatorCases:
         first: number of the case that is candidate 1.
 
     Raises:
-        UserError: controls or units that do not fit.
+        UserError: controls or units that do not fit, or a schedule that cannot be made.
     """
 
     def __init__(self, simulator: Simulator, description: Description, first: int) -> None:
         self.simulator, self.description, self.first = simulator, description, first
-        table, channels = simulator.schedule(first), description.channels
+        table, channels = self._schedule(first), description.channels
         names = tuple(table.units)
         if missing := [name for name in channels.controls if name not in names]:
             raise UserError(f"dataset: makes no control {missing[0]!r} of the surrogate; it has {', '.join(names)}")
@@ -88,13 +88,23 @@ class SimulatorCases:
         self.factor, self.offset = np.array(changes).T
 
     def make(self, number: int) -> Candidate:
-        """The schedule of a case."""
+        """The schedule of a case.
+
+        Raises:
+            UserError: it cannot be made.
+        """
         at = self.first + number - 1
-        table: CaseTable = self.simulator.schedule(at)
+        table = self._schedule(at)
         controls = self.factor * table.values[:, self.places] + self.offset
         what = f"{', '.join(table.remarks)}, case {at}" if table.remarks else f"case {at}"
         rows = on_step(table.time, controls, self.description)
         return Candidate(case_name(at), at, what, table.time, controls, rows)
+
+    def _schedule(self, number: int) -> CaseTable:
+        try:
+            return self.simulator.schedule(number)
+        except PlanError as error:
+            raise UserError(f"dataset: {error}") from None
 
 
 @dataclass(frozen=True)
