@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from surrogate_modeling.generation.plan import FAMILIES, CasesPlan, parse_inputs
+from surrogate_modeling.generation.cases_plan import FAMILIES, CasesPlan, parse_inputs
 from surrogate_modeling.generation.signals import input_family, limit_rate, make_inputs, require_recorded
 from surrogate_modeling.generation.simulator import PlanError
 

@@ -7,15 +7,15 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
-from surrogate_modeling.importing.plan import Plan, Planned
+from surrogate_modeling.importing.import_plan import ImportPlan, PlannedColumn
 from surrogate_modeling.importing.report import train_command
 from surrogate_modeling.importing.text_columns import TextMap
 
 
 def command(names: list[str], folder: str = "out", **keys: object) -> dict[str, object]:
     """Keys and values of the command for controls of these names."""
-    columns = (*(Planned(name, "K", "control") for name in names), Planned("y", "K", "predicted"))
-    plan = Plan(("t",), "s", columns, {}, (), None)
+    columns = (*(PlannedColumn(name, "K", "control") for name in names), PlannedColumn("y", "K", "predicted"))
+    plan = ImportPlan(("t",), "s", columns, {}, (), None)
     words = shlex.split(train_command(ImportConfig(**keys), plan, Path(folder)))  # type: ignore[arg-type]
     assert words[:4] == ["pdm", "run", "train", "dataset=csv"]
     parsed = OverridesParser.create().parse_overrides(words[4:])
@@ -36,8 +36,11 @@ def test_folders_with_blanks_and_parquet() -> None:
 
 
 def test_modes_and_parameters_are_controls() -> None:
-    columns = (Planned("m", "-", "control", TextMap("m", {}, ("a", "b", "c"))), Planned("y", "K", "predicted"))
-    plan = Plan(("t",), "s", columns, {"d": "mm"}, (), None)
+    columns = (
+        PlannedColumn("m", "-", "control", TextMap("m", {}, ("a", "b", "c"))),
+        PlannedColumn("y", "K", "predicted"),
+    )
+    plan = ImportPlan(("t",), "s", columns, {"d": "mm"}, (), None)
     assert train_command(ImportConfig(), plan, Path("out")) == (
         'pdm run train dataset=csv dataset.path=out \'dataset.controls=["m=a","m=b","m=c",d]\' '
         "'dataset.parameters=[d]'"

@@ -8,8 +8,8 @@ from builders import plain_case, plain_channels
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.models import DonConfig
+from surrogate_modeling.generation.cases_plan import CasesPlan, parse_inputs
 from surrogate_modeling.generation.circuit import Circuit
-from surrogate_modeling.generation.plan import CasesPlan, parse_inputs
 from surrogate_modeling.generation.simulator import CaseTable, PlanError
 from surrogate_modeling.planning.candidates import (
     Recipe,

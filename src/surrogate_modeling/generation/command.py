@@ -20,10 +20,10 @@ from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.dataset import CommandConfig
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.schema import plain
+from surrogate_modeling.generation.cases_plan import CasesPlan
 from surrogate_modeling.generation.output_file import IMPORT_KEYS, check_keys, read_output
-from surrogate_modeling.generation.plan import CasesPlan
-from surrogate_modeling.generation.planned import (
-    make_plan,
+from surrogate_modeling.generation.planned_dataset import (
+    make_cases_plan,
     planned_case_list,
     planned_controls,
     read_plan,
@@ -199,7 +199,7 @@ def plan_command(dataset: CommandConfig) -> Command:
         PlanError: the plan is impossible, or a template cannot be read.
     """
     given = read_plan(dataset, PLAN_KEYS)
-    plan = make_plan(dataset, given["inputs"], given["parameter_ranges"])
+    plan = make_cases_plan(dataset, given["inputs"], given["parameter_ranges"])
     words = shlex.split(dataset.command) if isinstance(dataset.command, str) else dataset.command
     if not isinstance(words, list) or not words:
         raise PlanError(f"command = {dataset.command}: give a command line, or a list of its words")

@@ -13,10 +13,10 @@ import numpy as np
 
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.dataset import FmuConfig
+from surrogate_modeling.generation.cases_plan import CasesPlan, checked_name
 from surrogate_modeling.generation.fmu_model import FmuModel, FmuVariable, read_fmu
-from surrogate_modeling.generation.plan import CasesPlan, checked_name
-from surrogate_modeling.generation.planned import (
-    make_plan,
+from surrogate_modeling.generation.planned_dataset import (
+    make_cases_plan,
     planned_case_list,
     planned_controls,
     read_plan,
@@ -117,7 +117,7 @@ def plan_fmu(dataset: FmuConfig) -> tuple[Fmu, FmuModel]:
     model = read_fmu(expanded(dataset.fmu, "dataset.fmu").absolute())
     given = read_plan(dataset, PLAN_KEYS)
     known = model.of("input")
-    plan = make_plan(
+    plan = make_cases_plan(
         dataset, _all_ranges(known) if given["inputs"] is None else given["inputs"], given["parameter_ranges"]
     )
     require_known("inputs", [item.name for item in plan.inputs], known, "the inputs of the FMU")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from surrogate_modeling.common.tables import aligned
+from surrogate_modeling.generation.cases_plan import FAMILIES
 from surrogate_modeling.generation.fmu_model import FmuModel, FmuVariable
-from surrogate_modeling.generation.plan import FAMILIES
 
 HINTS = f"""
 # An input is a range [low, high], or a mapping:

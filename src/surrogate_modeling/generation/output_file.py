@@ -20,8 +20,8 @@ from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.config.refusals import configuration_message
 from surrogate_modeling.generation.simulator import CaseFailed, PlanError
 from surrogate_modeling.importing.file_import import FileImport, sample
+from surrogate_modeling.importing.import_plan import ImportPlan, make_import_plan
 from surrogate_modeling.importing.parameters import Parameters
-from surrogate_modeling.importing.plan import Plan, make_plan
 from surrogate_modeling.importing.raw_table import BadFile
 from surrogate_modeling.importing.segmentation import Cutting
 from surrogate_modeling.importing.sources import SourceFile
@@ -100,7 +100,7 @@ def _imported(path: Path, config: ImportConfig) -> Output:
     tables = sample(file, config)
     if len(tables) > 1:
         raise BadFile(str(path), f"{len(tables)} tables; name one in dataset.import_keys.parts")
-    plan = make_plan(tables[0], config)
+    plan = make_import_plan(tables[0], config)
     _require_known_texts(plan, config, str(path))
     found: list[tuple[np.ndarray, np.ndarray]] = []
     importer = FileImport(config, plan, Cutting(), Parameters(), lambda _, time, values: found.append((time, values)))
@@ -110,7 +110,7 @@ def _imported(path: Path, config: ImportConfig) -> Output:
     return Output(units, time, values, (*plan.remarks, *remarks))
 
 
-def _require_known_texts(plan: Plan, config: ImportConfig, source: str) -> None:
+def _require_known_texts(plan: ImportPlan, config: ImportConfig, source: str) -> None:
     """Refuse text whose numbers would be guessed from one case: another case may hold other texts.
 
     Raises:

@@ -18,7 +18,7 @@ import numpy as np
 
 from surrogate_modeling.cases.case_file import CaseFileError, RawCase, parse_case
 from surrogate_modeling.common.signals import segments, steps, sum_of_sines
-from surrogate_modeling.generation.plan import CasesPlan, InputPlan, recorded_files
+from surrogate_modeling.generation.cases_plan import CasesPlan, InputPlan, recorded_files
 from surrogate_modeling.generation.simulator import PlanError
 
 SINES = 10

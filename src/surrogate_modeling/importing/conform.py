@@ -13,7 +13,7 @@ from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.cases.writer import round_significant
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.cells import is_missing
-from surrogate_modeling.importing.plan import Column, Plan, Planned, columns_of, find_column, is_text
+from surrogate_modeling.importing.import_plan import Column, ImportPlan, PlannedColumn, columns_of, find_column, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.rows import Rows
 from surrogate_modeling.importing.text_columns import to_columns
@@ -34,7 +34,7 @@ class Conformer:
         start: date of the first row; empty where time is a number of the run.
     """
 
-    plan: Plan
+    plan: ImportPlan
     units: dict[str, str]
     date_format: str | None
     remarks: dict[str, None] = field(default_factory=dict)
@@ -85,7 +85,9 @@ class Conformer:
         self.remarks |= dict.fromkeys(self._clock.remarks)
         return seconds
 
-    def _values(self, planned: Planned, columns: Sequence[Column], table: RawTable, lines: np.ndarray) -> np.ndarray:
+    def _values(
+        self, planned: PlannedColumn, columns: Sequence[Column], table: RawTable, lines: np.ndarray
+    ) -> np.ndarray:
         column = find_column(columns, planned.name)
         assert column is not None
         cells = table.frame[column.key]
@@ -151,7 +153,7 @@ def _number(cell: object) -> float | None:
         return None
 
 
-def unit_change(column: Column, planned: Planned, source: str) -> tuple[float, float]:
+def unit_change(column: Column, planned: PlannedColumn, source: str) -> tuple[float, float]:
     """Factor and offset from a file's unit to that of the cases.
 
     Raises:

@@ -16,8 +16,8 @@ from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.importing import text_file
 from surrogate_modeling.importing.conform import Conformer
 from surrogate_modeling.importing.formats import read_tables, read_text, reader_of
+from surrogate_modeling.importing.import_plan import ImportPlan
 from surrogate_modeling.importing.parameters import Parameters
-from surrogate_modeling.importing.plan import Plan
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.records import CaseRecord
 from surrogate_modeling.importing.rows import (
@@ -102,7 +102,7 @@ class FileImport:
     """
 
     config: ImportConfig
-    plan: Plan
+    plan: ImportPlan
     cutting: Cutting
     parameters: Parameters
     sink: Sink
@@ -228,7 +228,7 @@ class _Part:
         return np.concatenate([ordered[:, :controls], repeated, ordered[:, controls:]], axis=1)
 
 
-def folder_sink(folder: Path, plan: Plan, config: ImportConfig) -> Sink:
+def folder_sink(folder: Path, plan: ImportPlan, config: ImportConfig) -> Sink:
     """A sink that writes each case into a folder.
 
     Args:

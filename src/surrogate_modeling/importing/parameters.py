@@ -11,7 +11,7 @@ from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.wording import names_and_rest
-from surrogate_modeling.importing.plan import columns_of, is_text
+from surrogate_modeling.importing.import_plan import columns_of, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.text_file import read
 

@@ -11,7 +11,7 @@ from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.config.quoting import listed
-from surrogate_modeling.importing.plan import Plan, columns_of, find_column
+from surrogate_modeling.importing.import_plan import ImportPlan, columns_of, find_column
 from surrogate_modeling.importing.raw_table import RawTable
 from surrogate_modeling.importing.records import FileRecord
 
@@ -21,7 +21,7 @@ FIRST_ROWS = 3
 MOST_REMARKS = 20
 
 
-def plan_report(plan: Plan, table: RawTable, config: ImportConfig) -> str:
+def plan_report(plan: ImportPlan, table: RawTable, config: ImportConfig) -> str:
     """The table of guesses, from the first file: columns, units, roles, first rows."""
     columns = columns_of(table, config.units)
     head = ["column", "unit", "role", "becomes", *(f"row {i + 1}" for i in range(min(FIRST_ROWS, len(table.frame))))]
@@ -57,7 +57,7 @@ def _first(cells: pd.Series) -> list[str]:
     return [f"{cell:.6g}" if isinstance(cell, float) else str(cell)[:24] for cell in cells.iloc[:FIRST_ROWS]]
 
 
-def _hints(plan: Plan, rows: Sequence[Sequence[str]]) -> list[str]:
+def _hints(plan: ImportPlan, rows: Sequence[Sequence[str]]) -> list[str]:
     hints = [*plan.remarks]
     if any(row[1] == "?" for row in rows):
         hints.append("a unit of ? is not in the file; 'units={<column>: <unit>}' gives it")
@@ -115,7 +115,7 @@ def _remarks(records: Sequence[FileRecord]) -> list[str]:
     return lines_and_rest(lines, MOST_REMARKS, "more remarks, in import.yaml")
 
 
-def train_command(config: ImportConfig, plan: Plan, folder: Path) -> str:
+def train_command(config: ImportConfig, plan: ImportPlan, folder: Path) -> str:
     """The command that trains on the cases."""
     parts = ["pdm run train dataset=csv", _quoted(f"dataset.path={folder}")]
     if config.format is CaseFormat.parquet:

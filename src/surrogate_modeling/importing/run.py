@@ -22,9 +22,9 @@ from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.importing import output
 from surrogate_modeling.importing.file_import import FileImport, blocks, folder_sink, read_options, sample
+from surrogate_modeling.importing.import_plan import ImportPlan, columns_of, make_import_plan
 from surrogate_modeling.importing.memory import require_room, workers_for
 from surrogate_modeling.importing.parameters import Parameters, chosen, read_parameters
-from surrogate_modeling.importing.plan import Plan, columns_of, make_plan
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.records import FORMAT, FileRecord, Record
 from surrogate_modeling.importing.report import plan_report, result_report, train_command
@@ -96,7 +96,7 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
         try:
             table = sample(file, config)[0]
             # A table that gives no plan is a bad file like any other.
-            make_plan(table, config)
+            make_import_plan(table, config)
             return table, problems
         except BadFile as error:
             problems.append(Problem(file, _reason(error, file)))
@@ -106,16 +106,16 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
     raise UserError(f"{len(problems)} of {len(files)} files cannot be imported:\n{lines}")
 
 
-def _plan(files: Sequence[SourceFile], table: RawTable, config: ImportConfig) -> tuple[Plan, Parameters]:
+def _plan(files: Sequence[SourceFile], table: RawTable, config: ImportConfig) -> tuple[ImportPlan, Parameters]:
     """The plan, after a look at all files where their text or their constants decide."""
-    plan = make_plan(table, config)
+    plan = make_import_plan(table, config)
     open_texts = [column.name for column in plan.columns if column.text and column.name not in config.text]
     # One file may hold several tables, a case each.
     wants_constants = table.parameters and config.file_parameters != "none"
     constants: list[Mapping[str, float]] = [table.parameters]
     if open_texts or wants_constants:
         texts, constants = _survey(files, open_texts, config)
-        plan = make_plan(table, config, texts)
+        plan = make_import_plan(table, config, texts)
     from_files = chosen(config.file_parameters, constants) if table.parameters else []
     units, values = read_parameters(config.parameters) if config.parameters else ({}, {})
     if both := [name for name in from_files if name in units]:
@@ -233,7 +233,7 @@ def _group(file: SourceFile, name: str, config: ImportConfig) -> str:
     return name if config.groups is Group.file else ""
 
 
-def _cutting(config: ImportConfig, plan: Plan) -> Cutting:
+def _cutting(config: ImportConfig, plan: ImportPlan) -> Cutting:
     try:
         return cutting_of(config.cases_by, plan.cut_by, config.max_gap)
     except ValueError:
@@ -242,7 +242,7 @@ def _cutting(config: ImportConfig, plan: Plan) -> Cutting:
         ) from None
 
 
-def _keys(config: ImportConfig, plan: Plan, parameters: Parameters) -> dict[str, Any]:
+def _keys(config: ImportConfig, plan: ImportPlan, parameters: Parameters) -> dict[str, Any]:
     """Keys of the configuration with the guesses that another import must share filled in."""
     keys = {key: plain(value) for key, value in asdict(config).items() if key not in ("repeat", "dry_run", "overwrite")}
     source = [config.source] if isinstance(config.source, str) else config.source
@@ -259,7 +259,7 @@ def _keys(config: ImportConfig, plan: Plan, parameters: Parameters) -> dict[str,
     return keys
 
 
-def _described(plan: Plan) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
+def _described(plan: ImportPlan) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
     roles = {name: column.role for column in plan.columns for name in column.names}
     columns = {
         name: {"unit": unit, "role": "parameter" if name in plan.parameters else roles[name]}
@@ -270,7 +270,7 @@ def _described(plan: Plan) -> tuple[dict[str, dict[str, str]], dict[str, Any]]:
     }
 
 
-def _digest(config: ImportConfig, plan: Plan, parameters: Parameters) -> str:
+def _digest(config: ImportConfig, plan: ImportPlan, parameters: Parameters) -> str:
     keys = {key: plain(value) for key, value in asdict(config).items() if key not in OUTER_KEYS}
     # What the keys become counts, not whether they were guessed or given.
     keys |= {"to_units": None, "text": None, "time": None, "ignore": None, "parameters": None, "file_parameters": None}

@@ -20,8 +20,8 @@ from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.grid import decimate
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.generation.plan import CasesPlan
-from surrogate_modeling.generation.planned import require_known
+from surrogate_modeling.generation.cases_plan import CasesPlan
+from surrogate_modeling.generation.planned_dataset import require_known
 from surrogate_modeling.generation.signals import input_family, limit_rate, make_inputs
 from surrogate_modeling.generation.simulator import CaseTable, PlanError, Simulator, case_name
 from surrogate_modeling.planning.expressions import Constraint

@@ -15,9 +15,9 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import PlanConfig
 from surrogate_modeling.config.schema import is_positive
 from surrogate_modeling.deployment.loading import say_mean_unit
+from surrogate_modeling.generation.cases_plan import CasesPlan, InputPlan, parse_inputs
 from surrogate_modeling.generation.dataset import choose_simulator
-from surrogate_modeling.generation.plan import CasesPlan, InputPlan, parse_inputs
-from surrogate_modeling.generation.planned import require_known
+from surrogate_modeling.generation.planned_dataset import require_known
 from surrogate_modeling.generation.simulator import PlanError
 from surrogate_modeling.planning.candidates import (
     Recipe,

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from surrogate_modeling.generation.plan import CasesPlan, parse_inputs, parse_ranges
+from surrogate_modeling.generation.cases_plan import CasesPlan, parse_inputs, parse_ranges
 from surrogate_modeling.generation.simulator import PlanError
 
 INPUTS = parse_inputs({"u": [0, 2]}, 50.0)

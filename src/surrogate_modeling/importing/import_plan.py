@@ -37,7 +37,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedColumn:
     """One column of the cases.
 
     Attributes:
@@ -59,7 +59,7 @@ class Planned:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImportPlan:
     """What every file is brought to.
 
     Attributes:
@@ -74,7 +74,7 @@ class Plan:
 
     time: tuple[str, ...]
     time_unit: str
-    columns: tuple[Planned, ...]
+    columns: tuple[PlannedColumn, ...]
     parameters: dict[str, str]
     ignored: tuple[str, ...]
     cut_by: str | None
@@ -144,7 +144,9 @@ def find_column(columns: Sequence[Column], name: str) -> Column | None:
     return next((column for column in columns if name in (column.name, column.key)), None)
 
 
-def make_plan(table: RawTable, config: ImportConfig, texts: Mapping[str, Sequence[str]] | None = None) -> Plan:
+def make_import_plan(
+    table: RawTable, config: ImportConfig, texts: Mapping[str, Sequence[str]] | None = None
+) -> ImportPlan:
     """Make the plan from the first table.
 
     Args:
@@ -181,10 +183,10 @@ def make_plan(table: RawTable, config: ImportConfig, texts: Mapping[str, Sequenc
             found = (texts or {}).get(column.name) or texts_of(cells)
             text = text_map(column.name, found, config.text.get(column.name), table.source)
         unit_of = config.to_units.get(column.name, config.to_units.get(column.key, column.unit))
-        planned.append(Planned(column.name, "-" if text and not unit_of else unit_of, roles[column.name], text))
+        planned.append(PlannedColumn(column.name, "-" if text and not unit_of else unit_of, roles[column.name], text))
     order = {"control": 0, "": 1, "predicted": 1}
     planned.sort(key=lambda column: order[column.role])
-    return Plan(time, unit, tuple(planned), {}, tuple(ignored), cut_by, tuple(remarks))
+    return ImportPlan(time, unit, tuple(planned), {}, tuple(ignored), cut_by, tuple(remarks))
 
 
 def time_columns(columns: Sequence[Column], table: RawTable, config: ImportConfig) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from surrogate_modeling.cases.companions import PARAMETERS_FILE
 from surrogate_modeling.common.errors import first_line
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.config.dataset import PlannedConfig
-from surrogate_modeling.generation.plan import CasesPlan, parse_inputs, parse_ranges
+from surrogate_modeling.generation.cases_plan import CasesPlan, parse_inputs, parse_ranges
 from surrogate_modeling.generation.signals import input_family, make_inputs, require_recorded
 from surrogate_modeling.generation.simulator import PlanError, case_name
 
@@ -50,7 +50,7 @@ def read_plan(dataset: PlannedConfig, keys: Collection[str]) -> dict[str, object
     return {key: given[key] or content.get(key) for key in keys}
 
 
-def make_plan(dataset: PlannedConfig, inputs: object, parameter_ranges: object) -> CasesPlan:
+def make_cases_plan(dataset: PlannedConfig, inputs: object, parameter_ranges: object) -> CasesPlan:
     """The plan of cases.
 
     Args:
