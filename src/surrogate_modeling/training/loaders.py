@@ -140,7 +140,8 @@ class BlockLoader:
     def __iter__(self) -> Iterator[Tensor]:
         order, batch_size = placed(self.sampler.order(), self.sampler.windows.rows.device), self.sampler.batch_size
         whole = len(order) // batch_size * batch_size
-        yield from order[:whole].view(-1, batch_size).split(self.max_batches)
+        if whole:
+            yield from order[:whole].view(-1, batch_size).split(self.max_batches)
         if whole < len(order):
             yield order[None, whole:]
 
