@@ -185,7 +185,8 @@ def test_two_parts_are_held_at_once(tables: tuple[RowTable, RowTable]) -> None:
 @pytest.mark.usefixtures("_small_parts")
 def test_first_rows_of_all_cases_from_a_file_are_those_from_memory(tables: tuple[RowTable, RowTable]) -> None:
     """20 rows of each, of which one case has 7."""
-    in_memory, in_file = (windows_of(table, 1).whole_cases(20 * len(LENGTHS)) for table in tables)
+    both = [windows_of(table, 1) for table in tables]
+    in_memory, in_file = (windows.whole_cases(windows.first_windows, 20 * len(LENGTHS)) for windows in both)
     assert in_memory.truth.shape[1] == 20 - IN_LEN
     for part, other in zip(in_file, in_memory, strict=True):
         assert torch.equal(part, other)

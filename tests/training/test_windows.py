@@ -93,14 +93,35 @@ def test_stride_leaves_out_starts_but_never_a_case() -> None:
 def test_whole_cases_are_filled_up_to_the_longest_or_cut() -> None:
     cases = [make_case("a", 9), make_case("b", 6)]
     windows = WindowDataset(cases, fitted(cases), in_len=3, horizon=2)
-    past, control, truth, weight = windows.whole_cases(1000)
+    firsts = windows.spread_cases(1000)
+    assert firsts.tolist() == windows.first_windows.tolist()
+    past, control, truth, weight = windows.whole_cases(firsts, 1000)
     assert weight.tolist() == [[1.0] * 6, [1.0] * 3 + [0.0] * 3]
     for k, case in enumerate(cases):
         rows = fitted(cases).standardise(torch.from_numpy(case.values.astype(np.float32)))
         torch.testing.assert_close(past[k], rows[:3])
         given = int(weight[k].sum())
         torch.testing.assert_close(torch.cat((control[k], truth[k]), dim=-1)[:given], rows[3:])
-    assert windows.whole_cases(14)[3].shape == (2, 4)
+    assert windows.whole_cases(firsts, 14)[3].shape == (2, 4)
+
+
+def test_of_many_cases_some_are_taken_whole_instead_of_the_beginning_of_all() -> None:
+    """50 cases of 12 rows: 240 rows are 20 whole cases; the only case of another unit is among them."""
+    cases = [replace(make_case(f"c{i}", 12, i), unit="b" if i == 4 else "a") for i in range(50)]
+    plain = WindowDataset(cases, fitted(cases), in_len=3, horizon=2)
+    firsts = plain.spread_cases(240)
+    assert len(firsts) == 20
+    # Windows of a case: starts 0 to 8.
+    numbers = [first // 9 for first in firsts.tolist()]
+    assert numbers == [round(i * 49 / 19) for i in range(20)]
+    assert 4 not in numbers
+    assert plain.whole_cases(firsts, 240).truth.shape[:2] == (20, 9)
+    told = WindowDataset(cases, fitted(cases), in_len=3, horizon=2, units=("a", "b"))
+    assert [first // 9 for first in told.spread_cases(240).tolist()] == sorted([*numbers, 4])
+    # Few are always taken, and cut where they are long.
+    assert len(plain.spread_cases(48)) == 16
+    # Windows longer than the cases are filled up and take memory, too.
+    assert len(WindowDataset(cases, fitted(cases), in_len=3, horizon=17).spread_cases(400)) == 20
 
 
 def test_past_windows_tell_the_unit_of_their_case() -> None:
@@ -112,5 +133,5 @@ def test_past_windows_tell_the_unit_of_their_case() -> None:
         torch.testing.assert_close(batch.control, without.control)
         expected = [1, 0] if len(windows) == 2 else [1, 2, 0]
         assert batch.past[..., -1].tolist() == [[float(number)] * 4 for number in expected]
-    whole = told.whole_cases(1_000)
+    whole = told.whole_cases(told.first_windows, 1_000)
     assert whole.past[:, 0, -1].tolist() == [1.0, 2.0, 0.0]

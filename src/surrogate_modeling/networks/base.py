@@ -117,8 +117,9 @@ class Network(nn.Module, ABC):
         """Fit, before training, the weights that have a closed form; most networks have none.
 
         Args:
-            whole: one window per training case, in their order, from its first rows to its end.
-            spread: training windows, spread over all cases.
+            whole: one window of each of some training cases, in their order, from its first rows to its end; all units
+                are among them.
+            spread: training windows: the first of each of these cases, then others, spread over all cases.
         """
 
     @property

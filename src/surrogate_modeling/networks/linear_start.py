@@ -39,8 +39,8 @@ def linear_start(whole: Batch, spread: Batch, states: int, modal: bool = False) 
     """Fit the initial linear model on the training cases.
 
     Args:
-        whole: one window per case.
-        spread: windows over all cases: the first of each, then others in their order.
+        whole: one window of each of some cases.
+        spread: the first window of each of these, then windows of all cases, in their order.
         states: N; where the model needs fewer, the others are driven by the controls but not read.
         modal: A of 2 x 2 blocks, each of a norm below 1.
     """

@@ -27,7 +27,7 @@ from surrogate_modeling.training.windows import WindowDataset
 
 log = logging.getLogger(__name__)
 MAX_SPREAD_WINDOWS = 256
-# Of all cases together, the shorter ones filled up; longer cases are cut.
+# Of the cases that structures and closed forms are fitted to, the shorter ones filled up.
 MAX_WHOLE_ROWS = 200_000
 
 
@@ -142,8 +142,8 @@ def structure(model: ModelConfig, windows: WindowDataset, warm: WarmStart | None
 
 
 def _windows(windows: WindowDataset) -> tuple[Batch, Batch]:
-    """One window per case, as long as the cases, and windows spread over all cases, the first of each among them."""
+    """One window of each of some cases, as long as these, and windows: the first of each of these, then any."""
     spread = np.linspace(0, len(windows) - 1, min(len(windows), MAX_SPREAD_WINDOWS)).astype(np.int64)
-    firsts = windows.first_windows
+    firsts = windows.spread_cases(MAX_WHOLE_ROWS)
     chosen = torch.cat((firsts, torch.from_numpy(spread).to(firsts.device)))
-    return windows.whole_cases(MAX_WHOLE_ROWS), windows.gather(chosen, windows.hold(chosen))
+    return windows.whole_cases(firsts, MAX_WHOLE_ROWS), windows.gather(chosen, windows.hold(chosen))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +25,8 @@ from surrogate_modeling.surrogate.scaling import Standardizer
 GAP_BYTES = 2**16
 # Room in held rows over what is needed, as the next part of an epoch may need more.
 ROOM_FACTOR = 1.1
+# Of few and long cases, what is fitted before training sees the first rows of so many, rather than fewer whole ones.
+LEAST_CASES = 16
 
 
 class HeldRows(NamedTuple):
@@ -169,12 +172,34 @@ class WindowDataset:
             self.table.copy_rows(first, rows[end - size : end].numpy())
         return HeldRows(rows, firsts, ends - sizes - firsts)
 
-    def whole_cases(self, max_rows: int) -> Batch:
-        """Every case from its first row to the end of the longest, or to ``max_rows`` of all cases together."""
-        windows = self.first_windows
-        longest = int((self.case_ends - self.starts[windows]).max())
-        rows = max(self.in_len + 1, min(longest, max_rows // len(windows)))
-        return self._with_units(self._gather(windows, rows, self._hold(windows, rows)), windows)
+    def spread_cases(self, max_rows: int) -> Tensor:
+        """First windows (K,) of cases spread over all, as many as have ``max_rows`` rows; of each unit one at least.
+
+        Args:
+            max_rows: of all of them together, the shorter ones filled up; of few cases each is long instead.
+        """
+        length = max(self._longest, self.in_len + self.horizon)
+        count = min(len(self.first_windows), max(LEAST_CASES, max_rows // length))
+        cases = torch.linspace(0, len(self.first_windows) - 1, count, dtype=torch.float64).round().long()
+        if self.unit_of_case is not None:
+            _, firsts = np.unique(self.unit_of_case.cpu().numpy(), return_index=True)
+            cases = torch.cat((cases, torch.from_numpy(firsts))).unique()
+        return self.first_windows[cases.to(self.first_windows.device)]
+
+    def whole_cases(self, firsts: Tensor, max_rows: int) -> Batch:
+        """Cases from their first row to the end of the longest of all, or to ``max_rows`` of them together.
+
+        Args:
+            firsts: their first windows.
+            max_rows: of all of them, the shorter ones filled up.
+        """
+        rows = max(self.in_len + 1, min(self._longest, max_rows // len(firsts)))
+        return self._with_units(self._gather(firsts, rows, self._hold(firsts, rows)), firsts)
+
+    @property
+    def _longest(self) -> int:
+        """Rows of the longest case."""
+        return int((self.case_ends - self.starts[self.first_windows]).max())
 
     def _with_units(self, batch: Batch, windows: Tensor) -> Batch:
         if self.unit_of_case is None:
