@@ -1,5 +1,7 @@
 """Linear models of plants whose equations are written here: oscillating, integrating, slow, with noise."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.random import default_rng
@@ -7,7 +9,7 @@ from scipy.signal import lfilter
 
 from surrogate_modeling.networks import subspace
 from surrogate_modeling.networks.linear_fit import fit_linear_model
-from surrogate_modeling.networks.linear_state_space import Trajectories, mean_error
+from surrogate_modeling.networks.linear_state_space import Trajectories, in_modes, mean_error
 from surrogate_modeling.networks.subspace import poles
 
 IN_LEN, ROWS = 5, 200
@@ -51,6 +53,16 @@ def test_a_plant_is_recovered_with_its_order_and_poles(plant: str, order: int) -
     wanted = {"lag": [0.9], "integrator": [1.0], "oscillator": RADIUS * np.exp([-ANGLE * 1j, ANGLE * 1j])}[plant]
     found = np.linalg.eigvals(model.a)
     np.testing.assert_allclose(found[np.argsort(found.imag)], wanted, atol=2e-3)
+
+
+def test_a_plant_at_rest_is_a_model_without_states() -> None:
+    """Its rows are the mean; also in modal coordinates, as ``nss`` with ``stable`` has them."""
+    given = windows("lag")
+    still = replace(given, output=np.zeros((24, ROWS, 1)))
+    assert len(poles(still.control[..., :-1], still.output, still.weight)) == 0
+    model = fit_linear_model(still, np.arange(24) < 18, still[np.arange(18, 24)], 4)
+    assert model.order == in_modes(model, 0.99).order == 0
+    assert mean_error(model, still) == 0.0
 
 
 def test_noise_does_not_hide_a_resonance() -> None:

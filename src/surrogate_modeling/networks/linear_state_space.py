@@ -111,6 +111,8 @@ def in_modes(model: LinearModel, radius: float) -> LinearModel:
         model: of any order.
         radius: poles farther out than this are moved there.
     """
+    if not model.order:
+        return model
     poles_, vectors = np.linalg.eig(model.a)
     poles_ = poles_ * np.minimum(1.0, radius / np.abs(poles_).clip(radius))
     upper, real = np.flatnonzero(poles_.imag > 0), np.flatnonzero(poles_.imag == 0)

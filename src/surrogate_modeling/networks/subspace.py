@@ -71,6 +71,9 @@ def _poles(control: np.ndarray, output: np.ndarray) -> list[complex]:
     root = np.linalg.cholesky(gram[: past.shape[1], : past.shape[1]])
     left, singular, _ = np.linalg.svd(shifted @ root, full_matrices=False)
     order = min(ORDER, int((singular > MIN_SINGULAR_VALUE * singular[0]).sum()))
+    if not order:
+        # No output moves, so that nothing of the past tells one.
+        return []
     states = past @ (left[:, :order] / singular[:order]).T.dot(shifted).T
     # Rows of one window follow each other; the last of a window has no next.
     rows = control.shape[1] - LAGS
