@@ -1,10 +1,13 @@
 """Cases as standardised tables."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import case_set_of, plain_case
 
 from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.inspection.relations import find_relations
 from surrogate_modeling.inspection.series import Series, averaged
 
 
@@ -31,7 +34,35 @@ def test_columns_are_standardised_and_told_apart() -> None:
 def test_more_rows_than_wanted_are_cases_spread_over_all() -> None:
     series = Series.of(made(10), max_rows=150)
     assert len(series.cases) == 3
-    assert Series.of(made(1, 500), max_rows=150).cases[0].shape == (150, 3)
+    # Of a long record ten pieces, the first and the last rows among them.
+    pieces = Series.of(made(1, 500), max_rows=150)
+    assert [piece.shape for piece in pieces.cases] == [(15, 3)] * 10
+    counted = np.concatenate(pieces.cases)[:, 0] * pieces.scale[0] + pieces.mean[0]
+    np.testing.assert_allclose(counted[[0, -1]], [0, 499])
+
+
+def test_what_moves_in_rows_that_are_not_computed_with_is_not_constant() -> None:
+    """The last column moves in case 3 of 40 only, of which eight are taken."""
+    case_set = made(40)
+    case_set.cases[3].values[20:, 2] = 9
+    series = Series.of(case_set, max_rows=400)
+    assert len(series.cases) == 8
+    assert series.constant.tolist() == [False] * 3
+    assert series.parameter.tolist() == [False, True, False]
+    assert (series.shown.tolist(), series.varying.tolist()) == ([True, True, False], [0])
+    assert find_relations(series) == []
+
+
+def test_a_small_variation_on_a_large_level_is_no_constant() -> None:
+    """Held less its level it is exact; without, what is left of it is rounding."""
+    time = np.arange(50.0)
+    small = np.column_stack((np.sin(time), np.cos(time))).astype(np.float32)
+    plain = case_set_of([plain_case(f"c{i}", time, small, 1) for i in range(3)])
+    channels = replace(plain.channels, offsets=(1e6, 1e6))
+    level = replace(plain, cases=[replace(case, channels=channels) for case in plain.cases], channels=channels)
+    assert Series.of(level).constant.tolist() == [False, False]
+    rounded = np.column_stack((1e6 + small[:, 0] * 0.05, small[:, 1])).astype(np.float32)
+    assert Series.of(case_set_of([plain_case("c", time, rounded, 1)])).constant.tolist() == [True, False]
 
 
 def test_cases_are_averaged() -> None:

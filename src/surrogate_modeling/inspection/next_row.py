@@ -131,9 +131,9 @@ def past_rows(series: Series, predicted: Sequence[int]) -> int:
 
     Args:
         series: of cases.
-        predicted: positions of the columns; those that never change are passed over.
+        predicted: positions of the columns; those that do not change within a case are passed over.
     """
-    columns = [j for j in predicted if not series.constant[j] and not series.parameter[j]]
+    columns = np.intersect1d(predicted, series.varying).astype(int).tolist()
     fit, check = series.halves(max(PAST_ROWS) + 3)
     if not columns or not fit or not check:
         return PAST_ROWS[0]

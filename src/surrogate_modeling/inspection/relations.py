@@ -51,7 +51,7 @@ class Relation:
 
 def find_relations(series: Series) -> list[Relation]:
     """Find the columns that others of the same row determine, later ones by earlier ones, and integrals of others."""
-    varying = ~series.constant
+    varying = ~series.constant & series.shown
     rows = np.concatenate(series.cases)
     correlation = rows.T @ rows / len(rows)
     usable = varying.copy()
@@ -110,7 +110,7 @@ def _integrals(series: Series) -> list[Relation]:
     # Held from the row before, held until the row after, or straight between the two.
     before, after = (np.concatenate([case[part] for case in series.cases]) for part in (slice(-1), slice(1, None)))
     matches = [_match(changes, rates + series.mean / series.scale) for rates in (before, after, (before + after) / 2)]
-    match = np.where(series.constant, 0.0, np.max(matches, axis=0))
+    match = np.where(series.constant | ~series.shown, 0.0, np.max(matches, axis=0))
     np.fill_diagonal(match, 0.0)
     best = match.argmax(axis=1)
     return [

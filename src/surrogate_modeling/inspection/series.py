@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from surrogate_modeling.cases.case import Case, CaseSet
+from surrogate_modeling.cases.case import CaseSet
 
 # Rows given at the beginning of a case.
 GIVEN_ROWS = 10
@@ -31,9 +31,10 @@ class Series:
         names: of the columns (F).
         cases: (T, F) float64 each.
         mean: (F,) in the columns' units.
-        scale: (F,) standard deviation; 1 where a column is constant.
-        constant: (F,) whether a column never changes.
-        parameter: (F,) whether a column changes between cases only.
+        scale: (F,) standard deviation; 1 where a column does not move in these cases.
+        constant: (F,) whether a column never changes, in no case of the set.
+        parameter: (F,) whether a column changes between the cases of the set only.
+        moving: (F,) whether a column moves within one of these cases.
         step: between rows [s].
     """
 
@@ -43,28 +44,36 @@ class Series:
     scale: np.ndarray
     constant: np.ndarray
     parameter: np.ndarray
+    moving: np.ndarray
     step: float
 
     @classmethod
     def of(cls, case_set: CaseSet, max_rows: int = MAX_ROWS) -> Self:
         """Take cases spread over all of them, whole where they fit, with the columns as they stand in the cases."""
-        channels = case_set.channels
-        tables = [case.channels.physical(case.values).astype(np.float64) for case in _spread(case_set, max_rows)]
-        tables = [table[:max_rows] for table in tables]
+        channels, low, high = case_set.channels, *case_extremes(case_set)
+        # As stored: of a column on a large level float32 would round away, the level is not part of the values.
+        small = CONSTANT_SPREAD * np.maximum(np.abs(low), np.abs(high)).max(axis=0)
+        constant = high.max(axis=0) - low.min(axis=0) <= small
+        parameter = ~constant & ((high - low).max(axis=0) <= small)
+        tables = [channels.physical(values).astype(np.float64) for values in _spread(case_set, max_rows)]
         rows = np.concatenate(tables)
         mean, spread = rows.mean(axis=0), rows.std(axis=0)
-        small = CONSTANT_SPREAD * np.abs(rows).max(axis=0)
-        constant = spread <= small
-        within = np.sqrt(np.mean([table.var(axis=0) for table in tables], axis=0))
-        scale = np.where(constant, 1.0, spread)
-        cases = [np.where(constant, 0.0, (table - mean) / scale) for table in tables]
+        still = spread <= small
+        scale = np.where(still, 1.0, spread)
+        cases = [np.where(still, 0.0, (table - mean) / scale) for table in tables]
+        moving = np.max([np.ptp(table, axis=0) for table in tables], axis=0) > small
         names = (*channels.controls, *channels.predicted)
-        return cls(names, cases, mean, scale, constant, ~constant & (within <= small), case_set.step)
+        return cls(names, cases, mean, scale, constant, parameter, moving, case_set.step)
 
     @property
     def varying(self) -> np.ndarray:
         """Positions of the columns that change within a case."""
-        return np.flatnonzero(~self.constant & ~self.parameter)
+        return np.flatnonzero(self.moving & ~self.constant & ~self.parameter)
+
+    @property
+    def shown(self) -> np.ndarray:
+        """Whether a column differs between rows of these cases (F,)."""
+        return np.any([case.any(axis=0) for case in self.cases], axis=0)
 
     def halves(self, shortest: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Cases to fit on and cases to check on, drawn with a fixed seed; few cases are cut into pieces first.
@@ -103,9 +112,23 @@ def halves(cases: Sequence[np.ndarray], shortest: int) -> tuple[list[np.ndarray]
     )
 
 
-def _spread(case_set: CaseSet, max_rows: int) -> list[Case]:
+def case_extremes(case_set: CaseSet) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value of each column in each case (cases, F), as stored."""
+    cases = [case.values for case in case_set.cases]
+    return np.stack([case.min(axis=0) for case in cases]), np.stack([case.max(axis=0) for case in cases])
+
+
+def _spread(case_set: CaseSet, max_rows: int) -> list[np.ndarray]:
+    """Values of cases spread over all of them; of one too long alone, pieces spread over it."""
     cases = case_set.cases
     usual = float(np.mean([len(case.time) for case in cases]))
     count = min(len(cases), max(1, int(max_rows / usual)))
     chosen = np.unique(np.linspace(0, len(cases) - 1, count).round().astype(int))
-    return [cases[i] for i in chosen]
+    return [piece for i in chosen for piece in _pieces(cases[i].values, max_rows)]
+
+
+def _pieces(values: np.ndarray, max_rows: int) -> list[np.ndarray]:
+    if len(values) <= max_rows:
+        return [values]
+    length = max_rows // PIECES
+    return [values[start:][:length] for start in np.linspace(0, len(values) - length, PIECES).astype(int)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.inspection.look import Look, usual_rows
+from surrogate_modeling.inspection.series import case_extremes
 
 HEAD = ("column", "unit", "role", "min", "max", "lost", "63 % after", "95 % after", "of", "linear")
 CSV_HEAD = (
@@ -22,10 +23,8 @@ LASTING = 0.85
 
 def extremes(look: Look) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value (F,) of each column over all cases."""
-    channels = look.case_set.channels
-    low = np.min([case.values.min(axis=0) for case in look.case_set.cases], axis=0)
-    high = np.max([case.values.max(axis=0) for case in look.case_set.cases], axis=0)
-    return channels.physical(low), channels.physical(high)
+    channels, low, high = look.case_set.channels, *case_extremes(look.case_set)
+    return channels.physical(low.min(axis=0)), channels.physical(high.max(axis=0))
 
 
 def text_of(look: Look) -> str:
