@@ -86,6 +86,15 @@ def test_refusals(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         looked(tmp_path / "broken", capsys)
     hint = f"'pdm run import source={tmp_path}/broken output=<folder>' makes cases of the files of other tools"
     assert str(refused.value).endswith(hint)
+    (tmp_path / "mixed").mkdir()
+    rows = [f"{t},{t % 7},{t % 5}" for t in range(40)]
+    (tmp_path / "mixed" / "a.csv").write_text("\n".join(["time,a,b", "s,-,-", *rows]))
+    (tmp_path / "mixed" / "b.csv").write_text("\n".join(["time,a,b,c", "s,-,-,-", *(f"{row},1" for row in rows)]))
+    with pytest.raises(UserError, match=r"b.csv: line 1: columns 'c' \(column 4\) are not in a.csv and others"):
+        looked(tmp_path / "mixed", capsys)
+    (tmp_path / "mixed" / "b.csv").write_text("\n".join(["time,a,b", "s,-,-", *rows, "1e15,1,1"]))
+    with pytest.raises(UserError, match=r"b.csv: line 43, column 1 \('time'\): gap in time \(widest 1e\+15 s"):
+        looked(tmp_path / "mixed", capsys)
     with pytest.raises(UserError, match="dataset.controls=9: the files have 4 columns"):
         looked(tmp_path / "cases", capsys, given=True, controls=9)
     with pytest.raises(UserError, match="step=0.0: must be more than 0 and finite"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import read, write_cases
 
 from surrogate_modeling.cases import rows as rows_module
 from surrogate_modeling.cases.rows import Rows
@@ -95,3 +96,21 @@ def test_a_case_of_another_width_is_left_out() -> None:
     rows.add(np.zeros((2, 3), np.float32))
     rows.add(np.zeros((2, 4), np.float32))
     assert rows.table(["a"], [0, 1, 2]).values.shape == (2, 3)
+
+
+def test_room_is_made_for_what_the_files_hold_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of five cases is ten times as long as each of the others: 1.4 times its length, not five times."""
+    asked: list[float] = []
+    real = Rows.__init__
+
+    def noted(self: Rows, expected: float, in_file: bool | None = False) -> None:
+        asked.append(expected)
+        real(self, expected, in_file)
+
+    monkeypatch.setattr(Rows, "__init__", noted)
+    write_cases(tmp_path / "cases", count=5)
+    for i, file in enumerate(sorted((tmp_path / "cases").iterdir())):
+        head, rows = file.read_text().splitlines()[:2], 400 if i == 0 else 40
+        file.write_text("\n".join([*head, *(f"{1000 + t},1,2,3,4" for t in range(rows))]))
+    read(tmp_path / "cases")
+    assert asked == [pytest.approx(1.4, abs=0.03)]

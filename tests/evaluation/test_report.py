@@ -1,6 +1,7 @@
 """What a run leaves for people, read back."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,14 @@ from matplotlib.image import imread
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.grid import Grid
-from surrogate_modeling.evaluation.report import ReportOptions, ScoredCases, write_bands, write_losses, write_report
+from surrogate_modeling.evaluation.report import (
+    ReportOptions,
+    ScoredCases,
+    case_curves,
+    write_bands,
+    write_losses,
+    write_report,
+)
 from surrogate_modeling.evaluation.scores import Scores, score
 from surrogate_modeling.evaluation.tables import group_table, summary_table
 
@@ -56,6 +64,18 @@ def test_everything_is_there_and_opens(tmp_path: Path) -> None:
     assert [line.split() for line in table[1:]] == [
         ["column", "unit", "ADE", "FDE"], ["T", "degC", "0.5", "0.5"], ["p", "bar", "0.5", "0.5"],
     ]  # fmt: skip
+
+
+def test_a_curve_keeps_its_own_column_only() -> None:
+    """In physical units the table of a column on a large level is a copy, of which each curve would keep one."""
+    plain = make_case("a", 30)
+    levels = replace(plain, channels=replace(plain.channels, offsets=(0.0, 0.0, 1e6, 0.0)))
+    rows = free_runs([plain], [0.5])
+    curves = case_curves(Path("figure"), ScoredCases([levels], rows, score([plain], rows, make_channels(), SCALE)))
+    assert [curve.column for curve in curves] == ["T", "p"]
+    np.testing.assert_array_equal(curves[0].truth, plain.values[:, 2].astype(np.float64) + 1e6)
+    assert curves[0].truth.base is not None
+    assert curves[0].truth.base.size == 30
 
 
 def test_predicted_csv_reads_back_bit_for_bit_as_cases(tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
     read: list[tuple[Path, GridCase]] = []
     unread = False
     headers: list[Header] = []
-    rows = Rows(len(files), reading.memory_map)
+    rows = Rows(_lengths(files), reading.memory_map)
     results = _read_in_order(files, grid, frozenset(roles.ignore), reading.workers or cores())
     for file, result in zip(files, track(results, len(files), "reading cases", reading.progress_bar), strict=True):
         if isinstance(result, GridCase):
@@ -205,6 +205,16 @@ class Refusal:
     problems: list[Problem]
     header: Header | None = None
     unread: bool = False
+
+
+def _lengths(files: Sequence[Path]) -> float:
+    """How many times as long as the first case all cases are together, by the sizes of their files."""
+    try:
+        sizes = [file.stat().st_size for file in files]
+    except OSError:
+        # Refused when it is read.
+        return len(files)
+    return sum(sizes) / sizes[0] if sizes[0] else len(files)
 
 
 def _read_case(file: Path, grid: Grid, ignore: frozenset[str]) -> GridCase | Refusal:

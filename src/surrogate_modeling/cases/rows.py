@@ -35,11 +35,11 @@ class Rows:
     The array grows in place as cases come: no two copies of a large dataset are in memory at once.
 
     Args:
-        expected: number of cases, an estimate for the capacity.
+        expected: lengths of the first case that all of them have together, an estimate for the capacity.
         in_file: whether the array lies in a temporary file; None: where it would take a large part of the memory.
     """
 
-    def __init__(self, expected: int, in_file: bool | None = False) -> None:
+    def __init__(self, expected: float, in_file: bool | None = False) -> None:
         self._expected, self._in_file = expected, in_file
         self._file: IO[bytes] | None = None
         self._array = np.empty((0, 0), np.float32)
@@ -48,7 +48,7 @@ class Rows:
     def add(self, values: np.ndarray) -> None:
         """Append a case (T, F); one whose number of columns differs is skipped, since its file is refused elsewhere."""
         if len(self._ends) == 1:
-            self._allocate(self._expected * len(values), values.shape[1])
+            self._allocate(max(len(values), round(self._expected * len(values))), values.shape[1])
         if values.shape[1] != self._array.shape[1]:
             return
         end = self._ends[-1] + len(values)

@@ -188,7 +188,7 @@ def write_losses(folder: Path, scores: Scores) -> None:
 def case_curves(folder: Path, predicted: ScoredCases, ending: str = "png") -> list[Curve]:
     """Curves of all cases and columns, targets before byproducts and the worst cases first; ``ending`` of the files."""
     cases, scores, half_widths = predicted.cases, predicted.scores, predicted.half_widths
-    channels = scores.channels
+    channels, controls = scores.channels, len(scores.channels.controls)
     # A column of the sheet's name gets another one.
     case_folders, files = file_names(scores.cases), file_names((SHEET_NAME, *channels.predicted))
     targets = set(channels.targets)
@@ -208,7 +208,8 @@ def case_curves(folder: Path, predicted: ScoredCases, ending: str = "png") -> li
             channels.predicted[j],
             channels.units[channels.predicted[j]],
             cases[i].time,
-            cases[i].outputs[:, j],
+            # Of one column: a view of a table in physical units would keep all of it, for each curve.
+            cases[i].column(controls + j),
             predicted.rows[i][:, j],
             float(scores.ade[i, j]),
             float(scores.fde[i, j]),

@@ -19,6 +19,7 @@ from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import file_refusal, import_hint
+from surrogate_modeling.cases.sampling import usual_step
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.config.commands import LookConfig
 from surrogate_modeling.inspection.sampling import Sampling, find_step
@@ -45,21 +46,27 @@ def run(config: LookConfig, given: bool, files: Sequence[Path], output: Path, ty
 
     def parse(file: Path) -> RawCase:
         """Read one file at its full rate."""
-        try:
-            return parse_file(file, file.read_bytes(), ignored=ignore.__contains__)
-        except CaseFileError as error:
-            raise file_refusal(dataset.path, error.problems, hint=import_hint(Path(dataset.path))) from None
+        return parse_file(file, file.read_bytes(), ignored=ignore.__contains__)
+
+    def read(step: float) -> CaseSet:
+        """Read all cases as a training does, which names every problem of every file."""
+        return read_cases(
+            Path(dataset.path),
+            Roles(dataset.controls, dataset.targets if given else None, dataset.ignore or ()),
+            Grid(step, dataset.max_gap),
+            GIVEN_ROWS + 1,
+            Reading(dataset.pattern, None, config.workers, config.progress_bar),
+        )
 
     spread = np.unique(np.linspace(0, len(files) - 1, min(len(files), config.files)).round().astype(int))
     chosen = [files[i] for i in spread]
-    sampling = find_step(chosen, parse, config.step, config.workers, config.progress_bar)
-    case_set = read_cases(
-        Path(dataset.path),
-        Roles(dataset.controls, dataset.targets if given else None, dataset.ignore or ()),
-        Grid(sampling.step, dataset.max_gap),
-        GIVEN_ROWS + 1,
-        Reading(dataset.pattern, None, config.workers, config.progress_bar),
-    )
+    try:
+        sampling = find_step(chosen, parse, config.step, config.workers, config.progress_bar)
+    except CaseFileError as error:
+        if error.readable is not None:
+            read(config.step or usual_step(error.readable.time))
+        raise file_refusal(dataset.path, error.problems, hint=import_hint(Path(dataset.path))) from None
+    case_set = read(sampling.step)
     log.info("%d cases on a step of %g s; computing", len(case_set.cases), sampling.step)
     from surrogate_modeling.inspection.advice import advice
     from surrogate_modeling.inspection.look import look_at

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.cases.case_file import RawCase
-from surrogate_modeling.cases.grid import decimate
+from surrogate_modeling.cases.case_file import CaseFileError, RawCase
+from surrogate_modeling.cases.grid import Grid, decimate, grid_problems
+from surrogate_modeling.cases.problems import Problem
 from surrogate_modeling.cases.sampling import (
     EVENT_SHARE,
     LOST_SHARE,
@@ -80,6 +81,9 @@ def find_step(
         step: chosen by the user [s]; None for a suggestion.
         workers: threads; None for all cores.
         bar: show a bar on a terminal.
+
+    Raises:
+        CaseFileError: a file cannot be put on a time grid, or has other columns than the first.
     """
     first = parse(files[0])
     raw = usual_step(first.time)
@@ -87,9 +91,13 @@ def find_step(
 
     def at(grid_step: float, limit: float, name: str) -> list[FileSpeed]:
         """Look at all files on one time grid."""
+
+        def speed(file: Path) -> FileSpeed:
+            """Look at one of them."""
+            return _speed(_usable(file, parse(file), first, grid_step), grid_step, limit)
+
         with ThreadPoolExecutor(workers or cores()) as pool:
-            results = pool.map(lambda file: _speed(parse(file), grid_step, limit), files)
-            return list(track(results, len(files), name, bar))
+            return list(track(pool.map(speed, files), len(files), name, bar))
 
     speeds = at(coarse, LOST_SHARE, "speed of the columns")
     raw = float(np.median([speed.step for speed in speeds]))
@@ -104,6 +112,20 @@ def find_step(
     else:
         lost, event = np.zeros(len(longest)), np.zeros(len(longest), dtype=bool)
     return Sampling(raw, step, lost, longest, event, len(files))
+
+
+def _usable(file: Path, case: RawCase, first: RawCase, step: float) -> RawCase:
+    """A file, where it can be put on the grid and compared with the first.
+
+    Raises:
+        CaseFileError: it cannot.
+    """
+    problems = grid_problems(file, case, Grid(step, None))
+    if case.names != first.names:
+        problems.append(Problem(file, "line 1: other columns than the first file"))
+    if problems:
+        raise CaseFileError(problems, case)
+    return case
 
 
 def _speed(case: RawCase, step: float, limit: float) -> FileSpeed:

@@ -62,22 +62,23 @@ def _columns(known: Sequence[Case], test: Sequence[Case], channels: Channels) ->
         else np.empty((0, len(names)))
         for part, stride in zip((known, test), strides, strict=True)
     ]
+    ranges = [_ranges(part, channels) for part in (known, test)]
     columns = []
     for j, name in enumerate(names):
         values, others = (part[:, j].astype(np.float64) for part in rows)
-        both = np.concatenate((values, others))
-        low, high = float(both.min()), float(both.max())
+        (own_low, own_high), (test_low, test_high) = ((float(low[j]), float(high[j])) for low, high in ranges)
+        low, high = min(own_low, test_low), max(own_high, test_high)
         edges = (low, high) if high > low else (low - 0.5, high + 0.5)
         columns.append(
             {
                 "name": name,
-                "low": float(values.min()),
-                "high": float(values.max()),
+                "low": own_low,
+                "high": own_high,
                 "mean": float(values.mean()),
                 "std": float(values.std()),
-                "constant": bool(values.min() == values.max()),
-                "test_low": float(others.min()) if len(others) else None,
-                "test_high": float(others.max()) if len(others) else None,
+                "constant": own_low == own_high,
+                "test_low": test_low if len(others) else None,
+                "test_high": test_high if len(others) else None,
                 "edges": list(edges),
                 "counts": np.histogram(values, BINS, edges)[0].tolist(),
                 "test_counts": np.histogram(others, BINS, edges)[0].tolist() if len(others) else None,
@@ -85,3 +86,12 @@ def _columns(known: Sequence[Case], test: Sequence[Case], channels: Channels) ->
             }
         )
     return columns
+
+
+def _ranges(cases: Sequence[Case], channels: Channels) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value of each column over all rows (F,); infinite the wrong way round without cases."""
+    columns = len(channels.controls) + len(channels.predicted)
+    low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
+    for case in cases:
+        low, high = np.minimum(low, case.values.min(axis=0)), np.maximum(high, case.values.max(axis=0))
+    return channels.physical(low), channels.physical(high)
