@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from itertools import count
@@ -11,116 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from lag import CHANNELS, lag_case, make, settings
+from lag import lag_case
+from plan_rounds import Killed, config, left, train
 
 from surrogate_modeling.cases.fingerprint import file_fingerprint
-from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.dataset import CommandConfig
 from surrogate_modeling.config.plan_keys import PlanConfig, Update
 from surrogate_modeling.generation.simulator import Outcome, case_name
 from surrogate_modeling.planning import loop as loop_module
 from surrogate_modeling.planning import training
 from surrogate_modeling.planning.loop import plan_in_rounds
 from surrogate_modeling.planning.training import FirstCases
-from surrogate_modeling.surrogate.lineage import LineageStep
 from surrogate_modeling.surrogate.model import Surrogate
-
-
-class Killed(BaseException):
-    """The process ends here."""
-
-
-@pytest.fixture
-def first(tmp_path: Path) -> Surrogate:
-    """A surrogate of cases 1 to 4 of the lag, of which the last one is the test."""
-    surrogate, _, _ = make(settings())
-    for number in range(1, 5):
-        write(tmp_path / "old", number)
-    files = sorted((tmp_path / "old").iterdir())
-    parts = {"training": {"case0001": None, "case0002": None}, "validation": {"case0003": None},
-             "test": {"case0004": None}}  # fmt: skip
-    step = LineageStep("trained", str(tmp_path / "old"), "*.csv", 4, file_fingerprint(files), parts)
-    surrogate.lineage, surrogate.config = (step,), {"some": "thing"}
-    return surrogate
-
-
-def write(folder: Path, number: int) -> None:
-    case = lag_case(60, number)
-    write_case(folder / f"{case_name(number)}.csv", CHANNELS.units, case.time, case.values)
-
-
-def config(tmp_path: Path, **keys: Any) -> PlanConfig:
-    dataset = CommandConfig(
-        "command", path="unused", command="simulate", controls=None, cases=4, duration=59.0, output_step=1.0,
-        inputs={"u": [-1, 1]}, units={"u": "-"},
-    )  # fmt: skip
-    given = {"cases": 2, "candidates": 5, "rounds": 3, **keys}
-    return PlanConfig("first", output=str(tmp_path / "out"), dataset=dataset, **given)
-
-
-@pytest.fixture
-def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], list[str]]:
-    """Replaces simulator and training by quick ones; every step that leaves something can be the last."""
-    done: list[str] = []
-    limit: list[int | None] = [None]
-
-    def step(name: str) -> None:
-        if limit[0] is not None and len(done) >= limit[0]:
-            raise Killed
-        done.append(name)
-
-    def simulate(dataset: object, folder: Path, numbers: list[int]) -> list[Outcome]:
-        for number in numbers:
-            if not (folder / f"{case_name(number)}.csv").exists():
-                step(case_name(number))
-                write(folder, number)
-        return []
-
-    writers = [(loop_module, "write_atomic"), (training, "copy_cases_one"), (Surrogate, "save")]
-    for place, name in writers:
-        if not hasattr(place, name):
-            continue
-        real = getattr(place, name)
-
-        def stepping(*given: Any, real: Any = real, name: str = name, **keys: Any) -> Any:
-            step(name)
-            return real(*given, **keys)
-
-        monkeypatch.setattr(place, name, stepping)
-    monkeypatch.setattr(loop_module, "make_numbered", simulate)
-
-    def begin(most: int | None) -> list[str]:
-        done.clear()
-        limit[0] = most
-        return done
-
-    return begin
-
-
-def train(first: Surrogate, before: Path, cases: FirstCases, config: PlanConfig, folder: Path) -> Surrogate:
-    """Moves the scaling by the number of cases, so that each round's surrogate and choice are others."""
-    made = deepcopy(Surrogate.load(before))
-    there = [lag_case(60, int(file.stem[4:])) for file in sorted((folder.parents[1] / "cases").iterdir())
-             if file.suffix == ".csv"]  # fmt: skip
-    made.training_range.fit(there, made.scaling, 4)
-    made.scaling.mean[1:] += 0.01 * len(there)
-    return made
-
-
-def left(folder: Path) -> dict[str, Any]:
-    """What rounds leave, without seconds."""
-    results = [json.loads(path.read_text()) for path in sorted(folder.glob("round*/result.json"))]
-    for each in results:
-        del each["simulating"], each["training"]
-    chosen = [path.read_text() for path in sorted(folder.glob("round*/chosen.json"))]
-    tables = [path.read_text() for path in sorted(folder.glob("round*/plan.csv"))]
-    return {
-        "results": results,
-        "chosen": chosen,
-        "tables": tables,
-        "cases": sorted(p.name for p in (folder / "cases").glob("*.csv")),
-    }
 
 
 def test_rounds_grow_the_cases_and_are_not_done_again(first: Surrogate, tmp_path: Path, steps: Any) -> None:
@@ -309,6 +210,26 @@ def test_a_case_that_failed_stays_out_where_the_training_was_killed(
     assert [(each["cases"], each["failed"]) for each in left(out)["results"]] == [(4, 1)]
 
 
+def test_scores_keep_the_scale_of_the_first_training(first: Surrogate, tmp_path: Path, steps: Any) -> None:
+    """Twice the standard deviation would halve the error of the same prediction."""
+    out = tmp_path / "out"
+    out.mkdir()
+    steps(None)
+
+    def same(first: Surrogate, before: Path, cases: FirstCases, config: PlanConfig, folder: Path) -> Surrogate:
+        made = Surrogate.load(before)
+        made.units = None
+        return made
+
+    plan_in_rounds(first, config(tmp_path, rounds=1), out, same)
+    rows = list(csv.DictReader((out / "rounds.csv").open()))
+    assert rows[0]["nADE"] == rows[1]["nADE"]
+    test = lag_case(60, 4)
+    rows_ = first.predict([test])[0]
+    expected = np.abs(rows_[:, 1] - test.truth(len(rows_))[:, 1]).mean() / first.predicted_scale[1]
+    assert float(rows[0]["nADE"]) == pytest.approx(float(expected), rel=1e-3)
+
+
 def test_files_keep_their_names_and_are_csv(first: Surrogate, tmp_path: Path, steps: Any) -> None:
     out, old = tmp_path / "out", tmp_path / "old"
     out.mkdir()
@@ -340,23 +261,3 @@ def test_cases_that_cannot_be_used_are_refused(first: Surrogate, tmp_path: Path,
     first.lineage = ()
     with pytest.raises(UserError, match="does not say how and on which cases"):
         training.first_cases(first, config(tmp_path))
-
-
-def test_scores_keep_the_scale_of_the_first_training(first: Surrogate, tmp_path: Path, steps: Any) -> None:
-    """Twice the standard deviation would halve the error of the same prediction."""
-    out = tmp_path / "out"
-    out.mkdir()
-    steps(None)
-
-    def same(first: Surrogate, before: Path, cases: FirstCases, config: PlanConfig, folder: Path) -> Surrogate:
-        made = Surrogate.load(before)
-        made.units = None
-        return made
-
-    plan_in_rounds(first, config(tmp_path, rounds=1), out, same)
-    rows = list(csv.DictReader((out / "rounds.csv").open()))
-    assert rows[0]["nADE"] == rows[1]["nADE"]
-    test = lag_case(60, 4)
-    rows_ = first.predict([test])[0]
-    expected = np.abs(rows_[:, 1] - test.truth(len(rows_))[:, 1]).mean() / first.predicted_scale[1]
-    assert float(rows[0]["nADE"]) == pytest.approx(float(expected), rel=1e-3)
