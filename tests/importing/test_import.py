@@ -3,6 +3,7 @@
 import gzip
 import logging
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,26 @@ def test_dates_count_from_the_first_row(tmp_path: Path) -> None:
     out = run(tmp_path)
     assert case(out / "a.csv")[1].tolist() == [[0, 1], [0.5, 2], [2, 3]]
     assert ",2024-12-31T23:59:59.500000," in (out / "cases.csv").read_text()
+
+
+def test_dates_and_times_of_day_of_a_sheet_over_midnight(tmp_path: Path) -> None:
+    moments = [datetime(2024, 5, 1, 23, 59, 59), datetime(2024, 5, 2, 0, 0, 0, 500000), datetime(2024, 5, 2, 0, 0, 2)]
+    dates, clocks = [datetime(2024, 5, moment.day) for moment in moments], [moment.time() for moment in moments]
+    (tmp_path / "in").mkdir()
+    sheet = pd.DataFrame({"Date": dates, "Time": clocks, "p": [1.0, 2.0, 3.0]})
+    sheet.to_excel(tmp_path / "in" / "a.xlsx", index=False)
+    for keys in ({}, {"time": ["Date", "Time"]}):
+        out = run(tmp_path, **keys)
+        units, numbers = case(out / "a.csv")
+        assert (units, numbers.tolist()) == ({"Date": "s", "p": ""}, [[0, 1], [1.5, 2], [3, 3]])
+        assert ",2024-05-01T23:59:59," in (out / "cases.csv").read_text()
+
+
+def test_a_row_without_its_time_of_day_is_dropped(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "time,p\n10:00:00,1\n,2\n10:00:02,3\n")
+    with pytest.raises(UserError, match=r"line 3, column 'time': no time; missing=drop_rows leaves them out"):
+        run(tmp_path)
+    assert case(run(tmp_path, missing=Missing.drop_rows) / "a.csv")[1].tolist() == [[0, 1], [2, 3]]
 
 
 def test_a_long_file_is_cut_where_a_column_changes(tmp_path: Path) -> None:

@@ -86,12 +86,22 @@ def test_dates_times_gaps_and_errors(tmp_path: Path) -> None:
     ]
     table = one(workbook(tmp_path / "a.xlsx", {"run": rows}))
     assert table.frame["date"].tolist() == ["2024-05-01 12:00:00", "2024-05-01 12:00:01"]
-    assert table.frame["clock"].tolist() == [1.0, 60.0]
-    assert table.units == {"clock": "s"}
+    assert table.frame["clock"].tolist() == ["00:00:01", "00:01:00"]
+    assert table.units == {}
     assert list(table.frame) == ["date", "clock", "p", "q"]  # an empty column without a name is none
     assert np.isnan(table.frame["p"][1])
     assert np.isnan(table.frame["q"][1])
     assert table.remarks == ("cells E3 hold an error of a formula: taken as empty",)
+
+
+def test_lengths_of_time_are_seconds_and_a_clock_beside_a_date_is_not_the_time_alone(tmp_path: Path) -> None:
+    day, clock, length = datetime.datetime(2024, 5, 1), datetime.time(10, 0), datetime.timedelta(hours=30)
+    rows: list[list[object]] = [["Date", "Time", "run"], [day, clock, length], [day, clock, length]]
+    table = one(workbook(tmp_path / "a.xlsx", {"run": rows}))
+    assert (table.time, table.units) == (None, {"run": "s"})
+    assert table.frame["run"].tolist() == [108000.0, 108000.0]
+    alone = one(workbook(tmp_path / "b.xlsx", {"run": [row[1:] for row in rows]}))
+    assert alone.time == "Time"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
-from surrogate_modeling.importing.readers.columns import as_columns, chosen_parts, refuse_duplicates, time_among
+from surrogate_modeling.importing.readers.columns import as_columns, chosen_parts, refuse_duplicates, time_in
 
 if TYPE_CHECKING:
     import openpyxl
@@ -112,7 +112,7 @@ def _table(
         line = _line(rows, layout.units)
         units |= {name: str(line[i]).strip() for name, i in zip(names, used, strict=True) if not _blank(line[i])}
     return RawTable(
-        source, frame, units, time=time_among(names), lines=layout.first, part=part, remarks=remarks
+        source, frame, units, time=time_in(frame), lines=layout.first, part=part, remarks=remarks
     )  # fmt: skip
 
 
