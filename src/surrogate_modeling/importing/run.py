@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pandas as pd
 
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
-from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
-from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.importing import output
+from surrogate_modeling.importing.archives import close_archives
 from surrogate_modeling.importing.file_import import FileImport, blocks, folder_sink, read_options, sample
+from surrogate_modeling.importing.file_jobs import Problem, each, reason
 from surrogate_modeling.importing.import_plan import ImportPlan, columns_of, make_import_plan
-from surrogate_modeling.importing.memory import require_room, workers_for
+from surrogate_modeling.importing.memory import require_room
 from surrogate_modeling.importing.parameters import Parameters, chosen, read_parameters
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.records import FORMAT, FileRecord, Record
@@ -32,20 +31,11 @@ from surrogate_modeling.importing.segmentation import Cutting, cutting_of
 from surrogate_modeling.importing.sources import SourceFile, case_names, list_sources, unpacked
 from surrogate_modeling.importing.text_columns import texts_of
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 # Rows of each file that a dry run looks at.
 DRY_ROWS = 1000
 # Keys that do not change what a file becomes.
 OUTER_KEYS = ("source", "output", "repeat", "dry_run", "skip_bad", "overwrite", "workers", "progress_bar", "groups")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A file that cannot be imported, and why."""
-
-    file: SourceFile
-    reason: str
 
 
 def import_files(config: ImportConfig) -> list[Problem]:
@@ -57,6 +47,13 @@ def import_files(config: ImportConfig) -> list[Problem]:
     Raises:
         UserError: no files, a key that fits none of them, or files that cannot be imported without ``skip_bad``.
     """
+    try:
+        return _import(config)
+    finally:
+        close_archives()
+
+
+def _import(config: ImportConfig) -> list[Problem]:
     folder = expanded(config.output or "", "output")
     earlier = None if config.dry_run else output.earlier_import(folder, overwrite=config.overwrite)
     files = list_sources(config.source)
@@ -69,14 +66,14 @@ def import_files(config: ImportConfig) -> list[Problem]:
     cutting = _cutting(config, plan)
     if config.dry_run:
         importer = FileImport(config, plan, cutting, parameters, lambda *_: None)
-        records, bad = _each(files, lambda file: _record(importer, file, names[file], DRY_ROWS), config)
+        records, bad = each(files, lambda file: _record(importer, file, names[file], DRY_ROWS), config)
         problems = _merged(problems, bad)
         log.info("%s", result_report(records, _lines(problems), config, rows=DRY_ROWS))
         return problems
     record = Record(_keys(config, plan, parameters), _digest(config, plan, parameters), *_described(plan), (), "")
     with output.whole(folder) as part:
         importer = FileImport(config, plan, cutting, parameters, folder_sink(part, plan, config))
-        made, bad = _each(files, _job(importer, names, record, earlier, (folder, part)), config)
+        made, bad = each(files, _job(importer, names, record, earlier, (folder, part)), config)
         problems = _merged(problems, bad)
         if problems and (not config.skip_bad or not made):
             raise UserError(
@@ -99,7 +96,7 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
             make_import_plan(table, config)
             return table, problems
         except BadFile as error:
-            problems.append(Problem(file, _reason(error, file)))
+            problems.append(Problem(file, reason(error, file)))
             if not config.skip_bad and not config.dry_run and len(problems) >= MAX_LISTED_PROBLEMS:
                 break
     lines = "\n".join(_lines(problems))
@@ -146,52 +143,13 @@ def _survey(
                             texts[column.name] |= dict.fromkeys(texts_of(_cells(table.frame[column.key])))
         return texts, [*constants.values()]
 
-    found, _ = _each(files, look, config, "looking at texts and parameters")
+    found, _ = each(files, look, config, "looking at texts and parameters")
     merged = {name: list(dict.fromkeys(text for texts, _ in found for text in texts[name])) for name in names}
     return merged, [table for _, tables in found for table in tables]
 
 
 def _cells(column: pd.Series) -> list[object]:
     return column.unique().tolist()
-
-
-def _each(
-    files: Sequence[SourceFile],
-    job: Callable[[SourceFile], T],
-    config: ImportConfig,
-    description: str = "importing",
-) -> tuple[list[T], list[Problem]]:
-    """Do a job for every file in threads, and collect results and problems in the order of the files."""
-
-    def guarded(file: SourceFile) -> T | Problem:
-        """Do the job, and return what is wrong with the file where it fails."""
-        try:
-            return job(file)
-        except BadFile as error:
-            return Problem(file, _reason(error, file))
-        except MemoryError:
-            return Problem(file, "does not fit into memory; cases_by=<seconds> cuts it while it is read")
-
-    done: list[T] = []
-    problems: list[Problem] = []
-    with ThreadPoolExecutor(workers_for(files, config.workers or cores())) as pool:
-        results: Iterator[T | Problem] = pool.map(guarded, files)
-        try:
-            for result in track(results, len(files), description, config.progress_bar):
-                if isinstance(result, Problem):
-                    problems.append(result)
-                else:
-                    done.append(result)
-        except BaseException:
-            # After Ctrl-C, or a full disk, the files that wait are not begun.
-            pool.shutdown(cancel_futures=True)
-            raise
-    return done, problems
-
-
-def _reason(error: BadFile, file: SourceFile) -> str:
-    """Part of the file and reason; the file itself is named beside it."""
-    return str(error).removeprefix(str(file)).removeprefix(": ").strip()
 
 
 def _job(
