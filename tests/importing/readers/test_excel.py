@@ -56,6 +56,28 @@ def test_a_preamble_line_above_the_names_is_no_line_of_names(tmp_path: Path) -> 
     assert (list(table.frame), table.units, table.lines) == (["t", "p in", "T"], {}, 3)
 
 
+def test_a_line_of_a_word_and_a_number_above_the_names_is_no_row(tmp_path: Path) -> None:
+    preamble: list[list[object]] = [["Sample rate [Hz]", 10], ["Channels", 3], ["operator", "M."]]
+    names, units = ["t", "p in", "T"], ["s", "bar", "degC"]
+    table = one(workbook(tmp_path / "a.xlsx", {"run": [*preamble, names, units, *ROWS]}))
+    assert (list(table.frame), table.lines, table.frame["t"].tolist()) == (names, 6, [0.0, 1.0, 2.0])
+    narrow = one(workbook(tmp_path / "b.xlsx", {"run": [preamble[0], names[:2], *[row[:2] for row in ROWS]]}))
+    assert (list(narrow.frame), narrow.lines) == (names[:2], 3)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[0, "off"], [1, "on"], [2, None], [3, "on"]],
+        [[0, "off"], [1, 2], [2, 3], [3, 4]],
+        [["off", 0], ["on", 1], ["on", 2], [None, 3]],
+    ],
+)
+def test_as_many_texts_as_numbers_are_a_row(tmp_path: Path, rows: list[list[object]]) -> None:
+    table = one(workbook(tmp_path / "a.xlsx", {"run": [["t", "mode"], *rows]}))
+    assert (list(table.frame), table.lines, len(table.frame)) == (["t", "mode"], 2, 4)
+
+
 def test_given_lines(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", {"run": [["s", "bar", "degC"], ["t", "p", "T"], *ROWS]})
     table = one(path, header_row=2, unit_row=1)
