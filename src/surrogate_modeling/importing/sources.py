@@ -44,6 +44,11 @@ class SourceFile:
         return f"{self.path}{MEMBER}{self.member}" if self.member else str(self.path)
 
     @property
+    def absolute(self) -> str:
+        """The file as the record of an import names it."""
+        return str(Path(str(self)).absolute())
+
+    @property
     def inner(self) -> str:
         """Name of the file without the archive around it, whose suffix is that of its format."""
         if self.member:
