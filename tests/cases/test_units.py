@@ -15,6 +15,19 @@ from surrogate_modeling.cases.units import UnitError, conversion, known_unit
         ("kPa", "bar", 0.01, 0),
         ("rpm", "rad/s", 0.10471975511965977, 0),
         ("1/min", "rpm", 1, 0),
+        # A turn is one: 1500 rpm are 25 a second.
+        ("rpm", "Hz", 1 / 60, 0),
+        ("Hz", "rpm", 60, 0),
+        ("1/min", "1/s", 1 / 60, 0),
+        ("1/s", "U/min", 60, 0),
+        ("rev/s", "Hz", 1, 0),
+        ("rev/s", "rpm", 60, 0),
+        ("rpm", "deg/s", 6, 0),
+        ("Nm/rpm", "Nm.s", 60, 0),
+        ("deg", "rad", 0.017453292519943295, 0),
+        # In SI a radian is 1.
+        ("N.m/rad", "N.m", 1, 0),
+        ("kHz", "1/s", 1000, 0),
         ("m3/h", "L/min", 1000 / 60, 0),
         ("W/(m2.K)", "kW/(m2.K)", 0.001, 0),
         ("kg/(s.m2)", "g/(s.m^2)", 1000, 0),
@@ -43,6 +56,9 @@ def test_conversions(given: str, wanted: str, factor: float, offset: float) -> N
         ("", "bar", "no unit is given"),
         ("dB", "-", "'dB' cannot be converted to '-' by a factor and an offset"),
         ("bar(g)", "bar", "the unit 'bar(g)' is not known"),
+        ("Hz", "rad/s", "'Hz' cannot be converted to 'rad/s': 'Hz' may count turns or radians; say rpm or rad/s"),
+        ("rad/s", "1/s", "'rad/s' cannot be converted to '1/s': '1/s' may count turns or radians; say rpm or rad/s"),
+        ("deg/s", "Hz", "'deg/s' cannot be converted to 'Hz': 'Hz' may count turns or radians; say rpm or rad/s"),
     ],
 )
 def test_what_cannot_be_converted_is_refused(given: str, wanted: str, message: str) -> None:

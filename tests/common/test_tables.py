@@ -1,6 +1,6 @@
 """Aligned text and CSV."""
 
-from surrogate_modeling.common.tables import aligned, csv_text, printable
+from surrogate_modeling.common.tables import aligned, csv_text, printable, without_mark
 
 
 def test_columns_are_aligned_by_their_width_on_a_terminal() -> None:
@@ -20,3 +20,9 @@ def test_csv_quotes_what_it_must_and_keeps_numbers() -> None:
 
 def test_a_text_is_no_formula_in_a_spreadsheet() -> None:
     assert csv_text([["=1+1", "+a", "-b", "@c", "d=", "-inf", "1e-3"]]) == "'=1+1,'+a,'-b,'@c,d=,-inf,1e-3\n"
+
+
+def test_the_mark_of_a_formula_is_taken_off_again() -> None:
+    assert [without_mark(cell) for cell in ("'=1+1", "'-20degC", "-20", "'quoted'", "'", "")] == [
+        "=1+1", "-20degC", "-20", "'quoted'", "'", "",
+    ]  # fmt: skip

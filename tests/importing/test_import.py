@@ -3,9 +3,11 @@
 import gzip
 import logging
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -136,6 +138,26 @@ def test_dates_count_from_the_first_row(tmp_path: Path) -> None:
     assert ",2024-12-31T23:59:59.500000," in (out / "cases.csv").read_text()
 
 
+def test_dates_and_times_of_day_of_a_sheet_over_midnight(tmp_path: Path) -> None:
+    moments = [datetime(2024, 5, 1, 23, 59, 59), datetime(2024, 5, 2, 0, 0, 0, 500000), datetime(2024, 5, 2, 0, 0, 2)]
+    dates, clocks = [datetime(2024, 5, moment.day) for moment in moments], [moment.time() for moment in moments]
+    (tmp_path / "in").mkdir()
+    sheet = pd.DataFrame({"Date": dates, "Time": clocks, "p": [1.0, 2.0, 3.0]})
+    sheet.to_excel(tmp_path / "in" / "a.xlsx", index=False)
+    for keys in ({}, {"time": ["Date", "Time"]}):
+        out = run(tmp_path, **keys)
+        units, numbers = case(out / "a.csv")
+        assert (units, numbers.tolist()) == ({"Date": "s", "p": ""}, [[0, 1], [1.5, 2], [3, 3]])
+        assert ",2024-05-01T23:59:59," in (out / "cases.csv").read_text()
+
+
+def test_a_row_without_its_time_of_day_is_dropped(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "time,p\n10:00:00,1\n,2\n10:00:02,3\n")
+    with pytest.raises(UserError, match=r"line 3, column 'time': no time; missing=drop_rows leaves them out"):
+        run(tmp_path)
+    assert case(run(tmp_path, missing=Missing.drop_rows) / "a.csv")[1].tolist() == [[0, 1], [2, 3]]
+
+
 def test_a_long_file_is_cut_where_a_column_changes(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "run,t,y\nA,0,1\nA,1,2\nB,5,3\nB,6,4\nB,7,5\nA,9,6\nA,10,7\n")
     out = run(tmp_path, cases_by="run")
@@ -233,6 +255,85 @@ def test_a_second_import_reads_only_what_changed(tmp_path: Path, monkeypatch: py
     # Other keys make other cases.
     run(tmp_path, duplicates=Duplicates.first)
     assert sorted(read) == ["a", "b", "b"]
+
+
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the files that are read from here on, but for the rows at the top that the guesses are made from."""
+    from surrogate_modeling.importing import file_import
+
+    names: list[str] = []
+    blocks = file_import.blocks
+
+    def noted(path: Path, file: Any, options: Any) -> Any:
+        """Read the file, and note its name."""
+        if options.rows is None:
+            names.append(file.stem)
+        return blocks(path, file, options)
+
+    for module in ("file_import", "survey"):
+        monkeypatch.setattr(f"surrogate_modeling.importing.{module}.blocks", noted)
+    return names
+
+
+def test_files_with_text_that_have_not_changed_are_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, mode in (("a", "heat"), ("b", "cool"), ("c", "off")):
+        write(tmp_path, f"{name}.csv", f"t,mode\n0,{mode}\n1,{mode}\n")
+    out = run(tmp_path)
+    names = opened(monkeypatch)
+    run(tmp_path)
+    assert names == []
+    assert list(case(out / "c.csv")[0]) == ["t", "mode=heat", "mode=cool", "mode=off"]
+    # The texts of all files are still those of all, so that its columns are too.
+    write(tmp_path, "b.csv", "t,mode\n0,cool\n1,off\n")
+    run(tmp_path)
+    assert names == ["b", "b"]
+    assert case(out / "b.csv")[1].tolist() == [[0, 0, 1, 0], [1, 0, 0, 1]]
+    names.clear()
+    # The last file of a mode: there are two left, which need no column each.
+    write(tmp_path, "c.csv", "t,mode\n0,cool\n1,cool\n")
+    write(tmp_path, "b.csv", "t,mode\n0,cool\n1,cool\n")
+    run(tmp_path)
+    assert sorted(names) == ["a", "b", "b", "c", "c"]
+    assert list(case(out / "a.csv")[0]) == ["t", "mode"]
+    names.clear()
+    # Read in another way, the texts may be others.
+    run(tmp_path, no_number=["off"])
+    assert sorted(names) == ["a", "a", "b", "b", "c", "c"]
+
+
+def test_constants_of_files_that_have_not_changed_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write_file(name: str, length: float) -> None:
+        """Write an HDF5 file with two constants."""
+        with h5py.File(tmp_path / "in" / f"{name}.h5", "w") as file:
+            file["t"], file["p"] = [0.0, 1.0], [1.0, 2.0]
+            file["g"], file["L"] = 9.81, length
+
+    (tmp_path / "in").mkdir()
+    for name, length in (("a", 1.0), ("b", 2.0), ("c", 1.0)):
+        write_file(name, length)
+    out = run(tmp_path)
+    record = yaml.safe_load((out / "import.yaml").read_text())
+    # What all have is written once.
+    assert record["constants"] == {"g": 9.81}
+    assert [file["constants"] for file in record["files"]] == [[{"L": 1.0}], [{"L": 2.0}], [{"L": 1.0}]]
+    names = opened(monkeypatch)
+    run(tmp_path)
+    assert names == []
+    kept = {key: record["keys"][key] for key in ("time", "to_units", "ignore", "file_parameters")}
+    run(tmp_path, **kept)
+    assert names == []
+    write_file("b", 3.0)
+    run(tmp_path)
+    assert names == ["b", "b"]
+    assert case(out / "b.csv")[1].tolist() == [[0, 3, 1], [1, 3, 2]]
+    names.clear()
+    # Now no constant differs, and none is a column.
+    write_file("b", 1.0)
+    run(tmp_path)
+    assert sorted(names) == ["a", "b", "b", "c"]
+    assert list(case(out / "a.csv")[0]) == ["t", "p"]
 
 
 def test_foreign_files_in_the_output_are_never_removed(tmp_path: Path) -> None:

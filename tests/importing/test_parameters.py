@@ -33,6 +33,20 @@ def test_a_table_of_cases_with_units_in_a_line_or_in_brackets(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("text", "cases"),
+    [
+        ("case,d\n20240501,5\n20240502,6\n", ["20240501", "20240502"]),
+        ("case;d\n001;5\n\n01;6,5\n1;7\n", ["001", "01", "1"]),
+        ("case,d\n'-20degC,5\n'+40degC,6\n", ["-20degC", "+40degC"]),
+        ("case d\n12345678901234567890 5\n2 6\n", ["12345678901234567890", "2"]),
+    ],
+)
+def test_names_of_cases_are_text_as_it_stands_there(tmp_path: Path, text: str, cases: list[str]) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    assert list(read_parameters(str(tmp_path / "p.csv"))[1]) == cases
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("name_of,d\na,1\nb,2\n", "the first column must be 'case', it is 'name_of'"),

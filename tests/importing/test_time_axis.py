@@ -29,6 +29,9 @@ def seconds(*cells: object, unit: str = "s", form: str | None = None) -> tuple[l
         (["10:00:00.5", "10:00:02"], [0, 1.5], "10:00:00.5"),
         (["23:59:59", "00:00:01", "12:00:00"], [0, 2, 43201], "23:59:59"),
         (["10:00", "10:01"], [0, 60], "10:00"),
+        (["11:59:59 AM", "12:00:00 PM", "1:00:01 pm"], [0, 1, 3602], "11:59:59 AM"),
+        (["11:59:59 PM", "12:00:01 AM"], [0, 2], "11:59:59 PM"),
+        (["10:00:00", "-", "", "10:00:02"], [0, np.nan, np.nan, 2], "10:00:00"),
     ],
 )
 def test_dates_and_times_of_day_count_from_the_first_row(cells: list[str], expected: list[float], start: str) -> None:
@@ -62,6 +65,12 @@ def test_a_second_block_goes_on_where_the_first_ended() -> None:
         assert clock.seconds(pd.DataFrame({"t": cells}), np.arange(len(cells)), "line").tolist() == expected
 
 
+def test_a_date_without_its_time_of_day_is_no_midnight() -> None:
+    frame = pd.DataFrame({"d": ["2024-05-01"] * 3, "c": ["10:00:00", "", "10:00:02"]})
+    found = Clock(("d", "c"), "s", None, "a.csv").seconds(frame, np.arange(3), "line")
+    np.testing.assert_array_equal(found, [0, np.nan, 2])
+
+
 def test_dates_that_can_be_read_in_two_ways_are_refused_unless_it_makes_no_difference() -> None:
     with pytest.raises(BadFile, match=r"'01/02/2024' can be read as %d/%m/%Y or %m/%d/%Y; give date_format"):
         seconds("01/02/2024", "01/03/2024")
@@ -77,6 +86,8 @@ def test_dates_that_can_be_read_in_two_ways_are_refused_unless_it_makes_no_diffe
 def test_a_cell_that_is_no_time_is_named() -> None:
     with pytest.raises(BadFile, match=r"a.csv: line 3, column 't': 'noon' is no time as in the other rows"):
         seconds("10:00:00", "noon", "10:00:01", form=None)
+    with pytest.raises(BadFile, match=r"a.csv: line 3, column 't': '13:00:00 PM' is no time as in the other rows"):
+        seconds("12:59:59 PM", "13:00:00 PM")
     with pytest.raises(BadFile, match=r"column 't': 'bar' cannot be converted to 's'.*; give time_unit"):
         seconds(1.0, 2.0, unit="bar")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.tables import without_mark
 
 
 def unit_names(cases: Sequence[Case]) -> list[str]:
@@ -31,7 +32,7 @@ def read_groups(file: str, cases: Sequence[str], key: str) -> dict[str, str]:
         with path.expanduser().open(newline="", encoding="utf-8-sig") as opened:
             head, *rows = csv.reader(opened)
         at = [head.index(name) if {"case", "group"} <= set(head) else i for i, name in enumerate(("case", "group"))]
-        groups = {row[at[0]]: row[at[1]] for row in rows if row}
+        groups = {without_mark(row[at[0]]): without_mark(row[at[1]]) for row in rows if row}
     except (OSError, RuntimeError, ValueError, IndexError, csv.Error) as error:
         raise UserError(f"{key}={path}: {error}; a CSV with the columns case and group is expected") from None
     missing = [case for case in cases if case not in groups]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ ALIASES = {
     "°C": "degC", "℃": "degC", "deg C": "degC", "deg_C": "degC", "degc": "degC", "oC": "degC", "Celsius": "degC",
     "celsius": "degC", "ºC": "degC", "°F": "degF", "℉": "degF", "deg F": "degF", "°K": "kelvin", "degK": "kelvin",
     "°": "degree", "deg": "degree", "1/min": "rpm", "min-1": "rpm", "min^-1": "rpm", "U/min": "rpm", "r/min": "rpm",
-    "rev/min": "rpm", "RPM": "rpm", "Nm": "N*m", "Ohm": "ohm", "Ω": "ohm", "Sec": "s", "秒": "s", "分": "min",
-    "時間": "hour", "％": "%", "sec": "s", "kW.h": "kWh", "hr": "hour", "Nm3/h": "", "lpm": "L/min", "VA": "V*A",
+    "rev/min": "rpm", "RPM": "rpm", "rev/s": "rps", "r/s": "rps", "Nm": "N*m", "Ohm": "ohm", "Ω": "ohm", "Sec": "s",
+    "秒": "s", "分": "min", "時間": "hour", "％": "%", "sec": "s", "kW.h": "kWh", "hr": "hour", "Nm3/h": "",
+    "lpm": "L/min", "VA": "V*A",
 }  # fmt: skip
 # Known without a look at Pint, whose import takes half a second.
 _COMMON = """
@@ -101,6 +103,8 @@ def _conversion(given: str, wanted: str) -> tuple[float, float]:
         units.append(unit)
     if units[0] == units[1]:
         return 1.0, 0.0
+    if units[0].dimensionality == units[1].dimensionality:
+        units[0] = _counted(given, wanted, units)
     try:
         zero, one, two = (float(_registry().Quantity(x, units[0]).to(units[1]).magnitude) for x in (0.0, 1.0, 2.0))
     except pint.errors.DimensionalityError:
@@ -113,6 +117,39 @@ def _conversion(given: str, wanted: str) -> tuple[float, float]:
     # The offset drops out of a difference only up to rounding: 274.15 - 273.15 is not 1.
     multiple = _factor(units[0], units[1])
     return _rounded(factor if multiple is None else multiple, 1e-14), _rounded(zero, 1e-12)
+
+
+def _counted(given: str, wanted: str, units: Sequence[pint.Unit]) -> pint.Unit:
+    """The given one of two units of one dimension, a revolution counted as one where only one of them has an angle.
+
+    For Pint a radian is 1, so that 1 rpm would be 0.105 Hz.
+
+    Raises:
+        UnitError: a frequency and an angular velocity in radians or degrees, of which the frequency may be either.
+    """
+    from pint.util import to_units_container
+
+    more = _radians(units[0]) - _radians(units[1])
+    if not more:
+        return units[0]
+    names = [name for unit in units for name in to_units_container(unit) if _radians(name)]
+    if all("turn" in name or "revolution" in name for name in names):
+        counted: pint.Unit = units[0] * _registry().Unit("turn") ** -more
+        return counted
+    if set(units[0].dimensionality) == {"[time]"}:
+        plain = wanted if more > 0 else given
+        raise UnitError(
+            f"'{given}' cannot be converted to '{wanted}': '{plain}' may count turns or radians; say rpm or rad/s"
+        )
+    return units[0]
+
+
+def _radians(unit: pint.Unit | str) -> float:
+    """The power of the angle in a unit."""
+    from pint.util import to_units_container
+
+    base = to_units_container(_registry().get_base_units(unit, check_nonmult=False)[1])
+    return float(str(base["radian"])) if "radian" in base else 0.0
 
 
 def _rounded(value: float, tolerance: float) -> float:

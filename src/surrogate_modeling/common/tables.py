@@ -55,3 +55,8 @@ def _no_formula(cell: object) -> object:
     except ValueError:
         return f"'{cell}"
     return cell
+
+
+def without_mark(cell: str) -> str:
+    """A cell as it was before :func:`csv_text` kept a spreadsheet from reading it as a formula."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell

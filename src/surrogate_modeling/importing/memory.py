@@ -11,7 +11,6 @@ from surrogate_modeling.importing.sources import SourceFile
 
 # A file's rows as float64, a copy while they are cleaned and one while they are written, in times of its size.
 TIMES_OF_FILE = 4
-PACKED_TIMES = 5
 
 
 def available_bytes() -> int | None:
@@ -24,9 +23,7 @@ def available_bytes() -> int | None:
 
 def needed_bytes(file: SourceFile) -> int:
     """Memory that a file takes which becomes one case."""
-    size = file.path.stat().st_size
-    packed = bool(file.member) or file.path.suffix.lower() == ".gz"
-    return size * TIMES_OF_FILE * (PACKED_TIMES if packed else 1)
+    return file.unpacked_bytes() * TIMES_OF_FILE
 
 
 def require_room(file: SourceFile, cutting: Cutting) -> None:
@@ -36,10 +33,10 @@ def require_room(file: SourceFile, cutting: Cutting) -> None:
         BadFile: it does not fit.
     """
     available = available_bytes()
-    if available is not None and not cutting.active and not file.member and needed_bytes(file) > available:
+    if available is not None and not cutting.active and needed_bytes(file) > available:
         raise BadFile(
             str(file),
-            f"{file.path.stat().st_size / 1e9:.1f} GB as one case need {needed_bytes(file) / 1e9:.0f} GB of memory, "
+            f"{file.unpacked_bytes() / 1e9:.1f} GB as one case need {needed_bytes(file) / 1e9:.0f} GB of memory, "
             f"{available / 1e9:.0f} are free; cases_by=<seconds>, gaps or a column cuts it while it is read",
         )
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
+from surrogate_modeling.common.tables import without_mark
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.import_plan import columns_of, is_text
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
-from surrogate_modeling.importing.text_file import read
+from surrogate_modeling.importing.sniffing import split_line
+from surrogate_modeling.importing.text_file import dialect_of, read
 
 CASE = "case"
 
@@ -84,10 +87,11 @@ def read_parameters(
     """
     place = expanded(path, "parameters")
     name = f"parameters={path}"
+    options = ReadOptions(name=name)
     if not place.is_file():
         raise UserError(f"{name}: no such file")
     try:
-        (table,) = read(place, ReadOptions(name=name))
+        (table,) = read(place, options)
     except BadFile as error:
         # The keys that reasons name are those of the files to import.
         reason = error.reason.split(";")[0]
@@ -98,7 +102,7 @@ def read_parameters(
     columns = columns_of(table, {})
     if not columns or columns[0].name.strip().lower() not in (CASE, "name", "file"):
         raise UserError(f"{name}: the first column must be 'case', it is {columns[0].name!r}")
-    cases = [_plain(cell) for cell in table.frame[columns[0].key].tolist()]
+    cases = _names(place, table, options)
     if doubled := [case for case in cases if cases.count(case) > 1]:
         raise UserError(f"{name}: two lines for the case '{doubled[0]}'")
     # Columns of text, such as a remark or a group, are no parameters.
@@ -118,9 +122,12 @@ def read_parameters(
     return {column.name: column.unit or "" for column in kept}, values
 
 
-def _plain(cell: object) -> str:
-    """Names that are numbers, as a file's name has them."""
-    return f"{cell:g}" if isinstance(cell, float) else str(cell).strip()
+def _names(path: Path, table: RawTable, options: ReadOptions) -> list[str]:
+    """The first cell of each row as text: of the number 001 and of 20240501 another name would be made."""
+    dialect = dialect_of(path, options)
+    lines = path.read_text(encoding=dialect.encoding).split("\n")
+    assert table.line_numbers is not None
+    return [without_mark(split_line(lines[number - 1], dialect.separator)[0]) for number in table.line_numbers]
 
 
 def chosen(key: str | Sequence[str], found: Sequence[Mapping[str, float]]) -> list[str]:

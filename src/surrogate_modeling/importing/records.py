@@ -36,7 +36,18 @@ class CaseRecord:
 
 @dataclass(frozen=True)
 class FileRecord:
-    """One file: where it is, its case's name, digest of its content, the cases made of it, and remarks for the user."""
+    """One file.
+
+    Attributes:
+        source: where it is.
+        name: of its case.
+        digest: of its content.
+        cases: that were made of it.
+        group: of these.
+        remarks: for the user.
+        texts: column -> its texts, of the columns that were looked at before the plan was made.
+        constants: of each table in it; None: it was not looked at.
+    """
 
     source: str
     name: str
@@ -44,6 +55,8 @@ class FileRecord:
     cases: tuple[CaseRecord, ...]
     group: str = ""
     remarks: tuple[str, ...] = ()
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    constants: list[dict[str, float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +65,8 @@ class Record:
 
     Attributes:
         keys: of the configuration, guesses filled in.
-        digest: of what decides how a file is read; files are imported again where it differs.
+        digest: of what decides what a file becomes; files are imported again where it differs.
+        reading: digest of what decides what is read of a file; files are looked at again where it differs.
         columns: name -> unit and role of the cases' columns.
         text: column -> numbers of its texts, or the texts that have a column each.
         files: in the order of the import.
@@ -61,6 +75,7 @@ class Record:
 
     keys: dict[str, Any]
     digest: str
+    reading: str
     columns: dict[str, dict[str, str]]
     text: dict[str, Any]
     files: tuple[FileRecord, ...]
@@ -69,8 +84,13 @@ class Record:
     def write(self, folder: Path) -> None:
         """Write ``import.yaml`` and ``cases.csv`` into a folder."""
         content = {"format": FORMAT, **asdict(self)}
-        content["files"] = [{**entry, "cases": list(entry["cases"]), "remarks": list(entry["remarks"])}
-                            for entry in content["files"]]  # fmt: skip
+        # Thousands of constants of a model may be the same in all files.
+        shared = content["constants"] = _shared([table for file in self.files for table in file.constants or ()])
+        content["files"] = [
+            {**entry, "cases": list(entry["cases"]), "remarks": list(entry["remarks"]),
+             "constants": _without(entry["constants"], shared)}
+            for entry in content["files"]
+        ]  # fmt: skip
         text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
         write_atomic(folder / IMPORT_FILE, (HEAD + text).encode())
         write_atomic(folder / CASES_FILE, csv_text(self.rows()).encode())
@@ -93,6 +113,18 @@ class Record:
         return [head, *([*row] for file in self.files for row in _case_rows(file, names))]
 
 
+def _shared(tables: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Constants that all tables have, with one value."""
+    first, *others = tables or [{}]
+    return {name: value for name, value in first.items() if all(table.get(name) == value for table in others)}
+
+
+def _without(tables: Sequence[dict[str, float]] | None, shared: dict[str, float]) -> list[dict[str, float]] | None:
+    if tables is None:
+        return None
+    return [{name: value for name, value in table.items() if name not in shared} for table in tables]
+
+
 def _case_rows(file: FileRecord, names: Sequence[str]) -> list[list[object]]:
     return [
         [
@@ -113,10 +145,12 @@ def read_record(path: Path) -> Record:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
             raise ValueError("another format")
+        shared = content.pop("constants")
         files = tuple(
             FileRecord(
                 **{**entry, "cases": tuple(CaseRecord(**case) for case in entry["cases"]),
-                   "remarks": tuple(entry["remarks"])}
+                   "remarks": tuple(entry["remarks"]),
+                   "constants": entry["constants"] and [shared | table for table in entry["constants"]]}
             )
             for entry in content["files"]
         )  # fmt: skip

@@ -4,48 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pandas as pd
+from typing import Any
 
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
-from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
-from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.importing import output
-from surrogate_modeling.importing.file_import import FileImport, blocks, folder_sink, read_options, sample
-from surrogate_modeling.importing.import_plan import ImportPlan, columns_of, make_import_plan
-from surrogate_modeling.importing.memory import require_room, workers_for
+from surrogate_modeling.importing.archives import close_archives
+from surrogate_modeling.importing.file_import import FileImport, folder_sink, sample
+from surrogate_modeling.importing.file_jobs import Problem, each, reason
+from surrogate_modeling.importing.import_plan import ImportPlan, make_import_plan
+from surrogate_modeling.importing.memory import require_room
 from surrogate_modeling.importing.parameters import Parameters, chosen, read_parameters
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.records import FORMAT, FileRecord, Record
 from surrogate_modeling.importing.report import plan_report, result_report, train_command
 from surrogate_modeling.importing.segmentation import Cutting, cutting_of
-from surrogate_modeling.importing.sources import SourceFile, case_names, list_sources, unpacked
-from surrogate_modeling.importing.text_columns import texts_of
+from surrogate_modeling.importing.sources import SourceFile, case_names, list_sources
+from surrogate_modeling.importing.survey import DRY_ROWS, Survey, reading, survey
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
-# Rows of each file that a dry run looks at.
-DRY_ROWS = 1000
 # Keys that do not change what a file becomes.
 OUTER_KEYS = ("source", "output", "repeat", "dry_run", "skip_bad", "overwrite", "workers", "progress_bar", "groups")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A file that cannot be imported, and why."""
-
-    file: SourceFile
-    reason: str
 
 
 def import_files(config: ImportConfig) -> list[Problem]:
@@ -57,6 +43,13 @@ def import_files(config: ImportConfig) -> list[Problem]:
     Raises:
         UserError: no files, a key that fits none of them, or files that cannot be imported without ``skip_bad``.
     """
+    try:
+        return _import(config)
+    finally:
+        close_archives()
+
+
+def _import(config: ImportConfig) -> list[Problem]:
     folder = expanded(config.output or "", "output")
     earlier = None if config.dry_run else output.earlier_import(folder, overwrite=config.overwrite)
     files = list_sources(config.source)
@@ -64,19 +57,20 @@ def import_files(config: ImportConfig) -> list[Problem]:
         _require_same_source(earlier, files, folder)
     names = case_names(files)
     table, problems = _first_table(files, config)
-    plan, parameters = _plan(files, table, config)
+    plan, parameters, seen = _plan(files, table, config, earlier)
     log.info("%s", plan_report(plan, table, config))
     cutting = _cutting(config, plan)
     if config.dry_run:
         importer = FileImport(config, plan, cutting, parameters, lambda *_: None)
-        records, bad = _each(files, lambda file: _record(importer, file, names[file], DRY_ROWS), config)
+        records, bad = each(files, lambda file: _record(importer, file, names[file], DRY_ROWS), config)
         problems = _merged(problems, bad)
         log.info("%s", result_report(records, _lines(problems), config, rows=DRY_ROWS))
         return problems
-    record = Record(_keys(config, plan, parameters), _digest(config, plan, parameters), *_described(plan), (), "")
+    digests = _digest(config, plan, parameters), reading(config, plan)
+    record = Record(_keys(config, plan, parameters), *digests, *_described(plan), (), "")
     with output.whole(folder) as part:
         importer = FileImport(config, plan, cutting, parameters, folder_sink(part, plan, config))
-        made, bad = _each(files, _job(importer, names, record, earlier, (folder, part)), config)
+        made, bad = each(files, _job(importer, names, seen, _Before.of(earlier, record, folder, part)), config)
         problems = _merged(problems, bad)
         if problems and (not config.skip_bad or not made):
             raise UserError(
@@ -99,23 +93,26 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
             make_import_plan(table, config)
             return table, problems
         except BadFile as error:
-            problems.append(Problem(file, _reason(error, file)))
+            problems.append(Problem(file, reason(error, file)))
             if not config.skip_bad and not config.dry_run and len(problems) >= MAX_LISTED_PROBLEMS:
                 break
     lines = "\n".join(_lines(problems))
     raise UserError(f"{len(problems)} of {len(files)} files cannot be imported:\n{lines}")
 
 
-def _plan(files: Sequence[SourceFile], table: RawTable, config: ImportConfig) -> tuple[ImportPlan, Parameters]:
+def _plan(
+    files: Sequence[SourceFile], table: RawTable, config: ImportConfig, earlier: Record | None
+) -> tuple[ImportPlan, Parameters, Survey]:
     """The plan, after a look at all files where their text or their constants decide."""
-    plan = make_import_plan(table, config)
+    plan, seen = make_import_plan(table, config), Survey()
     open_texts = [column.name for column in plan.columns if column.text and column.name not in config.text]
     # One file may hold several tables, a case each.
     wants_constants = table.parameters and config.file_parameters != "none"
     constants: list[Mapping[str, float]] = [table.parameters]
     if open_texts or wants_constants:
-        texts, constants = _survey(files, open_texts, config)
-        plan = make_import_plan(table, config, texts)
+        known = earlier.files if earlier and earlier.reading == reading(config, plan) else ()
+        seen = survey(files, open_texts, config, {file.source: file for file in known})
+        plan, constants = make_import_plan(table, config, seen.texts(open_texts)), seen.constants()
     from_files = chosen(config.file_parameters, constants) if table.parameters else []
     units, values = read_parameters(config.parameters) if config.parameters else ({}, {})
     if both := [name for name in from_files if name in units]:
@@ -125,106 +122,60 @@ def _plan(files: Sequence[SourceFile], table: RawTable, config: ImportConfig) ->
     if same := [name for name in all_units if name in columns]:
         raise UserError(f"parameters: {same[0]!r} is also a column of the files")
     plan = replace(plan, parameters=all_units)
-    return plan, Parameters(all_units, values, config.parameters or "", tuple(from_files))
+    return plan, Parameters(all_units, values, config.parameters or "", tuple(from_files)), seen
 
 
-def _survey(
-    files: Sequence[SourceFile], names: Sequence[str], config: ImportConfig
-) -> tuple[dict[str, list[str]], list[Mapping[str, float]]]:
-    """Texts of some columns over all files, and the constants of each table; unreadable files are passed over."""
+@dataclass(frozen=True)
+class _Before:
+    """An earlier import, those of its files that have become what they would now, its folder, and that of the new one.
 
-    def look(file: SourceFile) -> tuple[dict[str, dict[str, None]], list[Mapping[str, float]]]:
-        """Texts and constants of one file."""
-        texts: dict[str, dict[str, None]] = {name: {} for name in names}
-        constants: dict[int, Mapping[str, float]] = {}
-        with unpacked(file) as path:
-            for tables in blocks(path, file, read_options(config, file, DRY_ROWS if config.dry_run else None)):
-                for number, table in enumerate(tables):
-                    constants.setdefault(number, table.parameters)
-                    for column in columns_of(table, {}):
-                        if column.name in texts:
-                            texts[column.name] |= dict.fromkeys(texts_of(_cells(table.frame[column.key])))
-        return texts, [*constants.values()]
+    Files are known by where they are.
+    """
 
-    found, _ = _each(files, look, config, "looking at texts and parameters")
-    merged = {name: list(dict.fromkeys(text for texts, _ in found for text in texts[name])) for name in names}
-    return merged, [table for _, tables in found for table in tables]
+    earlier: Record | None
+    known: Mapping[str, FileRecord]
+    folder: Path
+    part: Path
 
+    @classmethod
+    def of(cls, earlier: Record | None, record: Record, folder: Path, part: Path) -> _Before:
+        """What an earlier import is worth to a new one."""
+        same = earlier.files if earlier and earlier.digest == record.digest else ()
+        return cls(earlier, {file.source: file for file in same}, folder, part)
 
-def _cells(column: pd.Series) -> list[object]:
-    return column.unique().tolist()
-
-
-def _each(
-    files: Sequence[SourceFile],
-    job: Callable[[SourceFile], T],
-    config: ImportConfig,
-    description: str = "importing",
-) -> tuple[list[T], list[Problem]]:
-    """Do a job for every file in threads, and collect results and problems in the order of the files."""
-
-    def guarded(file: SourceFile) -> T | Problem:
-        """Do the job, and return what is wrong with the file where it fails."""
-        try:
-            return job(file)
-        except BadFile as error:
-            return Problem(file, _reason(error, file))
-        except MemoryError:
-            return Problem(file, "does not fit into memory; cases_by=<seconds> cuts it while it is read")
-
-    done: list[T] = []
-    problems: list[Problem] = []
-    with ThreadPoolExecutor(workers_for(files, config.workers or cores())) as pool:
-        results: Iterator[T | Problem] = pool.map(guarded, files)
-        try:
-            for result in track(results, len(files), description, config.progress_bar):
-                if isinstance(result, Problem):
-                    problems.append(result)
-                else:
-                    done.append(result)
-        except BaseException:
-            # After Ctrl-C, or a full disk, the files that wait are not begun.
-            pool.shutdown(cancel_futures=True)
-            raise
-    return done, problems
-
-
-def _reason(error: BadFile, file: SourceFile) -> str:
-    """Part of the file and reason; the file itself is named beside it."""
-    return str(error).removeprefix(str(file)).removeprefix(": ").strip()
+    def taken(self, file: SourceFile, name: str, digest: str) -> FileRecord | None:
+        """Take over the cases of a file; None where it or its name has changed, or a case is gone."""
+        found = self.known.get(file.absolute)
+        if self.earlier is None or found is None or (found.digest, found.name) != (digest, name):
+            return None
+        return found if output.kept(found, self.earlier, self.folder, self.part) else None
 
 
 def _job(
-    importer: FileImport,
-    names: Mapping[SourceFile, str],
-    record: Record,
-    earlier: Record | None,
-    folders: tuple[Path, Path],
+    importer: FileImport, names: Mapping[SourceFile, str], seen: Survey, before: _Before
 ) -> Callable[[SourceFile], FileRecord]:
     """Import a file, or take over its cases where it has not changed since an earlier import of the same plan."""
-    known = {file.source: file for file in earlier.files} if earlier and earlier.digest == record.digest else {}
 
     def job(file: SourceFile) -> FileRecord:
         """Import one file, unless an earlier import holds it as it is."""
         state = file.state()
-        digest = file.digest()
-        group = _group(file, names[file], importer.config)
-        before = known.get(_absolute(str(file)))
-        same = before is not None and (before.digest, before.name) == (digest, names[file])
-        if before is not None and same and earlier is not None and output.kept(before, earlier, *folders):
-            return replace(before, group=group)
-        require_room(file, importer.cutting)
-        made = replace(_record(importer, file, names[file]), digest=digest, group=group)
-        if file.state() != state:
-            raise BadFile(str(file), "changed while it was read; import it again when it is complete")
-        return made
+        look = seen.of(file, state)
+        digest = look.digest if look else file.digest()
+        made = before.taken(file, names[file], digest)
+        if made is None:
+            require_room(file, importer.cutting)
+            made = replace(_record(importer, file, names[file]), digest=digest)
+            if file.state() != state:
+                raise BadFile(str(file), "changed while it was read; import it again when it is complete")
+        made = replace(made, group=_group(file, names[file], importer.config))
+        return replace(made, texts=look.texts, constants=look.constants) if look else made
 
     return job
 
 
 def _record(importer: FileImport, file: SourceFile, name: str, rows: int | None = None) -> FileRecord:
     cases, remarks = importer.run(file, name, rows)
-    return FileRecord(_absolute(str(file)), name, "", tuple(cases), _group(file, name, importer.config), tuple(remarks))
+    return FileRecord(file.absolute, name, "", tuple(cases), _group(file, name, importer.config), tuple(remarks))
 
 
 def _group(file: SourceFile, name: str, config: ImportConfig) -> str:
@@ -279,15 +230,11 @@ def _digest(config: ImportConfig, plan: ImportPlan, parameters: Parameters) -> s
 
 
 def _require_same_source(earlier: Record, files: Sequence[SourceFile], folder: Path) -> None:
-    now, before = {_absolute(str(file)) for file in files}, {file.source for file in earlier.files}
+    now, before = {file.absolute for file in files}, {file.source for file in earlier.files}
     if before and not now & before:
         raise UserError(
             f"output={folder}: holds the import of other files; give another folder, or overwrite=True to replace it"
         )
-
-
-def _absolute(source: str) -> str:
-    return str(Path(source).absolute())
 
 
 def _merged(first: Sequence[Problem], other: Sequence[Problem]) -> list[Problem]:

@@ -13,17 +13,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
 from surrogate_modeling.cases.companions import without_tables
 from surrogate_modeling.cases.folder import natural_order
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
+from surrogate_modeling.importing.archives import archive_at
 from surrogate_modeling.importing.formats import reader_of
 from surrogate_modeling.importing.raw_table import BadFile
 
 # Between an archive and its member, in messages.
 MEMBER = "!"
+# Text is packed to about a fifth.
+GZIP_TIMES = 5
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class SourceFile:
 
     def __str__(self) -> str:
         return f"{self.path}{MEMBER}{self.member}" if self.member else str(self.path)
+
+    @property
+    def absolute(self) -> str:
+        """The file as the record of an import names it."""
+        return str(Path(str(self)).absolute())
 
     @property
     def inner(self) -> str:
@@ -75,8 +82,23 @@ class SourceFile:
         Raises:
             BadFile: it cannot be read.
         """
-        with self._reading(), self.path.open("rb") as content:
-            return f"{hashlib.file_digest(content, 'sha256').hexdigest()[:32]}{self.member}"
+        with self._reading():
+            if self.member:
+                return f"{archive_at(self.path).digest()[:32]}{self.member}"
+            with self.path.open("rb") as content:
+                return hashlib.file_digest(content, "sha256").hexdigest()[:32]
+
+    def unpacked_bytes(self) -> int:
+        """Size without the archive around it; of a .gz, which does not say it, an estimate.
+
+        Raises:
+            BadFile: it cannot be read.
+        """
+        if self.member:
+            found = archive_at(self.path).members.get(self.member)
+            return found.file_size if found else 0
+        size = self.state()[0]
+        return size * GZIP_TIMES if self.path.suffix.lower() == ".gz" else size
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -133,10 +155,12 @@ def _members(path: Path) -> list[SourceFile]:
     if path.suffix.lower() != ".zip":
         return [SourceFile(path)]
     try:
-        return [SourceFile(path, name) for name in _names_within(path)]
+        found = [SourceFile(path, name) for name in _names_within(path)]
     except BadFile:
         # It is refused when it is read, so that others can go on without it.
         return [SourceFile(path)]
+    archive_at(path).say_encoding()
+    return found
 
 
 def _names_within(path: Path) -> list[str]:
@@ -145,11 +169,7 @@ def _names_within(path: Path) -> list[str]:
     Raises:
         BadFile: there are none, or it is no archive.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise BadFile(str(path), f"no zip archive ({error})") from None
+    names = archive_at(path).members
     kept = [name for name in names if not name.startswith("__MACOSX/") and reader_of(None, name.rsplit("/", 1)[-1])]
     if not kept:
         raise BadFile(str(path), "holds no file of a known format")
@@ -173,21 +193,15 @@ def unpacked(file: SourceFile) -> Iterator[Path]:
         target = Path(folder) / file.inner.replace("\\", "_")
         try:
             if file.member:
-                with zipfile.ZipFile(file.path) as archive, archive.open(file.member) as content:
-                    _copy(content, target)
+                archive_at(file.path).unpack(file.member, target)
             else:
-                with gzip.open(file.path) as content:
-                    _copy(cast(IO[bytes], content), target)
+                with gzip.open(file.path) as content, target.open("wb") as out:
+                    shutil.copyfileobj(content, out, 1 << 20)
         except (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile) as error:
             raise BadFile(str(file), f"the archive is damaged ({error}); pack it again") from None
         except RuntimeError:
             raise BadFile(str(file), "the archive has a password; unpack it first") from None
         yield target
-
-
-def _copy(content: IO[bytes], target: Path) -> None:
-    with target.open("wb") as out:
-        shutil.copyfileobj(content, out, 1 << 20)
 
 
 def case_names(files: Sequence[SourceFile]) -> dict[SourceFile, str]:

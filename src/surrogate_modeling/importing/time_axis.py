@@ -33,7 +33,7 @@ DATES = (
 CLOCKS = (" %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", "")
 # Seconds that are not those of a run but counted from 1970.
 EPOCH_SECONDS = 1e8
-DAY = 86400.0
+DAY, HOUR = 86400.0, 3600.0
 # Share of the cells that a format of dates must read.
 USUAL_SHARE = 0.5
 # Rows that decide which format of dates it is.
@@ -169,9 +169,8 @@ class Clock:
     def _time_of_day(self, column: pd.Series, place: tuple[np.ndarray, str]) -> np.ndarray:
         """Seconds from the first row of times of day; each step back is a midnight."""
         text = _text(column).str.strip().str.replace(",", ".")
-        parsed = pd.to_timedelta(text.str.replace(r"^(\d+:\d+)$", r"\1:00", regex=True), errors="coerce")
-        self._refuse_unread(parsed.isna().to_numpy() & column.notna().to_numpy(), column, place)
-        seconds = (parsed / pd.Timedelta(1, "ns")).to_numpy(dtype=float) * 1e-9
+        seconds = _seconds_of_day(text)
+        self._refuse_unread(np.isnan(seconds) & text.notna().to_numpy(), column, place)
         for row in np.flatnonzero(np.isfinite(seconds)):
             if seconds[row] + self._days < self._last - DAY / 2:
                 self._days += DAY
@@ -186,7 +185,6 @@ class Clock:
         if column.dtype.kind == "M":
             return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
         text = _text(column).str.strip().str.replace(r"(?<=\d),(?=\d)", ".", regex=True)
-        text = text.mask(text.map(lambda cell: is_missing(str(cell))))
         text = text.str.replace(r"(?<=\d)T(?=\d)", " ", regex=True)
         text = text.str.replace(r"\s+", " ", regex=True)
         # Tools leave out a fraction that is zero.
@@ -246,8 +244,22 @@ class Clock:
             raise BadFile(self.source, f"{at}, column {self.names[0]!r}: {cell!r} is no time as in the other rows")
 
 
+def _seconds_of_day(text: pd.Series) -> np.ndarray:
+    """Seconds (T,) from midnight of times of day, by 24 hours or by 12 with AM and PM; NaN for any other text."""
+    half = text.str.extract(r"([AaPp])[Mm]$", expand=False).str.lower()
+    clock = text.str.replace(r"\s*[AaPp][Mm]$", "", regex=True).str.replace(r"^(\d+:\d+)$", r"\1:00", regex=True)
+    seconds = (pd.to_timedelta(clock, errors="coerce") / pd.Timedelta(1, "ns")).to_numpy(dtype=float) * 1e-9
+    hours = seconds // HOUR
+    halved = half.notna().to_numpy()
+    seconds[halved & ((hours < 1) | (hours > 12))] = np.nan
+    seconds[halved & (hours == 12)] -= DAY / 2
+    seconds[(half == "p").fillna(False).to_numpy(dtype=bool)] += DAY / 2
+    return seconds
+
+
 def _text(column: pd.Series) -> pd.Series:
-    return column.map(lambda cell: None if cell is None or cell != cell else str(cell)).astype("string")
+    """Cells as text, none where they are missing."""
+    return column.map(lambda cell: None if pd.isna(cell) or is_missing(str(cell)) else str(cell)).astype("string")
 
 
 def time_unit_of(name: str, unit: str | None, first: float = 0.0) -> tuple[str, bool]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.tables import FORMULA_STARTS
+from surrogate_modeling.common.tables import without_mark
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_table(folder: Path, name: str) -> tuple[list[str], list[Line]]:
     lines = list[Line]()
     try:
         reader = csv.reader(io.StringIO((folder / name).read_bytes().decode(), newline=""))
-        lines += [Line(folder, name, reader.line_num, [_plain(cell) for cell in row]) for row in reader]
+        lines += [Line(folder, name, reader.line_num, [without_mark(cell) for cell in row]) for row in reader]
     except UnicodeDecodeError as error:
         number = error.object.count(b"\n", 0, error.start) + 1
         raise damaged(folder, f"{name}, line {number}", "is not UTF-8") from None
@@ -68,8 +68,3 @@ def read_table(folder: Path, name: str) -> tuple[list[str], list[Line]]:
             told = f"{len(line.cells)} cells, {len(head.cells)} are expected"
             raise damaged(folder, f"{name}, line {line.number}", told)
     return head.cells, rest
-
-
-def _plain(cell: str) -> str:
-    """A cell without the mark that keeps a spreadsheet from reading a formula."""
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(FORMULA_STARTS) else cell

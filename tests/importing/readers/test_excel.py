@@ -56,6 +56,28 @@ def test_a_preamble_line_above_the_names_is_no_line_of_names(tmp_path: Path) -> 
     assert (list(table.frame), table.units, table.lines) == (["t", "p in", "T"], {}, 3)
 
 
+def test_a_line_of_a_word_and_a_number_above_the_names_is_no_row(tmp_path: Path) -> None:
+    preamble: list[list[object]] = [["Sample rate [Hz]", 10], ["Channels", 3], ["operator", "M."]]
+    names, units = ["t", "p in", "T"], ["s", "bar", "degC"]
+    table = one(workbook(tmp_path / "a.xlsx", {"run": [*preamble, names, units, *ROWS]}))
+    assert (list(table.frame), table.lines, table.frame["t"].tolist()) == (names, 6, [0.0, 1.0, 2.0])
+    narrow = one(workbook(tmp_path / "b.xlsx", {"run": [preamble[0], names[:2], *[row[:2] for row in ROWS]]}))
+    assert (list(narrow.frame), narrow.lines) == (names[:2], 3)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [[0, "off"], [1, "on"], [2, None], [3, "on"]],
+        [[0, "off"], [1, 2], [2, 3], [3, 4]],
+        [["off", 0], ["on", 1], ["on", 2], [None, 3]],
+    ],
+)
+def test_as_many_texts_as_numbers_are_a_row(tmp_path: Path, rows: list[list[object]]) -> None:
+    table = one(workbook(tmp_path / "a.xlsx", {"run": [["t", "mode"], *rows]}))
+    assert (list(table.frame), table.lines, len(table.frame)) == (["t", "mode"], 2, 4)
+
+
 def test_given_lines(tmp_path: Path) -> None:
     path = workbook(tmp_path / "a.xlsx", {"run": [["s", "bar", "degC"], ["t", "p", "T"], *ROWS]})
     table = one(path, header_row=2, unit_row=1)
@@ -86,12 +108,22 @@ def test_dates_times_gaps_and_errors(tmp_path: Path) -> None:
     ]
     table = one(workbook(tmp_path / "a.xlsx", {"run": rows}))
     assert table.frame["date"].tolist() == ["2024-05-01 12:00:00", "2024-05-01 12:00:01"]
-    assert table.frame["clock"].tolist() == [1.0, 60.0]
-    assert table.units == {"clock": "s"}
+    assert table.frame["clock"].tolist() == ["00:00:01", "00:01:00"]
+    assert table.units == {}
     assert list(table.frame) == ["date", "clock", "p", "q"]  # an empty column without a name is none
     assert np.isnan(table.frame["p"][1])
     assert np.isnan(table.frame["q"][1])
     assert table.remarks == ("cells E3 hold an error of a formula: taken as empty",)
+
+
+def test_lengths_of_time_are_seconds_and_a_clock_beside_a_date_is_not_the_time_alone(tmp_path: Path) -> None:
+    day, clock, length = datetime.datetime(2024, 5, 1), datetime.time(10, 0), datetime.timedelta(hours=30)
+    rows: list[list[object]] = [["Date", "Time", "run"], [day, clock, length], [day, clock, length]]
+    table = one(workbook(tmp_path / "a.xlsx", {"run": rows}))
+    assert (table.time, table.units) == (None, {"run": "s"})
+    assert table.frame["run"].tolist() == [108000.0, 108000.0]
+    alone = one(workbook(tmp_path / "b.xlsx", {"run": [row[1:] for row in rows]}))
+    assert alone.time == "Time"
 
 
 @pytest.mark.parametrize(

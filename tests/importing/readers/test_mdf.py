@@ -53,6 +53,26 @@ def test_channels_of_several_rates(tmp_path: Path, version: str) -> None:
     assert "channels of one name are told apart: p #2" in table.remarks
 
 
+def test_whole_numbers_hold_though_one_of_them_is_invalid(tmp_path: Path) -> None:
+    seconds = np.arange(5.0)
+    invalid = np.array([False, False, False, True, False])
+    gear = np.array([1, 1, 2, 0, 3], "u1")
+    file = asammdf.MDF()
+    file.append([asammdf.Signal(4 * FAST, FAST, name="p")])
+    file.append([asammdf.Signal(gear, seconds, name="gear", invalidation_bits=invalid)])
+    bad = np.array([False, True, False])
+    file.append([asammdf.Signal(10 + 10 * SLOW, SLOW, name="T", invalidation_bits=bad)])
+    file.save(tmp_path / "a.mf4", overwrite=True)
+    file.close()
+    table = one(tmp_path / "a.mf4", parts=("p", "gear"))
+    assert table.frame["time"].tolist() == FAST.tolist()
+    assert table.frame["gear"].tolist() == [1, 1, 1, 1, 1, 1, 1, 1, 2]
+    assert "1 interpolated linearly, 1 held" in table.remarks[0]
+    at_its_own_times = one(tmp_path / "a.mf4", parts=("gear",))
+    np.testing.assert_array_equal(at_its_own_times.frame["gear"], [1, 1, 2, np.nan, 3])
+    assert one(tmp_path / "a.mf4", parts=("T",)).frame["T"].isna().tolist() == [False, True, False]
+
+
 def test_a_step_of_ones_own(tmp_path: Path) -> None:
     table = one(written(tmp_path / "a.mf4"), step=0.5, parts=("p", "T"))
     assert table.frame["time"].tolist() == [0.5, 1.0, 1.5, 2.0]

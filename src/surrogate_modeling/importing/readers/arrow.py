@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
-from surrogate_modeling.importing.readers.columns import as_columns, refuse_duplicates, time_among
+from surrogate_modeling.importing.readers.columns import as_columns, refuse_duplicates, time_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def _table(path: Path, options: ReadOptions, read: Callable[[], pa.Table], kind:
     frame, index = _without_index(frame)
     columns, units = as_columns(frame, source)
     units |= _units(table.schema)
-    time = index or time_among(columns)
+    time = index or time_in(columns)
     return RawTable(source, columns, {name: unit for name, unit in units.items() if name in columns}, time=time)
 
 

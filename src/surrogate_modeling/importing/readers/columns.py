@@ -21,8 +21,8 @@ TIME_WORDS, TIME_LETTER = ("time", "zeit", "timestamp", "時間", "時刻"), "t"
 def as_columns(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, dict[str, str]]:
     """Convert every column to float64 or, where it holds text or dates, to object.
 
-    Booleans become 0 and 1, lengths of time seconds, dates text as in ``2024-05-01 12:00:00.5``; cells without a value
-    become NaN, or None among texts.
+    Booleans become 0 and 1, lengths of time seconds, dates and times of day text as in ``2024-05-01 12:00:00.5``; cells
+    without a value become NaN, or None among texts.
 
     Args:
         frame: of any types of columns; their names are made text.
@@ -51,7 +51,7 @@ def as_columns(frame: pd.DataFrame, source: str) -> tuple[pd.DataFrame, dict[str
 
 
 def _seconds(column: pd.Series) -> np.ndarray | None:
-    """Seconds of a column of lengths of time or of times of day; None for any other."""
+    """Seconds of a column of lengths of time; None for any other."""
     import pandas as pd
 
     if pd.api.types.is_timedelta64_dtype(column.dtype):
@@ -59,7 +59,9 @@ def _seconds(column: pd.Series) -> np.ndarray | None:
     if column.dtype != object:
         return None
     filled = [value for value in column if not _empty(value)]
-    if not filled or not all(isinstance(value, datetime.time | datetime.timedelta) for value in filled):
+    # Times of day alone may belong to a date in another column; among lengths they are lengths of less than a day.
+    lengths = any(isinstance(value, datetime.timedelta) for value in filled)
+    if not lengths or not all(isinstance(value, datetime.time | datetime.timedelta) for value in filled):
         return None
     return pd.to_timedelta(column.map(str, na_action="ignore")).dt.total_seconds().to_numpy(float)
 
@@ -123,6 +125,15 @@ def time_among(names: Iterable[str]) -> str | None:
     parts = {name: name.rpartition("/")[2].strip() for name in names}
     words = [name for name, last in parts.items() if last.lower() in TIME_WORDS]
     return next(iter([*words, *(name for name, last in parts.items() if last == TIME_LETTER)]), None)
+
+
+def time_in(frame: pd.DataFrame) -> str | None:
+    """The column of a table that :func:`time_among` finds; None where it is a time of day with a date beside it."""
+    from surrogate_modeling.importing.time_axis import find_time
+
+    name = time_among(frame)
+    pair = find_time(frame, list(frame)) if name is not None and frame[name].dtype.kind not in "iuf" else None
+    return None if pair and len(pair) > 1 else name
 
 
 def chosen_parts(available: Sequence[str], wanted: Sequence[str], source: str, kind: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
-from surrogate_modeling.importing.readers.columns import as_columns, chosen_parts, refuse_duplicates, time_among
+from surrogate_modeling.importing.readers.columns import as_columns, chosen_parts, refuse_duplicates, time_in
 
 if TYPE_CHECKING:
     import openpyxl
@@ -112,15 +112,16 @@ def _table(
         line = _line(rows, layout.units)
         units |= {name: str(line[i]).strip() for name, i in zip(names, used, strict=True) if not _blank(line[i])}
     return RawTable(
-        source, frame, units, time=time_among(names), lines=layout.first, part=part, remarks=remarks
+        source, frame, units, time=time_in(frame), lines=layout.first, part=part, remarks=remarks
     )  # fmt: skip
 
 
 def find_layout(rows: list[Row], options: ReadOptions, source: str) -> Layout:
     """Find the lines of names, units and first numbers.
 
-    The first row with more numbers than texts is the first of the table. The names stand above it, or one line higher
-    where the line between holds short texts under names that fill the table's width: the units.
+    The first row with more numbers than texts is the first of the table, or with as many, unless it begins with a text
+    above numbers, as ``Sample rate | 10`` does. The names stand above it, or one line higher where the line between
+    holds short texts under names that fill the table's width: the units.
 
     Args:
         rows: of the sheet, of one length.
@@ -134,14 +135,16 @@ def find_layout(rows: list[Row], options: ReadOptions, source: str) -> Layout:
         if line is not None and line > len(rows):
             raise BadFile(source, f"{key}={line}: the sheet has {len(rows)} rows")
     below = max(options.header_row or 0, options.unit_row or 0)
-    first = next((i + 1 for i, row in enumerate(rows) if i >= below and _is_data(row)), 0)
+    first = next((i + 1 for i, row in enumerate(rows) if i >= below and _is_data(row) and not _is_remark(rows, i)), 0)
     if not first:
         raise BadFile(source, "no row of numbers; choose the sheets that hold a table with parts=[...]")
     names, units = options.header_row, options.unit_row
     if names is None:
         above = [i + 1 for i, row in enumerate(rows[: first - 1]) if _texts_in(row)]
         names = above[-1] if above else 0
-        if units is None and len(above) > 1 and above[-2] == names - 1 and _is_units(rows[names - 1], rows[names - 2]):
+        over = names - 2
+        is_names = len(above) > 1 and above[-2] == names - 1 and not _is_remark(rows, over)
+        if units is None and is_names and _is_units(rows[names - 1], rows[over]):
             names, units = names - 1, names
         elif units == names:
             names = above[-2] if len(above) > 1 else 0
@@ -151,13 +154,27 @@ def find_layout(rows: list[Row], options: ReadOptions, source: str) -> Layout:
 
 
 def _is_data(row: Row) -> bool:
-    filled = [cell for cell in row if not _blank(cell)]
-    numbers = sum(not isinstance(cell, str) or cell in ERRORS for cell in filled)
-    return numbers >= 1 and 2 * numbers >= len(filled)
+    return _numbers_in(row) >= max(1, _texts_in(row))
+
+
+def _is_remark(rows: list[Row], place: int) -> bool:
+    """Whether a row with as many texts as numbers begins with a text where the rows of numbers below have a number."""
+    row = rows[place]
+    first = next(i for i, cell in enumerate(row) if not _blank(cell))
+    if _numbers_in(row) != _texts_in(row) or not isinstance(row[first], str):
+        return False
+    below = [other for other in rows[place + 1 :] if not _blank(other[first])]
+    below = [other for other in below if _numbers_in(other) > _texts_in(other)] or below
+    return 2 * sum(isinstance(other[first], str) for other in below) < len(below)
+
+
+def _numbers_in(row: Row) -> int:
+    """Cells of numbers, dates and failed formulas."""
+    return sum(not _blank(cell) and (not isinstance(cell, str) or cell in ERRORS) for cell in row)
 
 
 def _texts_in(row: Row) -> int:
-    return sum(isinstance(cell, str) and not _blank(cell) for cell in row)
+    return sum(isinstance(cell, str) and not _blank(cell) and cell not in ERRORS for cell in row)
 
 
 def _is_units(line: Row, above: Row) -> bool:

@@ -112,11 +112,12 @@ def _read(file: asammdf.MDF, read: Read, parts: Sequence[str], source: str) -> N
         samples = np.asarray(signal.samples)
         if samples.dtype.kind in "SU":
             samples = np.array([_text(sample) for sample in samples.tolist()], dtype=object)
+        whole = samples.dtype.kind in "biu"
         if signal.invalidation_bits is not None and (bad := np.asarray(signal.invalidation_bits, bool)).any():
             read.invalid += int(bad.sum())
             samples = samples.astype(object if samples.dtype == object else float)
             samples[bad] = None if samples.dtype == object else np.nan
-        channel = Channel(signal.name, np.asarray(signal.timestamps, float), samples, signal.unit or "")
+        channel = Channel(signal.name, np.asarray(signal.timestamps, float), samples, signal.unit or "", whole)
         if len(samples) > 1:
             read.channels.append(channel)
         elif samples.dtype == object:

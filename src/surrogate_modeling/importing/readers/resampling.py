@@ -23,12 +23,21 @@ GRID_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class Channel:
-    """Samples of one quantity: time (N,) [s] and values (N,), numbers or texts."""
+    """Samples of one quantity.
+
+    Attributes:
+        name: of it.
+        time: of the samples (N,) [s].
+        values: (N,), numbers or texts.
+        unit: of the values.
+        whole: whether the file holds whole numbers, of which samples without a value have made floats.
+    """
 
     name: str
     time: np.ndarray
     values: np.ndarray
     unit: str = ""
+    whole: bool = False
 
     @property
     def step(self) -> float:
@@ -38,7 +47,7 @@ class Channel:
     @property
     def held(self) -> bool:
         """Whether a value holds until the next one: whole numbers and texts are states, floats are samples."""
-        return self.values.dtype.kind != "f"
+        return self.whole or self.values.dtype.kind != "f"
 
     def at(self, rows: np.ndarray) -> np.ndarray:
         """Values (K,) at some times, interpolated linearly, or the last one before where they hold."""
