@@ -60,6 +60,11 @@ DIALECTS = {
     ),
     "comments between the rows": (b"time,u,y\n0,1,2\n# stop\n1,2,3\n2,3,4\n", PLAIN),
     "carriage returns": (b"time,u,y\r0,1,2\r1,2,3\r2,3,4\r", PLAIN),
+    "lines that end twice": (b"time,u,y\r\r\n0,1,2\r\r\n1,2,3\r\r\n2,3,4\r\r\n", PLAIN),
+    "lines that end twice, and a preamble": (
+        b"a tool\r\r\nof ours\r\r\ntime,u,y\r\r\n0,1,2\r\r\n1,2,3\r\r\n2,3,4\r\r\n",
+        PLAIN,
+    ),
     "empty lines at the end": (b"time,u,y\r\n0,1,2\r\n1,2,3\r\n2,3,4\r\n\r\n\r\n", PLAIN),
     "quoted names": (b'"time [s]","a, b [bar]"\n0.0,1\n0.5,2\n', {"time [s]": [0, 0.5], "a, b [bar]": [1, 2]}),
     "one name twice": (b"t,x,x\n0,1,2\n1,2,3\n", {"t": [0, 1], "x": [1, 2], "x 2": [2, 3]}),

@@ -254,8 +254,8 @@ def _opened(path: Path, dialect: Dialect, block_bytes: int) -> IO[bytes]:
     if dialect.encoding in ("utf-8", "utf-8-sig") and dialect.separator != " ":
         file = path.open("rb", buffering=block_bytes)
         head = [file.readline() for _ in range(dialect.first_row - 1)]
-        # Lines that end with carriage returns alone are left to Python's reader of text.
-        if head and not any(b"\r" in line.rstrip(b"\r\n") for line in head):
+        # Lines that end with carriage returns alone, or with two and a line feed, are left to Python's reader of text.
+        if head and not any(b"\r" in line.removesuffix(b"\n").removesuffix(b"\r") for line in head):
             return file
         file.close()
     return io.BufferedReader(_Rows(path, dialect), block_bytes)
