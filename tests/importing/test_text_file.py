@@ -98,13 +98,39 @@ def test_a_dialect_is_read(tmp_path: Path, dialect: str) -> None:
         (b"Test;of;today\ntime;u;y\ns;%;bar\n0;1;2\n1;2;3\n", {"time": "s", "u": "%", "y": "bar"}),
         # Units of an unknown kind are recognized under names by being equal.
         (b"time,u,y\nsek,qux,qux\n0,1,2\n1,2,3\n", {"time": "sek", "u": "qux", "y": "qux"}),
+        # One unit of time tells what the others are, whatever they are.
+        (b"time,u,y\ns,m3N/h,MPaG\n0,1,2\n1,2,3\n", {"time": "s", "u": "m3N/h", "y": "MPaG"}),
+        (b"s,m3N/h,MPaG\ntime,u,y\n0,1,2\n1,2,3\n", {"time": "s", "u": "m3N/h", "y": "MPaG"}),
+        (b"time,u,y\n[min],[barG],MPaG\nRun,Valve,Pressure\n0,1,2\n1,2,3\n", {"time": "min", "u": "barG", "y": "MPaG"}),
         (b"time,u,y\n0,1,2\n1,2,3\n", {}),
+        (b"Project,of,today\ntime,u,y\n0,1,2\n1,2,3\n", {}),
     ],
 )
 def test_units_are_those_of_their_line(tmp_path: Path, body: bytes, units: dict[str, str]) -> None:
     found = table(tmp_path, body)
     assert list(found.frame.columns) == ["time", "u", "y"]
     assert found.units == units
+
+
+@pytest.mark.parametrize(
+    ("head", "names", "units"),
+    [
+        (
+            "時刻,流量,流量\ns,m3N/h,m3N/h",
+            ["時刻", "流量", "流量 2"],
+            {"時刻": "s", "流量": "m3N/h", "流量 2": "m3N/h"},
+        ),
+        ("No,Messzeit,p\n-,s,barG", ["No", "Messzeit", "p"], {"No": "-", "Messzeit": "s", "p": "barG"}),
+        # Enthalpy and entropy, and names in two languages, are no units.
+        ("Test,of,today\ntime,h,s", ["time", "h", "s"], {}),
+        ("Time,Flow,Pressure\n時間,流量,圧力", ["時間", "流量", "圧力"], {}),
+    ],
+)
+def test_a_unit_of_time_makes_a_line_of_units_only_beside_names(
+    tmp_path: Path, head: str, names: list[str], units: dict[str, str]
+) -> None:
+    found = table(tmp_path, f"{head}\n0,0.5,2\n1,1.5,3\n".encode())
+    assert (list(found.frame.columns), found.units) == (names, units)
 
 
 def test_text_stays_text(tmp_path: Path) -> None:
@@ -120,6 +146,11 @@ def test_the_line_of_the_first_row_is_known_and_what_is_left_out_is_said(tmp_pat
         "line 4 of the head is neither names nor units and is left out",
         "line 7, the last, is cut ('2,3') and is left out",
     )
+
+
+def test_lines_of_the_head_that_are_left_out_above_the_names_are_said_too(tmp_path: Path) -> None:
+    body = b"Project,of,today\nLoop,two,cold\nnote\nTest,of,loop\nTimer,U,P\ntime,u,y\n0,1,2\n1,2,3\n"
+    assert table(tmp_path, body).remarks == ("lines 4-5 of the head are neither names nor units and are left out",)
 
 
 def test_keys_replace_guesses(tmp_path: Path) -> None:
