@@ -93,7 +93,7 @@ class Conformer:
         cells = table.frame[column.key]
         if planned.text is not None:
             return to_columns(cells.to_numpy(dtype=object), planned.text, lines, table.source)
-        values = numbers_of(cells, column, lines, table.source)[:, None]
+        values = numbers_of(cells, column, lines, table)[:, None]
         factor, offset = unit_change(column, planned, table.source)
         if (factor, offset) != (1.0, 0.0):
             self.remarks[f"{planned.name!r} is converted from {column.unit} to {planned.unit}"] = None
@@ -122,8 +122,14 @@ class Conformer:
             )
 
 
-def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str) -> np.ndarray:
+def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, table: RawTable) -> np.ndarray:
     """A column (T,) as float64, NaN where a cell is missing.
+
+    Args:
+        cells: of the column.
+        column: its name, for messages.
+        lines: place of each row (T,).
+        table: that it is of.
 
     Raises:
         BadFile: a cell is text; with its lines.
@@ -133,13 +139,21 @@ def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str)
     texts = cells.tolist()
     values = {cell: _number(cell) for cell in dict.fromkeys(texts)}
     wrong = np.array([values[cell] is None for cell in texts])
+    ignored = f"or leave the column out with 'ignore=[{column.name}]'"
     if wrong.any():
         cell = str(cells[wrong].iloc[0])[:40]
         raise BadFile(
-            source,
+            table.source,
             f"{line_ranges(lines[wrong].tolist())}, column {column.name!r}: text {cell!r} where a number is expected; "
-            f"mend it, say that it is none with 'no_number=[{cell}]', or leave the column out with "
-            f"'ignore=[{column.name}]'",
+            f"mend it, say that it is none with 'no_number=[{cell}]', {ignored}",
+        )
+    # What Python takes for a number may be another one in this file: 1.250 beside 1,5.
+    other = np.array([table.typed and isinstance(cell, str) and not is_missing(cell) for cell in texts])
+    if other.any():
+        raise BadFile(
+            table.source,
+            f"{line_ranges(lines[other].tolist())}, column {column.name!r}: {str(cells[other].iloc[0])[:40]!r} is not "
+            f"written as the numbers of the first rows are; write it as they are, {ignored}",
         )
     return np.array([values[cell] for cell in texts], dtype=float)
 

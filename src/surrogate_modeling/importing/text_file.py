@@ -93,7 +93,7 @@ def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES
     for part in _parts(path, dialect, options, block_bytes):
         first = int(part.lines[0]) if len(part.lines) else dialect.first_row
         remarks = (*dialect.remarks, *([part.remark] if part.remark else []))
-        table = RawTable(source, part.frame, units, lines=first, line_numbers=part.lines, remarks=remarks)
+        table = RawTable(source, part.frame, units, lines=first, line_numbers=part.lines, remarks=remarks, typed=True)
         yield replace(table, share=part.share)
         taken += len(part.frame)
         if options.rows is not None and taken >= options.rows:
