@@ -112,6 +112,8 @@ class Clock:
     _origin: pd.Timestamp | float | None = None
     _days: float = 0.0
     _last: float = 0.0
+    # Formats that give the same steps so far -> the first date, as each reads it.
+    _tied: dict[str, pd.Timestamp] = field(default_factory=dict)
 
     def seconds(self, frame: pd.DataFrame, lines: np.ndarray, word: str) -> np.ndarray:
         """Seconds (T,) of a block, NaN where the cell is missing; dates count from the first row of the file.
@@ -200,8 +202,33 @@ class Clock:
         utc = self.date_format == "ISO8601"
         dates = pd.to_datetime(text, format=self.date_format, errors="coerce", utc=utc)
         dates = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
+        self._refuse_ambiguous(dates, text, place)
         self._refuse_unread(dates.isna().to_numpy() & text.notna().to_numpy(), column, place)
         return dates
+
+    def _refuse_ambiguous(self, dates: pd.Series, text: pd.Series, place: tuple[np.ndarray, str]) -> None:
+        """Refuse dates that another format, which gave the same steps before, reads with other steps.
+
+        Raises:
+            BadFile: with the first row that they read differently.
+        """
+        lines, word = place
+        for form, first in [*self._tied.items()]:
+            if form == self.date_format:
+                continue
+            other = pd.to_datetime(text, format=form, errors="coerce")
+            if (dates.notna() & other.isna()).any():
+                # The other format is not that of this file.
+                del self._tied[form]
+                continue
+            same = (dates - self._tied[str(self.date_format)]).eq(other - first) | other.isna()
+            if not same.all():
+                row = int(np.argmin(same.to_numpy()))
+                how = f"can be read as {self.date_format} or {form}"
+                if dates.isna().iloc[row]:
+                    how = f"is {form}, and no {self.date_format} as the dates before may be"
+                cell = f"{word} {lines[row]}, column {self.names[0]!r}: {text.iloc[row]!r}"
+                raise BadFile(self.source, f"{cell} {how}; give date_format=...")
 
     def _guessed_format(self, sample: pd.Series) -> str:
         """The format of dates.
@@ -235,6 +262,7 @@ class Clock:
                 "date_format=...",
             )
         if others:
+            self._tied = {form: dates.dropna().iloc[0] for form, dates in found.items()}
             self.remarks.append(f"dates such as {sample.iloc[0]!r} are read as {first}; date_format=... says otherwise")
         return first
 
