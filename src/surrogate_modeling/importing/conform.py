@@ -30,6 +30,7 @@ class Conformer:
         plan: of the import.
         units: given by the key ``units``.
         date_format: given by key.
+        time_unit: given by key, before what files say; None: not given.
         remarks: conversions that were made, one sentence each.
         start: date of the first row; empty where time is a number of the run.
     """
@@ -37,6 +38,7 @@ class Conformer:
     plan: ImportPlan
     units: dict[str, str]
     date_format: str | None
+    time_unit: str | None = None
     remarks: dict[str, None] = field(default_factory=dict)
     _clock: Clock | None = None
 
@@ -74,16 +76,25 @@ class Conformer:
     def _seconds(self, columns: Sequence[Column], table: RawTable, lines: np.ndarray, word: str) -> np.ndarray:
         found = [column for name in self.plan.time if (column := find_column(columns, name))]
         if self._clock is None:
-            # A file may say its own unit of time.
-            unit = found[0].unit or self.plan.time_unit
-            if self.plan.time[0] in self.units or not found[0].unit:
-                unit = self.plan.time_unit
-            elif unit != self.plan.time_unit:
-                self.remarks[f"time is converted from {unit} to s, where other files have {self.plan.time_unit}"] = None
+            unit = self._unit_of_time(found[0])
             self._clock = Clock(tuple(column.key for column in found), unit, self.date_format, table.source)
         seconds = self._clock.seconds(table.frame, lines, word)
         self.remarks |= dict.fromkeys(self._clock.remarks)
         return seconds
+
+    def _unit_of_time(self, column: Column) -> str:
+        """The unit of a file's time: that of the key, that of the file, or that of the first file."""
+        planned, said = self.plan.time_unit, column.unit
+        if self.time_unit is not None:
+            if said and said != self.time_unit:
+                self.remarks[f"time is read in {self.time_unit} (time_unit), where the file says {said}"] = None
+            return self.time_unit
+        if not said or self.plan.time[0] in self.units:
+            return planned
+        if said != planned:
+            how = "in s" if said == "s" else f"converted from {said} to s"
+            self.remarks[f"time is {how}, where other files have {planned}"] = None
+        return said
 
     def _values(
         self, planned: PlannedColumn, columns: Sequence[Column], table: RawTable, lines: np.ndarray

@@ -151,7 +151,7 @@ class _Part:
 
     def __post_init__(self) -> None:
         config, plan = self.importer.config, self.importer.plan
-        self.conformer = Conformer(plan, config.units, config.date_format)
+        self.conformer = Conformer(plan, config.units, config.date_format, config.time_unit)
         self.cutter = Cutter(self.importer.cutting)
         self.columns = [name for column in plan.columns for name in column.names]
         self.order = [self.columns.index(name) for name in plan.written if name in self.columns]
