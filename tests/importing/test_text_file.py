@@ -133,6 +133,25 @@ def test_a_unit_of_time_makes_a_line_of_units_only_beside_names(
     assert (list(found.frame.columns), found.units) == (names, units)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_breaks_in_quotes_of_the_head_are_blanks(tmp_path: Path, end: str) -> None:
+    lines = ['Bench "A", 5" pipe', 'time;"T\nout";"p, q\n\nin"', 's;"°C";bar', "0;1;2", "1;2;3"]
+    found = table(tmp_path, end.join(lines).encode())
+    assert {name: found.frame[name].tolist() for name in found.frame} == {
+        "time": [0, 1],
+        "T out": [1, 2],
+        "p, q in": [2, 3],
+    }
+    assert found.units == {"time": "s", "T out": "°C", "p, q in": "bar"}
+    assert found.remarks == ("lines 2-5 of the head are one: line breaks in quotes are taken as blanks",)
+    assert found.line_numbers.tolist() == [7, 8]
+
+
+def test_a_quote_that_nothing_closes_joins_no_lines(tmp_path: Path) -> None:
+    found = table(tmp_path, b'"open\ntime,u,y\n0,1,2\n1,2,3\n')
+    assert (list(found.frame.columns), found.remarks) == (["time", "u", "y"], ())
+
+
 def test_text_stays_text(tmp_path: Path) -> None:
     frame = table(tmp_path, b"time,mode,on\n0,heat,ON\n1,,OFF\n2,cool,ON\n").frame
     assert frame["on"].tolist() == ["ON", "OFF", "ON"]

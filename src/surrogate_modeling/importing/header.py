@@ -18,6 +18,12 @@ SLASHED = re.compile(r"(?P<name>.*\S)\s+(?:/|in)\s+(?P<unit>\S+)")
 SUBSCRIPT = re.compile(r"\s*\d+(\s*[,:]\s*\d+)*\s*")
 
 
+def one_line(text: str) -> str:
+    """A name with a blank for each line break, as Alt+Enter makes them in Excel; a case file has none."""
+    lines = text.splitlines()
+    return text if lines == [text] else " ".join(filter(None, map(str.strip, lines)))
+
+
 def bare_unit(cell: str) -> str:
     """The unit of a cell, without the brackets around it."""
     text = cell.strip()
