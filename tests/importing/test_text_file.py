@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from surrogate_modeling.importing import text_file
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
 from surrogate_modeling.importing.text_file import dialect_of, read, read_blocks
 
@@ -206,6 +207,33 @@ def test_the_guess_of_an_encoding_is_said(tmp_path: Path) -> None:
     found = dialect_of(path, ReadOptions())
     assert found.encoding == "cp932"
     assert found.remarks == ("encoding cp932 is a guess; encoding=... says otherwise",)
+
+
+@pytest.mark.parametrize(
+    ("late", "encoding", "reason"),
+    [
+        ("40;4;停\n".encode("cp932"), None, "a.csv: line 42: not utf-8; give encoding=..., e.g. cp932 or latin-1"),
+        ("40;停;a\n".encode("cp932"), None, "a.csv: line 42: not utf-8"),
+        ("40;停;a;9\n".encode("cp932"), None, "a.csv: line 42: not utf-8"),
+        ("40;4;℃\n".encode(), "cp932", "a.csv: line 42: not cp932; give encoding=..., e.g. utf-8 or latin-1"),
+    ],
+)
+def test_text_of_another_encoding_behind_the_sample_is_named_by_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bytes, encoding: str | None, reason: str
+) -> None:
+    monkeypatch.setattr(text_file, "SAMPLE_BYTES", 100)
+    body = b"t;y;mode\n" + b"".join(b"%d;%d;a\n" % (k, k) for k in range(40)) + late + b"41;4;a\n"
+    with pytest.raises(BadFile, match=reason):
+        table(tmp_path, body, encoding=encoding)
+
+
+def test_an_encoding_given_that_the_head_is_not_of_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_file, "SAMPLE_BYTES", 40)
+    body = "時刻;温度℃\n".encode() + b"".join(b"%d;%d\n" % (k, k) for k in range(40))
+    with pytest.raises(BadFile, match=r"a.csv: line 1: not cp932; give encoding=..., e.g. utf-8 or latin-1"):
+        table(tmp_path, body, encoding="cp932")
+    with pytest.raises(BadFile, match=r"a.csv: encoding=hex: no such encoding"):
+        table(tmp_path, body, encoding="hex")
 
 
 TOOLS = {
