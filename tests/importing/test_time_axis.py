@@ -1,7 +1,5 @@
 """Time columns in every notation, in seconds."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -62,45 +60,6 @@ def test_a_second_block_goes_on_where_the_first_ended() -> None:
     clock = Clock(("t",), "s", None, "a.csv")
     for cells, expected in ((["23:00:00", "23:30:00"], [0, 1800]), (["00:00:00"], [3600])):
         assert clock.seconds(pd.DataFrame({"t": cells}), np.arange(len(cells)), "line").tolist() == expected
-
-
-def test_dates_that_can_be_read_in_two_ways_are_refused_unless_it_makes_no_difference() -> None:
-    with pytest.raises(BadFile, match=r"'01/02/2024' can be read as %d/%m/%Y or %m/%d/%Y; give date_format"):
-        seconds("01/02/2024", "01/03/2024")
-    assert seconds("01/02/2024", "01/03/2024", form="%m/%d/%Y")[0] == [0, 86400]
-    clock = Clock(("t",), "s", None, "a.csv")
-    frame = pd.DataFrame({"t": ["01/02/2024 10:00:00", "01/02/2024 10:00:01"]})
-    assert clock.seconds(frame, np.arange(2), "line").tolist() == [0, 1]
-    assert clock.remarks == [
-        "dates such as '01/02/2024 10:00:00' are read as %d/%m/%Y %H:%M:%S; date_format=... says otherwise"
-    ]
-
-
-def block(clock: Clock, *cells: str, line: int) -> list[float]:
-    return clock.seconds(pd.DataFrame({"t": list(cells)}), np.arange(line, line + len(cells)), "line").tolist()
-
-
-def test_dates_that_can_be_read_in_two_ways_are_refused_where_it_begins_to_make_a_difference() -> None:
-    forms = "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S"
-    for late, readings in (
-        ("05/05/2024 00:00:00", "can be read as {0} or {1}"),
-        ("05/13/2024 00:00:00", "is {1}, and no {0} as the dates before may be"),
-    ):
-        clock = Clock(("t",), "s", None, "a.csv")
-        assert block(clock, "05/04/2024 23:59:00", "05/04/2024 23:59:02", line=2) == [0, 2]
-        reason = f"a.csv: line 5, column 't': '{late}' {readings.format(*forms)}; give date_format=..."
-        with pytest.raises(BadFile, match=re.escape(reason)):
-            block(clock, "05/04/2024 23:59:59", late, line=4)
-    with pytest.raises(BadFile, match=r"line 3002, column 't': '05/05/2024 00:00:00' can be read as"):
-        block(Clock(("t",), "s", None, "a.csv"), *["05/04/2024 23:59:59"] * 3000, "05/05/2024 00:00:00", line=2)
-
-
-def test_of_two_formats_the_one_that_reads_every_date_is_taken() -> None:
-    clock = Clock(("t",), "s", None, "a.csv")
-    assert block(clock, "12/05/2024 23:59:59", "", line=2)[0] == 0
-    # No month has the number 13; from then on the dates can be read in one way.
-    assert block(clock, "13/05/2024 00:00:01", line=4) == [2]
-    assert block(clock, "12/06/2024 23:59:59", line=5) == [31 * 86400]
 
 
 def test_a_cell_that_is_no_time_is_named() -> None:

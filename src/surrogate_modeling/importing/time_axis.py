@@ -5,7 +5,6 @@ Time may be a number in any unit, a date with a time of day (in one column or tw
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing, is_number
+from surrogate_modeling.importing.dates import Dates, refuse_unread, text_of
 from surrogate_modeling.importing.raw_table import BadFile
 
 _TIME_NAMES = """
@@ -26,18 +25,9 @@ seconds sec elapsed elapsed_time elapsedtime simtime sim_time t_s time_s time_ms
 TIME_NAMES = frozenset(_TIME_NAMES.split())
 DATE_NAMES = frozenset(("date", "datum", "day", "日付", "年月日", "日期", "fecha"))
 CLOCK_NAMES = frozenset(("time", "zeit", "uhrzeit", "clock", "時刻", "時間", "时间", "hora", "time of day"))
-DATES = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y",
-    "%Y年%m月%d日", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%Y%m%d",
-)  # fmt: skip
-CLOCKS = (" %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", "")
 # Seconds that are not those of a run but counted from 1970.
 EPOCH_SECONDS = 1e8
 DAY = 86400.0
-# Share of the cells that a format of dates must read.
-USUAL_SHARE = 0.5
-# Rows that decide which format of dates it is.
-SAMPLE_ROWS = 2000
 
 
 def find_time(frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...] | None:
@@ -97,7 +87,7 @@ class Clock:
     Attributes:
         names: of the time column, or of date and time of day, as in the frame.
         unit: of numbers.
-        date_format: of dates; found in the first block where there is none.
+        date_format: of dates; None: found in the first block.
         source: of the file, for messages.
         start: date and time of the first row; empty where time is a number of the run.
         remarks: what the user should know.
@@ -112,8 +102,10 @@ class Clock:
     _origin: pd.Timestamp | float | None = None
     _days: float = 0.0
     _last: float = 0.0
-    # Formats that give the same steps so far -> the first date, as each reads it.
-    _tied: dict[str, pd.Timestamp] = field(default_factory=dict)
+    _dates: Dates = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dates = Dates(self.names[0], self.date_format, self.source, self.remarks)
 
     def seconds(self, frame: pd.DataFrame, lines: np.ndarray, word: str) -> np.ndarray:
         """Seconds (T,) of a block, NaN where the cell is missing; dates count from the first row of the file.
@@ -133,15 +125,15 @@ class Clock:
             values = pd.to_numeric(columns[0], errors="coerce").to_numpy(dtype=float)
             if columns[0].dtype.kind == "O":
                 filled = ~columns[0].map(lambda cell: cell is None or is_missing(str(cell))).to_numpy(dtype=bool)
-                self._refuse_unread(np.isnan(values) & filled, columns[0], place)
+                refuse_unread(np.isnan(values) & filled, columns[0], place, (self.names[0], self.source))
             return self._numbers(values)
         if len(columns) == 1 and kinds[0] == "clock":
             return self._time_of_day(columns[0], place)
         if len(columns) == 1:
-            dates = self._dates(columns[0], place)
+            dates = self._dates.read(columns[0], place)
         elif columns[0].dtype.kind == "M" or kinds[0] == "date":
-            joined = _text(columns[0]).str.replace(r" 00:00:00$", "", regex=True) + " " + _text(columns[1])
-            dates = self._dates(joined, place)
+            joined = text_of(columns[0]).str.replace(r" 00:00:00$", "", regex=True) + " " + text_of(columns[1])
+            dates = self._dates.read(joined, place)
         else:
             raise BadFile(self.source, f"columns {', '.join(map(repr, self.names))}: not a date and a time of day")
         if dates.isna().all():
@@ -170,9 +162,9 @@ class Clock:
 
     def _time_of_day(self, column: pd.Series, place: tuple[np.ndarray, str]) -> np.ndarray:
         """Seconds from the first row of times of day; each step back is a midnight."""
-        text = _text(column).str.strip().str.replace(",", ".")
+        text = text_of(column).str.strip().str.replace(",", ".")
         parsed = pd.to_timedelta(text.str.replace(r"^(\d+:\d+)$", r"\1:00", regex=True), errors="coerce")
-        self._refuse_unread(parsed.isna().to_numpy() & column.notna().to_numpy(), column, place)
+        refuse_unread(parsed.isna() & column.notna(), column, place, (self.names[0], self.source))
         seconds = (parsed / pd.Timedelta(1, "ns")).to_numpy(dtype=float) * 1e-9
         for row in np.flatnonzero(np.isfinite(seconds)):
             if seconds[row] + self._days < self._last - DAY / 2:
@@ -183,99 +175,6 @@ class Clock:
             self._origin = float(found[0])
             self.start = str(text[np.flatnonzero(np.isfinite(seconds))[0]])
         return seconds - (self._origin or 0.0)
-
-    def _dates(self, column: pd.Series, place: tuple[np.ndarray, str]) -> pd.Series:
-        if column.dtype.kind == "M":
-            return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
-        text = _text(column).str.strip().str.replace(r"(?<=\d),(?=\d)", ".", regex=True)
-        text = text.mask(text.map(lambda cell: is_missing(str(cell))))
-        text = text.str.replace(r"(?<=\d)T(?=\d)", " ", regex=True)
-        text = text.str.replace(r"\s+", " ", regex=True)
-        # Tools leave out a fraction that is zero.
-        clocked = text.str.contains(r":\d{1,2}\.\d+", na=False)
-        if clocked.any():
-            text = text.where(
-                clocked | text.isna(), text.str.replace(r"(:\d{2}:\d{2})(?=$|[ +Z-])", r"\1.0", regex=True)
-            )
-        if self.date_format is None:
-            self.date_format = self._guessed_format(text.dropna().iloc[:SAMPLE_ROWS])
-        utc = self.date_format == "ISO8601"
-        dates = pd.to_datetime(text, format=self.date_format, errors="coerce", utc=utc)
-        dates = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
-        self._refuse_ambiguous(dates, text, place)
-        self._refuse_unread(dates.isna().to_numpy() & text.notna().to_numpy(), column, place)
-        return dates
-
-    def _refuse_ambiguous(self, dates: pd.Series, text: pd.Series, place: tuple[np.ndarray, str]) -> None:
-        """Refuse dates that another format, which gave the same steps before, reads with other steps.
-
-        Raises:
-            BadFile: with the first row that they read differently.
-        """
-        lines, word = place
-        for form, first in [*self._tied.items()]:
-            if form == self.date_format:
-                continue
-            other = pd.to_datetime(text, format=form, errors="coerce")
-            if (dates.notna() & other.isna()).any():
-                # The other format is not that of this file.
-                del self._tied[form]
-                continue
-            same = (dates - self._tied[str(self.date_format)]).eq(other - first) | other.isna()
-            if not same.all():
-                row = int(np.argmin(same.to_numpy()))
-                how = f"can be read as {self.date_format} or {form}"
-                if dates.isna().iloc[row]:
-                    how = f"is {form}, and no {self.date_format} as the dates before may be"
-                cell = f"{word} {lines[row]}, column {self.names[0]!r}: {text.iloc[row]!r}"
-                raise BadFile(self.source, f"{cell} {how}; give date_format=...")
-
-    def _guessed_format(self, sample: pd.Series) -> str:
-        """The format of dates.
-
-        Raises:
-            BadFile: none fits, or two that give different times.
-        """
-        found: dict[str, pd.Series] = {}
-        for form in ("ISO8601", *("".join(parts) for parts in itertools.product(DATES, CLOCKS))):
-            dates = pd.to_datetime(sample, format=form, utc=form == "ISO8601", errors="coerce")
-            # A wrong cell is an error of its row.
-            if len(dates) and dates.notna().mean() >= USUAL_SHARE:
-                found[form] = dates
-            if form in found and form == "ISO8601":
-                return form
-        if not found:
-            example = sample.iloc[0] if len(sample) else ""
-            raise BadFile(
-                self.source,
-                f"column {self.names[0]!r}: {example!r} is no date of a known form; give date_format=..., e.g. "
-                "'%d.%m.%Y %H:%M:%S'",
-            )
-        most = max(dates.notna().sum() for dates in found.values())
-        found = {form: dates for form, dates in found.items() if dates.notna().sum() == most}
-        first, *others = found
-        steps = found[first].diff()
-        if different := [form for form in others if not found[form].diff().equals(steps)]:
-            raise BadFile(
-                self.source,
-                f"column {self.names[0]!r}: {sample.iloc[0]!r} can be read as {first} or {different[0]}; give "
-                "date_format=...",
-            )
-        if others:
-            self._tied = {form: dates.dropna().iloc[0] for form, dates in found.items()}
-            self.remarks.append(f"dates such as {sample.iloc[0]!r} are read as {first}; date_format=... says otherwise")
-        return first
-
-    def _refuse_unread(self, unread: np.ndarray, column: pd.Series, place: tuple[np.ndarray, str]) -> None:
-        if unread.any():
-            lines, word = place
-            at = line_ranges(lines[unread].tolist()).replace("line", word, 1)
-            cell = str(column[unread].iloc[0])[:40]
-            raise BadFile(self.source, f"{at}, column {self.names[0]!r}: {cell!r} is no time as in the other rows")
-
-
-def _text(column: pd.Series) -> pd.Series:
-    return column.map(lambda cell: None if cell is None or cell != cell else str(cell)).astype("string")
 
 
 def time_unit_of(name: str, unit: str | None, first: float = 0.0) -> tuple[str, bool]:
