@@ -237,6 +237,9 @@ def test_a_point_for_thousands_that_comes_after_the_sample_is_no_decimal_mark(
         UserError, match=r"line 22, column 'y': '1.250' is not written as the numbers of the first rows"
     ):
         imported(tmp_path)
+    (tmp_path / "in" / "a.csv").write_text("t;y\n" + rows + "20.000;1,5\n")
+    with pytest.raises(UserError, match=r"line 22, column 't': '20.000' is no time as in the other rows"):
+        imported(tmp_path)
 
 
 def test_a_second_line_of_units_is_named(tmp_path: Path) -> None:

@@ -77,7 +77,8 @@ class Conformer:
         found = [column for name in self.plan.time if (column := find_column(columns, name))]
         if self._clock is None:
             unit = self._unit_of_time(found[0])
-            self._clock = Clock(tuple(column.key for column in found), unit, self.date_format, table.source)
+            names = tuple(column.key for column in found)
+            self._clock = Clock(names, unit, self.date_format, table.source, table.typed)
         seconds = self._clock.seconds(table.frame, lines, word)
         self.remarks |= dict.fromkeys(self._clock.remarks)
         return seconds

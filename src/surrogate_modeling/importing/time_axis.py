@@ -89,6 +89,7 @@ class Clock:
         unit: of numbers.
         date_format: of dates; None: found in the first block.
         source: of the file, for messages.
+        typed: whether text is no number, however it is written.
         start: date and time of the first row; empty where time is a number of the run.
         remarks: what the user should know.
     """
@@ -97,6 +98,7 @@ class Clock:
     unit: str
     date_format: str | None
     source: str
+    typed: bool = False
     start: str = ""
     remarks: list[str] = field(default_factory=list)
     _origin: pd.Timestamp | float | None = None
@@ -125,7 +127,8 @@ class Clock:
             values = pd.to_numeric(columns[0], errors="coerce").to_numpy(dtype=float)
             if columns[0].dtype.kind == "O":
                 filled = ~columns[0].map(lambda cell: cell is None or is_missing(str(cell))).to_numpy(dtype=bool)
-                refuse_unread(np.isnan(values) & filled, columns[0], place, (self.names[0], self.source))
+                texts = columns[0].map(lambda cell: self.typed and isinstance(cell, str)).to_numpy(dtype=bool)
+                refuse_unread((np.isnan(values) | texts) & filled, columns[0], place, (self.names[0], self.source))
             return self._numbers(values)
         if len(columns) == 1 and kinds[0] == "clock":
             return self._time_of_day(columns[0], place)
