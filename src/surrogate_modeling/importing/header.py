@@ -43,8 +43,12 @@ def split_name(header: str) -> tuple[str, str | None]:
         return found["name"], found["unit"].strip()
     for pattern in (BRACKETED, SLASHED):
         found = pattern.fullmatch(text)
-        if found and not SUBSCRIPT.fullmatch(found["unit"]) and known_unit(found["unit"].strip()):
-            return found["name"], found["unit"].strip()
+        if not found or SUBSCRIPT.fullmatch(found["unit"]):
+            continue
+        unit = found["unit"].strip()
+        # T (in) is the temperature at the inlet, as T (out) is that at the outlet.
+        if known_unit(unit) and not (unit == "in" and pattern is BRACKETED):
+            return found["name"], unit
     return text, None
 
 
