@@ -236,6 +236,15 @@ def test_an_encoding_given_that_the_head_is_not_of_is_refused(tmp_path: Path, mo
         table(tmp_path, body, encoding="hex")
 
 
+def test_an_encoding_given_against_the_bytes_is_said(tmp_path: Path) -> None:
+    body = "時刻,温度\n0,1\n1,2\n".encode()
+    remark = "the file is written in utf-8 by its bytes, and read in cp932 as encoding=... says"
+    assert table(tmp_path, body, encoding="cp932").remarks == (remark,)
+    assert table(tmp_path, body, encoding="UTF8").remarks == ()
+    assert table(tmp_path, "時刻,温度\n0,1\n1,2\n".encode("cp932"), encoding="cp932").remarks == ()
+    assert table(tmp_path, b"t,y\n0,1\n1,2\n", encoding="cp932").remarks == ()
+
+
 TOOLS = {
     "LabVIEW": (
         "LabVIEW Measurement\t\n***End_of_Header***\t\n\t\nChannels\t2\t\t\nSamples\t5\t5\t\n***End_of_Header***\t\t\t\n"

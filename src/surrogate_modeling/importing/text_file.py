@@ -61,7 +61,8 @@ def dialect_of(path: Path, options: ReadOptions) -> Dialect:
         raise BadFile(source, f"cannot be read: {error.strerror}") from None
     if not sample.strip():
         raise BadFile(source, "the file is empty")
-    encoding, guessed = (options.encoding, False) if options.encoding else detect(sample, complete)
+    likely, guessed = detect(sample, complete)
+    encoding = options.encoding or likely
     try:
         # This knows the encodings of text among all codecs.
         "".encode(encoding)
@@ -76,9 +77,12 @@ def dialect_of(path: Path, options: ReadOptions) -> Dialect:
     if not complete:
         lines.pop()
     found = sniff([*lines[:-1], *filter(None, lines[-1:])], encoding, options, source)
-    if guessed:
-        found = replace(found, remarks=(*found.remarks, f"encoding {encoding} is a guess; encoding=... says otherwise"))
-    return found
+    said = []
+    if guessed and not options.encoding:
+        said = [f"encoding {encoding} is a guess; encoding=... says otherwise"]
+    elif not guessed and not sample.isascii() and codecs.lookup(likely) != codecs.lookup(encoding):
+        said = [f"the file is written in {likely} by its bytes, and read in {encoding} as encoding=... says"]
+    return replace(found, remarks=(*found.remarks, *said))
 
 
 def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES) -> Iterator[RawTable]:
