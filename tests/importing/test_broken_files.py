@@ -16,6 +16,7 @@ import scipy.io
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.import_keys import Duplicates, ImportConfig, Missing
+from surrogate_modeling.importing import text_file
 from surrogate_modeling.importing.file_import import FileImport
 from surrogate_modeling.importing.run import import_files
 from surrogate_modeling.importing.sources import SourceFile
@@ -223,6 +224,22 @@ def test_brackets_that_hold_no_unit_of_the_quantity_are_a_name(tmp_path: Path) -
     (tmp_path / "in" / "a.csv").write_text("time,T[in],T[out]\ns,degC,degC\n0,1,5\n1,2,6\n")
     imported(tmp_path)
     assert (tmp_path / "out" / "a.csv").read_text() == "time,T[in],T[out]\ns,degC,degC\n0,1,5\n1,2,6\n"
+
+
+def test_a_point_for_thousands_that_comes_after_the_sample_is_no_decimal_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    rows = "".join(f"{k};{k},5\n" for k in range(20))
+    (tmp_path / "in" / "a.csv").write_text("t;y\n" + rows + "20;1.250\n21;1,5\n")
+    monkeypatch.setattr(text_file, "SAMPLE_BYTES", 60)
+    with pytest.raises(
+        UserError, match=r"line 22, column 'y': '1.250' is not written as the numbers of the first rows"
+    ):
+        imported(tmp_path)
+    (tmp_path / "in" / "a.csv").write_text("t;y\n" + rows + "20.000;1,5\n")
+    with pytest.raises(UserError, match=r"line 22, column 't': '20.000' is no time as in the other rows"):
+        imported(tmp_path)
 
 
 def test_a_second_line_of_units_is_named(tmp_path: Path) -> None:

@@ -25,6 +25,11 @@ def test_numbers(cells: list[str], marks: tuple[str, str], expected: list[float]
 
 
 def test_text_is_told_from_missing_cells() -> None:
+    # Beside a decimal comma a point is one of thousands, or wrong.
+    for thousands in ("", "."):
+        found, pointed = to_numbers(pa.array(["0,5", "1.25", "1.5D+02", "1,5D+02"]), ",", thousands)
+        np.testing.assert_array_equal(found, [0.5, np.nan, np.nan, 150])
+        assert pointed.tolist() == [False, True, True, False]
     values, is_text = to_numbers(pa.array(["1", "x", "", "12,34.5", "1.2.3"]), ".", ",")
     assert is_text.tolist() == [False, True, False, True, True]
     assert np.isnan(values).tolist() == [False, True, True, True, True]

@@ -18,10 +18,19 @@ JAPANESE = "時刻,温度,圧力\n0,1,2\n"
         ("a,b\n0,1\n", "utf-16-be", "utf-16-be"),
         (JAPANESE, "cp932", "cp932"),
         ("ﾄﾙｸ,オン\n", "cp932", "cp932"),
+        ("時間,T1[℃],T2[℃]\n", "cp932", "cp932"),
+        ("time,T1[℃]\n", "cp932", "cp932"),
+        ("時間,T1,T2\n", "cp932", "cp932"),
+        ("圧力（kPa）\n", "cp932", "cp932"),
+        ("ｼﾞｶﾝ,ｵﾝﾄﾞ,ﾄﾙｸ\n", "cp932", "cp932"),
+        ("時刻,ﾎﾟﾝﾌﾟ,ｱﾂﾘｮｸ\n", "cp932", "cp932"),
         (JAPANESE, "euc_jp", "euc_jp"),
+        ("温度,圧力\n", "euc_jp", "euc_jp"),
         ("Zeit;T [°C];Länge;µ;Öl\n", "cp1252", "cp1252"),
         ("T [°C]\n", "latin-1", "cp1252"),
         ("Température;Débit;Énergie\n", "latin-1", "cp1252"),
+        ("éléments élémentaires;“Öl”;W/(m²·K);ÇÃO\n", "cp1252", "cp1252"),
+        ("ÄÖÜ;ÁÉÍ;±°;m²·K\n", "latin-1", "cp1252"),
         ("Время работы насоса;Температура воды;Давление на выходе\n" * 3, "cp1251", "cp1251"),
     ],
 )
@@ -30,6 +39,11 @@ def test_detection(text: str, written: str, found: str) -> None:
     assert encoding == found
     assert text.encode(written).decode(encoding) == text
     assert guessed == (not found.startswith("utf"))
+
+
+def test_a_character_of_another_encoding_that_is_cut_tells_nothing() -> None:
+    sample = (JAPANESE + "3,停止").encode("cp932")
+    assert detect(sample[:-1], complete=False) == ("cp932", True)
 
 
 def test_a_character_cut_at_the_end_of_the_sample_is_no_other_encoding() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_name
+from surrogate_modeling.importing.header import bare_unit, is_unit_row, one_line, split_name
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,9 @@ from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_na
         ("empty []", "empty", ""),
         ("f(x)", "f(x)", None),
         ("T (out)", "T (out)", None),
+        ("T (in)", "T (in)", None),
+        ("d [in]", "d", "in"),
+        ("d / in", "d", "in"),
         ("T[1]", "T[1]", None),
         ("A[2,3]", "A[2,3]", None),
         ("valve", "valve", None),
@@ -27,6 +30,14 @@ from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_na
 )
 def test_units_in_brackets(header: str, name: str, unit: str | None) -> None:
     assert split_name(header) == (name, unit)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("a  b ", "a  b "), ("冷媒\n温度[℃]", "冷媒 温度[℃]"), ("p \r\n [bar]\n", "p [bar]"), ("", "")],
+)
+def test_a_name_in_one_line(name: str, line: str) -> None:
+    assert one_line(name) == line
 
 
 def test_rows_of_units() -> None:

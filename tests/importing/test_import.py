@@ -369,6 +369,25 @@ def test_a_dry_run_shows_the_guesses_and_writes_nothing(tmp_path: Path, caplog: 
     assert "b.csv: missing columns 'p'" in caplog.text
 
 
+def test_line_breaks_in_names_are_blanks_in_cases(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frame = pd.DataFrame({"時刻\n[s]": [0.0, 1, 2], "冷媒\n温度[℃]": [1.5, 2, 2.5], "運転\nモード": ["A\n1", "B", "C"]})
+    (tmp_path / "in").mkdir()
+    frame.to_excel(tmp_path / "in" / "a.xlsx", index=False)
+    with caplog.at_level(logging.INFO):
+        out = run(tmp_path)
+    units, numbers = case(out / "a.csv")
+    assert units == {
+        "時刻": "s",
+        "冷媒 温度": "℃",
+        **dict.fromkeys([f"運転 モード={m}" for m in ("A 1", "B", "C")], "-"),
+    }
+    assert numbers.tolist() == [[0, 1.5, 1, 0, 0], [1, 2, 0, 1, 0], [2, 2.5, 0, 0, 1]]
+    assert "line breaks in the names '時刻 [s]', '冷媒 温度[℃]', '運転 モード' are taken as blanks" in caplog.text
+    pd.DataFrame({"t": [0.0, 1], "a b": [1.0, 2], "a\nb": [1.0, 2]}).to_excel(tmp_path / "in" / "a.xlsx", index=False)
+    with pytest.raises(UserError, match=r"a.xlsx.*: several columns have the name 'a b'"):
+        run(tmp_path, overwrite=True)
+
+
 def test_the_table_of_cases_is_no_case(tmp_path: Path) -> None:
     from surrogate_modeling.cases.folder import list_case_files
 

@@ -30,8 +30,15 @@ def test_a_wide_gap_is_not_filled() -> None:
 
 
 def test_a_gap_in_time_beside_which_nothing_is_filled_is_left_to_training() -> None:
-    found, filled, _ = fill_missing(rows([0, 1, 2, 90, 91], [0, NAN, 2, 3, 4]), ["x"], "interpolate", 5.0, "a.csv")
+    gap = rows([0, 1, 2, 90, 91], [0, NAN, 2, 3, 4])
+    found, filled, _ = fill_missing(gap, ["x"], "interpolate", 5.0, "a.csv")
     assert (found.values[:, 0].tolist(), filled) == ([0, 1, 2, 3, 4], 1)
+    found, _, dropped = fill_missing(gap, ["x"], "drop_rows", 5.0, "a.csv")
+    assert (found.time.tolist(), dropped) == ([0, 2, 90, 91], 1)
+    # The gap is that of the file, but what is dropped beside it makes it wider.
+    with pytest.raises(BadFile, match=r"a.csv: up to line 6, column 'x': no number for 89 s, at most 5 s"):
+        fill_missing(rows([0, 1, 2, 90, 91], [0, 1, 2, NAN, 4]), ["x"], "drop_rows", 5.0, "a.csv")
+    assert fill_missing(rows([0, 1], [NAN, 1], [2, NAN]), ["x", "y"], "drop_rows", 5.0, "a.csv")[2] == 2
 
 
 def test_time_that_goes_back_is_named_by_row_where_there_are_no_lines() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from surrogate_modeling.importing import text_file
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
 from surrogate_modeling.importing.text_file import dialect_of, read, read_blocks
 
@@ -60,6 +61,11 @@ DIALECTS = {
     ),
     "comments between the rows": (b"time,u,y\n0,1,2\n# stop\n1,2,3\n2,3,4\n", PLAIN),
     "carriage returns": (b"time,u,y\r0,1,2\r1,2,3\r2,3,4\r", PLAIN),
+    "lines that end twice": (b"time,u,y\r\r\n0,1,2\r\r\n1,2,3\r\r\n2,3,4\r\r\n", PLAIN),
+    "lines that end twice, and a preamble": (
+        b"a tool\r\r\nof ours\r\r\ntime,u,y\r\r\n0,1,2\r\r\n1,2,3\r\r\n2,3,4\r\r\n",
+        PLAIN,
+    ),
     "empty lines at the end": (b"time,u,y\r\n0,1,2\r\n1,2,3\r\n2,3,4\r\n\r\n\r\n", PLAIN),
     "quoted names": (b'"time [s]","a, b [bar]"\n0.0,1\n0.5,2\n', {"time [s]": [0, 0.5], "a, b [bar]": [1, 2]}),
     "one name twice": (b"t,x,x\n0,1,2\n1,2,3\n", {"t": [0, 1], "x": [1, 2], "x 2": [2, 3]}),
@@ -93,13 +99,58 @@ def test_a_dialect_is_read(tmp_path: Path, dialect: str) -> None:
         (b"Test;of;today\ntime;u;y\ns;%;bar\n0;1;2\n1;2;3\n", {"time": "s", "u": "%", "y": "bar"}),
         # Units of an unknown kind are recognized under names by being equal.
         (b"time,u,y\nsek,qux,qux\n0,1,2\n1,2,3\n", {"time": "sek", "u": "qux", "y": "qux"}),
+        # One unit of time tells what the others are, whatever they are.
+        (b"time,u,y\ns,m3N/h,MPaG\n0,1,2\n1,2,3\n", {"time": "s", "u": "m3N/h", "y": "MPaG"}),
+        (b"s,m3N/h,MPaG\ntime,u,y\n0,1,2\n1,2,3\n", {"time": "s", "u": "m3N/h", "y": "MPaG"}),
+        (b"time,u,y\n[min],[barG],MPaG\nRun,Valve,Pressure\n0,1,2\n1,2,3\n", {"time": "min", "u": "barG", "y": "MPaG"}),
         (b"time,u,y\n0,1,2\n1,2,3\n", {}),
+        (b"Project,of,today\ntime,u,y\n0,1,2\n1,2,3\n", {}),
     ],
 )
 def test_units_are_those_of_their_line(tmp_path: Path, body: bytes, units: dict[str, str]) -> None:
     found = table(tmp_path, body)
     assert list(found.frame.columns) == ["time", "u", "y"]
     assert found.units == units
+
+
+@pytest.mark.parametrize(
+    ("head", "names", "units"),
+    [
+        (
+            "時刻,流量,流量\ns,m3N/h,m3N/h",
+            ["時刻", "流量", "流量 2"],
+            {"時刻": "s", "流量": "m3N/h", "流量 2": "m3N/h"},
+        ),
+        ("No,Messzeit,p\n-,s,barG", ["No", "Messzeit", "p"], {"No": "-", "Messzeit": "s", "p": "barG"}),
+        # Enthalpy and entropy, and names in two languages, are no units.
+        ("Test,of,today\ntime,h,s", ["time", "h", "s"], {}),
+        ("Time,Flow,Pressure\n時間,流量,圧力", ["時間", "流量", "圧力"], {}),
+    ],
+)
+def test_a_unit_of_time_makes_a_line_of_units_only_beside_names(
+    tmp_path: Path, head: str, names: list[str], units: dict[str, str]
+) -> None:
+    found = table(tmp_path, f"{head}\n0,0.5,2\n1,1.5,3\n".encode())
+    assert (list(found.frame.columns), found.units) == (names, units)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_breaks_in_quotes_of_the_head_are_blanks(tmp_path: Path, end: str) -> None:
+    lines = ['Bench "A", 5" pipe', 'time;"T\nout";"p, q\n\nin"', 's;"°C";bar', "0;1;2", "1;2;3"]
+    found = table(tmp_path, end.join(lines).encode())
+    assert {name: found.frame[name].tolist() for name in found.frame} == {
+        "time": [0, 1],
+        "T out": [1, 2],
+        "p, q in": [2, 3],
+    }
+    assert found.units == {"time": "s", "T out": "°C", "p, q in": "bar"}
+    assert found.remarks == ("lines 2-5 of the head are one: line breaks in quotes are taken as blanks",)
+    assert found.line_numbers.tolist() == [7, 8]
+
+
+def test_a_quote_that_nothing_closes_joins_no_lines(tmp_path: Path) -> None:
+    found = table(tmp_path, b'"open\ntime,u,y\n0,1,2\n1,2,3\n')
+    assert (list(found.frame.columns), found.remarks) == (["time", "u", "y"], ())
 
 
 def test_text_stays_text(tmp_path: Path) -> None:
@@ -115,6 +166,11 @@ def test_the_line_of_the_first_row_is_known_and_what_is_left_out_is_said(tmp_pat
         "line 4 of the head is neither names nor units and is left out",
         "line 7, the last, is cut ('2,3') and is left out",
     )
+
+
+def test_lines_of_the_head_that_are_left_out_above_the_names_are_said_too(tmp_path: Path) -> None:
+    body = b"Project,of,today\nLoop,two,cold\nnote\nTest,of,loop\nTimer,U,P\ntime,u,y\n0,1,2\n1,2,3\n"
+    assert table(tmp_path, body).remarks == ("lines 4-5 of the head are neither names nor units and are left out",)
 
 
 def test_keys_replace_guesses(tmp_path: Path) -> None:
@@ -151,6 +207,42 @@ def test_the_guess_of_an_encoding_is_said(tmp_path: Path) -> None:
     found = dialect_of(path, ReadOptions())
     assert found.encoding == "cp932"
     assert found.remarks == ("encoding cp932 is a guess; encoding=... says otherwise",)
+
+
+@pytest.mark.parametrize(
+    ("late", "encoding", "reason"),
+    [
+        ("40;4;停\n".encode("cp932"), None, "a.csv: line 42: not utf-8; give encoding=..., e.g. cp932 or latin-1"),
+        ("40;停;a\n".encode("cp932"), None, "a.csv: line 42: not utf-8"),
+        ("40;停;a;9\n".encode("cp932"), None, "a.csv: line 42: not utf-8"),
+        ("40;4;℃\n".encode(), "cp932", "a.csv: line 42: not cp932; give encoding=..., e.g. utf-8 or latin-1"),
+    ],
+)
+def test_text_of_another_encoding_behind_the_sample_is_named_by_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bytes, encoding: str | None, reason: str
+) -> None:
+    monkeypatch.setattr(text_file, "SAMPLE_BYTES", 100)
+    body = b"t;y;mode\n" + b"".join(b"%d;%d;a\n" % (k, k) for k in range(40)) + late + b"41;4;a\n"
+    with pytest.raises(BadFile, match=reason):
+        table(tmp_path, body, encoding=encoding)
+
+
+def test_an_encoding_given_that_the_head_is_not_of_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(text_file, "SAMPLE_BYTES", 40)
+    body = "時刻;温度℃\n".encode() + b"".join(b"%d;%d\n" % (k, k) for k in range(40))
+    with pytest.raises(BadFile, match=r"a.csv: line 1: not cp932; give encoding=..., e.g. utf-8 or latin-1"):
+        table(tmp_path, body, encoding="cp932")
+    with pytest.raises(BadFile, match=r"a.csv: encoding=hex: no such encoding"):
+        table(tmp_path, body, encoding="hex")
+
+
+def test_an_encoding_given_against_the_bytes_is_said(tmp_path: Path) -> None:
+    body = "時刻,温度\n0,1\n1,2\n".encode()
+    remark = "the file is written in utf-8 by its bytes, and read in cp932 as encoding=... says"
+    assert table(tmp_path, body, encoding="cp932").remarks == (remark,)
+    assert table(tmp_path, body, encoding="UTF8").remarks == ()
+    assert table(tmp_path, "時刻,温度\n0,1\n1,2\n".encode("cp932"), encoding="cp932").remarks == ()
+    assert table(tmp_path, b"t,y\n0,1\n1,2\n", encoding="cp932").remarks == ()
 
 
 TOOLS = {

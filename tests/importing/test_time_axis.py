@@ -71,18 +71,6 @@ def test_a_date_without_its_time_of_day_is_no_midnight() -> None:
     np.testing.assert_array_equal(found, [0, np.nan, 2])
 
 
-def test_dates_that_can_be_read_in_two_ways_are_refused_unless_it_makes_no_difference() -> None:
-    with pytest.raises(BadFile, match=r"'01/02/2024' can be read as %d/%m/%Y or %m/%d/%Y; give date_format"):
-        seconds("01/02/2024", "01/03/2024")
-    assert seconds("01/02/2024", "01/03/2024", form="%m/%d/%Y")[0] == [0, 86400]
-    clock = Clock(("t",), "s", None, "a.csv")
-    frame = pd.DataFrame({"t": ["01/02/2024 10:00:00", "01/02/2024 10:00:01"]})
-    assert clock.seconds(frame, np.arange(2), "line").tolist() == [0, 1]
-    assert clock.remarks == [
-        "dates such as '01/02/2024 10:00:00' are read as %d/%m/%Y %H:%M:%S; date_format=... says otherwise"
-    ]
-
-
 def test_a_cell_that_is_no_time_is_named() -> None:
     with pytest.raises(BadFile, match=r"a.csv: line 3, column 't': 'noon' is no time as in the other rows"):
         seconds("10:00:00", "noon", "10:00:01", form=None)
@@ -97,6 +85,9 @@ def test_the_time_column_is_found_by_name_then_by_its_values() -> None:
     assert find_time(frame, list(frame)) == ("Zeit",)
     assert find_time(frame.rename(columns={"Zeit": "a"}), ["x", "a", "n"]) == ("a",)
     assert find_time(frame[["x"]], ["x"]) is None
+    # A temperature before the time.
+    assert find_time(frame.rename(columns={"x": "T", "Zeit": "time"}), ["T", "time", "n"]) == ("time",)
+    assert find_time(frame.rename(columns={"Zeit": "t"}), ["x", "t", "n"]) == ("t",)
     dated = pd.DataFrame({"y": [1.0, 2.0], "Datum": ["1.1.2024"] * 2, "Uhrzeit": ["10:00:00", "10:00:01"]})
     assert find_time(dated, list(dated)) == ("Datum", "Uhrzeit")
     stamped = pd.DataFrame({"y": [1.0, 2.0], "when": ["2024-01-01 10:00:00", "2024-01-01 10:00:01"]})

@@ -76,10 +76,8 @@ def to_numbers(
     if decimal == ",":
         # A point is no mark of decimals then.
         pointed = pc.match_substring(number, ".")
-        number = pc.if_else(pointed, number, pc.replace_substring(number, ",", "."))
-        plain = pc.and_(pc.match_substring_regex(number, STRICT), pc.invert(pointed))
-    else:
-        plain = pc.match_substring_regex(number, STRICT)
+        number = pc.if_else(pointed, pa.scalar(None, pa.string()), pc.replace_substring(number, ",", "."))
+    plain = pc.match_substring_regex(number, STRICT)
     if pc.any(pc.invert(pc.or_(plain, missing))).as_py():
         fortran = pc.replace_substring_regex(number, r"^(-?[\d.]+)[dD]([+-]?\d+)$", r"\1e\2")
         number = pc.replace_substring_regex(fortran, r"^(-?\d*\.\d*)([+-]\d{3})$", r"\1e\2")

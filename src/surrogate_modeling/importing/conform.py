@@ -30,6 +30,7 @@ class Conformer:
         plan: of the import.
         units: given by the key ``units``.
         date_format: given by key.
+        time_unit: given by key, before what files say; None: not given.
         remarks: conversions that were made, one sentence each.
         start: date of the first row; empty where time is a number of the run.
     """
@@ -37,6 +38,7 @@ class Conformer:
     plan: ImportPlan
     units: dict[str, str]
     date_format: str | None
+    time_unit: str | None = None
     remarks: dict[str, None] = field(default_factory=dict)
     _clock: Clock | None = None
 
@@ -74,16 +76,26 @@ class Conformer:
     def _seconds(self, columns: Sequence[Column], table: RawTable, lines: np.ndarray, word: str) -> np.ndarray:
         found = [column for name in self.plan.time if (column := find_column(columns, name))]
         if self._clock is None:
-            # A file may say its own unit of time.
-            unit = found[0].unit or self.plan.time_unit
-            if self.plan.time[0] in self.units or not found[0].unit:
-                unit = self.plan.time_unit
-            elif unit != self.plan.time_unit:
-                self.remarks[f"time is converted from {unit} to s, where other files have {self.plan.time_unit}"] = None
-            self._clock = Clock(tuple(column.key for column in found), unit, self.date_format, table.source)
+            unit = self._unit_of_time(found[0])
+            names = tuple(column.key for column in found)
+            self._clock = Clock(names, unit, self.date_format, table.source, table.typed)
         seconds = self._clock.seconds(table.frame, lines, word)
         self.remarks |= dict.fromkeys(self._clock.remarks)
         return seconds
+
+    def _unit_of_time(self, column: Column) -> str:
+        """The unit of a file's time: that of the key, that of the file, or that of the first file."""
+        planned, said = self.plan.time_unit, column.unit
+        if self.time_unit is not None:
+            if said and said != self.time_unit:
+                self.remarks[f"time is read in {self.time_unit} (time_unit), where the file says {said}"] = None
+            return self.time_unit
+        if not said or self.plan.time[0] in self.units:
+            return planned
+        if said != planned:
+            how = "in s" if said == "s" else f"converted from {said} to s"
+            self.remarks[f"time is {how}, where other files have {planned}"] = None
+        return said
 
     def _values(
         self, planned: PlannedColumn, columns: Sequence[Column], table: RawTable, lines: np.ndarray
@@ -93,7 +105,7 @@ class Conformer:
         cells = table.frame[column.key]
         if planned.text is not None:
             return to_columns(cells.to_numpy(dtype=object), planned.text, lines, table.source)
-        values = numbers_of(cells, column, lines, table.source)[:, None]
+        values = numbers_of(cells, column, lines, table)[:, None]
         factor, offset = unit_change(column, planned, table.source)
         if (factor, offset) != (1.0, 0.0):
             self.remarks[f"{planned.name!r} is converted from {column.unit} to {planned.unit}"] = None
@@ -122,8 +134,14 @@ class Conformer:
             )
 
 
-def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str) -> np.ndarray:
+def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, table: RawTable) -> np.ndarray:
     """A column (T,) as float64, NaN where a cell is missing.
+
+    Args:
+        cells: of the column.
+        column: its name, for messages.
+        lines: place of each row (T,).
+        table: that it is of.
 
     Raises:
         BadFile: a cell is text; with its lines.
@@ -133,13 +151,21 @@ def numbers_of(cells: pd.Series, column: Column, lines: np.ndarray, source: str)
     texts = cells.tolist()
     values = {cell: _number(cell) for cell in dict.fromkeys(texts)}
     wrong = np.array([values[cell] is None for cell in texts])
+    ignored = f"or leave the column out with 'ignore=[{column.name}]'"
     if wrong.any():
         cell = str(cells[wrong].iloc[0])[:40]
         raise BadFile(
-            source,
+            table.source,
             f"{line_ranges(lines[wrong].tolist())}, column {column.name!r}: text {cell!r} where a number is expected; "
-            f"mend it, say that it is none with 'no_number=[{cell}]', or leave the column out with "
-            f"'ignore=[{column.name}]'",
+            f"mend it, say that it is none with 'no_number=[{cell}]', {ignored}",
+        )
+    # What Python takes for a number may be another one in this file: 1.250 beside 1,5.
+    other = np.array([table.typed and isinstance(cell, str) and not is_missing(cell) for cell in texts])
+    if other.any():
+        raise BadFile(
+            table.source,
+            f"{line_ranges(lines[other].tolist())}, column {column.name!r}: {str(cells[other].iloc[0])[:40]!r} is not "
+            f"written as the numbers of the first rows are; write it as they are, {ignored}",
         )
     return np.array([values[cell] for cell in texts], dtype=float)
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import operator
+import re
+from collections.abc import Sequence
 
 # Byte order marks -> name of the encoding; the longer before those that they begin with.
 MARKS = (
@@ -17,9 +20,16 @@ OTHERS = ["cp1251", "gb18030", "big5", "cp949"]
 LEAST_BYTES = 60
 # Share of NUL bytes at even or odd places that only UTF-16 without a mark has.
 NUL_SHARE = 0.3
-# Characters of Japanese text; half-width ones are also what the degree sign of Latin-1 reads as.
+# Characters of Japanese text.
 KANA = range(0x3040, 0x3100)
 IDEOGRAPHS = range(0x4E00, 0xA000)
+# Signs whose first byte in Shift-JIS is no letter of another encoding.
+SIGNS = frozenset("℃％（）［］【】／・、。\u3000")
+# First bytes of usual ideographs in Shift-JIS; those of others are letters of Latin-1 and the like.
+USUAL_FIRST = range(0x88, 0xA0)
+# Half-width kana; signs and capitals with accents of Latin-1, and pairs of bytes of other encodings, read as them too.
+HALF_WIDTH = re.compile("[\uff66-\uff9f]+")
+NO_CAPITAL = re.compile("[\uff66-\uff7f]")
 
 
 def detect(sample: bytes, complete: bool) -> tuple[str, bool]:
@@ -40,24 +50,48 @@ def detect(sample: bytes, complete: bool) -> tuple[str, bool]:
         codecs.getincrementaldecoder("utf-8")().decode(sample, complete)
         return "utf-8", False
     except UnicodeDecodeError:
-        return _legacy(sample), True
+        # The last line of a sample may be cut within a character.
+        lines = sample.splitlines()[: None if complete else -1]
+        return _legacy(lines), True
 
 
-def _legacy(sample: bytes) -> str:
-    """The likeliest encoding of bytes that are not UTF-8."""
+def _legacy(lines: Sequence[bytes]) -> str:
+    """The likeliest encoding of lines that are not UTF-8."""
     # Only lines with other than ASCII tell; numbers would drown them.
-    lines = b"\n".join(line for line in sample.splitlines() if not line.isascii())
-    for name in ("cp932", "euc_jp"):
-        text = _decoded(lines, name)
+    special = b"\n".join(line for line in lines if not line.isascii())
+    japanese = {name: _decoded(special, name) for name in ("cp932", "euc_jp")}
+    if _is_shift_jis(japanese["cp932"]):
+        return "cp932"
+    for name, text in japanese.items():
         if any(ord(letter) in KANA for letter in text) or _mostly(text, IDEOGRAPHS):
             return name
-    if sum(byte > 127 for byte in lines) >= LEAST_BYTES:
+    if _has_half_width(japanese["cp932"]):
+        return "cp932"
+    if sum(byte > 127 for byte in special) >= LEAST_BYTES:
         from charset_normalizer import from_bytes
 
-        best = from_bytes(lines, cp_isolation=[*OTHERS, "cp1252", "latin_1"]).best()
+        best = from_bytes(special, cp_isolation=[*OTHERS, "cp1252", "latin_1"]).best()
         if best and best.encoding in OTHERS:
             return best.encoding
-    return "cp1252" if _decoded(lines, "cp1252") else "latin_1"
+    return "cp1252" if _decoded(special, "cp1252") else "latin_1"
+
+
+def _is_shift_jis(text: str) -> bool:
+    """Whether text that was decoded from Shift-JIS has what other encodings do not read as: signs, usual ideographs."""
+    usual = [ord(letter) in IDEOGRAPHS and letter.encode("cp932")[0] in USUAL_FIRST for letter in text]
+    return any(letter in SIGNS for letter in text) or any(map(operator.and_, usual, usual[1:]))
+
+
+def _has_half_width(text: str) -> bool:
+    """Whether text that was decoded from Shift-JIS has words of half-width kana, such as ﾄﾙｸ.
+
+    Pairs of bytes of Chinese and Korean read as an even number of them, capitals of Cyrillic as the later half.
+    """
+    words = [word for word in HALF_WIDTH.findall(text) if len(word) >= 3]
+    others = [ord(letter) for letter in HALF_WIDTH.sub("", text) if not letter.isascii()]
+    return all(letter in IDEOGRAPHS for letter in others) and any(
+        len(word) % 2 and NO_CAPITAL.search(word) for word in words
+    )
 
 
 def _mostly(text: str, letters: range) -> bool:

@@ -12,13 +12,16 @@ from surrogate_modeling.cases.parquet_file import write_parquet
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.file_names import file_names
 from surrogate_modeling.common.progress import track_share
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.importing import text_file
 from surrogate_modeling.importing.conform import Conformer
 from surrogate_modeling.importing.formats import read_tables, read_text, reader_of
+from surrogate_modeling.importing.header import one_line
 from surrogate_modeling.importing.import_plan import ImportPlan
 from surrogate_modeling.importing.parameters import Parameters
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
+from surrogate_modeling.importing.readers.columns import refuse_duplicates
 from surrogate_modeling.importing.records import CaseRecord
 from surrogate_modeling.importing.rows import (
     fill_missing,
@@ -31,6 +34,8 @@ from surrogate_modeling.importing.sources import SourceFile, unpacked
 
 # Rows of a file that the guesses are made from.
 SAMPLE_ROWS = 2000
+# Names that a remark lists.
+MOST_LISTED = 6
 WRITERS = {CaseFormat.csv: write_case, CaseFormat.parquet: write_parquet}
 # Called with name, time (T,) and values (T, F) of each case.
 Sink = Callable[[str, np.ndarray, np.ndarray], None]
@@ -61,9 +66,28 @@ def blocks(path: Path, file: SourceFile, options: ReadOptions) -> Iterator[list[
     """
     if reader_of(path, file.inner) is read_text:
         for block in track_share(text_file.read_blocks(path, options), lambda table: table.share, str(file)):
-            yield [_blanked(block, options.no_number)]
+            yield [_blanked(_in_one_line(block), options.no_number)]
     else:
-        yield [_blanked(table, options.no_number) for table in read_tables(path, file.inner, options)]
+        yield [_blanked(_in_one_line(table), options.no_number) for table in read_tables(path, file.inner, options)]
+
+
+def _in_one_line(table: RawTable) -> RawTable:
+    """A table without line breaks in names and units.
+
+    Raises:
+        BadFile: two columns have one name then.
+    """
+    names = [str(name) for name in table.frame.columns]
+    broken = [name for name in names if one_line(name) != name]
+    units = {one_line(name): one_line(unit) for name, unit in table.units.items()}
+    if not broken and units == table.units:
+        return table
+    frame = table.frame.set_axis([one_line(name) for name in names], axis="columns")
+    refuse_duplicates(list(frame.columns), table.source)
+    time = table.time if table.time is None else one_line(table.time)
+    listed = names_and_rest([repr(one_line(name)) for name in broken], MOST_LISTED)
+    said = [f"line breaks in the names {listed} are taken as blanks"] if broken else []
+    return replace(table, frame=frame, units=units, time=time, remarks=(*table.remarks, *said))
 
 
 def _blanked(table: RawTable, words: Sequence[str]) -> RawTable:
@@ -151,7 +175,7 @@ class _Part:
 
     def __post_init__(self) -> None:
         config, plan = self.importer.config, self.importer.plan
-        self.conformer = Conformer(plan, config.units, config.date_format)
+        self.conformer = Conformer(plan, config.units, config.date_format, config.time_unit)
         self.cutter = Cutter(self.importer.cutting)
         self.columns = [name for column in plan.columns for name in column.names]
         self.order = [self.columns.index(name) for name in plan.written if name in self.columns]

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.importing.cells import is_missing, is_number
-from surrogate_modeling.importing.header import bare_unit, is_unit_row
+from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_name
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
+from surrogate_modeling.importing.time_axis import TIME_NAMES
 
 COMMENT_MARK = re.compile(r"^\s*(#+|%+|!+|//+|\*+)\s*")
 WIDE_GAP = re.compile(r"\t|\s{2,}")
@@ -17,6 +19,8 @@ WORD_WITH_UNIT = re.compile(r'"[^"]*"|[^\s\[(]+(?:\s*[\[(][^\])]*[\])])?')
 MOST_LINES = 4
 # A line of a preamble has few of its cells filled, by chance as many as the table.
 LEAST_FILLED = 0.6
+# As in lines of units; 時間 is left out, which is also a name of time.
+TIME_UNITS = frozenset(("s", "sec", "Sec", "ms", "us", "µs", "μs", "ns", "min", "h", "hr", "d", "秒", "分"))
 # Name of a column of row numbers that has none.
 INDEX = "index"
 Splitter = Callable[[str], list[str]]
@@ -67,9 +71,9 @@ def find_head(lines: Sequence[str], split: Splitter, rows: list[list[str]], opti
         names = [INDEX, *names[1:]]
     names, renamed = _distinct(names)
     units = _units(candidates.get(unit, []), len(names), (unit, source))
-    used = {header, unit}
-    if others := [str(line) for line in candidates if line not in used and line > min(used - {0}, default=0)]:
-        remarks.append(f"line {', '.join(others)} of the head is neither names nor units and is left out")
+    if others := sorted(candidates.keys() - {header, unit}):
+        verb = "is" if len(others) == 1 else "are"
+        remarks.append(f"{line_ranges(others)} of the head {verb} neither names nor units and {verb} left out")
     return Head(tuple(names), tuple(units), header, unit, trailing, (*remarks, *renamed))
 
 
@@ -132,16 +136,34 @@ def _choose(candidates: dict[int, list[str]]) -> tuple[int, int]:
         return 0, next((n for n, cells in candidates.items() if is_unit_row(cells)), 0)
     texts = [candidates[number] for number in numbers]
     for place, cells in enumerate(texts[:3]):
-        if len(texts) == 1 or not is_unit_row(cells):
-            continue
-        if place + 1 < len(texts) and _are_names(texts[place + 1]):
+        known = is_unit_row(cells)
+        above = texts[place + 1] if place + 1 < len(texts) else []
+        if above and ((known and _are_names(above)) or _has_unit_of_time(cells, above)):
             return numbers[place + 1], numbers[place]
-        if place > 0:
+        if place > 0 and (known or _has_unit_of_time(cells, texts[place - 1])):
             return numbers[place - 1], numbers[place]
     if len(texts) > 1 and _are_names(texts[1]) and not _are_names(texts[0]):
         # Units of an unknown kind repeat themselves or leave cells empty; names do not.
         return numbers[1], numbers[0]
     return numbers[0], 0
+
+
+def _has_unit_of_time(cells: list[str], names: list[str]) -> bool:
+    """Whether a line holds a unit of time beside a name of time, or as its first unit beside names: it is of units.
+
+    The other units need not be known: MPaG, m3N/h.
+    """
+    width = max(len(cells), len(names))
+    # The column of row numbers may have no name.
+    units = [*[""] * (width - len(cells)), *map(bare_unit, cells)]
+    names = [*[""] * (width - len(names)), *names]
+    if any(u in TIME_UNITS and split_name(n)[0].lower() in TIME_NAMES for u, n in zip(units, names, strict=True)):
+        return True
+    # Among names, h and s may be enthalpy and entropy.
+    if any(unit.lower() in TIME_NAMES for unit in units):
+        return False
+    first = next((place for place, unit in enumerate(units) if not is_missing(unit)), 0)
+    return units[first] in TIME_UNITS and names[first] not in TIME_UNITS and _are_names(names)
 
 
 def _are_names(cells: list[str]) -> bool:

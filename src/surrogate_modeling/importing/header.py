@@ -18,6 +18,12 @@ SLASHED = re.compile(r"(?P<name>.*\S)\s+(?:/|in)\s+(?P<unit>\S+)")
 SUBSCRIPT = re.compile(r"\s*\d+(\s*[,:]\s*\d+)*\s*")
 
 
+def one_line(text: str) -> str:
+    """A name with a blank for each line break, as Alt+Enter makes them in Excel; a case file has none."""
+    lines = text.splitlines()
+    return text if lines == [text] else " ".join(filter(None, map(str.strip, lines)))
+
+
 def bare_unit(cell: str) -> str:
     """The unit of a cell, without the brackets around it."""
     text = cell.strip()
@@ -37,8 +43,12 @@ def split_name(header: str) -> tuple[str, str | None]:
         return found["name"], found["unit"].strip()
     for pattern in (BRACKETED, SLASHED):
         found = pattern.fullmatch(text)
-        if found and not SUBSCRIPT.fullmatch(found["unit"]) and known_unit(found["unit"].strip()):
-            return found["name"], found["unit"].strip()
+        if not found or SUBSCRIPT.fullmatch(found["unit"]):
+            continue
+        unit = found["unit"].strip()
+        # T (in) is the temperature at the inlet, as T (out) is that at the outlet.
+        if known_unit(unit) and not (unit == "in" and pattern is BRACKETED):
+            return found["name"], unit
     return text, None
 
 

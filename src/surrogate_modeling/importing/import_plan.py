@@ -179,7 +179,7 @@ def make_import_plan(
     for column in kept:
         cells = table.frame[column.key]
         text = None
-        if column.name in config.text or (is_text(cells) and not wrong_cells(cells).any()):
+        if column.name in config.text or (is_text(cells) and not wrong_cells(cells, typed=table.typed).any()):
             found = (texts or {}).get(column.name) or texts_of(cells)
             text = text_map(column.name, found, config.text.get(column.name), table.source)
         unit_of = config.to_units.get(column.name, config.to_units.get(column.key, column.unit))
@@ -271,12 +271,18 @@ def is_text(cells: pd.Series) -> bool:
     return cells.dtype.kind not in "iuf"
 
 
-def wrong_cells(cells: pd.Series) -> np.ndarray:
-    """Cells (T,) of text in a column of which most are numbers; none in a column of text."""
+def wrong_cells(cells: pd.Series, *, typed: bool = False) -> np.ndarray:
+    """Cells (T,) of text in a column of which most are numbers; none in a column of text.
+
+    Args:
+        cells: of the column.
+        typed: whether text is no number, however it is written.
+    """
     if not is_text(cells) or cells.dtype.kind == "b":
         return np.zeros(len(cells), bool)
     unique = {cell: str(cell).strip() for cell in dict.fromkeys(cells.tolist()) if cell is not None and cell == cell}
-    kinds = {cell: is_missing(text) or is_number(text) for cell, text in unique.items()}
+    texts = {cell for cell in unique if typed and isinstance(cell, str)}
+    kinds = {cell: is_missing(text) or (is_number(text) and cell not in texts) for cell, text in unique.items()}
     valued = [cell for cell in cells.tolist() if cell in unique and not is_missing(unique[cell])]
     numbers = sum(kinds[cell] for cell in valued)
     if numbers <= NUMBER_SHARE * len(valued) or numbers == len(valued):

@@ -46,6 +46,7 @@ class RawTable:
         line_numbers: place of each row (T,) where lines between them were passed over; None: one follows the other.
         part: name of the sheet, group or record; the case's name is made of it where a file holds several.
         remarks: what was done while reading that the user should know, one sentence each.
+        typed: whether each cell that is a number has been read as one, so that text among numbers is none.
         share: of the file that has been read with it.
     """
 
@@ -59,6 +60,7 @@ class RawTable:
     line_numbers: np.ndarray | None = None
     part: str = ""
     remarks: tuple[str, ...] = ()
+    typed: bool = False
     share: float = 1.0
 
 

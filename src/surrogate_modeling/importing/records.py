@@ -14,7 +14,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.tables import csv_text
 
-FORMAT = "import-1"
+FORMAT = "import-2"
 HEAD = """# Made by `pdm run import`. `pdm run import repeat=<this file>` imports what has changed since; with
 # source=<files> output=<folder> it imports other files in the same way.
 """

@@ -140,9 +140,8 @@ def fill_missing(
     if how == "drop_rows":
         keep = ~missing.any(axis=1)
         kept = rows.take(keep)
-        _refuse_gap(
-            kept, ", ".join(repr(names[i]) for i in np.flatnonzero(missing.any(axis=0)).tolist()), limit, source
-        )
+        columns = ", ".join(repr(names[i]) for i in np.flatnonzero(missing.any(axis=0)).tolist())
+        _refuse_gap(kept, columns, limit, source, np.diff(np.flatnonzero(keep)) > 1)
         return kept, 0, int((~keep).sum())
     return _interpolated(rows, names, missing, limit, source), int(missing.sum()), 0
 
@@ -160,16 +159,16 @@ def _interpolated(rows: Rows, names: Sequence[str], missing: np.ndarray, limit: 
                 f"{rows.place(ends)}, column {names[column]!r}: missing at the beginning or end, where nothing can be "
                 "interpolated; missing=drop_rows leaves the rows out",
             )
-        # Only gaps that are filled count, not those of the file's time.
         kept = rows.take(places)
         _refuse_gap(kept, repr(names[column]), limit, source, np.diff(places) > 1)
         values[~held, column] = np.interp(rows.time[~held], kept.time, values[held, column])
     return Rows(rows.time, values, rows.lines, rows.word)
 
 
-def _refuse_gap(kept: Rows, columns: str, limit: float, source: str, beside: np.ndarray | None = None) -> None:
+def _refuse_gap(kept: Rows, columns: str, limit: float, source: str, beside: np.ndarray) -> None:
+    # Only gaps that are filled or left count (beside), not those of the file's time.
     steps = np.diff(kept.time)
-    wide = np.flatnonzero((steps > limit * (1 + 1e-9)) & (True if beside is None else beside))
+    wide = np.flatnonzero((steps > limit * (1 + 1e-9)) & beside)
     if len(wide):
         at = kept.place(wide[:1] + 1)
         raise BadFile(

@@ -27,6 +27,8 @@ QUOTED_OR_WORD = re.compile(r'"[^"]*"|\S+')
 TAIL_LINES = 100
 # Share of a column's cells that must be numbers or dates for the column to be one of these.
 USUAL_SHARE = 0.8
+# Lines that a cell in quotes may go over.
+MOST_BREAKS = 20
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,10 @@ def sniff(lines: Sequence[str], encoding: str, options: ReadOptions, source: str
     first = _first_row(cells, width, kinds)
     rows = [row for row in cells[first:] if len(row) == width]
     decimal, thousands = number_marks(rows, separator, options.decimal)
-    head = find_head(lines[:first], lambda line: split_line(line, separator), rows, options, source)
+    above, breaks = _joined(lines[:first], separator)
+    head = find_head(above, lambda line: split_line(line, separator), rows, options, source)
+    broken = [breaks[line] for line in sorted({head.header_row, head.unit_row}) if line in breaks]
+    said = [f"{line_ranges(span)} of the head are one: line breaks in quotes are taken as blanks" for span in broken]
     return Dialect(
         encoding,
         separator,
@@ -105,8 +110,36 @@ def sniff(lines: Sequence[str], encoding: str, options: ReadOptions, source: str
         head.unit_row,
         tuple(kind == "number" for kind in kinds[: len(head.names)]),
         head.trailing,
-        head.remarks,
+        (*said, *head.remarks),
     )
+
+
+def _joined(lines: Sequence[str], separator: str) -> tuple[list[str], dict[int, range]]:
+    """Lines of the head without the line breaks that quotes hold, and which lines (from 1) each of several held.
+
+    A joined line stands in place of its first; the others are empty, so that all keep their numbers.
+    """
+    joined, breaks, at = [*lines], dict[int, range](), 0
+    while at < len(lines):
+        text, end = lines[at], at + 1
+        while not _closed(text, separator) and end < min(len(lines), at + MOST_BREAKS):
+            text, end = f"{text.rstrip()} {lines[end].lstrip()}", end + 1
+        if end == at + 1 or not _closed(text, separator):
+            at += 1
+            continue
+        joined[at:end] = [text, *[""] * (end - at - 1)]
+        breaks[at + 1] = range(at + 1, end + 1)
+        at = end
+    return joined, breaks
+
+
+def _closed(line: str, separator: str) -> bool:
+    """Whether a line is whole: every quote that opens a cell closes it."""
+    try:
+        next(csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True), [])
+    except csv.Error:
+        return False
+    return True
 
 
 def _is_row(line: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import known_unit
 from surrogate_modeling.importing.cells import NUMBER, is_missing
+from surrogate_modeling.importing.header import one_line
 from surrogate_modeling.importing.raw_table import BadFile
 
 # Words for 0 and for 1, in lower case.
@@ -43,7 +44,7 @@ class TextMap:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns that it becomes."""
-        return tuple(f"{self.column}={mode}" for mode in self.modes) or (self.column,)
+        return tuple(f"{self.column}={one_line(mode)}" for mode in self.modes) or (self.column,)
 
 
 def texts_of(cells: Iterable[object]) -> list[str]:

@@ -6,13 +6,12 @@ Arrow parses the rows; columns of numbers in a usual notation become numbers at 
 
 from __future__ import annotations
 
-import io
+import codecs
 import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.importing.cells import MISSING, to_numbers
 from surrogate_modeling.importing.encoding import detect
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
+from surrogate_modeling.importing.row_stream import opened_rows, undecodable
 from surrogate_modeling.importing.sniffing import COMMENT, Dialect, sniff
 
 SAMPLE_BYTES = 300_000
@@ -61,23 +61,28 @@ def dialect_of(path: Path, options: ReadOptions) -> Dialect:
         raise BadFile(source, f"cannot be read: {error.strerror}") from None
     if not sample.strip():
         raise BadFile(source, "the file is empty")
-    encoding, guessed = (options.encoding, False) if options.encoding else detect(sample, complete)
+    likely, guessed = detect(sample, complete)
+    encoding = options.encoding or likely
     try:
-        text = sample.decode(encoding, "strict" if complete else "ignore")
+        # This knows the encodings of text among all codecs.
+        "".encode(encoding)
+        text = codecs.getincrementaldecoder(encoding)().decode(sample, complete)
     except LookupError:
         raise BadFile(source, f"encoding={encoding}: no such encoding; e.g. utf-8, cp932, latin-1") from None
-    except UnicodeDecodeError as error:
-        line = sample[: error.start].count(b"\n") + 1
-        raise BadFile(source, f"line {line}: not {encoding}; give encoding=..., e.g. cp932 or latin-1") from None
+    except UnicodeDecodeError:
+        raise BadFile(source, undecodable(path, encoding)) from None
     if "\x00" in text:
         raise BadFile(source, "not text: NUL bytes; its ending does not say which format it has")
     lines = re.split(r"\r\n|\n|\r", text)
     if not complete:
         lines.pop()
     found = sniff([*lines[:-1], *filter(None, lines[-1:])], encoding, options, source)
-    if guessed:
-        found = replace(found, remarks=(*found.remarks, f"encoding {encoding} is a guess; encoding=... says otherwise"))
-    return found
+    said = []
+    if guessed and not options.encoding:
+        said = [f"encoding {encoding} is a guess; encoding=... says otherwise"]
+    elif not guessed and not sample.isascii() and codecs.lookup(likely) != codecs.lookup(encoding):
+        said = [f"the file is written in {likely} by its bytes, and read in {encoding} as encoding=... says"]
+    return replace(found, remarks=(*found.remarks, *said))
 
 
 def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES) -> Iterator[RawTable]:
@@ -93,7 +98,7 @@ def read_blocks(path: Path, options: ReadOptions, block_bytes: int = BLOCK_BYTES
     for part in _parts(path, dialect, options, block_bytes):
         first = int(part.lines[0]) if len(part.lines) else dialect.first_row
         remarks = (*dialect.remarks, *([part.remark] if part.remark else []))
-        table = RawTable(source, part.frame, units, lines=first, line_numbers=part.lines, remarks=remarks)
+        table = RawTable(source, part.frame, units, lines=first, line_numbers=part.lines, remarks=remarks, typed=True)
         yield replace(table, share=part.share)
         taken += len(part.frame)
         if options.rows is not None and taken >= options.rows:
@@ -191,8 +196,8 @@ def _arrow_blocks(
     types = {key: pa.float64() if fast and number else pa.string() for key, number in zip(keys, numeric, strict=True)}
     skipped, size = _Skipped(len(names)), max(1, path.stat().st_size)
     separator = "\t" if dialect.separator == " " else dialect.separator
-    with _opened(path, dialect, block_bytes) as file:
-        try:
+    try:
+        with opened_rows(path, dialect, block_bytes) as file:
             blocks = pa_csv.open_csv(
                 file,
                 pa_csv.ReadOptions(column_names=keys, use_threads=False, block_size=block_bytes),
@@ -210,10 +215,8 @@ def _arrow_blocks(
                 frame, places = _without_empty(frame, skipped.take(len(frame)))
                 skipped.last_row = int(places[-1]) if len(places) else skipped.last_row
                 yield _Part(frame, places + dialect.first_row - 1, share=os.lseek(file.fileno(), 0, os.SEEK_CUR) / size)
-        except UnicodeDecodeError as error:
-            raise BadFile(
-                source, f"a byte that is not {dialect.encoding} ({error.reason}); give encoding=..., e.g. cp932"
-            ) from None
+    except UnicodeDecodeError:
+        raise BadFile(source, undecodable(path, dialect.encoding)) from None
     if remark := skipped.cut_line(dialect.first_row, source):
         yield _Part(frame.iloc[:0], np.array([], dtype=int), remark)
 
@@ -247,53 +250,3 @@ def _frame(block: pa.RecordBatch, dialect: Dialect, no_number: Sequence[str], *,
             values = np.where(is_text, cells, values.astype(object)) if is_text.mean() < WRONG_SHARE else cells
         columns[name] = values
     return pd.DataFrame(columns, copy=False)
-
-
-def _opened(path: Path, dialect: Dialect, block_bytes: int) -> IO[bytes]:
-    """The rows of a file as a stream of UTF-8: the bytes themselves where they are."""
-    if dialect.encoding in ("utf-8", "utf-8-sig") and dialect.separator != " ":
-        file = path.open("rb", buffering=block_bytes)
-        head = [file.readline() for _ in range(dialect.first_row - 1)]
-        # Lines that end with carriage returns alone are left to Python's reader of text.
-        if head and not any(b"\r" in line.rstrip(b"\r\n") for line in head):
-            return file
-        file.close()
-    return io.BufferedReader(_Rows(path, dialect), block_bytes)
-
-
-class _Rows(io.RawIOBase):
-    """The rows of a file as a stream of UTF-8: head skipped, runs of white space as tabs."""
-
-    def __init__(self, path: Path, dialect: Dialect) -> None:
-        self.text = path.open(encoding=dialect.encoding, newline=None)
-        self.squeezed = dialect.separator == " "
-        self.left = memoryview(b"")
-        for _ in range(dialect.first_row - 1):
-            self.text.readline()
-
-    def fileno(self) -> int:
-        """The file itself, whose position says how much of it has been read."""
-        return self.text.fileno()
-
-    def readable(self) -> bool:
-        """Whether bytes can be read: yes."""
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill the buffer with the next bytes, and return how many these are."""
-        if not self.left:
-            self.left = memoryview(self._part(len(buffer)))
-        count = min(len(buffer), len(self.left))
-        buffer[:count] = self.left[:count]
-        self.left = self.left[count:]
-        return count
-
-    def close(self) -> None:
-        """Close the file as well."""
-        self.text.close()
-        super().close()
-
-    def _part(self, size: int) -> bytes:
-        if self.squeezed:
-            return "".join("\t".join(line.split()) + "\n" for line in self.text.readlines(size)).encode()
-        return self.text.read(size).encode()

@@ -5,7 +5,6 @@ Time may be a number in any unit, a date with a time of day (in one column or tw
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing, is_number
+from surrogate_modeling.importing.dates import Dates, refuse_unread, text_of
 from surrogate_modeling.importing.raw_table import BadFile
 
 _TIME_NAMES = """
@@ -26,18 +25,9 @@ seconds sec elapsed elapsed_time elapsedtime simtime sim_time t_s time_s time_ms
 TIME_NAMES = frozenset(_TIME_NAMES.split())
 DATE_NAMES = frozenset(("date", "datum", "day", "日付", "年月日", "日期", "fecha"))
 CLOCK_NAMES = frozenset(("time", "zeit", "uhrzeit", "clock", "時刻", "時間", "时间", "hora", "time of day"))
-DATES = (
-    "%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d-%b-%Y",
-    "%Y年%m月%d日", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y/%m/%d", "%Y%m%d",
-)  # fmt: skip
-CLOCKS = (" %H:%M:%S.%f", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", "")
 # Seconds that are not those of a run but counted from 1970.
 EPOCH_SECONDS = 1e8
 DAY, HOUR = 86400.0, 3600.0
-# Share of the cells that a format of dates must read.
-USUAL_SHARE = 0.5
-# Rows that decide which format of dates it is.
-SAMPLE_ROWS = 2000
 
 
 def find_time(frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...] | None:
@@ -60,7 +50,8 @@ def find_time(frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...] | No
             if kind in wanted[1:] and (wanted[0] != "time" or low in TIME_NAMES)
         ]
         if found:
-            return (found[0],)
+            # A single letter may be a temperature.
+            return (next((name for name in found if len(name.strip()) > 1), found[0]),)
     for place, name in enumerate(names):
         column = frame.iloc[:, place]
         if column.dtype.kind in "iufb" and _rises(column.to_numpy(dtype=float)):
@@ -97,8 +88,9 @@ class Clock:
     Attributes:
         names: of the time column, or of date and time of day, as in the frame.
         unit: of numbers.
-        date_format: of dates; found in the first block where there is none.
+        date_format: of dates; None: found in the first block.
         source: of the file, for messages.
+        typed: whether text is no number, however it is written.
         start: date and time of the first row; empty where time is a number of the run.
         remarks: what the user should know.
     """
@@ -107,11 +99,16 @@ class Clock:
     unit: str
     date_format: str | None
     source: str
+    typed: bool = False
     start: str = ""
     remarks: list[str] = field(default_factory=list)
     _origin: pd.Timestamp | float | None = None
     _days: float = 0.0
     _last: float = 0.0
+    _dates: Dates = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._dates = Dates(self.names[0], self.date_format, self.source, self.remarks)
 
     def seconds(self, frame: pd.DataFrame, lines: np.ndarray, word: str) -> np.ndarray:
         """Seconds (T,) of a block, NaN where the cell is missing; dates count from the first row of the file.
@@ -131,15 +128,16 @@ class Clock:
             values = pd.to_numeric(columns[0], errors="coerce").to_numpy(dtype=float)
             if columns[0].dtype.kind == "O":
                 filled = ~columns[0].map(lambda cell: cell is None or is_missing(str(cell))).to_numpy(dtype=bool)
-                self._refuse_unread(np.isnan(values) & filled, columns[0], place)
+                texts = columns[0].map(lambda cell: self.typed and isinstance(cell, str)).to_numpy(dtype=bool)
+                refuse_unread((np.isnan(values) | texts) & filled, columns[0], place, (self.names[0], self.source))
             return self._numbers(values)
         if len(columns) == 1 and kinds[0] == "clock":
             return self._time_of_day(columns[0], place)
         if len(columns) == 1:
-            dates = self._dates(columns[0], place)
+            dates = self._dates.read(columns[0], place)
         elif columns[0].dtype.kind == "M" or kinds[0] == "date":
-            joined = _text(columns[0]).str.replace(r" 00:00:00$", "", regex=True) + " " + _text(columns[1])
-            dates = self._dates(joined, place)
+            joined = text_of(columns[0]).str.replace(r" 00:00:00$", "", regex=True) + " " + text_of(columns[1])
+            dates = self._dates.read(joined, place)
         else:
             raise BadFile(self.source, f"columns {', '.join(map(repr, self.names))}: not a date and a time of day")
         if dates.isna().all():
@@ -168,9 +166,9 @@ class Clock:
 
     def _time_of_day(self, column: pd.Series, place: tuple[np.ndarray, str]) -> np.ndarray:
         """Seconds from the first row of times of day; each step back is a midnight."""
-        text = _text(column).str.strip().str.replace(",", ".")
+        text = text_of(column).str.strip().str.replace(",", ".")
         seconds = _seconds_of_day(text)
-        self._refuse_unread(np.isnan(seconds) & text.notna().to_numpy(), column, place)
+        refuse_unread(np.isnan(seconds) & text.notna(), column, place, (self.names[0], self.source))
         for row in np.flatnonzero(np.isfinite(seconds)):
             if seconds[row] + self._days < self._last - DAY / 2:
                 self._days += DAY
@@ -180,68 +178,6 @@ class Clock:
             self._origin = float(found[0])
             self.start = str(text[np.flatnonzero(np.isfinite(seconds))[0]])
         return seconds - (self._origin or 0.0)
-
-    def _dates(self, column: pd.Series, place: tuple[np.ndarray, str]) -> pd.Series:
-        if column.dtype.kind == "M":
-            return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
-        text = _text(column).str.strip().str.replace(r"(?<=\d),(?=\d)", ".", regex=True)
-        text = text.str.replace(r"(?<=\d)T(?=\d)", " ", regex=True)
-        text = text.str.replace(r"\s+", " ", regex=True)
-        # Tools leave out a fraction that is zero.
-        clocked = text.str.contains(r":\d{1,2}\.\d+", na=False)
-        if clocked.any():
-            text = text.where(
-                clocked | text.isna(), text.str.replace(r"(:\d{2}:\d{2})(?=$|[ +Z-])", r"\1.0", regex=True)
-            )
-        if self.date_format is None:
-            self.date_format = self._guessed_format(text.dropna().iloc[:SAMPLE_ROWS])
-        utc = self.date_format == "ISO8601"
-        dates = pd.to_datetime(text, format=self.date_format, errors="coerce", utc=utc)
-        dates = dates.dt.tz_localize(None) if dates.dt.tz is not None else dates
-        self._refuse_unread(dates.isna().to_numpy() & text.notna().to_numpy(), column, place)
-        return dates
-
-    def _guessed_format(self, sample: pd.Series) -> str:
-        """The format of dates.
-
-        Raises:
-            BadFile: none fits, or two that give different times.
-        """
-        found: dict[str, pd.Series] = {}
-        for form in ("ISO8601", *("".join(parts) for parts in itertools.product(DATES, CLOCKS))):
-            dates = pd.to_datetime(sample, format=form, utc=form == "ISO8601", errors="coerce")
-            # A wrong cell is an error of its row.
-            if len(dates) and dates.notna().mean() >= USUAL_SHARE:
-                found[form] = dates
-            if form in found and form == "ISO8601":
-                return form
-        if not found:
-            example = sample.iloc[0] if len(sample) else ""
-            raise BadFile(
-                self.source,
-                f"column {self.names[0]!r}: {example!r} is no date of a known form; give date_format=..., e.g. "
-                "'%d.%m.%Y %H:%M:%S'",
-            )
-        most = max(dates.notna().sum() for dates in found.values())
-        found = {form: dates for form, dates in found.items() if dates.notna().sum() == most}
-        first, *others = found
-        steps = found[first].diff()
-        if different := [form for form in others if not found[form].diff().equals(steps)]:
-            raise BadFile(
-                self.source,
-                f"column {self.names[0]!r}: {sample.iloc[0]!r} can be read as {first} or {different[0]}; give "
-                "date_format=...",
-            )
-        if others:
-            self.remarks.append(f"dates such as {sample.iloc[0]!r} are read as {first}; date_format=... says otherwise")
-        return first
-
-    def _refuse_unread(self, unread: np.ndarray, column: pd.Series, place: tuple[np.ndarray, str]) -> None:
-        if unread.any():
-            lines, word = place
-            at = line_ranges(lines[unread].tolist()).replace("line", word, 1)
-            cell = str(column[unread].iloc[0])[:40]
-            raise BadFile(self.source, f"{at}, column {self.names[0]!r}: {cell!r} is no time as in the other rows")
 
 
 def _seconds_of_day(text: pd.Series) -> np.ndarray:
@@ -255,11 +191,6 @@ def _seconds_of_day(text: pd.Series) -> np.ndarray:
     seconds[halved & (hours == 12)] -= DAY / 2
     seconds[(half == "p").fillna(False).to_numpy(dtype=bool)] += DAY / 2
     return seconds
-
-
-def _text(column: pd.Series) -> pd.Series:
-    """Cells as text, none where they are missing."""
-    return column.map(lambda cell: None if pd.isna(cell) or is_missing(str(cell)) else str(cell)).astype("string")
 
 
 def time_unit_of(name: str, unit: str | None, first: float = 0.0) -> tuple[str, bool]:
