@@ -29,7 +29,7 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
-    for text in ("format: import-1\nfiles: []\n", "a: 1\n", "- 1\n", "{"):
+    for text in ("format: import-2\nfiles: []\n", "a: 1\n", "- 1\n", "{"):
         (tmp_path / "import.yaml").write_text(text)
         with pytest.raises(UserError, match=r"import\.yaml: not the import.yaml of an import"):
             read_record(tmp_path / "import.yaml")
