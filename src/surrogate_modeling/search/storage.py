@@ -29,7 +29,8 @@ DRIVERS = {
     "mariadb": "pip install pymysql, and mariadb+pymysql://...",
 }
 _NUMBER = zlib.crc32(b"surrogate_modeling.search")
-_MYSQL_LOCK = f"SELECT GET_LOCK('{_NUMBER}', -1)", f"SELECT RELEASE_LOCK('{_NUMBER}')"
+# Seconds to wait: a year, the most there is. MariaDB takes no lock at all where MySQL waits for ever, at -1.
+_MYSQL_LOCK = f"SELECT GET_LOCK('{_NUMBER}', 31536000)", f"SELECT RELEASE_LOCK('{_NUMBER}')"
 # Statements that take a lock and give it back, by kind of database.
 SERVER_LOCKS = {
     "postgresql": (f"SELECT pg_advisory_lock({_NUMBER})", f"SELECT pg_advisory_unlock({_NUMBER})"),
@@ -112,6 +113,8 @@ def _open_server(url: URL) -> Store:
         # Two processes that make the tables at once disturb each other.
         with FileLock(lock_file) if lock_file else _server_lock(create_engine(url, poolclass=NullPool)):
             storage = RDBStorage(full, engine_kwargs={"pool_pre_ping": True})
+    except UserError:
+        raise
     except Exception as error:
         # Whatever a database driver raises; its message may hold the URL, or the password alone.
         raise UserError(
@@ -167,10 +170,22 @@ def file_of(url: str) -> Path:
 
 @contextmanager
 def _server_lock(engine: Engine) -> Iterator[None]:
-    """A lock of the database server; it goes with the connection, so that a killed process does not keep it."""
-    take, give = SERVER_LOCKS[engine.url.get_backend_name()]
+    """A lock of the database server; it goes with the connection, so that a killed process does not keep it.
+
+    Raises:
+        UserError: the server did not give it.
+    """
+    take, give = statements = SERVER_LOCKS[engine.url.get_backend_name()]
     with engine.connect() as connection:
-        connection.execute(text(take))
+        taken = connection.execute(text(take)).scalar()
+        # PostgreSQL returns nothing: it waits, or it fails.
+        if statements == _MYSQL_LOCK and taken != 1:
+            answer = "NULL" if taken is None else taken
+            raise UserError(
+                f"hydra.sweeper.storage={engine.url.render_as_string(hide_password=True)}: the server gives no lock, "
+                f"without which processes would take the same trials ({take} gives {answer}, must be 1); take "
+                "another database"
+            )
         try:
             yield
         finally:
