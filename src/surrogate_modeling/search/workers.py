@@ -59,6 +59,15 @@ class Worker:
         """The trial is over."""
         self._running.discard(trial_id)
 
+    def has_left(self, trial: FrozenTrial, trial_id: int) -> bool:
+        """Whether a running trial was taken by this process, which works on it no more.
+
+        Args:
+            trial: of the study.
+            trial_id: the storage's.
+        """
+        return trial.user_attrs.get(WORKER) == self.description and trial_id not in self._running
+
     def close(self) -> None:
         """This process works no more."""
         self._ended.set()
@@ -83,6 +92,10 @@ class Liveness:
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Any, float]] = {}
+
+    def forget(self) -> None:
+        """Begin anew: while a storage was away, no beat could reach it."""
+        self._seen.clear()
 
     def is_alive(self, trial: FrozenTrial) -> bool:
         """Whether the trial may still come to an end; one without a process was left in the middle of its start."""
