@@ -19,6 +19,8 @@ from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
+from surrogate_modeling.search.away import AWAY
+
 WORKER, HEARTBEAT = "worker", "heartbeat"
 SECONDS_BETWEEN_BEATS = 15.0
 # Without a beat for so long, a process on another machine is given up.
@@ -82,8 +84,8 @@ class Worker:
             for trial_id in tuple(self._running):
                 try:
                     self.storage.set_trial_user_attr(trial_id, HEARTBEAT, count)
-                except (OptunaError, RuntimeError):
-                    # Over by now, or a server that does not answer: the next beat may reach it.
+                except (*AWAY, OptunaError, RuntimeError):
+                    # Over by now, or a storage that does not answer: the next beat may reach it.
                     continue
 
 
