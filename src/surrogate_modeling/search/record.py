@@ -54,13 +54,14 @@ class SearchRecord:
             "storage": study.store.place,
             "objective": ", ".join(study.settings.objective),
             "direction": ", ".join(study.settings.directions),
-            **{key: str(distribution) for key, distribution in study.space.searched.items()},
         }
+        # Not parameters: ranges of a study may change, and parameters of a run cannot.
+        ranges = "; ".join(f"{key}: {distribution}" for key, distribution in study.space.searched.items())
         self._run = ParentRun(
             self.folder,
             None if experiment is None else str(experiment),
             f"search {self.name}",
-            tags={"study": self.name},
+            tags={"study": self.name, "ranges": ranges},
             params=params,
         )
 

@@ -32,7 +32,7 @@ class ParentRun:
         folder: of the run, in a folder of this command alone; it must not exist.
         experiment: name in the store; None keeps the files in the folder, and records nothing.
         name: of the run.
-        tags: fixed at the start.
+        tags: set at the start, also of a run that is gone on with.
         params: fixed at the start.
     """
 
@@ -50,6 +50,8 @@ class ParentRun:
         self.folder.mkdir(parents=True)
         if self.experiment is not None:
             self._run = Run.start(self.folder, self.experiment, self.name, self.tags, self.params, self.folder.name)
+            # A run that is gone on with has those of before.
+            self._run.set_tags(self.tags)
             self.id = run_id(self.folder)
 
     @contextmanager
