@@ -68,6 +68,15 @@ def sums_and_products(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
     )  # fmt: skip
 
 
+def with_nan(x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+    return (
+        fn.relu(x), x.clamp(-0.5, 0.5), x.clamp(min=0.1), x.clamp(max=0.1), fn.hardtanh(x), torch.maximum(x, y),
+        torch.maximum(y, x), torch.minimum(x, y), torch.minimum(y, x), x.amax(1), x.amin(1), x.amax(0), x.amin(0),
+        fn.leaky_relu(x), fn.elu(x), fn.silu(x), fn.gelu(x), fn.softplus(x), torch.softmax(x, dim=1), torch.erf(x),
+        (x > y).float(), (x <= y).float(),
+    )  # fmt: skip
+
+
 class Layers(nn.Module):
     def __init__(self, batch_first: bool) -> None:
         super().__init__()
@@ -95,6 +104,7 @@ OPERATIONS: dict[str, tuple[Callable[..., tuple[Tensor, ...]], tuple[Tensor, ...
             rand(4),
         ),
     ),
+    "with_nan": (with_nan, (torch.tensor([[torch.nan, 2.0, -1.0], [0.3, torch.nan, torch.nan]]), rand(3))),
     "views": (views, (rand(2, 4, 6),)),
     "computed_indices": (computed_indices, (rand(2, 3, 4),)),
     "sums_and_products": (

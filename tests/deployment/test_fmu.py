@@ -275,6 +275,26 @@ def test_several_steps_at_once_hold_the_input_and_others_are_refused(either: Pat
     slave.fmu.freeInstance()
 
 
+def test_a_value_that_is_no_finite_number_is_refused(either: Path, tmp_path: Path) -> None:
+    """And changes nothing of what follows."""
+    free, slave = Slave(either, tmp_path / "1"), Slave(either, tmp_path / "2")
+    controls = np.array([0.5, 300.0])
+    for value in (float("nan"), float("inf"), -float("inf")):
+        for name in (CHANNELS.controls[1], f"initial[1].{CHANNELS.predicted[0]}"):
+            with pytest.raises(fmpy.fmi1.FMICallException):
+                slave.set([slave.references[name]], [value])
+    for one in (free, slave):
+        one.fmu.exitInitializationMode()
+        one.set_controls(controls)
+    first = free.step()
+    with pytest.raises(fmpy.fmi1.FMICallException):
+        slave.set_controls(np.array([0.5, np.nan]))
+    if hasattr(slave.fmu, "setRealInputDerivatives"):
+        with pytest.raises(fmpy.fmi1.FMICallException):
+            slave.fmu.setRealInputDerivatives([slave.references[CHANNELS.controls[0]]], [1], [np.nan])
+    np.testing.assert_array_equal(slave.step(), first)
+
+
 def test_two_instances_do_not_meet(either: Path, tmp_path: Path) -> None:
     one, two = Slave(either, tmp_path / "1"), Slave(either, tmp_path / "2")
     for slave, value in ((one, 0.0), (two, 2.0)):

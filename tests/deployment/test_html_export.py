@@ -215,6 +215,22 @@ def test_a_file_and_a_link_carry_the_schedule(page: Any, exported: tuple[Surroga
     assert "has the unit Pa, the surrogate was trained on kPa" in page.locator("#notice").inner_text()
 
 
+def test_a_file_with_a_gap_in_time_is_refused_as_by_predict(page: Any) -> None:
+    """Up to five usual steps are interpolated over: of the rows 10 to 13, and not of 14 too."""
+    lines = page.evaluate("caseText(current)").splitlines()
+    read = """lines => {
+        try { return readCase("gap", lines.join("\\n")).controls.length; } catch (error) { return error.message; }
+    }"""
+    assert page.evaluate(read, lines[:12] + lines[16:]) == page.evaluate(read, lines)
+    assert page.evaluate(read, lines[:12] + lines[17:]) == (
+        "Line 13: 3 s after the row before, the usual step is 0.5 s; interpolating would invent data. "
+        "Split the case there."
+    )
+    # Of an even number of steps the median is the mean of the middle two, as predict takes it.
+    assert page.evaluate("median([1, 9, 2, 4])") == 3
+    assert page.evaluate("median([5, 1, 4])") == 4
+
+
 def test_rows_beyond_the_training_range_are_those_of_the_surrogate(page: Any, exported: tuple[Surrogate, Path]) -> None:
     surrogate, start = exported[0], start_of(exported[0])
     high = float(surrogate.scaling.high[0])

@@ -49,17 +49,17 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int], Expo
     return exported
 
 
-@pytest.mark.parametrize(("name", "out_len"), [("don", 1), *SLOW_STEPS])
+@pytest.mark.parametrize(("name", "out_len"), [("don", 1), ("don", 3), *SLOW_STEPS])
 def test_a_state_is_set_and_moved(steps: Callable[[str, int], Exported], name: str, out_len: int) -> None:
-    """By a row, or by as many as the network predicts together; at any batch size."""
+    """By a row, or by as many as the network predicts together; at any batch size, and any number of rows."""
     surrogate, paths, difference = steps(name, out_len)
     assert [path.name for path in paths] == ["a_start.onnx", "a.onnx"]
     assert difference.relative < ROUNDING
     sessions = {"start": open_onnx(paths[0]), "step": open_onnx(paths[1])}
-    for batch in (1, 3):
-        initial, controls = random_cases(surrogate, batch, 40)
+    for batch, rows in ((1, 2), (3, 40)):
+        initial, controls = random_cases(surrogate, batch, rows)
         predicted = run_onnx(surrogate, sessions, initial, controls)
-        assert predicted.shape == (batch, 40, 3)
+        assert predicted.shape == (batch, rows, 3)
         assert prediction_difference(surrogate, predicted, surrogate.free_run(initial, controls)).relative < ROUNDING
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import os
 import platform
+import threading
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
 from filelock import FileLock
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.exceptions import StorageInternalError
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
@@ -24,7 +27,7 @@ from surrogate_modeling.search.samplers import make_sampler
 from surrogate_modeling.search.settings import read_settings
 from surrogate_modeling.search.space import parse_space, to_overrides
 from surrogate_modeling.search.storage import file_of
-from surrogate_modeling.search.workers import WORKER, Liveness, Worker
+from surrogate_modeling.search.workers import HEARTBEAT, WORKER, Liveness, Worker
 
 
 def test_sweeps_become_distributions() -> None:
@@ -148,6 +151,29 @@ def test_a_worker_is_alive_until_it_ends(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), StorageInternalError("away")])
+def test_a_beat_that_is_not_written_is_not_the_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Other machines take a trial without a beat for dead."""
+    monkeypatch.setattr("surrogate_modeling.search.workers.SECONDS_BETWEEN_BEATS", 0.0)
+    beats: list[int] = []
+    enough = threading.Event()
+
+    class Flaky(InMemoryStorage):
+        def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:  # noqa: ARG002 Optuna's
+            if key == HEARTBEAT:
+                beats.append(value)
+                if len(beats) == 3:
+                    enough.set()
+                raise error
+
+    worker = Worker(tmp_path, Flaky())
+    worker.take(0)
+    assert enough.wait(20), "the heart stood still"
+    worker.close()
+
+
 def test_another_machine_is_judged_by_its_beat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = optuna.create_study()
     trial = study.ask()
@@ -163,6 +189,8 @@ def test_another_machine_is_judged_by_its_beat(tmp_path: Path, monkeypatch: pyte
     assert liveness.is_alive(study.trials[0]), "the beat moved"
     now += 80
     assert not liveness.is_alive(study.trials[0])
+    liveness.forget()
+    assert liveness.is_alive(study.trials[0]), "the storage was away, so that no beat could reach it"
 
 
 def test_each_process_takes_a_gpu_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

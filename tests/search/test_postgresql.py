@@ -9,12 +9,13 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
 import pytest
-from searching import SPACE, App, states, wait_for_trial
+from searching import APP, SPACE, App, states, wait_for_trial
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.search.storage import open_storage
@@ -27,9 +28,21 @@ pytest.importorskip("psycopg", reason="the extra postgresql is not installed")
 pytestmark = pytest.mark.skipif(INITDB is None, reason="no PostgreSQL server is installed")
 
 
+@dataclass(frozen=True)
+class Server:
+    """A server of its own; its user is postgres.
+
+    Attributes:
+        address: host, port and database.
+        control: has a word, ``start`` or ``stop``, done.
+    """
+
+    address: str
+    control: Callable[[str], object]
+
+
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Host, port and database of a server of its own; its user is postgres."""
+def own_server() -> Iterator[Server]:
     assert INITDB is not None
     # The server refuses to be run by root, and its user cannot look into pytest's folders.
     owner = "postgres" if os.getuid() == 0 else getpass.getuser()
@@ -48,11 +61,17 @@ def server() -> Iterator[str]:
         subprocess.run(
             [INITDB, "-D", data, "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={folder}/password"], **own
         )
-        subprocess.run([control, "-D", data, "-o", options, "-l", str(folder / "log"), "-w", "start"], **own)
-        yield f"127.0.0.1:{port}/postgres"
+        command = [control, "-D", data, "-o", options, "-l", str(folder / "log"), "-m", "immediate", "-w"]
+        subprocess.run([*command, "start"], **own)
+        yield Server(f"127.0.0.1:{port}/postgres", lambda word: subprocess.run([*command, word], **own))
     finally:
         subprocess.run([control, "-D", data, "-m", "immediate", "stop"], **{**own, "check": False})
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def server(own_server: Server) -> str:
+    return own_server.address
 
 
 @pytest.fixture
@@ -119,6 +138,60 @@ def test_four_processes_added_and_killed_come_to_exactly_n_without_waiting(app: 
     assert set(states(found)) <= {"COMPLETE", "FAIL"}
     by_slow = sum(f"trial {trial.number}: " in outputs[0] for trial in complete)
     assert 0 < by_slow < 8
+
+
+@pytest.mark.slow
+def test_a_server_that_is_away_for_a_moment_costs_no_trial(app: App, own_server: Server) -> None:
+    """It stops while a trial runs, so that the trial's end cannot be told, and is started again."""
+    app.environment["SLEEP"] = "1"
+    process = app.start(
+        *SPACE, f"hydra.sweeper.storage=postgresql://postgres@{own_server.address}", "hydra.sweeper.study_name=away",
+        "hydra.sweeper.n_trials=4", "hydra/sweeper/sampler=random",
+    )  # fmt: skip
+    wait_for_trial(process)
+    own_server.control("stop")
+    said = ""
+    assert process.stdout is not None
+    while "does not answer" not in (line := process.stdout.readline()):
+        said += line
+        assert line, said
+    own_server.control("start")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, line + output
+    assert (
+        f"hydra.sweeper.storage=postgresql://postgres@{own_server.address} does not answer: OperationalError: " in line
+    )
+    assert "it is asked again for 10 min" in line
+    assert "answers again" in output
+    assert "Traceback" not in said + output
+    found = trials(own_server.address, "away")
+    assert states(found) == {"COMPLETE": 4}
+    assert len({tuple(trial.params.values()) for trial in found}) == 4
+
+
+@pytest.mark.slow
+def test_a_server_that_stays_away_ends_the_search_in_one_line(app: App, own_server: Server) -> None:
+    program = app.folder / "app.py"
+    program.write_text("import surrogate_modeling.search.away as away; away.SECONDS_OF_PATIENCE = 2.0\n" + APP)
+    app.environment["SLEEP"] = "1"
+    arguments = [
+        *SPACE, f"hydra.sweeper.storage=postgresql://postgres@{own_server.address}", "hydra.sweeper.study_name=gone",
+        "hydra.sweeper.n_trials=2", "hydra/sweeper/sampler=random",
+    ]  # fmt: skip
+    process = app.start(*arguments)
+    wait_for_trial(process)
+    own_server.control("stop")
+    try:
+        output, _ = process.communicate(timeout=120)
+    finally:
+        own_server.control("start")
+    assert process.returncode == 2, output
+    assert "Traceback" not in output
+    assert "trial 0 stays RUNNING in the study: " in output
+    assert output.rstrip().endswith("when it does, the same command goes on with the study")
+    code, output = app.run(*arguments)
+    assert code == 0, output
+    assert states(trials(own_server.address, "gone")) == {"COMPLETE": 2, "FAIL": 1}
 
 
 def test_a_password_in_the_environment_is_written_nowhere(app: App, server: str) -> None:

@@ -17,7 +17,7 @@ from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.common.console import logged, quiet_console
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.comparison.counts import check_counts, count_cases
-from surrogate_modeling.comparison.pairs import Pair
+from surrogate_modeling.comparison.pairs import Pair, refuse_twins
 from surrogate_modeling.comparison.report import Report
 from surrogate_modeling.comparison.results import Numbers, Result, Status, read_result, write_result
 from surrogate_modeling.config.commands import CompareConfig
@@ -86,7 +86,7 @@ class Comparison:
         """Train what is missing.
 
         Raises:
-            UserError: the cases cannot be used, or are too few for the fractions.
+            UserError: the cases cannot be used, are too few for the fractions, or two pairs are one training.
         """
         check_counts(self.pairs)
         for pair in self.pairs:
@@ -95,6 +95,7 @@ class Comparison:
                 # Text of an entry does not change the result: the table calls it as this command does.
                 self.results[digest] = replace(known, model=pair.model, recipe=pair.recipe)
             self.digests[pair] = digest
+        refuse_twins(self.digests)
         missing = [pair for pair in self.pairs if not self._is_known(pair)]
         log.info("%d trainings, %d of them done; results in %s", len(self.pairs), len(self.pairs) - len(missing),
                  self.output)  # fmt: skip

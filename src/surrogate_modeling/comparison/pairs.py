@@ -10,7 +10,7 @@ import copy
 import hashlib
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hydra import compose
@@ -113,6 +113,25 @@ def compose_pairs(config: CompareConfig, common: Sequence[str]) -> list[Pair]:
     if repeated or len(set(config.seeds)) < len(config.seeds):
         raise UserError(f"given more than once: {', '.join(repeated) or 'seeds'}")
     return [pair for model, recipe in wanted for pair in _compose(model, recipe, config, common)]
+
+
+def refuse_twins(digests: Mapping[Pair, str]) -> None:
+    """Refuse entries in other words that are one training: they would count as two seeds of one row.
+
+    Args:
+        digests: of every pair.
+
+    Raises:
+        UserError: which they are.
+    """
+    first: dict[str, Pair] = {}
+    for pair, digest in digests.items():
+        twin = first.setdefault(digest, pair)
+        if twin is not pair:
+            raise UserError(
+                f"{twin.model} with {twin.recipe}, and {pair.model} with {pair.recipe}, are the same training: they "
+                "differ in nothing that changes its result; give one of them"
+            )
 
 
 def _compose(model: str, recipe: str, config: CompareConfig, common: Sequence[str]) -> list[Pair]:

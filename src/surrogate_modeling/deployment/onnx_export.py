@@ -89,6 +89,9 @@ def run_onnx(
 ) -> np.ndarray:
     """Run freely through the exported graphs.
 
+    Where the network predicts several rows together, the last control row is repeated up to whole calls, and the rows
+    predicted past the end are dropped, as in :meth:`WindowNetwork.free_run`.
+
     Args:
         surrogate: that was exported, for its sizes.
         sessions: ``trajectory``; or ``start`` and ``step``.
@@ -102,12 +105,14 @@ def run_onnx(
     if "trajectory" in sessions:
         return np.concatenate(sessions["trajectory"](*([initial] if given else []), controls), axis=-1)
     (state,) = sessions["start"](given_rows(surrogate, initial, controls))
-    rows, predicted = surrogate.network.rows_per_step, []
-    for t in range(in_len, controls.shape[1] - rows + 1, rows):
+    rows, total, predicted = surrogate.network.rows_per_step, controls.shape[1], []
+    if surplus := -(total - in_len) % rows:
+        controls = np.concatenate((controls, np.repeat(controls[:, -1:], surplus, axis=1)), axis=1)
+    for t in range(in_len, total, rows):
         state, *parts = sessions["step"](state, controls[:, t] if rows == 1 else controls[:, t : t + rows])
         row = np.concatenate(parts, axis=-1)
         predicted.append(row[:, None] if rows == 1 else row)
-    return np.concatenate(predicted, axis=1)
+    return np.concatenate(predicted, axis=1)[:, : total - in_len]
 
 
 def open_onnx(path: Path) -> Session:

@@ -15,6 +15,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig
 from optuna.trial import Trial, TrialState
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.quoting import quote
 from surrogate_modeling.config.refusals import one_line
 from surrogate_modeling.experiment.assignment import Pruned
@@ -23,7 +24,7 @@ from surrogate_modeling.search.places import Places
 from surrogate_modeling.search.record import SearchRecord, remove_empty_above
 from surrogate_modeling.search.results import describe
 from surrogate_modeling.search.space import to_overrides
-from surrogate_modeling.search.study import FOLDER, REASON, SearchStudy
+from surrogate_modeling.search.study import FOLDER, INTERRUPTED, REASON, SearchStudy
 from surrogate_modeling.search.workers import Worker
 from surrogate_modeling.tracking.parent import clear_sent, end_interrupted
 
@@ -49,7 +50,7 @@ class TrialLauncher:
         self, study: SearchStudy, config: DictConfig, loader: ConfigLoader, places: Places, record: SearchRecord
     ) -> None:
         self.study, self.config, self.loader, self.places = study, config, loader, places
-        self.record = record
+        self.record, self.ask = record, study.store.patience.ask
         self.folder, self.token = record.folder.parent.parent, record.folder.parent.name
         self.running: dict[int, Trial] = {}
         self.failed = self.done = 0
@@ -105,16 +106,26 @@ class TrialLauncher:
         """
         try:
             yield
+        except KeyboardInterrupt:
+            self.study.store.patience.end()
+            raise
         finally:
             try:
                 self.places.close()
             finally:
                 for trial in self.running.values():
-                    worker.let_go(self.study.trial_id(trial.number))
-                    self.study.interrupt(trial.number, INTERRUPTION)
-                    if FOLDER in trial.user_attrs:
-                        self._end_record(trial, INTERRUPTION)
-                        clear_sent(Path(trial.user_attrs[FOLDER]))
+                    self._interrupt(trial, worker)
+
+    def _interrupt(self, trial: Trial, worker: Worker) -> None:
+        worker.let_go(self.study.trial_id(trial.number))
+        try:
+            self.ask(lambda: self.study.interrupt(trial.number, INTERRUPTION))
+        except UserError as error:
+            # Once this process has ended, others see that, and give the trial up.
+            log.warning("trial %d stays RUNNING in the study: %s", trial.number, error)
+        if FOLDER in trial.user_attrs:
+            self._end_record(trial, INTERRUPTION)
+            clear_sent(Path(trial.user_attrs[FOLDER]))
 
     def _prepare(self, trial: Trial) -> list[str] | None:
         """The overrides of a trial; None when they do not compose, which is its failure."""
@@ -132,7 +143,7 @@ class TrialLauncher:
             overrides.append("hydra.sweeper.pruner=null")
         if self.record.run_id:
             overrides.append(f"hydra.sweeper.parent_run={quote(self.record.run_id)}")
-        trial.set_user_attr(FOLDER, str(self.folder / subdir))
+        self.ask(lambda: trial.set_user_attr(FOLDER, str(self.folder / subdir)))
         log.info("trial %d: %s", trial.number, describe(trial.params))
         if self.study.settings.n_jobs > 1:
             # Where several are launched together, its failure would end all of them.
@@ -151,7 +162,7 @@ class TrialLauncher:
                 raise error
             values = self._values(error)
         except Pruned as pruned:
-            trial.set_user_attr(REASON, str(pruned))
+            self._note(trial, str(pruned))
             log.info("trial %d was pruned: %s", trial.number, pruned)
             self._end(trial, TrialState.PRUNED)
         except Exception as error:
@@ -176,15 +187,24 @@ class TrialLauncher:
 
     def _fail(self, trial: Trial, reason: str) -> None:
         self.last_reason = reason
-        trial.set_user_attr(REASON, reason)
+        self._note(trial, reason)
         log.error("trial %d FAILED: %s", trial.number, reason)
         self._end(trial, TrialState.FAIL)
 
+    def _note(self, trial: Trial, reason: str) -> None:
+        try:
+            self.ask(lambda: trial.set_user_attr(REASON, reason))
+        except optuna.exceptions.UpdateFinishedTrialError:
+            # Another process had given it up, which is said where it ends.
+            return
+
     def _end(self, trial: Trial, state: TrialState, values: list[float] | None = None) -> None:
         try:
-            self.study.study.tell(trial, values=values, state=state)
+            self.ask(lambda: self.study.study.tell(trial, values=values, state=state))
         except (ValueError, optuna.exceptions.UpdateFinishedTrialError):
-            log.warning("trial %d: another process had given it up; its result is lost", trial.number)
-            return
+            # Where only the answer of the storage was lost, it has what it was told.
+            if INTERRUPTED in self.ask(self.study.trials)[trial.number].user_attrs:
+                log.warning("trial %d: another process had given it up; its result is lost", trial.number)
+                return
         self.done += 1
         self.failed += state is TrialState.FAIL

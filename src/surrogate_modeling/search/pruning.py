@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.experiment.assignment import Pruned
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
     from optuna.study import Study
+
+    from surrogate_modeling.search.storage import Store
 
 log = logging.getLogger(__name__)
 # Studies of this process by name, so that trials in it need not open the storage, and memory can be shared at all.
-OPENED: dict[str, tuple[Study, BaseStorage]] = {}
+OPENED: dict[str, tuple[Study, Store]] = {}
 
 
 def make_reporter(number: int, monitor: str) -> OnEpoch | None:
@@ -27,27 +29,54 @@ def make_reporter(number: int, monitor: str) -> OnEpoch | None:
         monitor: metric that is reported.
 
     Returns:
-        None where the study is in the memory of another process.
+        None where the study is in the memory of another process, or its storage does not answer.
     """
-    opened = _open_study()
-    if opened is None:
-        return None
-    study, storage = opened
-    study_id = storage.get_study_id_from_name(study.study_name)
-    trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+    from surrogate_modeling.search.away import AWAY
 
-    def report(metrics: dict[str, float], epoch: int) -> None:
-        value = metrics.get(monitor)
+    try:
+        opened = _open_study()
+    except (*AWAY, UserError) as error:
+        log.warning("this trial trains without pruning: %s", error)
+        return None
+    return None if opened is None else _Reporter(*opened, number, monitor)
+
+
+class _Reporter:
+    """Reports a trial's epochs; pruning is advice, so that a storage which is away does not end the training."""
+
+    def __init__(self, study: Study, store: Store, number: int, monitor: str) -> None:
+        self.study, self.store, self.number, self.monitor = study, store, number, monitor
+        self.is_away = False
+
+    def __call__(self, metrics: dict[str, float], epoch: int) -> None:
+        from surrogate_modeling.search.away import AWAY
+
+        value = metrics.get(self.monitor)
         if value is None:
             return
+        try:
+            is_behind = self._is_behind(value, epoch)
+        except AWAY as error:
+            if not self.is_away:
+                log.warning(
+                    "hydra.sweeper.storage=%s does not answer: %s; the training goes on, without pruning until it does",
+                    self.store.place, self.store.patience.reason(error),
+                )  # fmt: skip
+            self.is_away = True
+            return
+        self.is_away = False
+        if is_behind:
+            raise Pruned(f"{self.monitor} {value:.4g} at epoch {epoch} is behind the earlier trials")
+
+    def _is_behind(self, value: float, epoch: int) -> bool:
+        storage = self.store.storage
+        study_id = storage.get_study_id_from_name(self.study.study_name)
+        trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, self.number)
         storage.set_trial_intermediate_value(trial_id, epoch, value)
-        if study.pruner.prune(study, storage.get_trial(trial_id)):
-            raise Pruned(f"{monitor} {value:.4g} at epoch {epoch} is behind the earlier trials")
-
-    return report
+        return self.study.pruner.prune(self.study, storage.get_trial(trial_id))
 
 
-def _open_study() -> tuple[Study, BaseStorage] | None:
+def _open_study() -> tuple[Study, Store] | None:
     """The study of this trial: this process's own, or opened once per process."""
     sweeper = HydraConfig.get().sweeper
     name = str(sweeper.study_name)
@@ -62,7 +91,7 @@ def _open_study() -> tuple[Study, BaseStorage] | None:
     from surrogate_modeling.search.storage import open_storage, quieten_optuna
 
     quieten_optuna()
-    storage = open_storage(str(sweeper.storage)).storage
-    study = optuna.load_study(study_name=name, storage=storage, pruner=instantiate(sweeper.pruner))
-    OPENED[name] = study, storage
+    store = open_storage(str(sweeper.storage))
+    study = optuna.load_study(study_name=name, storage=store.storage, pruner=instantiate(sweeper.pruner))
+    OPENED[name] = study, store
     return OPENED[name]

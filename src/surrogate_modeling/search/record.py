@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.folders import remove_empty
 from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.search.away import DATABASE
 from surrogate_modeling.search.page import write_search_page
 from surrogate_modeling.search.pictures import draw_pictures
 from surrogate_modeling.search.results import best_table, train_command, write_best_configuration, write_table
@@ -53,13 +54,14 @@ class SearchRecord:
             "storage": study.store.place,
             "objective": ", ".join(study.settings.objective),
             "direction": ", ".join(study.settings.directions),
-            **{key: str(distribution) for key, distribution in study.space.searched.items()},
         }
+        # Not parameters: ranges of a study may change, and parameters of a run cannot.
+        ranges = "; ".join(f"{key}: {distribution}" for key, distribution in study.space.searched.items())
         self._run = ParentRun(
             self.folder,
             None if experiment is None else str(experiment),
             f"search {self.name}",
-            tags={"study": self.name},
+            tags={"study": self.name, "ranges": ranges},
             params=params,
         )
 
@@ -79,10 +81,17 @@ class SearchRecord:
             with self._run.recording(self._write):
                 yield
         finally:
-            with self.study.store.locked():
-                self._note_folder(begun=False)
-            remove_empty_above(self.folder, levels=2)
-            self._log_results()
+            try:
+                self.study.store.patience.ask(self._note_end)
+                remove_empty_above(self.folder, levels=2)
+                self._log_results()
+            except UserError as error:
+                # How the search ended must not be hidden by it.
+                log.error("%s", error)
+
+    def _note_end(self) -> None:
+        with self.study.store.locked():
+            self._note_folder(begun=False)
 
     def _clear_killed(self) -> None:
         """Remove what killed processes left of this search's run, with which this process goes on."""
@@ -108,7 +117,17 @@ class SearchRecord:
         self.study.study.set_user_attr(RECORDS, {**known, folder: platform.node()} if begun else known)
 
     def _write(self, status: str) -> dict[str, float]:
-        """Write the files of the run; returns its metrics."""
+        """Write the files of the run; returns its metrics.
+
+        Raises:
+            UserError: the storage of the study does not answer.
+        """
+        try:
+            return self._write_files(status)
+        except DATABASE as error:
+            raise self.study.store.patience.refusal(error) from None
+
+    def _write_files(self, status: str) -> dict[str, float]:
         best, objective = self.study.best(), self.study.settings.objective
         write_table(self.folder / "trials.csv", self.study.trials(), self.study.space, objective)
         if best:
@@ -129,7 +148,8 @@ class SearchRecord:
         write_best_configuration(self.folder / "best.yaml", composed, head)
 
     def _log_results(self) -> None:
-        best, space, objective = self.study.best(), self.study.space, self.study.settings.objective
+        best = self.study.store.patience.ask(self.study.best)
+        space, objective = self.study.space, self.study.settings.objective
         if best:
             title = "Pareto front" if len(objective) > 1 else "best trials"
             log.info("%s of %s:\n%s", title, self.name, best_table(best, space, objective))

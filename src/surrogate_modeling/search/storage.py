@@ -6,7 +6,8 @@ import logging
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from filelock import FileLock
 from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT, cache_folder
+from surrogate_modeling.search.away import Patience, reason_of
 
 SQLITE, JOURNAL = "sqlite:///", "journal:///"
 KINDS = "sqlite:///<file>, journal:///<file> or a URL of SQLAlchemy such as postgresql://<user>@<host>/<database>"
@@ -29,7 +31,8 @@ DRIVERS = {
     "mariadb": "pip install pymysql, and mariadb+pymysql://...",
 }
 _NUMBER = zlib.crc32(b"surrogate_modeling.search")
-_MYSQL_LOCK = f"SELECT GET_LOCK('{_NUMBER}', -1)", f"SELECT RELEASE_LOCK('{_NUMBER}')"
+# Seconds to wait: a year, the most there is. MariaDB takes no lock at all where MySQL waits for ever, at -1.
+_MYSQL_LOCK = f"SELECT GET_LOCK('{_NUMBER}', 31536000)", f"SELECT RELEASE_LOCK('{_NUMBER}')"
 # Statements that take a lock and give it back, by kind of database.
 SERVER_LOCKS = {
     "postgresql": (f"SELECT pg_advisory_lock({_NUMBER})", f"SELECT pg_advisory_unlock({_NUMBER})"),
@@ -50,12 +53,19 @@ class Store:
         folder: for the locks of the processes at work.
         lock_file: guards what must happen in one piece; None where the storage has a lock of its own, or needs none.
         place: for people; without a password.
+        secrets: that no message may hold.
     """
 
     storage: BaseStorage
     folder: Path
     lock_file: Path | None
     place: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+
+    @cached_property
+    def patience(self) -> Patience:
+        """Asks the storage again where it does not answer."""
+        return Patience(self.place, self.secrets)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -104,6 +114,7 @@ def open_storage(url: str | None) -> Store:
 def _open_server(url: URL) -> Store:
     place = url.render_as_string(hide_password=True)
     full = url.render_as_string(hide_password=False)
+    secrets = (full, str(url.password)) if url.password else ()
     kind = url.get_backend_name()
     # Only these have a lock that goes with the connection.
     known = kind in SERVER_LOCKS
@@ -112,23 +123,18 @@ def _open_server(url: URL) -> Store:
         # Two processes that make the tables at once disturb each other.
         with FileLock(lock_file) if lock_file else _server_lock(create_engine(url, poolclass=NullPool)):
             storage = RDBStorage(full, engine_kwargs={"pool_pre_ping": True})
+    except UserError:
+        raise
     except Exception as error:
         # Whatever a database driver raises; its message may hold the URL, or the password alone.
         raise UserError(
-            f"hydra.sweeper.storage={place}: cannot be opened: {_reason(error, url)}{_driver_hint(error, kind)}"
+            f"hydra.sweeper.storage={place}: cannot be opened: {reason_of(error, secrets)}{_driver_hint(error, kind)}"
         ) from None
     if not known:
         log.warning(
             "%s: processes on several machines cannot share a study in %s; postgresql or mysql can", place, kind
         )
-    return Store(storage, lock_folder(), lock_file, place)
-
-
-def _reason(error: Exception, url: URL) -> str:
-    message = " ".join(str(error).split())
-    for secret in filter(None, (url.render_as_string(hide_password=False), url.password)):
-        message = message.replace(str(secret), "***")
-    return f"{type(error).__name__}: {message[:300]}"
+    return Store(storage, lock_folder(), lock_file, place, secrets)
 
 
 def _driver_hint(error: Exception, kind: str) -> str:
@@ -155,8 +161,7 @@ def _open_file(url: str) -> Store:
             else:
                 storage = JournalStorage(JournalFileBackend(str(path)))
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"hydra.sweeper.storage={url}: cannot be opened: {type(error).__name__}: {reason}") from None
+        raise UserError(f"hydra.sweeper.storage={url}: cannot be opened: {reason_of(error)}") from None
     return Store(storage, path.parent, lock_file, str(path))
 
 
@@ -167,14 +172,30 @@ def file_of(url: str) -> Path:
 
 @contextmanager
 def _server_lock(engine: Engine) -> Iterator[None]:
-    """A lock of the database server; it goes with the connection, so that a killed process does not keep it."""
-    take, give = SERVER_LOCKS[engine.url.get_backend_name()]
+    """A lock of the database server; it goes with the connection, so that a killed process does not keep it.
+
+    Raises:
+        UserError: the server did not give it.
+    """
+    take, give = statements = SERVER_LOCKS[engine.url.get_backend_name()]
     with engine.connect() as connection:
-        connection.execute(text(take))
+        taken = connection.execute(text(take)).scalar()
+        # PostgreSQL returns nothing: it waits, or it fails.
+        if statements == _MYSQL_LOCK and taken != 1:
+            answer = "NULL" if taken is None else taken
+            raise UserError(
+                f"hydra.sweeper.storage={engine.url.render_as_string(hide_password=True)}: the server gives no lock, "
+                f"without which processes would take the same trials ({take} gives {answer}, must be 1); take "
+                "another database"
+            )
         try:
             yield
         finally:
-            connection.execute(text(give))
+            try:
+                connection.execute(text(give))
+            except SQLAlchemyError:
+                # The lock goes with the connection; what was done inside it must not be lost.
+                connection.invalidate()
 
 
 def quieten_optuna() -> None:

@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.wording import lines_and_rest
+from surrogate_modeling.search.away import AWAY
 from surrogate_modeling.search.problem import Problem
 from surrogate_modeling.search.samplers import Exhausted, SearchSampler, make_sampler
 from surrogate_modeling.search.settings import SearchSettings
@@ -75,6 +76,9 @@ class SearchStudy:
             self._choose_seed()
             self.sampler.first_number = len(self.trials())
         self.liveness = Liveness()
+        self._outages = store.patience.outages
+        self._ids: dict[int, int] = {}
+        self._dead: list[FrozenTrial] = []
 
     @property
     def target(self) -> int:
@@ -127,18 +131,26 @@ class SearchStudy:
                 log.info("a new study; compared with %s: %s", study.study_name, _shortened(differing))
                 return
 
-    def give_up_dead(self) -> list[FrozenTrial]:
-        """Mark running trials whose process ended as failed; call it inside the store's lock."""
-        dead = [t for t in self.trials() if t.state is TrialState.RUNNING and not self.liveness.is_alive(t)]
-        for trial in dead:
-            self.interrupt(trial.number, "its process ended before the trial did (killed, or power lost)")
-        return dead
+    def _give_up_dead(self, worker: Worker) -> None:
+        """Mark running trials that nobody works on any more as failed."""
+        if (outages := self.store.patience.outages) > self._outages:
+            self._outages = outages
+            self.liveness.forget()
+        for trial in self.others_running():
+            if worker.has_left(trial, self.trial_id(trial.number)):
+                self.interrupt(trial.number, "not started: the storage of the study did not answer")
+                log.warning("trial %d was not started, as the storage did not answer: it does not count", trial.number)
+            elif not self.liveness.is_alive(trial):
+                self.interrupt(trial.number, "its process ended before the trial did (killed, or power lost)")
+                self._dead.append(trial)
 
     def trial_id(self, number: int) -> int:
         """The storage's name of a trial."""
-        storage = self.store.storage
-        study_id = storage.get_study_id_from_name(self.study.study_name)
-        return storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        if number not in self._ids:
+            storage = self.store.storage
+            study_id = storage.get_study_id_from_name(self.study.study_name)
+            self._ids[number] = storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        return self._ids[number]
 
     def interrupt(self, number: int, reason: str) -> None:
         """End a running trial that does not count and whose point may be tried again."""
@@ -153,6 +165,8 @@ class SearchStudy:
     def claim(self, worker: Worker, at_once: int) -> tuple[list[Trial], list[FrozenTrial]]:
         """Take new trials, as many as are missing and nobody else runs.
 
+        May be called again where the storage did not answer.
+
         Args:
             worker: this process.
             at_once: at most so many.
@@ -161,15 +175,22 @@ class SearchStudy:
             The trials, and those of dead processes that were given up.
         """
         with self.store.locked():
-            dead = self.give_up_dead()
+            self._give_up_dead(worker)
             trials = self.trials()
             wanted = self.target - sum(t.state in (*WITH_RESULT, TrialState.RUNNING) for t in trials)
             claimed: list[Trial] = []
             for _ in range(min(at_once, wanted)):
-                trial = self._ask(worker)
+                try:
+                    trial = self._ask(worker)
+                except AWAY:
+                    if not claimed:
+                        raise
+                    # Those that were taken must run.
+                    break
                 if trial is None:
                     break
                 claimed.append(trial)
+            dead, self._dead = self._dead, []
             return claimed, dead
 
     def _ask(self, worker: Worker) -> Trial | None:
@@ -177,14 +198,15 @@ class SearchStudy:
         if not self.sampler.has_free(self.trials()):
             return None
         trial = self.study.ask()
-        worker.take(self.trial_id(trial.number))
+        trial_id = self.trial_id(trial.number)
+        worker.take(trial_id)
         try:
             for name, distribution in self.space.searched.items():
                 _suggest(trial, name, distribution)
         except BaseException as error:
             reason = "no point of the space was left" if isinstance(error, Exhausted) else f"not started: {error}"
+            worker.let_go(trial_id)
             self.interrupt(trial.number, reason)
-            worker.let_go(self.trial_id(trial.number))
             if isinstance(error, Exhausted):
                 return None
             raise

@@ -84,7 +84,7 @@ class Search:
         if self.settings.n_jobs == 1:
             log.info("Ctrl-C once while a trial trains: it ends after its epoch and counts; twice: the search stops")
         # Pruning in this very process needs no second connection.
-        OPENED[study.study.study_name] = study.study, study.store.storage
+        OPENED[study.study.study_name] = study.study, study.store
         worker = Worker(study.store.folder, study.store.storage)
         try:
             with self.record.running(), self.trials.open(worker):
@@ -94,7 +94,7 @@ class Search:
             OPENED.pop(study.study.study_name, None)
 
     def _loop(self, worker: Worker, progress: Progress) -> None:
-        waiting, running = False, self.trials.running
+        waiting, running, ask = False, self.trials.running, self.study.store.patience.ask
         while True:
             failure = self._too_many_failures()
             claimed = [] if failure else self._claim(worker)
@@ -103,14 +103,14 @@ class Search:
                     log.error("%s; waiting for %d trials that still run", failure, len(running))
                 waiting = failure is not None
                 self.trials.wait(worker)
-                progress.report()
+                ask(progress.report)
             elif failure:
                 raise UserError(failure)
             elif claimed:
                 # None of them could be started.
                 waiting = False
-                progress.report()
-            elif others := self.study.others_running():
+                ask(progress.report)
+            elif others := ask(self.study.others_running):
                 if not waiting:
                     log.info("waiting for %d trials of other processes", len(others))
                 waiting = True
@@ -120,7 +120,8 @@ class Search:
 
     def _claim(self, worker: Worker) -> list[Trial]:
         """Take trials for the free places and start them."""
-        claimed, dead = self.study.claim(worker, self.settings.n_jobs - len(self.trials.running))
+        free = self.settings.n_jobs - len(self.trials.running)
+        claimed, dead = self.study.store.patience.ask(lambda: self.study.claim(worker, free))
         for trial in dead:
             _end_dead(trial)
         self.trials.start(claimed, worker)

@@ -19,6 +19,8 @@ from optuna.exceptions import OptunaError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
+from surrogate_modeling.search.away import AWAY
+
 WORKER, HEARTBEAT = "worker", "heartbeat"
 SECONDS_BETWEEN_BEATS = 15.0
 # Without a beat for so long, a process on another machine is given up.
@@ -59,6 +61,15 @@ class Worker:
         """The trial is over."""
         self._running.discard(trial_id)
 
+    def has_left(self, trial: FrozenTrial, trial_id: int) -> bool:
+        """Whether a running trial was taken by this process, which works on it no more.
+
+        Args:
+            trial: of the study.
+            trial_id: the storage's.
+        """
+        return trial.user_attrs.get(WORKER) == self.description and trial_id not in self._running
+
     def close(self) -> None:
         """This process works no more."""
         self._ended.set()
@@ -73,8 +84,8 @@ class Worker:
             for trial_id in tuple(self._running):
                 try:
                     self.storage.set_trial_user_attr(trial_id, HEARTBEAT, count)
-                except (OptunaError, RuntimeError):
-                    # Over by now, or a server that does not answer: the next beat may reach it.
+                except (*AWAY, OptunaError, RuntimeError):
+                    # Over by now, or a storage that does not answer: the next beat may reach it.
                     continue
 
 
@@ -83,6 +94,10 @@ class Liveness:
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[Any, float]] = {}
+
+    def forget(self) -> None:
+        """Begin anew: while a storage was away, no beat could reach it."""
+        self._seen.clear()
 
     def is_alive(self, trial: FrozenTrial) -> bool:
         """Whether the trial may still come to an end; one without a process was left in the middle of its start."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.folders import remove_empty
 from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.tracking.journal import JOURNAL, is_sent
@@ -31,7 +32,7 @@ class ParentRun:
         folder: of the run, in a folder of this command alone; it must not exist.
         experiment: name in the store; None keeps the files in the folder, and records nothing.
         name: of the run.
-        tags: fixed at the start.
+        tags: set at the start, also of a run that is gone on with.
         params: fixed at the start.
     """
 
@@ -49,6 +50,8 @@ class ParentRun:
         self.folder.mkdir(parents=True)
         if self.experiment is not None:
             self._run = Run.start(self.folder, self.experiment, self.name, self.tags, self.params, self.folder.name)
+            # A run that is gone on with has those of before.
+            self._run.set_tags(self.tags)
             self.id = run_id(self.folder)
 
     @contextmanager
@@ -67,12 +70,33 @@ class ParentRun:
             status = "KILLED"
             raise
         finally:
-            self._finish(status, write(status))
+            self._end(status, write)
+
+    def _end(self, status: str, write: Callable[[str], Mapping[str, float]]) -> None:
+        metrics: Mapping[str, float] = {}
+        try:
+            metrics = write(status)
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        except Exception as error:
+            if status == "FINISHED":
+                status = "FAILED"
+                raise
+            # Why the block ended is what is raised.
+            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            log.error("%s: its files could not be written: %s", self.name, reason)
+        finally:
+            # Else the run would stay RUNNING in the store, and locked.
+            self._finish(status, metrics)
 
     def _finish(self, status: str, metrics: Mapping[str, float]) -> None:
         if self._run is None:
             return
-        self._run.log_metrics(dict(metrics))
+        try:
+            self._run.log_metrics(dict(metrics))
+        except NotWritten as error:
+            log.error("%s: its metrics could not be recorded: %s", self.name, error)
         self.place = self._run.finish(status)
         clear_sent(self.folder)
         remove_empty(self.folder.parent, levels=2)

@@ -1,4 +1,4 @@
-"""The operations that compute element by element."""
+"""The operations that compute element by element; NaN stays NaN wherever it does in PyTorch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from surrogate_modeling.deployment.c_code.builder import Array, Builder, literal
 
 Operand = Array | float
 UNARY = {
-    "relu": "$x > 0.0f ? $x : 0.0f", "silu": "$x * sigmoid($x)", "tanh": "tanhf($x)", "sigmoid": "sigmoid($x)",
+    "relu": "$x < 0.0f ? 0.0f : $x", "silu": "$x * sigmoid($x)", "tanh": "tanhf($x)", "sigmoid": "sigmoid($x)",
     "exp": "expf($x)", "expm1": "expm1f($x)", "log": "logf($x)", "log1p": "log1pf($x)", "sqrt": "sqrtf($x)",
     "rsqrt": "1.0f / sqrtf($x)", "neg": "-$x", "abs": "fabsf($x)", "sin": "sinf($x)", "cos": "cosf($x)",
     "erf": "erff($x)", "reciprocal": "1.0f / $x", "logical_not": "$x == 0.0f ? 1.0f : 0.0f",
@@ -71,7 +71,7 @@ def softplus(b: Builder, x: Array, beta: float = 1, threshold: float = 20) -> Ar
 def clamp(b: Builder, x: Array, low: float | None = None, high: float | None = None) -> Array:
     """Elements kept between low and high; None is no bound."""
     low, high = -math.inf if low is None else low, math.inf if high is None else high
-    return unary(f"fminf(fmaxf($x, {literal(low)}), {literal(high)})")(b, x)
+    return unary(f"smaller(larger($x, {literal(low)}), {literal(high)})")(b, x)
 
 
 def leaky_relu(b: Builder, x: Array, slope: float = 0.01) -> Array:

@@ -17,6 +17,17 @@ static void dense_layer(const float *x, int rows, int inputs, int outputs, const
     }
 }
 
+/* NaN where one of them is, which fmaxf and fminf would drop. */
+static inline float larger(float x, float y)
+{
+    return x > y || x != x ? x : y;
+}
+
+static inline float smaller(float x, float y)
+{
+    return x < y || x != x ? x : y;
+}
+
 static inline float sigmoid(float x)
 {
     return 1.0f / (1.0f + expf(-x));

@@ -4,7 +4,7 @@
 
 const expf = Math.exp, tanhf = Math.tanh, sqrtf = Math.sqrt, logf = Math.log, log1pf = Math.log1p;
 const expm1f = Math.expm1, fabsf = Math.abs, sinf = Math.sin, cosf = Math.cos, powf = Math.pow;
-const fminf = Math.min, fmaxf = Math.max, INFINITY = Infinity, NAN = NaN;
+const smaller = Math.min, larger = Math.max, INFINITY = Infinity, NAN = NaN;
 
 /* Error function by its series of positive terms (Abramowitz and Stegun 1964, 7.1.6); 1 in float32 beyond 4. */
 function erff(x) {

@@ -136,6 +136,8 @@ EXPORT fmi2Status fmi2SetRealInputDerivatives(fmi2Component c, const fmi2ValueRe
     for (size_t i = 0; i < n; i++) {
         if (vr[i] >= CONTROLS || order[i] != 1)
             return result(m, "fmi2SetRealInputDerivatives: first derivatives of inputs only");
+        if (!isfinite(value[i]))
+            return result(m, "fmi2SetRealInputDerivatives: only finite numbers can be set");
         m->slave.state.derivatives[vr[i]] = value[i];
     }
     return fmi2OK;

@@ -212,6 +212,8 @@ static const char *get_value(const State *s, unsigned reference, double *value)
 
 static const char *set_value(State *s, unsigned reference, double value)
 {
+    if (!isfinite(value))
+        return "only finite numbers can be set";
     if (reference < FIRST_OUTPUT && (!is_parameter[reference] || s->phase < STEPPING))
         s->controls[reference] = value;
     else if (reference >= FIRST_INITIAL && reference < TIME_REFERENCE && s->phase < STEPPING)

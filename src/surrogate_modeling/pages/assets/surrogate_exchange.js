@@ -59,6 +59,14 @@ function onGrid(times, values, step) {
   return result;
 }
 
+/** Widest gap in time that is interpolated over, in steps of the file: max_gap of predict. */
+const MAX_GAP = 5;
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b), last = sorted.length - 1;
+  return (sorted[last >> 1] + sorted[(last + 1) >> 1]) / 2;
+}
+
 /** A start from a CSV text in the case format. */
 function readCase(name, text) {
   const [names, units, ...rows] = csvRows(text);
@@ -67,8 +75,10 @@ function readCase(name, text) {
   times.forEach((time, k) => {
     if (Number.isNaN(time) || (k && time <= times[k - 1])) throw new Refused(t("csv_time", { line: k + 3 }));
   });
-  const usual = [...times.slice(1)].map((time, k) => time - times[k]).sort((a, b) => a - b)[(times.length - 1) >> 1];
+  const steps = times.slice(1).map((time, k) => time - times[k]), usual = median(steps);
   if (usual > DATA.step * 1.001) throw new Refused(t("csv_step", { step: num(usual), wanted: num(DATA.step) }));
+  const wide = steps.findIndex(step => step > MAX_GAP * usual);
+  if (wide >= 0) throw new Refused(t("csv_gap", { line: wide + 4, gap: num(steps[wide]), step: num(usual) }));
   const read = (column, needed) => {
     const at = names.findIndex((other, k) => k > 0 && other.trim() === column.name.trim());
     if (at < 0) {
