@@ -5,40 +5,16 @@ import logging
 import zipfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import h5py
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from imported import case, run, write
 
 from surrogate_modeling.cases.case_file import parse_case
-from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.config.import_keys import CaseFormat, Duplicates, Group, ImportConfig, Missing
-from surrogate_modeling.importing.run import import_files
-
-
-def run(tmp_path: Path, **keys: Any) -> Path:
-    """Import ``tmp_path/in`` to ``tmp_path/out``."""
-    keys = {"source": str(tmp_path / "in"), "output": str(tmp_path / "out"), "workers": 2, **keys}
-    import_files(ImportConfig(**keys))
-    return tmp_path / "out"
-
-
-def write(tmp_path: Path, name: str, text: str | bytes) -> Path:
-    path = tmp_path / "in" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
-
-
-def case(path: Path) -> tuple[dict[str, str], np.ndarray]:
-    """Name -> unit of the columns, and all numbers (T, 1 + F), of a case as training reads it."""
-    raw = parse_file(path, path.read_bytes())
-    units = dict(zip((raw.time_name, *raw.names), ("s", *raw.units), strict=True))
-    return units, np.column_stack([raw.time, raw.values])
+from surrogate_modeling.config.import_keys import CaseFormat, Duplicates, Group, Missing
 
 
 def test_a_german_export_becomes_a_case(tmp_path: Path) -> None:
@@ -232,108 +208,6 @@ def test_one_bad_file_stops_the_import_whole_unless_it_is_skipped(
         out = run(tmp_path, skip_bad=True)
     assert sorted(path.name for path in out.iterdir()) == ["a.csv", "cases.csv", "import.yaml"]
     assert "left out:\n" in caplog.text
-
-
-def test_a_second_import_reads_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from surrogate_modeling.importing import file_import
-
-    for name in ("a", "b", "c"):
-        write(tmp_path, f"{name}.csv", "t,y\n0,1\n1,2\n")
-    out = run(tmp_path)
-    read: list[str] = []
-    once = file_import.FileImport.run
-    monkeypatch.setattr(
-        file_import.FileImport, "run", lambda self, file, *rest: read.append(file.stem) or once(self, file, *rest)
-    )
-    write(tmp_path, "b.csv", "t,y\n0,5\n1,6\n")
-    (tmp_path / "in" / "c.csv").unlink()
-    run(tmp_path)
-    assert read == ["b"]
-    assert case(out / "b.csv")[1].tolist() == [[0, 5], [1, 6]]
-    assert case(out / "a.csv")[1].tolist() == [[0, 1], [1, 2]]
-    assert sorted(path.name for path in out.iterdir()) == ["a.csv", "b.csv", "cases.csv", "import.yaml"]
-    # Other keys make other cases.
-    run(tmp_path, duplicates=Duplicates.first)
-    assert sorted(read) == ["a", "b", "b"]
-
-
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that are read from here on, but for the rows at the top that the guesses are made from."""
-    from surrogate_modeling.importing import file_import
-
-    names: list[str] = []
-    blocks = file_import.blocks
-
-    def noted(path: Path, file: Any, options: Any) -> Any:
-        """Read the file, and note its name."""
-        if options.rows is None:
-            names.append(file.stem)
-        return blocks(path, file, options)
-
-    for module in ("file_import", "survey"):
-        monkeypatch.setattr(f"surrogate_modeling.importing.{module}.blocks", noted)
-    return names
-
-
-def test_files_with_text_that_have_not_changed_are_not_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, mode in (("a", "heat"), ("b", "cool"), ("c", "off")):
-        write(tmp_path, f"{name}.csv", f"t,mode\n0,{mode}\n1,{mode}\n")
-    out = run(tmp_path)
-    names = opened(monkeypatch)
-    run(tmp_path)
-    assert names == []
-    assert list(case(out / "c.csv")[0]) == ["t", "mode=heat", "mode=cool", "mode=off"]
-    # The texts of all files are still those of all, so that its columns are too.
-    write(tmp_path, "b.csv", "t,mode\n0,cool\n1,off\n")
-    run(tmp_path)
-    assert names == ["b", "b"]
-    assert case(out / "b.csv")[1].tolist() == [[0, 0, 1, 0], [1, 0, 0, 1]]
-    names.clear()
-    # The last file of a mode: there are two left, which need no column each.
-    write(tmp_path, "c.csv", "t,mode\n0,cool\n1,cool\n")
-    write(tmp_path, "b.csv", "t,mode\n0,cool\n1,cool\n")
-    run(tmp_path)
-    assert sorted(names) == ["a", "b", "b", "c", "c"]
-    assert list(case(out / "a.csv")[0]) == ["t", "mode"]
-    names.clear()
-    # Read in another way, the texts may be others.
-    run(tmp_path, no_number=["off"])
-    assert sorted(names) == ["a", "a", "b", "b", "c", "c"]
-
-
-def test_constants_of_files_that_have_not_changed_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write_file(name: str, length: float) -> None:
-        """Write an HDF5 file with two constants."""
-        with h5py.File(tmp_path / "in" / f"{name}.h5", "w") as file:
-            file["t"], file["p"] = [0.0, 1.0], [1.0, 2.0]
-            file["g"], file["L"] = 9.81, length
-
-    (tmp_path / "in").mkdir()
-    for name, length in (("a", 1.0), ("b", 2.0), ("c", 1.0)):
-        write_file(name, length)
-    out = run(tmp_path)
-    record = yaml.safe_load((out / "import.yaml").read_text())
-    # What all have is written once.
-    assert record["constants"] == {"g": 9.81}
-    assert [file["constants"] for file in record["files"]] == [[{"L": 1.0}], [{"L": 2.0}], [{"L": 1.0}]]
-    names = opened(monkeypatch)
-    run(tmp_path)
-    assert names == []
-    kept = {key: record["keys"][key] for key in ("time", "to_units", "ignore", "file_parameters")}
-    run(tmp_path, **kept)
-    assert names == []
-    write_file("b", 3.0)
-    run(tmp_path)
-    assert names == ["b", "b"]
-    assert case(out / "b.csv")[1].tolist() == [[0, 3, 1], [1, 3, 2]]
-    names.clear()
-    # Now no constant differs, and none is a column.
-    write_file("b", 1.0)
-    run(tmp_path)
-    assert sorted(names) == ["a", "b", "b", "c"]
-    assert list(case(out / "a.csv")[0]) == ["t", "p"]
 
 
 def test_foreign_files_in_the_output_are_never_removed(tmp_path: Path) -> None:
