@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.evaluation.coverage import Coverage, coverage_table, write_coverage
 from surrogate_modeling.evaluation.scores import Scores
 from surrogate_modeling.surrogate.band import existing
@@ -15,6 +16,7 @@ from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.tracking.run import Run
 
 log = logging.getLogger(__name__)
+MOST_NAMED = 10
 
 
 def report_coverage(
@@ -42,9 +44,11 @@ def report_coverage(
         "trajectories, those of all targets of a case:\n%s",
         100 * band.level, len(cases), band.cases, coverage_table(table),
     )  # fmt: skip
-    for name, ratio in table.wide_targets(scores).items():
+    if wide := table.wide_targets(scores):
+        widest_first = sorted(wide, key=wide.__getitem__, reverse=True)
         log.warning(
-            "the band of %s is %.0f times as wide as its error: the worst of the %d cases that set it is far off; "
-            "look at that case, or give more of them (dataset.validation)", name, ratio, band.cases,
+            "bands that are far wider than the errors: %s. The worst of the %d cases that set them is far off; look at "
+            "that case, or give more of them (dataset.validation)",
+            names_and_rest((f"{name} {wide[name]:.0f} times" for name in widest_first), MOST_NAMED), band.cases,
         )  # fmt: skip
     return table
