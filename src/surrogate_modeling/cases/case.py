@@ -129,3 +129,8 @@ class CaseSet:
     step: float
     fingerprint: str
     table: RowTable | None = None
+
+
+def extremes(cases: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest value of each column in each case (cases, F), less the offsets."""
+    return np.stack([case.values.min(axis=0) for case in cases]), np.stack([case.values.max(axis=0) for case in cases])

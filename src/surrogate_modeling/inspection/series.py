@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.case import CaseSet, extremes
 
 # Rows given at the beginning of a case.
 GIVEN_ROWS = 10
@@ -32,6 +32,8 @@ class Series:
         cases: (T, F) float64 each.
         mean: (F,) in the columns' units.
         scale: (F,) standard deviation; 1 where a column does not move in these cases.
+        low: (F,) smallest value in all cases of the set, in the columns' units.
+        high: (F,) largest.
         constant: (F,) whether a column never changes, in no case of the set.
         parameter: (F,) whether a column changes between the cases of the set only.
         moving: (F,) whether a column moves within one of these cases.
@@ -42,6 +44,8 @@ class Series:
     cases: list[np.ndarray]
     mean: np.ndarray
     scale: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     constant: np.ndarray
     parameter: np.ndarray
     moving: np.ndarray
@@ -50,7 +54,7 @@ class Series:
     @classmethod
     def of(cls, case_set: CaseSet, max_rows: int = MAX_ROWS) -> Self:
         """Take cases spread over all of them, whole where they fit, with the columns as they stand in the cases."""
-        channels, low, high = case_set.channels, *case_extremes(case_set)
+        channels, low, high = case_set.channels, *extremes(case_set.cases)
         # As stored: of a column on a large level float32 would round away, the level is not part of the values.
         small = CONSTANT_SPREAD * np.maximum(np.abs(low), np.abs(high)).max(axis=0)
         constant = high.max(axis=0) - low.min(axis=0) <= small
@@ -63,7 +67,8 @@ class Series:
         cases = [np.where(still, 0.0, (table - mean) / scale) for table in tables]
         moving = np.max([np.ptp(table, axis=0) for table in tables], axis=0) > small
         names = (*channels.controls, *channels.predicted)
-        return cls(names, cases, mean, scale, constant, parameter, moving, case_set.step)
+        low, high = channels.physical(low.min(axis=0)), channels.physical(high.max(axis=0))
+        return cls(names, cases, mean, scale, low, high, constant, parameter, moving, case_set.step)
 
     @property
     def varying(self) -> np.ndarray:
@@ -110,12 +115,6 @@ def halves(cases: Sequence[np.ndarray], shortest: int) -> tuple[list[np.ndarray]
         [piece for i, piece in enumerate(pieces) if i not in held],
         [piece for i, piece in enumerate(pieces) if i in held],
     )
-
-
-def case_extremes(case_set: CaseSet) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value of each column in each case (cases, F), as stored."""
-    cases = [case.values for case in case_set.cases]
-    return np.stack([case.min(axis=0) for case in cases]), np.stack([case.max(axis=0) for case in cases])
 
 
 def _spread(case_set: CaseSet, max_rows: int) -> list[np.ndarray]:

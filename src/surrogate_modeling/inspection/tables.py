@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.inspection.look import Look, usual_rows
-from surrogate_modeling.inspection.series import case_extremes
 
 HEAD = ("column", "unit", "role", "min", "max", "lost", "63 % after", "95 % after", "of", "linear")
 CSV_HEAD = (
@@ -21,15 +18,9 @@ LEAST_TOLD = 0.3
 LASTING = 0.85
 
 
-def extremes(look: Look) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest value (F,) of each column over all cases."""
-    channels, low, high = look.case_set.channels, *case_extremes(look.case_set)
-    return channels.physical(low.min(axis=0)), channels.physical(high.max(axis=0))
-
-
 def text_of(look: Look) -> str:
     """A head line and the table for a terminal."""
-    low, high = extremes(look)
+    low, high = look.series.low, look.series.high
     units, sampling = look.case_set.channels.units, look.sampling
     rows = []
     for i, name in enumerate(look.names):
@@ -60,7 +51,7 @@ def _seconds(seconds: float, look: Look) -> str:
 
 def csv_of(look: Look) -> str:
     """All columns and numbers as CSV."""
-    low, high = extremes(look)
+    low, high = look.series.low, look.series.high
     units, series, sampling = look.case_set.channels.units, look.series, look.sampling
     rows: list[list[object]] = [list(CSV_HEAD)]
     for i, name in enumerate(look.names):

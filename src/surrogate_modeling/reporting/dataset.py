@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.case import Case, extremes
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.reporting.content import Content
@@ -90,8 +90,8 @@ def _columns(known: Sequence[Case], test: Sequence[Case], channels: Channels) ->
 
 def _ranges(cases: Sequence[Case], channels: Channels) -> tuple[np.ndarray, np.ndarray]:
     """Smallest and largest value of each column over all rows (F,); infinite the wrong way round without cases."""
-    columns = len(channels.controls) + len(channels.predicted)
-    low, high = np.full(columns, np.inf), np.full(columns, -np.inf)
-    for case in cases:
-        low, high = np.minimum(low, case.values.min(axis=0)), np.maximum(high, case.values.max(axis=0))
-    return channels.physical(low), channels.physical(high)
+    if not cases:
+        none = np.full(len(channels.controls) + len(channels.predicted), np.inf)
+        return none, -none
+    low, high = extremes(cases)
+    return channels.physical(low.min(axis=0)), channels.physical(high.max(axis=0))
