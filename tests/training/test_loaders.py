@@ -144,14 +144,14 @@ def test_blocks_hold_the_windows_of_the_batches_in_their_order() -> None:
     assert torch.equal(torch.cat([block.flatten() for block in blocks]), sampler.order())
 
 
-@pytest.mark.parametrize(("batch_size", "shapes"), [(47, [(1, 47)]), (48, [(1, 47)]), (1024, [(1, 47)])])
-def test_windows_for_one_batch_are_one_block(batch_size: int, shapes: list[tuple[int, int]]) -> None:
+@pytest.mark.parametrize("batch_size", [47, 48, 1024])
+def test_windows_for_one_batch_are_one_block(batch_size: int) -> None:
     cases = [lag_case(30, 0), lag_case(25, 1)]
     scaling = Standardizer(3)
     scaling.fit(case.values for case in cases)
     sampler = WindowSampler(WindowDataset(cases, scaling, 4, 1), SettingsConfig(in_len=4, batch_size=batch_size))
     loader = BlockLoader(sampler, 3)
-    assert [tuple(block.shape) for block in loader] == shapes
+    assert [tuple(block.shape) for block in loader] == [(1, 47)]
     assert (len(loader), loader.batches) == (1, 1)
 
 

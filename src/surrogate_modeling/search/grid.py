@@ -64,21 +64,26 @@ class GridLauncher(Launcher):
         at_once = 1 if isinstance(self.launcher, BasicLauncher) else joblib_processes(self.config) or len(runs)
         places = make_places(self.launcher, self.config, at_once)
         waiting, results = deque(runs), dict[int, JobReturn | Exception]()
+
+        def begin() -> None:
+            """Start the next run."""
+            number = waiting.popleft()
+            places.start(number, runs[number])
+            log.info("%s: started", names[number])
+
         # As one array of Slurm, whose limits hold then.
         batch = places.batch() if isinstance(places, Jobs) else nullcontext()
         try:
             with launcher_refusals(self.config), batch:
                 for _ in range(min(at_once, len(runs))):
-                    places.start(waiting[0], runs[waiting[0]])
-                    log.info("%s: started", names[waiting.popleft()])
+                    begin()
             while len(results) < len(runs):
                 ended = places.ended()
                 results |= ended
                 for number in ended:
                     log.info("%s: %s", names[number], "done" if _error(ended[number]) is None else "failed")
                     if waiting:
-                        places.start(waiting[0], runs[waiting[0]])
-                        log.info("%s: started", names[waiting.popleft()])
+                        begin()
         finally:
             places.close()
         return results

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from surrogate_modeling.common.atomic_file import NotWritten, write_atomic
-from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.folders import remove_empty
 from surrogate_modeling.common.interruption import terminated_as_interrupt
+from surrogate_modeling.config.refusals import one_line
 from surrogate_modeling.tracking.journal import JOURNAL, is_sent
 from surrogate_modeling.tracking.run import Run
 from surrogate_modeling.tracking.sender import Sender, clear_folder, send_later
@@ -84,8 +84,7 @@ class ParentRun:
                 status = "FAILED"
                 raise
             # Why the block ended is what is raised.
-            reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-            log.error("%s: its files could not be written: %s", self.name, reason)
+            log.error("%s: its files could not be written: %s", self.name, one_line(error))
         finally:
             # Else the run would stay RUNNING in the store, and locked.
             self._finish(status, metrics)
