@@ -149,11 +149,18 @@ def test_a_picture_that_cannot_be_drawn_is_named_and_the_others_are_drawn(
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_a_sheet_has_all_curves_of_a_case(tmp_path: Path, count: int) -> None:
     curves = tuple(curve(tmp_path / f"{i}.png", WAVE, WAVE[10:] + i, column=f"列{i}") for i in range(count))
+    # All that a legend can name.
+    marks: dict[str, Any] = {"half_width": np.ones(40), "outside": np.arange(50) > 30}
+    curves = tuple(replace(one, **marks) for one in curves)
     list(draw_figures([Sheet(tmp_path / "targets.png", curves)], 1))
     assert {path.name for path in tmp_path.iterdir()} == {"targets.png"}
-    # Plots of 5.2 by 2.3 inches, three in a row, at 100 dots.
+    # Plots of 5.2 by 2.3 inches, three in a row, at 100 dots; one alone is wider, for the legend.
     columns, rows = min(3, count), -(-count // 3)
-    assert imread(tmp_path / "targets.png").shape == (230 * rows + 75, 520 * columns, 4)
+    picture = imread(tmp_path / "targets.png")
+    assert picture.shape == (230 * rows + 80, max(700, 520 * columns), 4)
+    # Nothing runs into the edge.
+    assert (picture[:, -5:] == 1).all()
+    assert (picture[:, :2] == 1).all()
 
 
 @pytest.mark.parametrize(("ending", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])

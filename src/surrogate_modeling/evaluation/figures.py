@@ -225,8 +225,8 @@ class _SheetCanvas:
 
         columns = min(SHEET_COLUMNS, count)
         rows = -(-count // columns)
-        # In inches, so that titles and labels have their room whatever the number of plots.
-        width, height, top = 5.2 * columns, 2.3 * rows + 0.75, 0.6
+        # In inches, so that titles and labels have their room whatever the number of plots; the legend asks for 6.8.
+        width, height, top = max(7.0, 5.2 * columns), 2.3 * rows + 0.8, 0.65
         self.figure = Figure(figsize=(width, height), dpi=100)
         FigureCanvasAgg(self.figure)
         self.figure.subplots_adjust(
@@ -252,9 +252,10 @@ class _SheetCanvas:
             self.legend.remove()
         handles, names = self.plots[0].axes.get_legend_handles_labels()
         width, height = self.figure.get_size_inches()
-        place = (1 - 0.15 / width, 1 - 0.05 / height)
+        # A line of its own, as the name of a case may be long.
+        place = (0.65 / width, 1 - 0.33 / height)
         self.legend = self.figure.legend(
-            handles, names, loc="upper right", bbox_to_anchor=place, fontsize=8, ncols=5, frameon=False
+            handles, names, loc="upper left", bbox_to_anchor=place, fontsize=8, ncols=5, frameon=False
         )
         return file_of(self.figure, sheet.path)
 
