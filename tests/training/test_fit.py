@@ -1,5 +1,6 @@
 """Whole fits on a plant whose law is known."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ from lag import lag_case, make, settings
 from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.config.settings import Monitor
 from surrogate_modeling.networks.sizes import Batch
-from surrogate_modeling.training.callbacks import TimeBudget
+from surrogate_modeling.training import callbacks
+from surrogate_modeling.training.callbacks import TimeBudget, free_run_nade
 from surrogate_modeling.training.fit import fit
 from surrogate_modeling.training.job import OutOfMemory
 from surrogate_modeling.training.loaders import WindowData
@@ -91,6 +93,31 @@ def test_fit_learns_the_lag_and_keeps_the_best_weights(tmp_path: Path) -> None:
     with torch.no_grad():
         kept = torch.nn.functional.mse_loss(surrogate.network(past, control), truth)
     assert float(kept) == pytest.approx(fitted.val_loss, rel=1e-4)
+
+
+def test_the_mean_of_the_weights_is_kept_where_a_column_never_moves(tmp_path: Path) -> None:
+    recipe = settings(epochs=20, ema=0.9, free_run_every=2, monitor=Monitor.val_nADE)
+    cases = [lag_case(60, i) for i in range(6)]
+    for case in cases:
+        case.values[:, 1] = 3.0
+    surrogate, data, validation = make(recipe, cases=cases)
+    start = free_run_nade(surrogate, validation)
+    fitted = fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None)
+    assert fitted.least["val_nADE"] < 0.5 * start
+    assert free_run_nade(surrogate, validation) == pytest.approx(fitted.least["val_nADE"], rel=1e-4)
+
+
+def test_free_runs_that_are_never_finite_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recipe = settings(free_run_every=1, monitor=Monitor.val_nADE)
+    surrogate, data, validation = make(recipe)
+    before = {name: value.clone() for name, value in surrogate.state_dict().items()}
+    monkeypatch.setattr(callbacks, "free_run_nade", lambda surrogate, cases: math.nan)
+    fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None)
+    assert "in no epoch were the free runs over the validation cases finite" in caplog.text
+    for name, value in surrogate.state_dict().items():
+        assert torch.equal(value.nan_to_num(), before[name].nan_to_num()), name
 
 
 def test_early_stopping_counts_epochs_without_a_better_value(tmp_path: Path) -> None:

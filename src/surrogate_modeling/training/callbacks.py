@@ -7,7 +7,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,10 +62,8 @@ class AveragedWeights(WeightAveraging):
         count = average.n_averaged
         share = 1.0 - ((1.0 + count) / (10.0 + count)).clamp(max=self.decay)
         share = torch.where(count == 0, torch.ones_like(share), share)
-        means, news = (
-            [part for part in chain(each.parameters(), each.buffers()) if part.is_floating_point()]
-            for each in (average.module, module)
-        )
+        # Not the buffers: they are constants, some of them infinite, of which a mean is no number.
+        means, news = list(average.module.parameters()), list(module.parameters())
         steps = torch._foreach_sub(news, means)
         torch._foreach_mul_(steps, share)
         torch._foreach_add_(means, steps)

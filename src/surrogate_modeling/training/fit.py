@@ -112,7 +112,13 @@ class _Start:
         # What Lightning logs is rounded to single precision.
         if self.nade >= (1.0 - ROUNDING) * least.get("val_nADE", math.inf):
             return least
-        log.info("no epoch was better than the start, which is kept")
+        if "val_nADE" in least:
+            log.info("no epoch was better than the start, which is kept")
+        else:
+            log.warning(
+                "in no epoch were the free runs over the validation cases finite, so the weights from before training"
+                " are kept; try a smaller settings.lr, or look for outliers in the cases"
+            )
         write_best_weights(folder, self.weights)
         return {**least, "val_nADE": self.nade}
 
