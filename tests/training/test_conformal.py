@@ -11,7 +11,7 @@ from surrogate_modeling.training.conformal import Residuals, calibrate_band
 
 def quiet(errors: list[np.ndarray]) -> Residuals:
     """Errors of a single network, which has no spread."""
-    return Residuals(errors, [np.zeros_like(error) for error in errors])
+    return Residuals(errors, [np.zeros_like(error) for error in errors], [np.arange(len(error)) for error in errors])
 
 
 def test_each_case_weighs_the_same_whatever_its_length() -> None:
@@ -99,11 +99,24 @@ def test_one_case_that_goes_wrong_does_not_set_the_growth() -> None:
 
 def test_spread_widens_the_band() -> None:
     """The factor is error / (spread + growth): 6 / (2 + 1)."""
-    errors = Residuals([np.full((2, 1), 6.0)], [np.full((2, 1), 2.0)])
+    errors = Residuals([np.full((2, 1), 6.0)], [np.full((2, 1), 2.0)], [np.arange(2)])
     band = calibrate_band(quiet([np.ones((2, 1))]), errors, np.ones(1), [0])
     assert band is not None
     assert band.factor == pytest.approx([2.0])
     assert band.trajectory_factor == pytest.approx([2.0])
+
+
+def test_growth_lies_where_the_rows_of_a_case_lie() -> None:
+    """Rows 0 to 3 and 12 to 15 of a run of 16: bins of rows 0, 1, 2 to 3, 4 to 7 (none), 8 to 15."""
+    errors = np.array([1.0, 2, 3, 5, 10, 20, 30, 40])[:, None]
+    known = Residuals([errors], [np.zeros_like(errors)], [np.array([0, 1, 2, 3, 12, 13, 14, 15])])
+    band = calibrate_band(known, known, np.ones(1), [0])
+    assert band is not None
+    assert band.knots.tolist() == [0, 1, 2.5, 11.5]
+    # One case: its largest |error| over the growth held beyond the last knot, or moved to the mean of the growth.
+    half = band.half_width(16, 0.0, BandScope.row)[:, 0]
+    assert (half[[0, 1, 2, 3, 12, 13, 14, 15]] >= errors[:, 0] - 1e-9).all()
+    assert half.max() < 81
 
 
 def test_nothing_to_calibrate_on_gives_no_band() -> None:

@@ -12,6 +12,7 @@ from lag import CHANNELS, lag_case, make, settings
 from surrogate_modeling.adaptation import latents
 from surrogate_modeling.adaptation.candidates import as_it_is
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
 from surrogate_modeling.config.commands import Config
@@ -24,6 +25,7 @@ from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.one_unit import UnitSurrogate
 from surrogate_modeling.training.attempts import Attempt
 from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic
+from surrogate_modeling.training.calibration import add_band
 from surrogate_modeling.training.folds import Folds, FoldTraining, make_folds
 from surrogate_modeling.training.portfolio import PortfolioModels, fit_portfolio
 from surrogate_modeling.training.race import MAX_STARTS, TrainedMember
@@ -201,6 +203,10 @@ def test_a_single_record_is_fitted_whole_in_the_end(tmp_path: Path) -> None:
     linear = fit_linear(data)
     result = fit_portfolio(replace(training, folds=folds), PortfolioModels(["linear"], [], None), {"linear": linear})
     assert len(result.left_out.cases) == 4
+    # The band rests on one case, not on four.
+    add_band(training.surrogate, CaseSplit([], [], []), result.left_out)
+    assert training.surrogate.band is not None
+    assert training.surrogate.band.level == 0.5
     np.testing.assert_allclose(training.surrogate.predict([record])[0], linear.predict([record])[0], atol=1e-4)
 
 

@@ -37,11 +37,13 @@ class Attempt:
         model: its sizes.
         seconds: of all its fits.
         diverged: whether one of its trainings did.
+        rows: free runs over cases left out (H, P), physical units, by the case's name: the mean over the starts.
     """
 
     def __init__(self, name: str, model: ModelConfig) -> None:
         self.name, self.model = name, model
         self.seconds, self.diverged = 0.0, False
+        self.rows: dict[str, np.ndarray] = {}
         self._runs: dict[str, dict[int, np.ndarray]] = {}
         self._networks: dict[tuple[int, int], Network] = {}
         self._final: Network | None = None
@@ -61,12 +63,10 @@ class Attempt:
     def judge(self, left_out: Sequence[Case], rows: Sequence[np.ndarray], start: int = 0) -> None:
         """Keep free runs over cases left out, of the network of a start."""
         for case, each in zip(left_out, rows, strict=True):
-            self._runs.setdefault(case.name, {})[start] = each
-
-    @property
-    def rows(self) -> dict[str, np.ndarray]:
-        """Free runs over cases left out (H, P), physical units, by the case's name: the mean over the starts."""
-        return {name: np.mean([runs[start] for start in sorted(runs)], axis=0) for name, runs in self._runs.items()}
+            runs = self._runs.setdefault(case.name, {})
+            runs[start] = each
+            # In one order, so that the mean does not go by which start came first.
+            self.rows[case.name] = each if len(runs) == 1 else np.mean([runs[i] for i in sorted(runs)], axis=0)
 
     def finish(self, network: Network) -> None:
         """Take a network that was fitted on all cases in place of those of the folds."""

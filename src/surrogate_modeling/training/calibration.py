@@ -44,6 +44,8 @@ def add_band(
         band = calibrate_band(shaping, calibrating, scale, targets)
     else:
         own = residuals(left_out.cases, left_out.rows, left_out.spreads)
+        if left_out.records:
+            own = joined(own, left_out.cases, left_out.records)
         band = calibrate_band(own, None, scale, targets)
     # An ensemble of the networks of all folds spreads less over a case that most have seen than it errs on a new one.
     surrogate.band = band = band and replace(band, of_copies=left_out is None)
@@ -65,4 +67,29 @@ def spread_over(cases: Sequence[Case], count: int) -> list[Case]:
 def residuals(cases: Sequence[Case], means: Sequence[np.ndarray], spreads: Sequence[np.ndarray]) -> Residuals:
     """Absolute errors of cases, and the spread of the members, from the mean and the spread (H, P) of each."""
     errors = [np.abs(mean.astype(np.float64) - case.truth(len(mean))) for case, mean in zip(cases, means, strict=True)]
-    return Residuals(errors, list(spreads))
+    return Residuals(errors, list(spreads), [np.arange(len(mean)) for mean in means])
+
+
+def joined(parts: Residuals, blocks: Sequence[Case], records: Sequence[Case]) -> Residuals:
+    """Residuals of records, each from the blocks that it was cut into.
+
+    The run over a block is cut from one that starts with its record, and a new record is as long as a record.
+
+    Args:
+        parts: residuals of the blocks.
+        blocks: in any order.
+        records: uncut.
+    """
+    of_record = []
+    for record in records:
+        own = [i for i, block in enumerate(blocks) if np.may_share_memory(block.values, record.values)]
+        own.sort(key=lambda i: float(blocks[i].time[0]))
+        # As many rows are given of a block as of its record.
+        firsts = [int(np.searchsorted(record.time, blocks[i].time[0])) for i in own]
+        distance = np.concatenate(
+            [first + np.arange(len(parts.errors[i])) for first, i in zip(firsts, own, strict=True)]
+        )
+        of_record.append(
+            (np.concatenate([parts.errors[i] for i in own]), np.concatenate([parts.spreads[i] for i in own]), distance)
+        )
+    return Residuals(*(list(each) for each in zip(*of_record, strict=True)))

@@ -63,7 +63,7 @@ class AveragedWeights(WeightAveraging):
         share = 1.0 - ((1.0 + count) / (10.0 + count)).clamp(max=self.decay)
         share = torch.where(count == 0, torch.ones_like(share), share)
         # Not the buffers: they are constants, some of them infinite, of which a mean is no number.
-        means, news = list(average.module.parameters()), list(module.parameters())
+        means, news = (list[Tensor](each.parameters()) for each in (average.module, module))
         steps = torch._foreach_sub(news, means)
         torch._foreach_mul_(steps, share)
         torch._foreach_add_(means, steps)

@@ -41,19 +41,31 @@ MAX_PARTS = 10
 
 
 class Residuals(NamedTuple):
-    """Absolute errors of free runs over cases, and the spread of the members, each (H, P) per case, physical units."""
+    """Residuals of free runs over cases.
+
+    Attributes:
+        errors: absolute, (H, P) per case, physical units.
+        spreads: of the members, (H, P) per case, physical units.
+        distances: rows from the first predicted one, (H,) per case; some rows of a case may be left out.
+    """
 
     errors: Sequence[np.ndarray]
     spreads: Sequence[np.ndarray]
+    distances: Sequence[np.ndarray]
 
     @property
     def is_finite(self) -> bool:
         """Whether no free run diverged."""
-        return all(np.isfinite(array).all() for arrays in self for array in arrays)
+        return all(np.isfinite(array).all() for array in (*self.errors, *self.spreads))
+
+    @property
+    def longest(self) -> int:
+        """Rows that a free run needs to reach every row."""
+        return 1 + max(int(distance[-1]) for distance in self.distances)
 
     def where(self, places: Sequence[int]) -> Residuals:
         """Some of the cases."""
-        return Residuals([self.errors[i] for i in places], [self.spreads[i] for i in places])
+        return Residuals(*([each[i] for i in places] for each in self))
 
 
 class Scores(NamedTuple):
@@ -89,8 +101,8 @@ class Shape:
     @classmethod
     def of(cls, cases: Residuals, floor: np.ndarray) -> Self:
         """The shape that cases give; ``floor`` is the least g(t), (P,)."""
-        knots, error = _growth(cases.errors, floor)
-        level = interpolated(knots, error, max(map(len, cases.errors))).mean(axis=0)
+        knots, error = _growth(cases, floor)
+        level = interpolated(knots, error, cases.longest).mean(axis=0)
         best, narrowest = (error, np.ones_like(level)), np.full_like(level, np.inf)
         for flatness in FLATNESSES:
             peak = (1 - flatness) * error + flatness * level
@@ -154,24 +166,26 @@ def _jackknife(cases: Residuals, floor: np.ndarray) -> Scores:
     return Scores(rows, *(np.concatenate([scores[i] for scores in found]) for i in (1, 2)))
 
 
-def _growth(errors: Sequence[np.ndarray], floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _growth(cases: Residuals, floor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean absolute error of the median case in bins of rows that double in length, at the middle of each."""
-    longest = max(map(len, errors))
-    edges = [0]
+    longest, edges = cases.longest, [0]
     while edges[-1] < longest:
         edges.append(min(longest, max(1, 2 * edges[-1])))
     middles, means = [], []
     for first, last in pairwise(edges):
-        middles.append((first + last - 1) / 2)
-        # The median over cases: one case that goes wrong must not widen the band of all.
-        means.append(np.median([e[first:last].mean(axis=0) for e in errors if len(e) > first], axis=0))
+        places = [np.searchsorted(distance, (first, last)) for distance in cases.distances]
+        inside = [error[i:j] for error, (i, j) in zip(cases.errors, places, strict=True) if i < j]
+        if inside:
+            middles.append((first + last - 1) / 2)
+            # The median over cases: one case that goes wrong must not widen the band of all.
+            means.append(np.median([error.mean(axis=0) for error in inside], axis=0))
     return np.array(middles), np.maximum(means, floor)
 
 
 def _widths(cases: Residuals, knots: np.ndarray, growth: np.ndarray) -> list[np.ndarray]:
     """s + g(t) of each case (H, P)."""
-    grown = interpolated(knots, growth, max(map(len, cases.spreads)))
-    return [spread + grown[: len(spread)] for spread in cases.spreads]
+    grown = interpolated(knots, growth, cases.longest)
+    return [spread + grown[distance] for spread, distance in zip(cases.spreads, cases.distances, strict=True)]
 
 
 def _peaks(cases: Residuals, widths: Sequence[np.ndarray]) -> np.ndarray:

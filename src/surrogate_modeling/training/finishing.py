@@ -50,6 +50,7 @@ def with_effects(left_out: LeftOut, fitted: FittedUnits) -> LeftOut:
             np.abs(1 + gain.get(case.name, np.zeros(1))) * spread
             for case, spread in zip(left_out.cases, left_out.spreads, strict=True)
         ],
+        left_out.records,
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -57,11 +57,13 @@ class LeftOut:
         cases: the cases.
         rows: (H, P) of each.
         spreads: (H, P) of each, the weighted spread of the models around them.
+        records: the cases that these are blocks of; empty where they are whole.
     """
 
     cases: list[Case]
     rows: list[np.ndarray]
     spreads: list[np.ndarray]
+    records: list[Case] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -118,25 +120,41 @@ def _mixed(training: FoldTraining, attempts: Sequence[Attempt], untried: Sequenc
             log.warning("%s: its free run over some case left out diverged; it is not used", attempt.name)
     cases, residuals = left_out_residuals(training, sound)
     weight = learn_weights(residuals)
-    several = [np.stack([attempt.rows[case.name] for attempt in sound]) for case in cases]
-    mixed = [np.einsum("mhp,mp->hp", own, weight) for own in several]
-    spreads = [
-        np.sqrt(np.einsum("mhp,mp->hp", (own - rows) ** 2, weight)) for own, rows in zip(several, mixed, strict=True)
-    ]
-    truth = [case.truth(len(rows)) for case, rows in zip(cases, mixed, strict=True)]
-    squares = float(np.mean(np.concatenate([((m - t) / surrogate.predicted_scale) ** 2
-                                            for m, t in zip(mixed, truth, strict=True)])))  # fmt: skip
-    nade = score(cases, mixed, surrogate.description.channels, surrogate.predicted_scale).nade
+    used = [i for i in range(len(sound)) if weight[i].any()]
+    left_out = _left_out(training, cases, [sound[i] for i in used], weight[used])
+    nade = score(cases, left_out.rows, surrogate.description.channels, surrogate.predicted_scale).nade
     _log_table(surrogate, sound, residuals, weight, nade)
     if untried:
         why = "training was asked to end" if early_end.is_asked(training.folder) else "settings.max_minutes"
         log.warning("%s: there was no time to try %s", why, ", ".join(untried))
-    used = [i for i in range(len(sound)) if weight[i].any()]
     surrogate.mix([sound[i].result() for i in used], weight[used])
     seconds = sum(attempt.seconds for attempt in attempts)
-    fit = FitResult({"val_loss": squares, "val_nADE": nade}, epochs, seconds)
+    fit = FitResult({"val_loss": _mean_square(surrogate, left_out), "val_nADE": nade}, epochs, seconds)
     table = PortfolioTable([attempt.name for attempt in sound], residuals.errors, weight)
-    return PortfolioResult(fit, LeftOut(cases, mixed, spreads), table)
+    return PortfolioResult(fit, left_out, table)
+
+
+def _left_out(
+    training: FoldTraining, cases: Sequence[Case], attempts: Sequence[Attempt], weight: np.ndarray
+) -> LeftOut:
+    """The mixture with weights (M, P) over cases left out, one after another: that of all members takes much memory."""
+    mixed, spreads = list[np.ndarray](), list[np.ndarray]()
+    for case in cases:
+        own = np.stack([attempt.rows[case.name] for attempt in attempts])
+        rows = np.einsum("mhp,mp->hp", own, weight)
+        spread = np.sqrt(np.einsum("mhp,mp->hp", (own - rows) ** 2, weight))
+        mixed.append(rows.astype(np.float32))
+        spreads.append(spread.astype(np.float32))
+    return LeftOut(list(cases), mixed, spreads, training.folds.records)
+
+
+def _mean_square(surrogate: Surrogate, left_out: LeftOut) -> float:
+    """Mean square error over all rows and columns, in training standard deviations."""
+    errors = [
+        (rows - case.truth(len(rows))) / surrogate.predicted_scale
+        for case, rows in zip(left_out.cases, left_out.rows, strict=True)
+    ]
+    return float(sum(np.square(each).sum() for each in errors) / sum(each.size for each in errors))
 
 
 def _log_table(
