@@ -1,8 +1,12 @@
 """What every network owes: shapes, and a dependence on each past row, each column and the control."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from plain import PlainDeepONet
+from torch import Tensor
+from torch.nn.functional import l1_loss, mse_loss, smooth_l1_loss
 
 from surrogate_modeling.config.models import MODEL_SCHEMAS, UNTRAINED, ModelConfig
 from surrogate_modeling.networks import NETWORKS, IncrementOutput, Network, SelectedFeedback, Sizes, build_network
@@ -50,6 +54,26 @@ def test_output_depends_on_every_past_row_and_its_control(name: str, out_len: in
             by_past, by_control = torch.autograd.grad(output[:, row, column].sum(), (past, control), retain_graph=True)
             assert (by_past.abs().sum(dim=0) > 0).all(), f"row {row}, column {column} ignores part of the past"
             assert (by_control[:, row].abs().sum(dim=0) > 0).all(), f"row {row}, column {column} ignores its control"
+
+
+@pytest.mark.parametrize("loss", [mse_loss, l1_loss, smooth_l1_loss])
+@pytest.mark.parametrize("name", SMALL)
+def test_a_silenced_column_stays_zero_in_training(name: str, loss: Callable[..., Tensor]) -> None:
+    torch.manual_seed(0)
+    sizes = Sizes(controls=2, predicted=3, in_len=6, out_len=1, fed_back=3)
+    network = SelectedFeedback(build_network(small(name), sizes), sizes)
+    past, control, truth = torch.randn(64, 6, 5), torch.randn(64, 1, 2), torch.randn(64, 1, 3)
+    truth[..., 1] = 0.0
+    network.silence(torch.tensor([1]))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1, weight_decay=0.1)
+    before = network(past, control)
+    for _step in range(3):
+        optimiser.zero_grad()
+        loss(network(past, control), truth).backward()
+        optimiser.step()
+    after = network(past, control)
+    assert not after[..., 1].any()
+    assert (after != before).any(dim=0).tolist() == [[True, False, True]]
 
 
 @pytest.mark.parametrize("name", ["dot", "dol", "don"])

@@ -105,6 +105,7 @@ def test_the_mean_of_the_weights_is_kept_where_a_column_never_moves(tmp_path: Pa
     fitted = fit(surrogate, data, validation, recipe, tmp_path, lambda values, step: None)
     assert fitted.least["val_nADE"] < 0.5 * start
     assert free_run_nade(surrogate, validation) == pytest.approx(fitted.least["val_nADE"], rel=1e-4)
+    assert all((rows[:, 0] == 3.0).all() for rows in surrogate.predict(validation))
 
 
 def test_free_runs_that_are_never_finite_are_told(

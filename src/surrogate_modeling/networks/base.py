@@ -122,6 +122,15 @@ class Network(nn.Module, ABC):
             spread: training windows: the first of each of these cases, then others, spread over all cases.
         """
 
+    def silence(self, columns: Tensor) -> None:
+        """Make the output of predicted columns (K,) zero, before training.
+
+        Where the truth is zero throughout, training leaves it at that: there is no error to learn from.
+        """
+        for part in self.children():
+            if isinstance(part, Network):
+                part.silence(columns)
+
     @property
     def has_jumps(self) -> bool:
         """Whether this network, or one inside it, is not a continuous function of its inputs."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from surrogate_modeling.config.models import DolConfig, DonConfig, DotConfig
 from surrogate_modeling.networks.base import WindowNetwork
-from surrogate_modeling.networks.layers import Encoder, lstm_outputs, perceptron, sinusoidal_positions
+from surrogate_modeling.networks.layers import Encoder, lstm_outputs, perceptron, silence, sinusoidal_positions
 from surrogate_modeling.networks.sizes import Sizes
 
 
@@ -45,6 +45,10 @@ class DeepONet(WindowNetwork):
         trunk = torch.relu(self.head(self.trunk(past))).unflatten(-1, (-1, self.width))
         branch = self.branch(control).unflatten(-1, (-1, self.width))
         return (trunk * branch).sum(dim=-1) + self.bias
+
+    def silence(self, columns: Tensor) -> None:
+        """Make the output of predicted columns (K,) zero, before training; their bias is."""
+        silence(self.head, (columns[:, None] * self.width + torch.arange(self.width, device=columns.device)).flatten())
 
 
 class TransformerTrunk(nn.Module):

@@ -28,6 +28,13 @@ def perceptron(inputs: int, hidden: int, outputs: int, depth: int) -> nn.Sequent
     return nn.Sequential(*layers)
 
 
+def silence(layer: nn.Linear, outputs: Tensor) -> None:
+    """Make some outputs (K,) of a layer zero."""
+    with torch.no_grad():
+        layer.weight[outputs] = 0.0
+        layer.bias[outputs] = 0.0
+
+
 def sinusoidal_positions(length: int, dim: int) -> Tensor:
     """Position table (L, D) of Vaswani et al. 2017, section 3.5; an odd D drops the last cosine."""
     position = torch.arange(length, dtype=torch.float32)[:, None]

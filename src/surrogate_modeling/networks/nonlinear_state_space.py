@@ -113,6 +113,11 @@ class NonlinearStateSpace(StateNetwork):
         rows = rows + self.reads(torch.cat((states[:-1], seen), dim=-1))
         return rows.transpose(0, 1), [states[-1]]
 
+    def silence(self, columns: Tensor) -> None:
+        """Make the output of predicted columns (K,) zero, before training; what training adds is zero then."""
+        self.c[columns] = 0.0
+        self.d[columns] = 0.0
+
     def _drives(self, control: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
         """Contribution of the controls (T, B, C) and their hidden layer to the states and the hidden layer of f."""
         moves, states = self.moves, self.config.states

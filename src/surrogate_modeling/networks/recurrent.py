@@ -5,12 +5,14 @@ Shape letters: B batch, F feature, C control, P predicted, D state size.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import LstmConfig
 from surrogate_modeling.networks.base import WindowNetwork
-from surrogate_modeling.networks.layers import lstm_outputs
+from surrogate_modeling.networks.layers import lstm_outputs, silence
 from surrogate_modeling.networks.sizes import Sizes
 
 
@@ -35,3 +37,7 @@ class BaselineLstm(WindowNetwork):
         state = lstm_outputs(self.lstm, past)[:, -1]
         rows = state[:, None].expand(-1, control.shape[1], -1)
         return self.head(torch.cat((rows, self.control_embedding(control)), dim=-1))
+
+    def silence(self, columns: Tensor) -> None:
+        """Make the output of predicted columns (K,) zero, before training."""
+        silence(cast(nn.Linear, self.head[-1]), columns)

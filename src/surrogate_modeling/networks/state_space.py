@@ -29,7 +29,7 @@ from surrogate_modeling.config.models import Base, Core, SsmConfig
 from surrogate_modeling.networks.base import State, StateNetwork
 from surrogate_modeling.networks.closed_form import fit_base, fitted_rows
 from surrogate_modeling.networks.filters import Filters, spread_products
-from surrogate_modeling.networks.layers import gradients_allowed
+from surrogate_modeling.networks.layers import gradients_allowed, silence
 from surrogate_modeling.networks.oscillations import OscillatingAverages
 from surrogate_modeling.networks.scan import leaky_scan
 from surrogate_modeling.networks.sizes import Batch, Sizes
@@ -232,6 +232,10 @@ class StateSpace(StateNetwork):
             after.append(last)
         predicted = self.head(self.norm(features)) + base
         return predicted.transpose(0, 1), [context, *after, *filter_state]
+
+    def silence(self, columns: Tensor) -> None:
+        """Make the output of predicted columns (K,) zero, before training."""
+        silence(self.head, columns)
 
     def _filtered(self, control: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """Controls and averages (T, B, of_controls), the base of the output, and the state after the last row."""

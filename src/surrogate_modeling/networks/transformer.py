@@ -5,12 +5,14 @@ Shape letters: B batch, F feature, C control, P predicted, D token size.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from surrogate_modeling.config.models import BtConfig
 from surrogate_modeling.networks.base import WindowNetwork
-from surrogate_modeling.networks.layers import Encoder, sinusoidal_positions
+from surrogate_modeling.networks.layers import Encoder, silence, sinusoidal_positions
 from surrogate_modeling.networks.sizes import Sizes
 
 
@@ -34,3 +36,7 @@ class BaselineTransformer(WindowNetwork):
         tokens = torch.cat((self.past_embedding(past), self.control_embedding(control)), dim=1)
         tokens = self.encoder(self.dropout(tokens + self.positions), control.shape[1])
         return self.head(tokens)
+
+    def silence(self, columns: Tensor) -> None:
+        """Make the output of predicted columns (K,) zero, before training."""
+        silence(cast(nn.Linear, self.head[-1]), columns)

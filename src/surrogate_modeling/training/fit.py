@@ -54,6 +54,8 @@ def fit(
 ) -> FitResult:
     """Train in place, to the weights of the best monitored value; goes on from checkpoints of the same run.
 
+    Columns that are constant over the training cases are predicted as that.
+
     Args:
         surrogate: with fitted scaling.
         data: training and validation windows.
@@ -70,6 +72,7 @@ def fit(
     if (fitted := read_fit_result(folder)) is not None:
         load_best(surrogate, folder, devices[0])
         return fitted
+    surrogate.network.silence(surrogate.constant_columns)
     job = TrainingJob(surrogate, data, validation, settings, folder, latest_checkpoint(folder))
     start = None
     if settings.monitor is Monitor.val_nADE and validation:
