@@ -137,6 +137,25 @@ def test_networks_side_by_side_each_leave_out_another_case(tmp_path: Path, surro
     assert fits.plan().endswith("; persistence and the weights of the mixture stay as they are")
 
 
+def test_the_spread_of_networks_side_by_side_does_not_count_where_the_band_is_set(
+    tmp_path: Path, surrogate: Surrogate
+) -> None:
+    """Four networks and three cases: two of the networks, one of other weights, leave out the same one."""
+    four, first = deepcopy(surrogate), surrogate.network
+    four.network = EnsembleNetwork([deepcopy(first) for _ in range(4)])
+    four.description = replace(surrogate.description, members=4)
+    with torch.no_grad():
+        for weight in four.network.networks[3].parameters():
+            weight.mul_(1.5)
+    found = tuning(tmp_path, four, OldCases(), epochs=2).run()
+    assert found is not None
+    found.calibrate()
+    assert found.surrogate.band is not None
+    assert [spread.max() for spread in found.left_out.spreads] == [0.0] * 3
+    assert [spread.max() for spread in found.surrogate.predict_spread([new_case(30)])[1]] == [0.0]
+    assert found.surrogate.predict_spread([new_case(30)], copies=True)[1][0].max() > 0.01
+
+
 def test_what_has_no_trained_network_is_refused(tmp_path: Path, surrogate: Surrogate) -> None:
     model = RegressionConfig(products=0)
     member = Member("linear", model)
