@@ -27,6 +27,7 @@ from surrogate_modeling.networks.unit_latent import UnitLatent
 from surrogate_modeling.surrogate.description import Member, make_network, of_member
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.checkpoints import FitResult
+from surrogate_modeling.training.loaders import WindowSampler
 
 RECIPE = settings(horizon=12, windows_per_epoch=64, batch_size=16, lr=0.01)
 
@@ -80,17 +81,31 @@ def test_units_that_no_window_is_of_keep_their_latents(tmp_path: Path) -> None:
         assert not torch.allclose(after.table[place] / begun, (after.table[place] / begun)[:1], rtol=1e-3)
 
 
-def test_windows_have_the_share_of_old_ones(surrogate: Surrogate) -> None:
-    old = OldCases([lag_case(200, i) for i in range(4)], [lag_case(200, 8), lag_case(200, 9)])
+@pytest.mark.parametrize("first_share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(("count", "rows"), [(4, 200), (1, 1000), (30, 20)])
+def test_windows_have_the_share_of_old_ones(surrogate: Surrogate, count: int, rows: int, first_share: float) -> None:
+    """However many old cases there are, however long, and however many windows start with a case."""
+    old = OldCases([lag_case(rows, i) for i in range(count)], [lag_case(200, 98), lag_case(200, 99)])
     new, left_out = [new_case(20)], [new_case(21)]
+    recipe = replace(RECIPE, first_share=first_share, windows_per_epoch=4000)
     for share in (0.2, 0.5, 0.9):
-        data, validation = WindowMix(old, share, RECIPE).windows(surrogate, run_config(RECIPE), new, left_out)
-        starts = data.training.starts.numpy()
-        # New cases come first in the table, 60 rows of the first.
-        assert np.mean(starts >= 60) == pytest.approx(share, abs=0.08)
-        assert [case.name for case in validation] == ["new21", "case8"]
-        windows = data.training.gather(data.training.first_windows)
-        assert len(windows.past) == len(data.training.first_windows)
+        data, validation = WindowMix(old, share, recipe).windows(surrogate, run_config(recipe), new, left_out)
+        assert [case.name for case in validation] == ["new21", "case98"]
+        order = WindowSampler(data.training, data.settings, rehearsal=data.rehearsal).order()
+        # The new case comes first in the table, with 60 rows; the share of 4000 draws has a deviation of 0.008.
+        starts = data.training.starts[order].numpy()
+        assert np.mean(starts >= 60) == pytest.approx(share, abs=0.03)
+        # No case is left out.
+        assert len(data.training.cases_of(order).unique()) == count + 1
+
+
+def test_an_epoch_has_as_many_new_windows_as_there_are(surrogate: Surrogate) -> None:
+    """60 rows hold 60 - 4 - 12 / 2 + 1 = 51 windows of 12 rows, the last ones cut by half; as many old ones."""
+    old = OldCases([lag_case(200, 0)], [lag_case(200, 98)])
+    new, left_out = [new_case(20)], [new_case(21)]
+    recipe = replace(RECIPE, windows_per_epoch=None)
+    data, _ = WindowMix(old, 0.5, recipe).windows(surrogate, run_config(recipe), new, left_out)
+    assert data.settings.windows_per_epoch == 102
     data, validation = WindowMix(old, 0.0, RECIPE).windows(surrogate, run_config(RECIPE), new, left_out)
     assert [case.name for case in validation] == ["new21"]
     assert len(data.training.first_windows) == 1
@@ -135,6 +150,25 @@ def test_networks_side_by_side_each_leave_out_another_case(tmp_path: Path, surro
     assert [rows.shape for rows in found.left_out.rows] == [(56, 2)] * 3
     assert "don (2 networks), mean weight 0.60 are trained further" in fits.plan()
     assert fits.plan().endswith("; persistence and the weights of the mixture stay as they are")
+
+
+def test_the_spread_of_networks_side_by_side_does_not_count_where_the_band_is_set(
+    tmp_path: Path, surrogate: Surrogate
+) -> None:
+    """Four networks and three cases: two of the networks, one of other weights, leave out the same one."""
+    four, first = deepcopy(surrogate), surrogate.network
+    four.network = EnsembleNetwork([deepcopy(first) for _ in range(4)])
+    four.description = replace(surrogate.description, members=4)
+    with torch.no_grad():
+        for weight in four.network.networks[3].parameters():
+            weight.mul_(1.5)
+    found = tuning(tmp_path, four, OldCases(), epochs=2).run()
+    assert found is not None
+    found.calibrate()
+    assert found.surrogate.band is not None
+    assert [spread.max() for spread in found.left_out.spreads] == [0.0] * 3
+    assert [spread.max() for spread in found.surrogate.predict_spread([new_case(30)])[1]] == [0.0]
+    assert found.surrogate.predict_spread([new_case(30)], copies=True)[1][0].max() > 0.01
 
 
 def test_what_has_no_trained_network_is_refused(tmp_path: Path, surrogate: Surrogate) -> None:

@@ -12,6 +12,7 @@ from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.problems import file_refusal
 from surrogate_modeling.cases.schedules import Demands, Schedule, read_chunks, read_schedule, schedule_files
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.settings import Decimation
 
 CHANNELS = Channels(("u",), ("p", "q"), ("p",), {"u": "-", "p": "bar", "q": "°C"})
 DEMANDS = Demands(CHANNELS, 2, 2, Grid(1.0, 5.0))
@@ -86,6 +87,29 @@ def test_finer_steps_are_decimated_as_far_as_each_column_is_given(tmp_path: Path
     # p is given up to 1.5 s, which reaches the grid's second row and not its third.
     np.testing.assert_array_equal(schedule.case.values[:, 1], [0, 2, np.nan, np.nan])
     np.testing.assert_array_equal(schedule.case.values[:, 2], [0, 4, np.nan, np.nan])
+
+
+def test_a_mean_that_lacks_rows_is_not_one_to_start_from(tmp_path: Path) -> None:
+    """Rows every 0.25 s: the mean at 0 s is of those to 0.25 s, that at 1 s of those from 0.5 to 1.25 s."""
+    demands = Demands(CHANNELS, 2, 2, Grid(1.0, 5.0, Decimation.mean))
+
+    def given_to(last: float) -> Path:
+        rows = [f"{t},1,{t},{t}" if t <= last else f"{t},1,," for t in np.arange(0, 4.25, 0.25).tolist()]
+        return write(tmp_path, "time,u,p,q", "s,-,bar,°C", *rows)
+
+    np.testing.assert_array_equal(read(given_to(4.0), demands).case.values[:, 1], [0.125, 0.875, 1.875, 2.875, 3.75])
+    for last in (1.25, 2.0):
+        np.testing.assert_array_equal(
+            read(given_to(last), demands).case.values[:, 1], [0.125, 0.875, np.nan, np.nan, np.nan]
+        )
+    assert read(given_to(1.0)).case.values[1, 1] == 1.0
+    assert problems(given_to(1.0), demands).endswith(
+        "the prediction starts from 2 rows of every predicted column on a step of 1 s, each a mean up to half a step "
+        "later (settings.decimate=mean): from all rows before 1.5 s; too few are given of 'p' (1 rows), 'q' (1 rows)"
+    )
+    one = Demands(CHANNELS, 1, 1, demands.grid)
+    assert "before 0.5 s; too few are given of 'p' (0 rows)" in problems(given_to(0.0), one)
+    assert read(given_to(0.25), one).case.values[0, 1] == 0.125
 
 
 def test_one_given_row_is_enough_for_a_surrogate_that_asks_for_one(tmp_path: Path) -> None:

@@ -9,7 +9,13 @@ from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.composition import to_config
-from surrogate_modeling.experiment.split_and_folds import dataset_of, folds_of, portfolio_models, units_to_learn
+from surrogate_modeling.experiment.split_and_folds import (
+    as_learnt,
+    dataset_of,
+    folds_of,
+    portfolio_models,
+    units_to_learn,
+)
 
 DATASET = ["dataset=csv", "dataset.path=x", "dataset.controls=2"]
 CASES = [make_case(f"c{i}", 60, i) for i in range(8)]
@@ -46,6 +52,15 @@ def test_folds_are_of_the_portfolio_and_of_runs_without_validation_cases(caplog:
     assert len(folds_of(config("model=ssm"), alone).parts) == 5  # type: ignore[union-attr]
     with pytest.raises(UserError, match="ensemble=3"):
         folds_of(config("model=ssm", "settings.ensemble=3"), alone)
+
+
+def test_with_folds_the_cases_to_validate_are_learnt_from_and_none_of_the_test() -> None:
+    split = CaseSplit(CASES[:5], CASES[5:7], CASES[7:])
+    assert as_learnt(config("model=ssm"), split) is split
+    learnt = as_learnt(config("model=auto"), split)
+    assert (learnt.training, learnt.validation, learnt.test) == (CASES[:7], [], CASES[7:])
+    alone = replace(split, validation=[])
+    assert as_learnt(config("model=ssm"), alone) == alone
 
 
 def test_units_are_left_out_as_a_whole_where_a_test_case_is_of_a_new_one() -> None:

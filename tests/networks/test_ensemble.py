@@ -71,6 +71,24 @@ def test_mean_and_spread_over_the_members_own_trajectories(
 
 
 @pytest.mark.parametrize("model", [DON, SSM])
+def test_a_band_that_leaves_out_the_copies_is_as_wide_as_that_of_one_network(model: ModelConfig) -> None:
+    """As of an ensemble trained further, each member without other cases: errors of 2 and 3, factors 2 and 1."""
+    ensemble = make(model)
+    ensemble.band = replace(make_band([0], [[2, 3]], [2, 1]), of_copies=False)
+    initial, controls = inputs()
+    mean, lower, upper = ensemble.free_run_band(initial, controls)
+    np.testing.assert_allclose(
+        mean, np.mean([one.free_run(initial, controls) for one in singles(ensemble)], axis=0), rtol=1e-5
+    )
+    np.testing.assert_allclose((upper - lower) / 2, np.broadcast_to([4, 3], mean.shape), rtol=1e-4)
+    network, past = ensemble.network, torch.zeros(1, IN_LEN, 3)
+    with torch.no_grad():
+        _, rows, deviation = network.advance_spread(network.encode(past), torch.zeros(1, 5, 1), copies=False)
+        torch.testing.assert_close(rows, network.free_run(past, torch.zeros(1, 5, 1)), rtol=1e-5, atol=1e-6)
+    assert not deviation.any()
+
+
+@pytest.mark.parametrize("model", [DON, SSM])
 @pytest.mark.parametrize("output", list(Output))
 def test_row_by_row_equals_the_whole_trajectory(model: ModelConfig, output: Output) -> None:
     """What ONNX and the FMU run: a state set by the first rows and moved by each control."""

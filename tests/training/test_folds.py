@@ -1,5 +1,6 @@
 """Folds: every case left out once, units whole, a record in blocks, and networks that have not seen their fold."""
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -60,6 +61,27 @@ def test_of_a_single_record_one_block_is_left_out_in_turn() -> None:
     assert [[case.name.split(" ")[0] for case in part] for part in several.parts] == [["case0", "case1"]] * 3
     with pytest.raises(UserError, match="too few for 5 blocks"):
         make_folds([lag_case(60, 0)], RECIPE, 5, None)
+
+
+def test_what_is_sent_to_a_process_are_the_rows_once() -> None:
+    """Of 3 columns and the time a row has 20 bytes; the same blocks and stretches are cut there, without a copy."""
+    cases = [lag_case(20_000, 0), lag_case(20_000, 1)]
+    table = RowTable.of([*cases, lag_case(50_000, 2)])
+    shared = [replace(case, values=table.rows_of(case.name, 20_000)) for case in cases]
+    folds = make_folds(shared, RECIPE, 5, table)
+    packed = pickle.dumps(folds)
+    assert 800_000 < len(packed) < 810_000
+    sent = pickle.loads(packed)
+    for mine, other in zip((*folds.parts, *folds.stretches), (*sent.parts, *sent.stretches), strict=True):
+        assert [case.name for case in mine] == [case.name for case in other]
+        for case, again in zip(mine, other, strict=True):
+            np.testing.assert_array_equal(case.values, again.values)
+            assert any(np.shares_memory(again.values, record.values) for record in sent.records)
+    whole = make_folds([replace(case, unit=case.name) for case in shared], RECIPE, 5, table)
+    assert 800_000 < len(pickle.dumps(whole)) < 810_000
+    assert [[case.name for case in part] for part in pickle.loads(pickle.dumps(whole)).parts] == [
+        [case.name for case in part] for part in whole.parts
+    ]
 
 
 def test_the_free_run_over_a_block_starts_with_its_record() -> None:

@@ -15,6 +15,7 @@ from surrogate_modeling.surrogate.scaling import Standardizer
 from surrogate_modeling.training.loaders import (
     BlockLoader,
     OrderedLoader,
+    Rehearsal,
     Share,
     WindowData,
     WindowLoader,
@@ -60,6 +61,21 @@ def test_stretches_are_as_many_as_asked_and_start_where_asked() -> None:
     assert sum(index in starts for index in drawn) / 4000 == pytest.approx(0.5 + 0.5 / 8, abs=0.04)
     data = WindowData(windows, windows, SettingsConfig(batch_size=32, windows_per_epoch=100))
     assert sum(len(batch[0]) for batch in data.train_dataloader()) == 100
+
+
+@pytest.mark.parametrize(("first_share", "of_starts"), [(0.0, 0.25), (0.5, 0.625), (1.0, 1.0)])
+def test_what_is_learnt_again_has_its_share_of_the_windows_drawn(first_share: float, of_starts: float) -> None:
+    """Three new cases of 4 windows each, and one of 104 that is rehearsed: its windows 12 to 115."""
+    cases = [*(make_case(f"c{i}", 8, i) for i in range(3)), make_case("long", 108, 3)]
+    windows = WindowDataset(cases, fitted(CASES), 4, 1)
+    settings = SettingsConfig(windows_per_epoch=8000, first_share=first_share)
+    order = WindowSampler(windows, settings, rehearsal=Rehearsal(3, 0.25)).order()
+    assert (order >= 12).float().mean() == pytest.approx(0.25, abs=0.02)
+    new = order[order < 12]
+    assert torch.isin(new, torch.tensor([0, 4, 8])).float().mean() == pytest.approx(of_starts, abs=0.03)
+    again = (order[order >= 12] == 12).float().mean()
+    assert again == pytest.approx(first_share + (1 - first_share) / 104, abs=0.04)
+    assert int(order.max()) <= 115
 
 
 def test_every_window_once_in_an_order_that_follows_from_seed_and_epoch() -> None:

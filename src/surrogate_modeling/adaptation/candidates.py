@@ -55,9 +55,9 @@ def score_runs(surrogate: Surrogate, runs: LeftOut) -> Scores:
     return score(runs.cases, runs.rows, surrogate.description.channels, surrogate.predicted_scale)
 
 
-def free_runs(surrogate: Surrogate, cases: Sequence[Case]) -> LeftOut:
-    """Free runs over cases, with the spread of all members."""
-    return LeftOut(list(cases), *surrogate.predict_spread(cases))
+def free_runs(surrogate: Surrogate, cases: Sequence[Case], copies: bool = True) -> LeftOut:
+    """Free runs over cases, with the spread of all members; without ``copies`` not that within an ensemble."""
+    return LeftOut(list(cases), *surrogate.predict_spread(cases, copies))
 
 
 def as_it_is(surrogate: Surrogate, given: Sequence[Case]) -> Candidate:

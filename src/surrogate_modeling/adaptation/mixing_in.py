@@ -13,7 +13,7 @@ from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.training.calibration import spread_over
-from surrogate_modeling.training.loaders import WindowData
+from surrogate_modeling.training.loaders import Rehearsal, WindowData
 from surrogate_modeling.training.setup import make_windows, with_given_starts
 
 
@@ -23,7 +23,7 @@ class WindowMix:
 
     Attributes:
         old: their cases.
-        share: of all windows, where old cases are there.
+        share: of the windows drawn, where old cases are there.
         settings: the recipe.
     """
 
@@ -55,24 +55,14 @@ class WindowMix:
         given = with_given_starts(surrogate, replace(unique, table=None))
         by_name = {case.name: case for case in (*given.training, *given.validation)}
         chosen = [by_name[case.name] for case in (*validation, *old_validation)]
-        new, old = given.training[: len(training)], given.training[len(training) :]
-        settings = self.settings
-        if settings.windows_per_epoch is None:
-            settings = replace(settings, windows_per_epoch=math.ceil(self._count(new) / (1 - self.share * bool(old))))
         table = given.table or RowTable.of(list(by_name.values()))
-        split = CaseSplit(self._repeated(new, old), chosen, [], table)
-        return make_windows(replace(config, settings=settings), surrogate, split), chosen
-
-    def _repeated(self, new: list[Case], old: list[Case]) -> list[Case]:
-        """New and old cases, the fewer of them several times, so that windows drawn from all have the share."""
-        if not old:
-            return new
-        wanted = self.share / (1 - self.share) * self._count(new) / self._count(old)
-        if wanted >= 1:
-            return [*new, *(old * round(wanted))]
-        return [*(new * round(1 / wanted)), *old]
-
-    def _count(self, cases: Sequence[Case]) -> int:
-        settings = self.settings
-        lost = settings.in_len + (settings.loss_rows + 1) // 2
-        return sum(max(0, len(case.values) - lost) + 1 for case in cases)
+        split = CaseSplit(given.training, chosen, [], table)
+        windows = make_windows(replace(config, settings=self.settings), surrogate, split)
+        count = len(windows.training)
+        if old_training:
+            windows.rehearsal = Rehearsal(len(training), self.share)
+            # An epoch has as many new windows as there are.
+            count = math.ceil(int(windows.training.first_windows[len(training)]) / (1 - self.share))
+        if self.settings.windows_per_epoch is None:
+            windows.settings = replace(self.settings, windows_per_epoch=count)
+        return windows, chosen

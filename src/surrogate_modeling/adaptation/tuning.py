@@ -120,7 +120,12 @@ class Tuning:
         except TrainingDiverged as error:
             log.warning("finetune: %s", error)
             return None
-        runs = [free_runs(part, [self.given[i] for i in fold]) for part, fold in zip(without, self.folds, strict=True)]
+        # The band is to count the spread that it is set with.
+        copies = not self.side_by_side
+        runs = [
+            free_runs(part, [self.given[i] for i in fold], copies)
+            for part, fold in zip(without, self.folds, strict=True)
+        ]
         places = [i for fold in self.folds for i in fold]
         flat = [pair for run in runs for pair in zip(run.rows, run.spreads, strict=True)]
         ordered = [flat[places.index(i)] for i in range(len(self.given))]
@@ -128,7 +133,7 @@ class Tuning:
         surrogate.scaling.extend_range(case.values for case in self.given)
         surrogate.training_range.extend(self.given, surrogate.scaling)
         seconds = time.monotonic() - began
-        return Candidate(FINETUNE, surrogate, left_out, seconds, (self.plan(),), not self.side_by_side)
+        return Candidate(FINETUNE, surrogate, left_out, seconds, (self.plan(),), copies)
 
     def plan(self) -> str:
         """What is trained and what stays, for people."""

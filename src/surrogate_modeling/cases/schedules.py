@@ -23,12 +23,13 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.case_file import CaseFileError, RawCase
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.folder import list_case_files
-from surrogate_modeling.cases.grid import STEP_TOLERANCE, Grid, decimate, grid_problems
+from surrogate_modeling.cases.grid import GRID_TOLERANCE, STEP_TOLERANCE, Grid, decimate, grid_problems
 from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file_refusal, name_problems
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.paths import expanded
+from surrogate_modeling.config.settings import Decimation
 
 log = logging.getLogger(__name__)
 # Largest chunk of files read at a time, so that memory does not grow with their number.
@@ -152,11 +153,15 @@ def read_schedule(file: Path, demands: Demands) -> Schedule | list[Problem]:
         f"{name!r} ({rows} rows)" for name, rows in zip(channels.predicted, given, strict=True) if rows < demands.given
     ]
     if lacking:
+        mean = ""
+        if demands.grid.decimation is Decimation.mean:
+            end = raw.time[0] + (demands.given - 0.5) * demands.step
+            mean = f", each a mean up to half a step later (settings.decimate=mean): from all rows before {end:g} s"
         return [
             Problem(
                 file,
                 f"the prediction starts from {demands.given} rows of every predicted column on a step of "
-                f"{demands.step:g} s; too few are given of {', '.join(lacking)}",
+                f"{demands.step:g} s{mean}; too few are given of {', '.join(lacking)}",
             )
         ]
     return Schedule(Case(file.stem, time, values, channels), min(given) == len(time))
@@ -242,7 +247,7 @@ def _step_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem]:
 def _on_grid(
     time: np.ndarray, values: np.ndarray, controls: int, demands: Demands
 ) -> tuple[np.ndarray, np.ndarray, list[int]]:
-    """Resample every column up to its first missing value.
+    """Resample every column up to its first missing value; a mean without all of its rows would be another value.
 
     Returns:
         Grid (K,), values (K, F) with NaN beyond, and the number of valid rows of each column.
@@ -259,6 +264,13 @@ def _on_grid(
         rows = values[:given, [column]]
         if given > 1:
             rows = decimate(time[:given], rows, *how)[1]
+        if holes.size and demands.grid.decimation is Decimation.mean:
+            rows = rows[: _whole_means(time, given, demands.step)]
         on_grid[: len(rows), column] = rows[:, 0]
         valid_rows.append(len(rows))
     return grid, on_grid, valid_rows
+
+
+def _whole_means(time: np.ndarray, given: int, step: float) -> int:
+    """Rows on a grid of this step [s] whose means, up to half a step later, are of the first ``given`` rows alone."""
+    return int(np.floor((time[given] - time[0]) / step + 0.5 + GRID_TOLERANCE))

@@ -62,7 +62,7 @@ class AdvanceSpread(nn.Module):
 
     Args:
         network: to be moved.
-        copies: the spread within an ensemble that is part of a mixture counts too.
+        copies: the spread within an ensemble, alone or part of a mixture, counts too.
     """
 
     def __init__(self, network: Network, copies: bool) -> None:

@@ -35,7 +35,7 @@ from surrogate_modeling.experiment.origin import note_origin
 from surrogate_modeling.experiment.page import PredictedCases, write_run_page
 from surrogate_modeling.experiment.recording import device_name, git_commit, open_run, recorded
 from surrogate_modeling.experiment.result import Evaluation, RunResult
-from surrogate_modeling.experiment.split_and_folds import dataset_of, split_of, units_to_learn
+from surrogate_modeling.experiment.split_and_folds import as_learnt, dataset_of, split_of, units_to_learn
 from surrogate_modeling.surrogate.band import LEVEL
 from surrogate_modeling.surrogate.device import choose_device
 from surrogate_modeling.surrogate.model import Surrogate
@@ -80,7 +80,8 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
     warm = _warm_start(config)
-    surrogate = make_surrogate(config, case_set, split, warm, units_to_learn(config, split))
+    learnt, units = as_learnt(config, split), units_to_learn(config, split)
+    surrogate = make_surrogate(config, case_set, learnt, warm, units, measure=split.training)
     if not isinstance(config.model, AutoConfig):
         weights = surrogate.network.parameter_count
         config = replace(config, settings=on_cpu_if_small(config.settings, split.training, weights))

@@ -63,6 +63,17 @@ def has_folds(config: Config, split: CaseSplit) -> bool:
     return isinstance(config.model, AutoConfig) or not split.validation
 
 
+def as_learnt(config: Config, split: CaseSplit) -> CaseSplit:
+    """The split by what is learnt from: with folds the validation cases are training cases as well.
+
+    What is fitted once for all networks then knows the part that a network is judged on: by the range of its columns,
+    and with ``settings.start=rest`` by its first rows.
+    """
+    if not has_folds(config, split):
+        return split
+    return replace(split, training=[*split.training, *split.validation], validation=[])
+
+
 def folds_of(config: Config, split: CaseSplit) -> Folds | None:
     """Folds of the training and validation cases; None where one network is trained on the former alone.
 
@@ -85,8 +96,8 @@ def folds_of(config: Config, split: CaseSplit) -> Folds | None:
     if settings.stack and isinstance(model, AutoConfig):
         log.warning("settings.stack has no effect with model=auto, which has the regressions among its members")
     count = model.folds if isinstance(model, AutoConfig) else FOLDS
-    cases = [*split.training, *split.validation]
-    return make_folds(cases, settings, count, split.table, by_unit=_predicts_new_units(config, split))
+    cases, by_unit = as_learnt(config, split).training, _predicts_new_units(config, split)
+    return make_folds(cases, settings, count, split.table, by_unit=by_unit)
 
 
 def _predicts_new_units(config: Config, split: CaseSplit) -> bool:
@@ -98,8 +109,7 @@ def _predicts_new_units(config: Config, split: CaseSplit) -> bool:
 def units_to_learn(config: Config, split: CaseSplit) -> list[str]:
     """Names of the units that networks learn numbers of; none where a case that judges would be of none of them."""
     dataset = config.dataset
-    learnt = (*split.training, *split.validation) if has_folds(config, split) else split.training
-    units = unit_names(learnt)
+    units = unit_names(as_learnt(config, split).training)
     if not dataset.unit_effects or not dataset.unit_latents or len(units) < 2:
         return []
     judging = {case.unit for case in (*split.validation, *split.test) if case.unit is not None}

@@ -94,7 +94,7 @@ class Network(nn.Module, ABC):
         Args:
             past: (B, in_len, F).
             control: (B, H, C), the rows that follow.
-            copies: the spread within an ensemble that is part of a mixture counts too.
+            copies: the spread within an ensemble, alone or part of a mixture, counts too.
 
         Returns:
             (B, H, P), and the deviation, which broadcasts to it.

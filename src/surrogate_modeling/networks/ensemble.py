@@ -32,8 +32,13 @@ class EnsembleNetwork(JointNetwork):
         """Past (B, in_len, F) and control (B, R, C) -> mean of the members' rows (B, R, P)."""
         return _mean([member.free_run(past, control) for member in self.networks])
 
-    def free_run_spread(self, past: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor]:  # noqa: ARG002
-        """Past (B, in_len, F) and control (B, H, C) -> mean and deviation of the members' rows (B, H, P)."""
+    def free_run_spread(self, past: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor]:
+        """Past (B, in_len, F) and control (B, H, C) -> mean and deviation of the members' rows (B, H, P).
+
+        Without ``copies`` the members are as one network: the deviation is 0.
+        """
+        if not copies:
+            return super().free_run_spread(past, control)
         return _moments(member.free_run(past, control) for member in self.networks)
 
     def advance(self, state: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
@@ -41,8 +46,10 @@ class EnsembleNetwork(JointNetwork):
         after, rows = self.advance_members(state, control)
         return after, _mean(rows)
 
-    def advance_spread(self, state: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ARG002
+    def advance_spread(self, state: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor, Tensor]:
         """State (B, S) and controls (B, R, C) -> next state, mean and deviation of the members' rows (B, R, P)."""
+        if not copies:
+            return super().advance_spread(state, control)
         after, rows = self.advance_members(state, control)
         return after, *_moments(rows)
 

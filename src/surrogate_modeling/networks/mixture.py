@@ -40,8 +40,7 @@ class MixtureNetwork(JointNetwork):
             control: (B, H, C).
             copies: the spread within a member that is an ensemble counts too.
         """
-        runs = (member.free_run_spread(past, control) for member in self.networks)
-        return self._moments(runs, copies)
+        return self._moments(member.free_run_spread(past, control, copies=copies) for member in self.networks)
 
     def forward(self, past: Tensor, control: Tensor) -> Tensor:
         """Past (B, in_len, F) and control (B, R, C) -> mixed rows (B, R, P)."""
@@ -55,13 +54,10 @@ class MixtureNetwork(JointNetwork):
     def advance_spread(self, state: Tensor, control: Tensor, *, copies: bool = True) -> tuple[Tensor, Tensor, Tensor]:
         """State (B, S) and controls (B, R, C) -> next state, mixed rows (B, R, P) and their deviation."""
         after, rows = self.advance_members_spread(state, control, copies)
-        return after, *self._moments(rows, copies)
+        return after, *self._moments(rows)
 
-    def _moments(self, members: Iterable[tuple[Tensor, Tensor]], copies: bool) -> tuple[Tensor, Tensor]:
-        several = (
-            Part(rows, deviation if copies else rows.new_zeros(()), self.weight[i])
-            for i, (rows, deviation) in enumerate(members)
-        )
+    def _moments(self, members: Iterable[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+        several = (Part(rows, deviation, self.weight[i]) for i, (rows, deviation) in enumerate(members))
         mean, squares, _ = mean_and_squares(several)
         return mean, root(squares)
 

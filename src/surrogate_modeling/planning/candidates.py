@@ -29,6 +29,9 @@ from surrogate_modeling.surrogate.description import Description
 
 # Candidates that are made, at most, for each that is wanted.
 TRIES = 20
+# Apart from the streams of planned inputs, which are drawn from seed, number and place alone: a schedule that took the
+# same bits would start late in a case wherever the user's range is drawn high. Not 0, which numpy does not tell apart.
+STREAM = 1
 # A rate is kept if it is exceeded by rounding only.
 ROUNDING = 1e-6
 
@@ -145,7 +148,7 @@ class Recombined:
         controls = np.empty((len(self.time), len(names)))
         taken = dict[str, list[str]]()
         for place, group in enumerate(recipe.groups):
-            rng = np.random.default_rng([recipe.seed, number, place])
+            rng = np.random.default_rng([recipe.seed, number, place, STREAM])
             case = self.cases[int(rng.integers(len(self.cases)))]
             controls[:, group] = _stretch(rng, case.controls[:, group], len(self.time))
             taken.setdefault(case.name.partition(" (")[0], []).extend(names[i] for i in group)

@@ -127,7 +127,8 @@ def _worth(unknown: Unknown, by: By) -> np.ndarray:
         return np.ones(len(unknown.near))
     worth = unknown.spread if by is By.spread else unknown.band
     if not np.nan_to_num(worth, nan=0.0).any():
-        what = "it has one network: no members that could differ" if by is By.spread else "it has no band"
+        one = "it has one network, or one for each part of the cases, whose spread does not count"
+        what = one if by is By.spread else "it has no band"
         raise UserError(f"by={by}: the surrogate cannot tell, as {what}; use by=distance")
     # What diverges is worth as much as what is known least of the others.
     finite = worth[np.isfinite(worth)]

@@ -59,8 +59,8 @@ class Band:
         trajectory_factor: (P,) q of the whole trajectory of one column.
         all_factor: (P,) q of the whole trajectories of all targets.
         cases: n, cases that set the factors.
-        of_copies: whether the spread of an ensemble within a mixture counts. It does not where each case that set the
-            band was left out by one member of that ensemble only.
+        of_copies: whether the spread within an ensemble counts. It does not where each case that set the band was left
+            out by one member of that ensemble only.
     """
 
     knots: np.ndarray

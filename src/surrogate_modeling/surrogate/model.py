@@ -149,13 +149,16 @@ class Surrogate(nn.Module):
             part.know([units.index(name) for name in names])
         self.description = replace(self.description, units=units)
 
-    def free_run_spread(self, initial: Tensor, controls: Tensor, unit: UnitChoice = None) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the members' trajectories, as the band counts it; 0 for a single network.
+    def free_run_spread(
+        self, initial: Tensor, controls: Tensor, unit: UnitChoice = None, copies: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the members' trajectories; 0 for a single network.
 
         Args:
             initial: (B, G, P).
             controls: (B, T, C).
             unit: as in :meth:`free_run`.
+            copies: whether the spread within an ensemble counts; None: as in the band.
 
         Returns:
             Two of (B, H, P), physical units.
@@ -163,7 +166,8 @@ class Surrogate(nn.Module):
         Raises:
             ValueError: shapes that do not fit this surrogate.
         """
-        copies = self.band is None or self.band.of_copies
+        if copies is None:
+            copies = self.band is None or self.band.of_copies
         mean, deviation = self.network.free_run_spread(*self._start(initial, controls, unit), copies=copies)
         mean, scale = self._restored(mean, unit)
         return mean, (deviation * scale).expand_as(mean)
@@ -240,9 +244,13 @@ class Surrogate(nn.Module):
         """
         return [rows for (rows,) in self._batched(cases, lambda *given: (self.free_run(*given),))]
 
-    def predict_spread(self, cases: Sequence[Case]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Free run of cases: mean and standard deviation of the members' trajectories, (H, P) each per case."""
-        pairs = self._batched(cases, self.free_run_spread)
+    def predict_spread(
+        self, cases: Sequence[Case], copies: bool | None = None
+    ) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Free run of cases: as :meth:`free_run_spread`, (H, P) each per case."""
+        pairs = self._batched(
+            cases, lambda initial, controls, unit: self.free_run_spread(initial, controls, unit, copies)
+        )
         return [mean for mean, _ in pairs], [spread for _, spread in pairs]
 
     def position(self, case: Case) -> Position:

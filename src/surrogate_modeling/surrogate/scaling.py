@@ -83,6 +83,18 @@ class Standardizer(nn.Module):
         self.divisor.copy_(torch.as_tensor(np.where(constant, np.inf, self.scale.cpu().numpy()), dtype=torch.float32))
         return np.flatnonzero(constant).tolist()
 
+    def measure_by(self, cases: Iterable[np.ndarray]) -> None:
+        """Take mean and standard deviation of columns that move in some of the training rows from these.
+
+        Args:
+            cases: each (T, F) less the offsets.
+        """
+        other = Standardizer(len(self.mean), self.offsets)
+        other.fit(cases)
+        moves = other.divisor.isfinite()
+        for own, new in ((self.mean, other.mean), (self.scale, other.scale), (self.divisor, other.divisor)):
+            own[moves] = new[moves].to(own.device)
+
     def extend_range(self, cases: Iterable[np.ndarray]) -> None:
         """Include more training rows in the range, each case (T, F) less the offsets; mean and scale stay."""
         for array in cases:

@@ -183,8 +183,8 @@ def _side_by_side(
     # Not fork: this process has threads of torch and of the tracking client.
     context = fresh_processes()
     threads = max(1, cores() // processes)
-    # Callbacks stay here, and cases that share an array would bring all of it along with each.
-    sent = replace(training, on_epoch=_unheard, folds=replace(training.folds, table=None))
+    # Callbacks stay here.
+    sent = replace(training, on_epoch=_unheard)
     workers: dict[Connection, SpawnProcess] = {}
     try:
         for _ in range(min(processes, len(waiting))):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,12 +46,23 @@ class Folds:
         table: the array of the cases' rows, if they share one.
         records: the cases that the parts were cut from; empty where the parts hold whole cases.
         stretches: for each part, what is left of the records without it; empty where that is the other parts.
+        gap: rows left out around a block of a record.
+        least: rows that a block or a stretch of a record has.
     """
 
     parts: list[list[Case]]
     table: RowTable | None = None
     records: list[Case] = field(default_factory=list)
     stretches: list[list[Case]] = field(default_factory=list)
+    gap: int = 0
+    least: int = 0
+
+    def __reduce__(self) -> tuple[Callable[..., Folds], tuple[Any, ...]]:
+        # A view that is sent to another process brings its rows along, and a table all of them: records are sent once,
+        # and cut there.
+        if self.records:
+            return _in_blocks, (self.records, len(self.parts), self.gap, self.least)
+        return Folds, (self.parts,)
 
     @property
     def cases(self) -> list[Case]:
@@ -115,21 +127,30 @@ def make_folds(
 
 def _cut(cases: Sequence[Case], settings: SettingsConfig, count: int, table: RowTable | None) -> Folds | None:
     """Leave out one block of every case in turn, the last first; None where several cases are too short for that."""
-    gap, least = settings.in_len, 2 * (settings.in_len + settings.out_len)
     try:
-        cut = [blocks(case, count, gap, least) for case in cases]
+        folds = _in_blocks(list(cases), count, settings.in_len, 2 * (settings.in_len + settings.out_len))
     except UserError:
         if len(cases) == 1:
             raise
         return None
+    views = [case for several in (*folds.parts, *folds.stretches) for case in several]
+    return replace(folds, table=table and table.including(views))
+
+
+def _in_blocks(records: list[Case], count: int, gap: int, least: int) -> Folds:
+    """Folds of one block of every record.
+
+    Raises:
+        UserError: a record is too short.
+    """
+    cut = [blocks(record, count, gap, least) for record in records]
     # The last first: what is judged on one part is judged after the longest run.
     parts = [[pieces[k] for pieces in cut] for k in reversed(range(count))]
     stretches = [
-        [stretch for case, block in zip(cases, part, strict=True) for stretch in without_block(case, block, gap, least)]
+        [left for record, block in zip(records, part, strict=True) for left in without_block(record, block, gap, least)]
         for part in parts
     ]
-    views = [case for several in (*parts, *stretches) for case in several]
-    return Folds(parts, table and table.including(views), list(cases), stretches)
+    return Folds(parts, None, records, stretches, gap, least)
 
 
 @dataclass(frozen=True)

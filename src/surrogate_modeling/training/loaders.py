@@ -28,6 +28,13 @@ class Share(NamedTuple):
     processes: int = 1
 
 
+class Rehearsal(NamedTuple):
+    """What is learnt again beside what is new: cases from number ``first`` on, with this share of the windows drawn."""
+
+    first: int
+    share: float
+
+
 class WindowSampler:
     """Sampler of windows: all in a new order each epoch, or a drawn number with a share from the cases' first rows.
 
@@ -39,12 +46,21 @@ class WindowSampler:
         windows: to draw from.
         settings: ``seed``, ``batch_size`` of each process, ``windows_per_epoch`` and ``first_share``.
         share: of this process.
+        rehearsal: decides for each window drawn which cases it is of, whatever their number and lengths; None: all are
+            alike.
     """
 
-    def __init__(self, windows: WindowDataset, settings: SettingsConfig, share: Share = Share()) -> None:  # noqa: B008
+    def __init__(
+        self,
+        windows: WindowDataset,
+        settings: SettingsConfig,
+        share: Share = Share(),  # noqa: B008
+        rehearsal: Rehearsal | None = None,
+    ) -> None:
         self.windows, self.settings, self.share, self.epoch = windows, settings, share, 0
+        self.rehearsal = rehearsal
         self.count = settings.windows_per_epoch or len(windows)
-        self.whole = settings.windows_per_epoch is None and not settings.first_share
+        self.whole = settings.windows_per_epoch is None and not settings.first_share and rehearsal is None
         self.batch_size = settings.batch_size * share.processes
         self.part_length = part_length(windows, self.count, settings.first_share, self.batch_size)
 
@@ -64,8 +80,18 @@ class WindowSampler:
         return torch.randperm(self.count, generator=random) if drawn is None else drawn.windows
 
     def _draw(self, random: torch.Generator) -> Drawn:
-        firsts = self.windows.first_windows.cpu()
-        anywhere = torch.randint(len(self.windows), (self.count,), generator=random)
+        firsts, end = self.windows.first_windows.cpu(), len(self.windows)
+        if self.rehearsal is None:
+            return self._draw_from(firsts, end, random)
+        first, share = self.rehearsal
+        new = self._draw_from(firsts[:first], int(firsts[first]), random)
+        again = self._draw_from(firsts[first:], end, random)
+        is_again = torch.rand(self.count, generator=random) < share
+        return Drawn(*(torch.where(is_again, *pair) for pair in zip(again, new, strict=True)))
+
+    def _draw_from(self, firsts: Tensor, end: int, random: torch.Generator) -> Drawn:
+        """Windows (W,) of neighbouring cases with these first windows; ``end`` is behind their last window."""
+        anywhere = torch.randint(int(firsts[0]), end, (self.count,), generator=random)
         at_first = firsts[torch.randint(len(firsts), (self.count,), generator=random)]
         is_first = torch.rand(self.count, generator=random) < self.settings.first_share
         return Drawn(torch.where(is_first, at_first, anywhere), is_first)
@@ -181,6 +207,7 @@ class WindowData(LightningDataModule):
         if training.rows.data_ptr() == validation.rows.data_ptr():
             # One tensor, which is then moved or sent to another process once.
             validation.to(training.rows)
+        self.rehearsal: Rehearsal | None = None
         self.batches_per_block: int | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -189,7 +216,7 @@ class WindowData(LightningDataModule):
 
     def train_dataloader(self) -> WindowLoader | BlockLoader:
         """Training windows in the order of :class:`WindowSampler`, in batches or blocks of ``batches_per_block``."""
-        sampler = WindowSampler(self._placed(self.training), self.settings, self._share)
+        sampler = WindowSampler(self._placed(self.training), self.settings, self._share, self.rehearsal)
         if self.batches_per_block is not None:
             return BlockLoader(sampler, self.batches_per_block)
         return WindowLoader(sampler)

@@ -27,7 +27,13 @@ log = logging.getLogger(__name__)
 
 
 def make_surrogate(
-    config: Config, case_set: CaseSet, split: CaseSplit, warm: WarmStart | None = None, units: Sequence[str] = ()
+    config: Config,
+    case_set: CaseSet,
+    split: CaseSplit,
+    warm: WarmStart | None = None,
+    units: Sequence[str] = (),
+    *,
+    measure: Sequence[Case] | None = None,
 ) -> Surrogate:
     """Make an untrained surrogate with scaling fitted on the training cases; warns of columns that are constant there.
 
@@ -37,6 +43,7 @@ def make_surrogate(
         split: of the same cases.
         warm: surrogate to begin with, whose scaling is taken.
         units: names of those of which the networks learn numbers.
+        measure: see :func:`fit_scaling`.
 
     Raises:
         UserError: a network of these sizes does not fit the memory.
@@ -65,7 +72,7 @@ def make_surrogate(
         raise UserError(
             f"model: a network of these sizes does not fit the memory ({first_line(error)}); use smaller ones"
         ) from None
-    for message in fit_scaling(surrogate, split):
+    for message in fit_scaling(surrogate, split, measure):
         log.warning("%s", message)
     if warm is not None:
         warm.take_scaling(surrogate)
@@ -129,9 +136,18 @@ def _standardised_firsts(cases: Sequence[Case], surrogate: Surrogate) -> Tensor:
     return surrogate.scaling.standardise_held(firsts)
 
 
-def fit_scaling(surrogate: Surrogate, split: CaseSplit) -> list[str]:
-    """Fit the scaling on the training cases; returns warnings about columns that are constant there."""
+def fit_scaling(surrogate: Surrogate, split: CaseSplit, measure: Sequence[Case] | None = None) -> list[str]:
+    """Fit the scaling on the training cases; returns warnings about columns that are constant there.
+
+    Args:
+        surrogate: whose scaling is fitted.
+        split: of all cases.
+        measure: some of the training cases, in whose standard deviations errors are given, of columns that move there;
+            None: all of them.
+    """
     constant = surrogate.scaling.fit(case.values for case in split.training)
+    if measure is not None and len(measure) < len(split.training):
+        surrogate.scaling.measure_by(case.values for case in measure)
     channels = surrogate.description.channels
     names = (*channels.controls, *channels.predicted)
     others = (*split.validation, *split.test)
