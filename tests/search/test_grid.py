@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from builders import run_command
@@ -17,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.search import grid
 from surrogate_modeling.search.grid import GridLauncher
 from surrogate_modeling.search.jobs import Jobs
 from surrogate_modeling.search.places import make_places
@@ -83,6 +87,35 @@ def test_a_launcher_that_fails_is_named_in_one_line() -> None:
     assert str(told.value) == "3 of 3 runs failed, none is done:" + "".join(
         f"\n  part={i}/3: {line}" for i in (1, 2, 3)
     )
+
+
+def test_sigterm_ends_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Places:
+        """Ends nothing until the process is told to end."""
+
+        running: ClassVar[list[int]] = []
+        closed: ClassVar[list[int]] = []
+
+        def start(self, number: int, _: list[str]) -> None:
+            self.running.append(number)
+
+        def ended(self) -> dict[int, JobReturn]:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+            return {}
+
+        def close(self) -> None:
+            self.closed.extend(self.running)
+
+    monkeypatch.setattr(grid, "make_places", lambda *_: Places())
+    # Where it is not caught it would end this process.
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("SIGTERM is not caught"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            launch(Fake([]))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert Places.closed == [4, 5, 6]
 
 
 def test_an_internal_error_keeps_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
