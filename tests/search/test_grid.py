@@ -7,10 +7,8 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
@@ -22,7 +20,6 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.search import grid
 from surrogate_modeling.search.grid import GridLauncher
-from surrogate_modeling.search.jobs import Jobs
 from surrogate_modeling.search.places import make_places
 
 GENERATE = [str(PROJECT_ROOT / "src" / "surrogate_modeling" / "generate.py")]
@@ -142,38 +139,6 @@ def test_a_key_that_a_launcher_does_not_take_is_said_in_one_line(tmp_path: Path)
         UserError, match=r"^hydra/launcher=submitit_local: could not start: \w+: [^\n]*; correct its keys"
     ):
         make_places(launcher, config("submitit_local"), 2)
-
-
-def test_jobs_that_are_refused_together_leave_nothing_to_end() -> None:
-    class Executor:
-        @contextmanager
-        def batch(self) -> Iterator[None]:
-            yield
-            raise ValueError("invalid partition")
-
-    places = Jobs.__new__(Jobs)
-    places._executor, places._running = Executor(), {}
-    with pytest.raises(ValueError, match="invalid partition"), places.batch():
-        places._running[4] = object()
-    places.close()
-
-
-def test_a_job_that_was_killed_says_where_its_output_is() -> None:
-    errors = pytest.importorskip("submitit.core.utils")
-
-    class Job:
-        job_id, state, paths = "17", "OUT_OF_MEMORY", SimpleNamespace(stderr="log.err")
-
-        def done(self) -> bool:
-            return True
-
-        def results(self) -> list[JobReturn]:
-            raise errors.UncompletedJobError("a page\nof text")
-
-    places = Jobs.__new__(Jobs)
-    places._running = {4: Job()}
-    (ended,) = places.ended().values()
-    assert str(ended) == "job 17 ended without a result (state OUT_OF_MEMORY); what it printed is in log.err"
 
 
 def test_parts_of_generate_that_fail_are_all_named(tmp_path: Path) -> None:
