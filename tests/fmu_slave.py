@@ -4,9 +4,12 @@ from pathlib import Path
 
 import fmpy
 import numpy as np
-from exported import CHANNELS, STEP
+from exported import CHANNELS, STEP, make
 from fmpy.fmi2 import FMU2Slave
 from fmpy.fmi3 import FMU3Slave
+
+from surrogate_modeling.deployment.export_check import random_cases
+from surrogate_modeling.deployment.fmu.export import export_fmu
 
 
 class Slave:
@@ -42,3 +45,10 @@ class Slave:
         self.fmu.doStep(self.time, size)
         self.time += size
         return self.outputs()
+
+
+def write_lstm(folder: Path, version: float) -> Path:
+    """The FMU of a small network in a folder."""
+    surrogate = make("lstm")
+    export_fmu(surrogate, folder / "plant 1.fmu", [random_cases(surrogate, cases=1, rows=20)], version)
+    return folder / "plant 1.fmu"

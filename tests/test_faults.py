@@ -14,9 +14,9 @@ import mlflow
 import numpy as np
 import pytest
 import torch
-from builders import NAMES, UNITS, command_environment, empty_store, lag, write_table
+from builders import NAMES, TRAIN, UNITS, command_environment, empty_store, lag, write_plant, write_table
 from forked import Forked
-from test_train import SMALL, TRAIN, recorded_run, run_train, write_plant
+from test_train import SMALL, recorded_run, run_train
 
 # Every fourth kill may come while a process is still starting [s]; the others, once the run is under way [s].
 LONGEST_START, LONGEST_RUN = 8.0, 1.0

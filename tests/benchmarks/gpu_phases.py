@@ -6,7 +6,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from gpu_ceilings import median_seconds, scan_seconds, synchronise, window_flops
 from gpu_plant import CONTROLS, FEATURES, channels, plant_cases
+from gpu_settings import arithmetic, graphs, peak_memory, scan_form
 from torch import Tensor
 
 from surrogate_modeling.config.models import MODEL_SCHEMAS, ModelConfig
@@ -27,10 +27,8 @@ from surrogate_modeling.config.settings import (
     SettingsConfig,
 )
 from surrogate_modeling.evaluation.scores import score
-from surrogate_modeling.networks import kernels, row_graph
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.compilation import use_precision
 from surrogate_modeling.training.fit import fit, seed_run
 from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.members import initialise
@@ -264,45 +262,3 @@ def networks() -> list[str]:
 def carries_state(name: str) -> bool:
     """Trained with the recipe for long trajectories."""
     return name in ("ssm", "nss")
-
-
-@contextmanager
-def arithmetic(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Matrix products of a precision."""
-    use_precision(precision)
-    with torch.autocast(device.type, torch.bfloat16, enabled=precision is Precision.bf16):
-        yield
-    use_precision(Precision.fp32)
-
-
-@contextmanager
-def graphs(wanted: bool) -> Iterator[None]:
-    """With or without captured free runs."""
-    kept = row_graph.pays
-    if not wanted:
-        row_graph.pays = lambda *_: False
-    try:
-        yield
-    finally:
-        row_graph.pays = kept
-
-
-@contextmanager
-def scan_form(form: str) -> Iterator[None]:
-    """The leaky scan in operations of torch, or as a kernel where there is one."""
-    kept = kernels.HAS_TRITON
-    kernels.HAS_TRITON = kept and form == "triton"
-    try:
-        yield
-    finally:
-        kernels.HAS_TRITON = kept
-
-
-@contextmanager
-def peak_memory(device: torch.device) -> Iterator[list[float]]:
-    """GiB at most; filled when done."""
-    found: list[float] = []
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    yield found
-    found.append(torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else 0.0)

@@ -1,10 +1,14 @@
-"""Timing two forms of the same thing in turn, and printing what came out as a Markdown table."""
+"""Timing two forms of the same thing in turn, their peak memory, and printing what came out as a Markdown table."""
 
 import gc
+import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 Work = Callable[[], object]
 
@@ -86,3 +90,10 @@ def amount(value: float, unit: str) -> str:
         if value >= factor:
             return f"{value / factor:.3g} {name}"
     return f"{value / 1e-6:.2g} us"
+
+
+def peak_memory(form: str, cases: int) -> float:
+    """GiB of a fresh process that makes cases and their windows."""
+    script = Path(__file__).with_name("hold_windows.py")
+    output = subprocess.run([sys.executable, script, form, str(cases)], check=True, capture_output=True, text=True)
+    return float(json.loads(output.stdout)["peak_gib"])

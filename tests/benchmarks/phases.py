@@ -1,6 +1,5 @@
 """The phases that ``benchmark_speed.py`` times, each beside its textbook form in ``tests/plain.py``."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plain
 import torch
-from measure import Row, in_turn, seconds
+from measure import Row, in_turn, peak_memory, seconds
 from plant import CONTROLS, PREDICTED, ROWS, fitted, make_cases, make_channels, smooth_values, write_raw_case
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -295,10 +294,3 @@ def exhaust(items: object) -> None:
 
 def command(*words: str) -> None:
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def peak_memory(form: str, cases: int) -> float:
-    """GiB of a fresh process that makes cases and their windows."""
-    script = Path(__file__).with_name("hold_windows.py")
-    output = subprocess.run([sys.executable, script, form, str(cases)], check=True, capture_output=True, text=True)
-    return float(json.loads(output.stdout)["peak_gib"])

@@ -251,18 +251,6 @@ def test_natural_order() -> None:
     assert sorted(names, key=natural_order) == ["", "2", "10", "A1", "a", "a02", "a2", "a2b", "a10", "b", "²"]
 
 
-def test_fingerprint_follows_names_and_content(tmp_path: Path) -> None:
-    write_cases(tmp_path / "a", 2)
-    write_cases(tmp_path / "b", 2)
-    before = read(tmp_path / "a").fingerprint
-    assert read(tmp_path / "b").fingerprint == before
-    (tmp_path / "b" / "case1.csv").rename(tmp_path / "b" / "case7.csv")
-    assert read(tmp_path / "b").fingerprint != before
-    with (tmp_path / "a" / "case0.csv").open("a") as file:
-        file.write("40,1,5,20,1\n")
-    assert read(tmp_path / "a").fingerprint != before
-
-
 def test_thousands_of_columns(tmp_path: Path) -> None:
     names = [f"c{i}" for i in range(3000)]
     values = np.arange(12 * 3000.0).reshape(12, 3000)

@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import optuna
 import pytest
+import sqlalchemy
 
 from surrogate_modeling.common.interruption import interrupt, terminated_as_interrupt
 
@@ -68,6 +70,23 @@ def test_a_record_being_logged_is_logged_before_the_interrupt() -> None:
     other.start()
     other.join()
     assert free == [True]
+
+
+def test_what_is_being_written_into_a_study_is_written_before_the_interrupt(tmp_path: Path) -> None:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path}/studies.db")
+    study_id, written = optuna.create_study(storage=storage)._study_id, list[bool]()
+
+    def commit(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        for number in range(1000):  # places where Python would run the signal's handler
+            str(number)
+        written.append(True)
+
+    sqlalchemy.event.listen(storage.engine, "commit", commit, once=True)
+    with pytest.raises(KeyboardInterrupt), terminated_as_interrupt():
+        interrupted(storage.set_study_user_attr, study_id, "a", 1)
+    assert written == [True]
+    assert storage.get_study_user_attrs(study_id) == {"a": 1}
 
 
 def test_a_module_being_imported_is_imported_before_the_interrupt(

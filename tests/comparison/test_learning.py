@@ -28,7 +28,7 @@ def numbers(nade: float, **scale: float) -> Numbers:
 
 
 def result(fraction: float, seed: int, nade: float, model: str = "nss") -> Result:
-    baselines = {"persistence": numbers(1.0), "linear": numbers(2 * nade)}
+    baselines = {"persistence": replace(numbers(1.0), parameters=0), "linear": numbers(2 * nade)}
     return Result(
         model, "quick", seed, Status.done, numbers=numbers(nade), baselines=baselines, fraction=fraction,
         cases=COUNTS[fraction], baseline_cases=COUNTS[fraction], pool=100,

@@ -16,7 +16,6 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.settings import StartMode
 from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.deployment.html import export
-from surrogate_modeling.deployment.html.browser import find_browser
 from surrogate_modeling.deployment.html.export import Offer, export_html
 from surrogate_modeling.surrogate.band import Band, BandScope
 from surrogate_modeling.surrogate.model import Surrogate
@@ -265,15 +264,6 @@ def test_parameters_are_numbers_and_the_page_is_japanese(browser: Any, tmp_path:
         expected = surrogate.free_run(np.zeros((0, 3), np.float32), controls.astype(np.float32))
         assert (np.abs(predicted - expected) / surrogate.predicted_scale).max() < 1e-5
         assert page.evaluate("document.documentElement.scrollWidth") <= 400
-
-
-def test_without_a_browser_nothing_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    with pytest.raises(UserError, match=r"apt install chromium.*browser=<path>.*check=false"):
-        find_browser()
-    with pytest.raises(UserError, match="browser=/none: no such program"):
-        export_html(make("nss"), tmp_path / "a.html", browser="/none")
-    assert list(tmp_path.iterdir()) == []
 
 
 @needs_browser

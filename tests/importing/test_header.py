@@ -2,7 +2,7 @@
 
 import pytest
 
-from surrogate_modeling.importing.header import bare_unit, is_unit_row, one_line, split_name
+from surrogate_modeling.importing.header import bare_unit, is_unit_row, one_line, split_name, split_names
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,14 @@ from surrogate_modeling.importing.header import bare_unit, is_unit_row, one_line
 )
 def test_units_in_brackets(header: str, name: str, unit: str | None) -> None:
     assert split_name(header) == (name, unit)
+
+
+def test_min_beside_max_is_no_unit() -> None:
+    headers = ["T (min)", "T (max)", "p(Min)", "p (mean) ", "w [avg]", "w [max]", "cycle (min)", "v (max)", "q (bar)"]
+    assert list(split_names(headers).values()) == [
+        ("T (min)", None), ("T (max)", None), ("p(Min)", None), ("p (mean)", None), ("w [avg]", None),
+        ("w [max]", None), ("cycle", "min"), ("v (max)", None), ("q", "bar"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,17 @@ def test_units_of_later_files_are_converted_and_said(tmp_path: Path, caplog: pyt
     assert "b.csv: time is converted from ms to s, where other files have s" in caplog.text
 
 
+def test_the_least_and_the_largest_value_of_a_column_are_two_columns_without_a_unit(tmp_path: Path) -> None:
+    write(tmp_path, "a.csv", "time (min),T (min),T (max)\n0,1,2\n1,3,4\n")
+    # Also where a line says the unit, into which minutes could be converted.
+    write(tmp_path, "b/b.csv", "time,on (min),on (max)\ns,s,s\n0,1,2\n1,3,4\n")
+    units, numbers = case(run(tmp_path, source=str(tmp_path / "in" / "a.csv")) / "a.csv")
+    assert units == {"time": "s", "T (min)": "", "T (max)": ""}
+    assert numbers.tolist() == [[0, 1, 2], [60, 3, 4]]
+    run(tmp_path, source=str(tmp_path / "in" / "b"), output=str(tmp_path / "second"))
+    assert case(tmp_path / "second" / "b.csv")[0] == {"time": "s", "on (min)": "s", "on (max)": "s"}
+
+
 def test_modes_of_all_files_get_a_column_each(tmp_path: Path) -> None:
     write(tmp_path, "a.csv", "t,mode,on\n0,heat,true\n1,cool,true\n")
     write(tmp_path, "b.csv", "t,mode,on\n0,off,false\n1,heat,TRUE\n")

@@ -93,6 +93,20 @@ def test_an_interrupted_search_does_not_wait(clock: Clock) -> None:
     assert clock.slept == []
 
 
+def test_what_is_asked_once_is_refused_at_once_without_the_password(clock: Clock) -> None:
+    patience = Patience("postgresql://me:***@host/db", ("s3cret",))
+    with pytest.raises(UserError) as refusal, patience.once():
+        raise closed()
+    assert str(refusal.value) == (
+        "hydra.sweeper.storage=postgresql://me:***@host/db does not answer: Exception: connection of me:*** closed; when "
+        "it does, the same command goes on with the study"
+    )
+    assert clock.slept == []
+    # A full disk is none of the storage's errors where other files are written, too.
+    with pytest.raises(OSError, match="No space"), patience.once():
+        raise OSError(28, "No space left on device")
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(ValueError, match="^no$"):
         Patience("x.db").ask(failing(1, lambda: ValueError("no")))

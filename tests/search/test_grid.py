@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import signal
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from builders import run_command
@@ -17,8 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import PROJECT_ROOT
+from surrogate_modeling.search import grid
 from surrogate_modeling.search.grid import GridLauncher
-from surrogate_modeling.search.jobs import Jobs
 from surrogate_modeling.search.places import make_places
 
 GENERATE = [str(PROJECT_ROOT / "src" / "surrogate_modeling" / "generate.py")]
@@ -85,6 +86,35 @@ def test_a_launcher_that_fails_is_named_in_one_line() -> None:
     )
 
 
+def test_sigterm_ends_what_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Places:
+        """Ends nothing until the process is told to end."""
+
+        running: ClassVar[list[int]] = []
+        closed: ClassVar[list[int]] = []
+
+        def start(self, number: int, _: list[str]) -> None:
+            self.running.append(number)
+
+        def ended(self) -> dict[int, JobReturn]:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+            return {}
+
+        def close(self) -> None:
+            self.closed.extend(self.running)
+
+    monkeypatch.setattr(grid, "make_places", lambda *_: Places())
+    # Where it is not caught it would end this process.
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("SIGTERM is not caught"))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            launch(Fake([]))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert Places.closed == [4, 5, 6]
+
+
 def test_an_internal_error_keeps_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR), pytest.raises(ZeroDivisionError):
         launch(Fake([UserError("no disk"), 0, ZeroDivisionError("by zero")]))
@@ -109,38 +139,6 @@ def test_a_key_that_a_launcher_does_not_take_is_said_in_one_line(tmp_path: Path)
         UserError, match=r"^hydra/launcher=submitit_local: could not start: \w+: [^\n]*; correct its keys"
     ):
         make_places(launcher, config("submitit_local"), 2)
-
-
-def test_jobs_that_are_refused_together_leave_nothing_to_end() -> None:
-    class Executor:
-        @contextmanager
-        def batch(self) -> Iterator[None]:
-            yield
-            raise ValueError("invalid partition")
-
-    places = Jobs.__new__(Jobs)
-    places._executor, places._running = Executor(), {}
-    with pytest.raises(ValueError, match="invalid partition"), places.batch():
-        places._running[4] = object()
-    places.close()
-
-
-def test_a_job_that_was_killed_says_where_its_output_is() -> None:
-    errors = pytest.importorskip("submitit.core.utils")
-
-    class Job:
-        job_id, state, paths = "17", "OUT_OF_MEMORY", SimpleNamespace(stderr="log.err")
-
-        def done(self) -> bool:
-            return True
-
-        def results(self) -> list[JobReturn]:
-            raise errors.UncompletedJobError("a page\nof text")
-
-    places = Jobs.__new__(Jobs)
-    places._running = {4: Job()}
-    (ended,) = places.ended().values()
-    assert str(ended) == "job 17 ended without a result (state OUT_OF_MEMORY); what it printed is in log.err"
 
 
 def test_parts_of_generate_that_fail_are_all_named(tmp_path: Path) -> None:

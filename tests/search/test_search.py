@@ -47,6 +47,27 @@ def test_a_failed_trial_is_said_in_one_line_and_replaced(app: App) -> None:
     assert states(app.trials())["COMPLETE"] == 3
 
 
+def test_a_storage_that_goes_away_before_the_first_trial_is_one_line(app: App) -> None:
+    program = app.folder / "app.py"
+    away = """
+from optuna.exceptions import StorageInternalError
+from surrogate_modeling.search.study import SearchStudy
+
+def with_result(study):
+    raise StorageInternalError("server closed the connection")
+
+SearchStudy.with_result = with_result
+"""
+    program.write_text(away + program.read_text())
+    code, said = app.run(*SPACE)
+    assert code == 2
+    assert said.splitlines()[-1] == (
+        f"error: hydra.sweeper.storage={app.folder}/db/studies.db does not answer: StorageInternalError: server closed "
+        "the connection; when it does, the same command goes on with the study"
+    )
+    assert "Traceback" not in said
+
+
 @pytest.mark.slow
 def test_too_many_failures_end_the_search(app: App) -> None:
     app.environment["RETURNS"] = "bad"

@@ -9,6 +9,7 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import InMemoryStorage
 
+from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.search.problem import Problem
 from surrogate_modeling.search.settings import SearchSettings
 from surrogate_modeling.search.space import parse_space
@@ -38,12 +39,30 @@ class Flaky(InMemoryStorage):
         return super().set_trial_state_values(*given, **named)
 
 
-@pytest.fixture
-def study(tmp_path: Path) -> SearchStudy:
+def open_study(storage: InMemoryStorage, folder: Path) -> SearchStudy:
     settings = SearchSettings({}, 3, 2, ("val_loss",), ("minimize",), "s", None, 0.5, "random", None)
     space = parse_space(["a=range(1,3)"], {})
-    store = Store(Flaky(), tmp_path, None, "memory")
-    return SearchStudy(store, "s", space, settings, Problem({}, {}, {}, {}))
+    return SearchStudy(Store(storage, folder, None, "memory"), "s", space, settings, Problem({}, {}, {}, {}))
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> SearchStudy:
+    return open_study(Flaky(), tmp_path)
+
+
+@pytest.mark.parametrize("error", [StorageInternalError("away"), OSError(116, "Stale file handle")])
+def test_a_study_whose_storage_is_away_is_not_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception
+) -> None:
+    def away(*_: object) -> None:
+        raise error
+
+    storage = InMemoryStorage()
+    monkeypatch.setattr(storage, "set_study_user_attr", away)
+    with pytest.raises(
+        UserError, match=r"^hydra.sweeper.storage=memory does not answer: .*(away|Stale).*; when it does"
+    ):
+        open_study(storage, tmp_path)
 
 
 def test_a_trial_that_was_left_in_its_claim_is_given_up_and_its_point_tried_again(

@@ -1,49 +1,20 @@
 """Baselines against plain loops and least squares."""
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from builders import lag, make_case, plain_case
+from regressions import CONTROLS, IN_LEN, linear, linear_case, quadratic, scaled
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.networks import Sizes
 from surrogate_modeling.networks.filters import MAX_PRODUCTS, TIME_CONSTANTS
 from surrogate_modeling.networks.regression import FilterRegression
-from surrogate_modeling.networks.ridge import Moments
 from surrogate_modeling.surrogate.scaling import Standardizer
-from surrogate_modeling.training.baselines import Baseline, fit_linear, fit_quadratic, persistence, products_of
-from surrogate_modeling.training.regression_rows import BaselineData, features_of, standardised
-
-IN_LEN, CONTROLS = 4, 2
-
-
-def linear_case(name: str, seed: int, rows: int = 300) -> Case:
-    """Outputs that are sums of the controls, of their first-order lags, and of constants: the model class itself."""
-    rng = np.random.default_rng(seed)
-    controls = np.column_stack([np.repeat(rng.uniform(-1, 1, rows // 15 + 1), 15)[:rows] for _ in range(CONTROLS)])
-    lags = {tau: np.column_stack([lag(u, tau, u[0]) for u in controls.T]) for tau in (5.0, 15.0, 50.0)}
-    first = 3.0 * lags[5.0][:, 0] - 2.0 * lags[50.0][:, 1] + 7.0
-    second = 1e5 * (1.0 + 0.1 * controls[:, 1] + 0.3 * lags[15.0][:, 0])
-    values = np.column_stack((controls, first, second)).astype(np.float32)
-    return plain_case(name, np.arange(rows, dtype=float), values, CONTROLS)
-
-
-def scaled(cases: list[Case]) -> Standardizer:
-    scaling = Standardizer(cases[0].values.shape[1])
-    scaling.fit(case.values for case in cases)
-    return scaling
-
-
-def linear(training: list[Case], validation: list[Case], targets: Sequence[int] = (0, 1)) -> Baseline:
-    return fit_linear(BaselineData(training, validation, targets, scaled(training), IN_LEN))
-
-
-def quadratic(training: list[Case], validation: list[Case], targets: Sequence[int] = (0, 1)) -> Baseline:
-    data = BaselineData(training, validation, targets, scaled(training), IN_LEN)
-    return fit_quadratic(data, fit_linear(data))
+from surrogate_modeling.training.baselines import Baseline, persistence, products_of
+from surrogate_modeling.training.regression_rows import features_of, standardised
 
 
 def test_persistence_by_hand() -> None:
@@ -102,22 +73,6 @@ def test_linear_is_the_ridge_regression_it_says_it_is() -> None:
     np.testing.assert_allclose(
         baseline.predict(test)[0], expected * scale[CONTROLS:] + mean[CONTROLS:], rtol=1e-4, atol=1e-4
     )
-
-
-@pytest.mark.filterwarnings("error")
-def test_rows_of_a_shared_array_are_standardised_in_double_and_without_a_warning() -> None:
-    case = linear_case("a", 0, rows=20)
-    scaling = scaled([case])
-    case.values.flags.writeable = False
-    torch.set_warn_always(True)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            values = standardised(case, scaling)
-    finally:
-        torch.set_warn_always(False)
-    mean, divisor = (part.numpy().astype(np.float64) for part in (scaling.mean, scaling.divisor))
-    np.testing.assert_array_equal(values.numpy(), (case.values.astype(np.float64) - mean) / divisor)
 
 
 def test_constant_columns_and_the_shortest_cases() -> None:
@@ -209,46 +164,6 @@ def test_quadratic_is_the_ridge_regression_it_says_it_is() -> None:
     assert baseline.parameters == 2 * (z.shape[1] + 1)
 
 
-@pytest.mark.parametrize("kind", [linear, quadratic])
-def test_of_many_rows_some_are_enough(kind: Callable[..., Baseline], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every third row of a system of its own class tells all about it; the filters still run over every row."""
-    training = [linear_case(f"t{i}", i) for i in range(8)]
-    monkeypatch.setattr("surrogate_modeling.training.regression_rows.MAX_FITTED_ROWS", 800)
-    monkeypatch.setattr("surrogate_modeling.training.regression_rows.ROWS_AT_ONCE", 100)
-    asked = []
-    of = Moments.of
-    monkeypatch.setattr(Moments, "of", lambda x, y: asked.append(x[:, :CONTROLS]) or of(x, y))
-    baseline = kind(training, [linear_case("v", 50)])
-    standard = standardised(training[0], baseline.scaling)
-    np.testing.assert_allclose(torch.cat(asked[:3]), standard[IN_LEN::3, :CONTROLS])
-    test = linear_case("a", 60)
-    truth = test.values[IN_LEN:, CONTROLS:]
-    assert (np.abs(baseline.predict([test])[0] - truth).max(axis=0) / truth.std(axis=0)).max() < 2e-3
-
-
-def test_of_very_many_rows_some_cases_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twelve cases of 300 rows where 400 are fitted, at most every third of a case: every third case, but two at least.
-
-    Then 1,200 rows are left, of which every third is fitted.
-    """
-    for name, value in (("MAX_FITTED_ROWS", 400), ("MAX_STRIDE", 3), ("MIN_CASES_USED", 2)):
-        monkeypatch.setattr(f"surrogate_modeling.training.regression_rows.{name}", value)
-    training, validation = (
-        [linear_case(f"t{i}", i) for i in range(12)],
-        [linear_case(f"v{i}", 50 + i) for i in range(5)],
-    )
-    ticks: list[None] = []
-    data = BaselineData(training, validation, (0, 1), scaled(training), IN_LEN, tick=lambda: ticks.append(None))
-    assert (data.case_stride, data.stride) == (3, 3)
-    assert [case.name for case in data.used(training)] == ["t0", "t3", "t6", "t9"]
-    assert [case.name for case in data.used(validation)] == ["v0", "v2", "v4"]
-    baseline = fit_linear(data)
-    assert len(ticks) == 4 + 3
-    test = linear_case("a", 60)
-    truth = test.values[IN_LEN:, CONTROLS:]
-    assert (np.abs(baseline.predict([test])[0] - truth).max(axis=0) / truth.std(axis=0)).max() < 2e-3
-
-
 @pytest.mark.parametrize("controls", [20, 45, 1100])
 def test_quadratic_stays_solvable_with_many_controls(controls: int) -> None:
     """All products of 1,100 controls would be 605,550 features."""
@@ -297,13 +212,6 @@ def test_of_many_columns_each_sees_its_own_level(
         state, row = network.advance(state, control[:, t : t + 1])
         stepped.append(row)
     torch.testing.assert_close(torch.cat(stepped, dim=1), network.free_run(past, control))
-
-
-def test_of_many_targets_some_choose(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("surrogate_modeling.training.regression_rows.MAX_SELECTION_TARGETS", 3)
-    case = make_case()
-    data = BaselineData([case], [], range(10, 20), scaled([case]), IN_LEN)
-    assert data.choosing.tolist() == [10, 14, 19]
 
 
 def test_quadratic_reads_only_what_it_may() -> None:

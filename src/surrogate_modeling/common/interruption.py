@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 
 # Modules that take locks (log handlers, imports, events). An exception that a signal handler raises just after the lock
-# is taken leaves it locked for good, and the thread that sends the record would wait for ever.
-LOCKING_MODULES = ("logging", "importlib._bootstrap", "threading")
+# is taken leaves it locked for good, and the thread that sends the record would wait for ever. Optuna's storage holds
+# the lock of its database in the same way: a transaction that is cut short stays open, and locks this process out.
+LOCKING_MODULES = ("logging", "importlib._bootstrap", "threading", "optuna.storages._rdb.storage")
 # Functions of these modules that release the lock while they wait, as long as a worker may take.
 WAIT_FUNCTIONS = frozenset({"wait", "wait_for", "join", "_wait_for_tstate_lock"})
 RETRY_SECONDS = 0.01

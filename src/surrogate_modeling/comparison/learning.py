@@ -19,8 +19,6 @@ LEAST_COUNTS, LEAST_SEEDS = 3, 2
 DEFAULT_GOAL = 0.8
 # Beyond so many times the cases there are, nothing is promised.
 FARTHEST = 10.0
-# Baselines that learn nothing.
-UNLEARNED = ("persistence",)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,8 @@ def make_curves(results: Sequence[Result]) -> list[LearningCurve]:
             continue
         cases, baseline_cases = known
         entries = [((result.model, result.recipe), cases, result.numbers)]
-        entries += [((n, ""), baseline_cases, b) for n, b in result.baselines.items() if n not in UNLEARNED]
+        # One without parameters learns nothing.
+        entries += [((n, ""), baseline_cases, b) for n, b in result.baselines.items() if b.parameters]
         for key, count, numbers in entries:
             own.setdefault(key, {}).setdefault(count, {}).setdefault(result.seed, numbers)
             pools[key] = max(pools.get(key, 0), result.pool)

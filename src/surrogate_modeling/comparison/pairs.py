@@ -30,6 +30,8 @@ OWNED = {
     "settings.max_minutes": "give minutes=...",
     "dataset.training_fraction": "give fractions=[...]",
 }
+# Of these, what an entry says would be overwritten.
+LISTED = ("settings.seed", "dataset.training_fraction")
 
 
 # Compared and hashed by identity: a configuration has no hash.
@@ -144,6 +146,9 @@ def _compose(model: str, recipe: str, config: CompareConfig, common: Sequence[st
         overrides += [f"{group}={words[0]}"]
     # Overrides of one entry come last and win over those of all.
     own = [*words_of(model)[1:], *words_of(recipe)[1:]]
+    for override in own:
+        if (key := _key(override)) in LISTED:
+            raise UserError(f"{model} with {recipe}: {override}: one entry cannot have its own; {OWNED[key]} for all")
     minutes = [] if config.minutes is None else [f"settings.max_minutes={config.minutes}"]
     try:
         composed = compose("config", [*overrides, *common, *minutes, *own])

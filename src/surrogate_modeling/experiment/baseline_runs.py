@@ -15,7 +15,7 @@ from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.networks.filter_network import MAX_LEVEL_COLUMNS
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.baselines import MULTIPLIED, Baseline, fit_linear, fit_quadratic, persistence
+from surrogate_modeling.training.baselines import MULTIPLIED, UNFITTED, Baseline, fit_linear, fit_quadratic
 from surrogate_modeling.training.folds import Folds
 from surrogate_modeling.training.regression_rows import MAX_SELECTION_TARGETS, BaselineData
 
@@ -82,7 +82,7 @@ def fit_baselines(
 def baseline_predictions(
     surrogate: Surrogate, split: CaseSplit, regressions: dict[str, FittedBaseline]
 ) -> dict[str, Callable[[], Prediction]]:
-    """Functions that predict the test cases with persistence and the fitted baselines.
+    """Functions that predict the test cases with the baselines, those that learn nothing first.
 
     Called one after another, each prediction is gone before the next is made: they take as much memory as the test
     cases.
@@ -94,8 +94,9 @@ def baseline_predictions(
         rows = predict()
         return Prediction(rows, fit_seconds, time.perf_counter() - started, parameters)
 
-    fitted = {
-        name: partial(timed, partial(baseline.predict, split.test), seconds, baseline.parameters)
-        for name, (baseline, seconds) in regressions.items()
+    predictions: dict[str, Callable[[], Prediction]] = {
+        name: partial(timed, partial(predict, split.test, in_len), 0.0, 0) for name, predict in UNFITTED.items()
     }
-    return {"persistence": partial(timed, partial(persistence, split.test, in_len), 0.0, 0), **fitted}
+    for name, (baseline, seconds) in regressions.items():
+        predictions[name] = partial(timed, partial(baseline.predict, split.test), seconds, baseline.parameters)
+    return predictions

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 from surrogate_modeling.cases.units import known_unit
 
@@ -14,6 +15,8 @@ BRACKETED = re.compile(
 # A unit may hold round brackets of its own: p [J/(kg.K)].
 SQUARE = re.compile(r"(?P<name>.*\S)\s*[\[［【](?P<unit>[^\[\]］】]*)[\]］】]")
 SLASHED = re.compile(r"(?P<name>.*\S)\s+(?:/|in)\s+(?P<unit>\S+)")
+# Two of them behind one name are statistics, also min, which alone is a unit: minutes.
+STATISTICS = frozenset(("min", "minimum", "max", "maximum", "mean", "avg", "average", "median", "std", "rms"))
 # Subscripts of Modelica and C: T[1], A[2,3].
 SUBSCRIPT = re.compile(r"\s*\d+(\s*[,:]\s*\d+)*\s*")
 
@@ -50,6 +53,18 @@ def split_name(header: str) -> tuple[str, str | None]:
         if known_unit(unit) and not (unit == "in" and pattern is BRACKETED):
             return found["name"], unit
     return text, None
+
+
+def split_names(headers: Collection[str]) -> dict[str, tuple[str, str | None]]:
+    """Split the names of a table as :func:`split_name` does, but keep ``T (min)`` whole where ``T (max)`` is beside it.
+
+    Args:
+        headers: of its columns, no two of them equal.
+    """
+    found = {header: BRACKETED.fullmatch(header.strip()) for header in headers}
+    stems = {header: m["name"] for header, m in found.items() if m and m["unit"].strip().lower() in STATISTICS}
+    shared = {stem for stem, count in Counter(stems.values()).items() if count > 1}
+    return {header: (header.strip(), None) if stems.get(header) in shared else split_name(header) for header in headers}
 
 
 def is_unit_row(cells: Sequence[str]) -> bool:

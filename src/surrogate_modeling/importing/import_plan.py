@@ -17,7 +17,7 @@ from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.head import INDEX
-from surrogate_modeling.importing.header import split_name
+from surrogate_modeling.importing.header import split_name, split_names
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.text_columns import TextMap, text_map, texts_of
 from surrogate_modeling.importing.time_axis import find_time, time_unit_of
@@ -102,7 +102,7 @@ def columns_of(table: RawTable, units: Mapping[str, str]) -> list[Column]:
         BadFile: two units of one column.
     """
     keys = [str(key) for key in table.frame.columns]
-    split = {key: (key, table.units[key]) if table.units.get(key) else split_name(key) for key in keys}
+    split = split_names(keys) | {key: (key, unit) for key in keys if (unit := table.units.get(key))}
     _require_one_unit({name: unit for name, unit in split.values() if name not in units}, table.source)
     names = [name for name, _ in split.values()]
     found = []
@@ -122,8 +122,8 @@ def _require_one_unit(units: Mapping[str, str | None], source: str) -> None:
         units: by name, as the file says.
         source: for the message.
     """
-    for key, unit in units.items():
-        _, named = split_name(key)
+    for key, (_, named) in split_names(units).items():
+        unit = units[key]
         if not (unit and named) or unit == named:
             continue
         try:

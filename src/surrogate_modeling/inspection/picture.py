@@ -14,6 +14,10 @@ from surrogate_modeling.inspection.look import Look
 MOST_LABELS = 70
 # Cases named in their plane.
 MOST_CASES_NAMED = 12
+# Numbers below a panel that do not touch each other.
+MOST_NUMBERS = 6
+# Between the outermost points and the edge of their panel.
+MARGIN = 1.1
 
 
 def draw(look: Look) -> bytes:
@@ -36,6 +40,31 @@ def _label(axes: Any, look: Look, named: bool) -> None:
     axes.set_ylim(count - 0.5, -0.5)
 
 
+def _scale(axes: Any, seconds: np.ndarray) -> None:
+    """A logarithmic axis around what is drawn, with numbers as people write them, at both of its ends too."""
+    axes.set_xscale("log")
+    shown = seconds[np.isfinite(seconds)]
+    if len(shown):
+        numbers = axis_numbers(shown.min() / MARGIN, shown.max() * MARGIN)
+        axes.set_xlim(numbers[0], numbers[-1])
+        axes.set_xticks(numbers, [f"{number:g}" for number in numbers], fontsize=8)
+    axes.set_xticks([], minor=True)
+
+
+def axis_numbers(low: float, high: float) -> np.ndarray:
+    """From ``low`` or less to ``high`` or more: 1, 2 and 5 times each power of ten, or powers alone if those are many.
+
+    Matplotlib has none within a power of ten but 2, 3, 4 and 6 times it, written long enough to touch each other.
+    """
+    powers = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    fine = np.outer(10.0**powers, (1, 2, 5)).ravel()
+    fine = fine[np.searchsorted(fine, low, "right") - 1 : np.searchsorted(fine, high) + 1]
+    if len(fine) <= MOST_NUMBERS:
+        return fine
+    apart = int(np.ceil((len(powers) - 1) / (MOST_NUMBERS - 1)))
+    return 10.0 ** np.arange(powers[0], powers[-1] + apart, apart)
+
+
 def _draw_steps(axes: Any, look: Look) -> None:
     """The step with which each column loses 1 % of its variance, and the chosen one as a line."""
     sampling = look.sampling
@@ -45,7 +74,7 @@ def _draw_steps(axes: Any, look: Look) -> None:
             [sampling.longest[i]], [i], "o", color="C3" if sampling.longest[i] < sampling.step else "C2", markersize=4
         )
     axes.axvline(sampling.step, color="0.3", linestyle="--", linewidth=1.0)
-    axes.set_xscale("log")
+    _scale(axes, np.append(sampling.longest, sampling.step))
     axes.set_title(f"step that loses {LOST_SHARE:.0%} [s] (line: chosen)", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
     _label(axes, look, True)
@@ -53,11 +82,12 @@ def _draw_steps(axes: Any, look: Look) -> None:
 
 def _draw_speed(axes: Any, look: Look) -> None:
     """A line from 63 % to 95 % of the answer to a step."""
-    for i, response in look.responses.items():
-        ends = np.maximum([response.seconds, response.settled], look.case_set.step / 2)
+    answers = [(response.seconds, response.settled) for response in look.responses.values()]
+    seconds = np.maximum(np.reshape(answers, (-1, 2)), look.case_set.step / 2)
+    for i, ends in zip(look.responses, seconds, strict=True):
         axes.plot(ends, [i, i], "-", color="C0", linewidth=1.2)
         axes.plot(ends[:1], [i], "o", color="C0", markersize=4)
-    axes.set_xscale("log")
+    _scale(axes, seconds)
     axes.set_title("63 % to 95 % of an answer [s]", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
     _label(axes, look, False)

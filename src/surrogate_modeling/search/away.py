@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from optuna.exceptions import StorageInternalError
@@ -64,6 +65,21 @@ class Patience:
     def end(self) -> None:
         """From now on ask once: whoever stopped the search does not want to wait."""
         self._seconds = 0.0
+
+    @contextmanager
+    def once(self, errors: tuple[type[Exception], ...] = DATABASE) -> Iterator[None]:
+        """What is asked of the storage inside is asked once; where it does not answer, one line says so.
+
+        Args:
+            errors: of the storage; errors of files may also be of others where these are written, too.
+
+        Raises:
+            UserError: it does not answer.
+        """
+        try:
+            yield
+        except errors as error:
+            raise self.refusal(error) from None
 
     def refusal(self, error: BaseException) -> UserError:
         """What is said when a storage does not answer."""

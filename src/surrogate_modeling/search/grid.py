@@ -14,6 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.interruption import terminated_as_interrupt
 from surrogate_modeling.config.refusals import REFUSALS, one_line
 from surrogate_modeling.search.jobs import Jobs
 from surrogate_modeling.search.launchers import joblib_processes, launcher_name, launcher_refusals
@@ -45,10 +46,12 @@ class GridLauncher(Launcher):
 
         Raises:
             UserError: some failed, or the launcher cannot start them; the others came to their end.
+            KeyboardInterrupt: stopped, as by SIGTERM; what ran was ended.
             Exception: an internal error of a run, for its traceback.
         """
         names = dict(enumerate(_names(job_overrides), initial_job_idx))
-        results = self._run(dict(enumerate(map(list, job_overrides), initial_job_idx)), names)
+        with terminated_as_interrupt():
+            results = self._run(dict(enumerate(map(list, job_overrides), initial_job_idx)), names)
         failed = {number: error for number in names if (error := _error(results[number])) is not None}
         if failed:
             refusal = self._refusal(failed, results, names)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from hydra.core.singleton import Singleton
@@ -30,6 +32,7 @@ class Jobs:
     def __init__(self, launcher: Any) -> None:
         import submitit
         from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
+        from submitit.core.utils import JobPaths
 
         self.launcher, cluster = launcher, launcher._EXECUTOR
         if cluster == "slurm" and (missing := [name for name in OF_SLURM if shutil.which(name) is None]):
@@ -42,7 +45,9 @@ class Jobs:
         params = {key if key in common else f"{cluster}_{key}": value for key, value in launcher.params.items()}
         retries = f"{cluster}_max_num_timeout"
         first = {key: params.pop(key) for key in (retries,) if key in params}
-        self._executor = submitit.AutoExecutor(folder=params.pop("submitit_folder"), cluster=cluster, **first)
+        folder = params.pop("submitit_folder")
+        self._executor = submitit.AutoExecutor(folder=folder, cluster=cluster, **first)
+        self._watchers = JobPaths.get_first_id_independent_folder(folder) / "watchers.err"
         self._executor.update_parameters(**params)
         self._running: dict[int, Any] = {}
 
@@ -50,7 +55,8 @@ class Jobs:
         """See :class:`~surrogate_modeling.search.places.Places`."""
         # The launcher itself is what submitit runs, and starts again where Slurm stopped it before its end.
         given = overrides, "hydra.sweep.dir", number, f"job_id_for_{number}", Singleton.get_state()
-        self._running[number] = self._executor.submit(self.launcher, *given)
+        with _errors_into(self._watchers):
+            self._running[number] = self._executor.submit(self.launcher, *given)
 
     def ended(self) -> dict[int, JobReturn | Exception]:
         """See :class:`~surrogate_modeling.search.places.Places`."""
@@ -62,8 +68,10 @@ class Jobs:
     def batch(self) -> Iterator[None]:
         """While it is open, what is started waits, to be submitted together in the end."""
         try:
-            with self._executor.batch():
+            with ExitStack() as stack, self._executor.batch():
                 yield
+                # Left after the batch, which is submitted where it is left.
+                stack.enter_context(_errors_into(self._watchers))
         except BaseException:
             # None of them was submitted, so that there is nothing to end.
             self._running.clear()
@@ -90,3 +98,20 @@ class Jobs:
         deadline = time.monotonic() + SECONDS_TO_END
         while not all(job.done() for job in running) and time.monotonic() < deadline:
             time.sleep(SECONDS_BETWEEN_LOOKS)
+
+
+@contextmanager
+def _errors_into(file: Path) -> Iterator[None]:
+    """Processes that are started inside write their errors into a file.
+
+    Where a job is a process of this machine, submitit starts one more to watch it, which prints a traceback when it is
+    told to end.
+    """
+    with file.open("ab") as errors:
+        before = os.dup(2)
+        os.dup2(errors.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(before, 2)
+        os.close(before)

@@ -17,7 +17,6 @@ from optuna.trial import FrozenTrial
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.folders import remove_empty
 from surrogate_modeling.common.paths import PROJECT_ROOT
-from surrogate_modeling.search.away import DATABASE
 from surrogate_modeling.search.page import write_search_page
 from surrogate_modeling.search.pictures import draw_pictures
 from surrogate_modeling.search.results import best_table, train_command, write_best_configuration, write_table
@@ -122,20 +121,15 @@ class SearchRecord:
         Raises:
             UserError: the storage of the study does not answer.
         """
-        try:
-            return self._write_files(status)
-        except DATABASE as error:
-            raise self.study.store.patience.refusal(error) from None
-
-    def _write_files(self, status: str) -> dict[str, float]:
-        best, objective = self.study.best(), self.study.settings.objective
-        write_table(self.folder / "trials.csv", self.study.trials(), self.study.space, objective)
-        if best:
-            self._write_best(best[0])
-        if status != "KILLED":
-            draw_pictures(self.study.study, self.folder / "pictures", objective)
-        write_search_page(self.study, self.config, self.folder, status)
-        return {f"best_{name}": value for name, value in zip(objective, best[0].values, strict=True)} if best else {}
+        with self.study.store.patience.once():
+            best, names = self.study.best(), self.study.settings.objective
+            write_table(self.folder / "trials.csv", self.study.trials(), self.study.space, names)
+            if best:
+                self._write_best(best[0])
+            if status != "KILLED":
+                draw_pictures(self.study.study, self.folder / "pictures", names)
+            write_search_page(self.study, self.config, self.folder, status)
+            return {f"best_{name}": value for name, value in zip(names, best[0].values, strict=True)} if best else {}
 
     def _write_best(self, trial: FrozenTrial) -> None:
         space = self.study.space

@@ -48,7 +48,7 @@ class SearchStudy:
         problem: of the search.
 
     Raises:
-        UserError: the study of this name has another problem.
+        UserError: the study of this name has another problem, or the store does not answer.
     """
 
     def __init__(self, store: Store, name: str, space: Space, settings: SearchSettings, problem: Problem) -> None:
@@ -57,7 +57,7 @@ class SearchStudy:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             pruner = instantiate(settings.pruner) if settings.prunes else optuna.pruners.NopPruner()
-        with store.locked(), warnings.catch_warnings():
+        with store.patience.once(AWAY), store.locked(), warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             known = optuna.get_all_study_names(store.storage)
             if settings.study_name is None and name not in known:

@@ -69,13 +69,27 @@ class Search:
         """Search until the study has ``n_trials`` with a result.
 
         Raises:
-            UserError: too many trials failed.
+            UserError: too many trials failed, or the storage does not answer.
         """
         study = self.study
-        done = len(study.with_result())
+        # Mid-search it is asked again; whatever else is asked of it must not end in a traceback either.
+        with study.store.patience.once():
+            self._announce()
+            # Pruning in this very process needs no second connection.
+            OPENED[study.study.study_name] = study.study, study.store
+            worker = Worker(study.store.folder, study.store.storage)
+            try:
+                with self.record.running(), self.trials.open(worker):
+                    self._loop(worker, Progress(study))
+            finally:
+                worker.close()
+                OPENED.pop(study.study.study_name, None)
+
+    def _announce(self) -> None:
+        study = self.study
         log.info(
-            "search %s in %s: %d of %d trials done, %s",
-            study.study.study_name, study.store.place, done, study.target, _size(self.space),
+            "search %s in %s: %d of %d trials done, %s", study.study.study_name, study.store.place,
+            len(study.with_result()), study.target, _size(self.space),
         )  # fmt: skip
         if study.target < self.settings.n_trials:
             log.info(
@@ -83,15 +97,6 @@ class Search:
             )
         if self.settings.n_jobs == 1:
             log.info("Ctrl-C once while a trial trains: it ends after its epoch and counts; twice: the search stops")
-        # Pruning in this very process needs no second connection.
-        OPENED[study.study.study_name] = study.study, study.store
-        worker = Worker(study.store.folder, study.store.storage)
-        try:
-            with self.record.running(), self.trials.open(worker):
-                self._loop(worker, Progress(study))
-        finally:
-            worker.close()
-            OPENED.pop(study.study.study_name, None)
 
     def _loop(self, worker: Worker, progress: Progress) -> None:
         waiting, running, ask = False, self.trials.running, self.study.store.patience.ask

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.models import ModelConfig, model_from_dict, model_to_dict
 from surrogate_modeling.config.settings import Decimation, Feedback, Output, StartMode
@@ -68,6 +70,26 @@ class Description:
         return Sizes(
             len(channels.controls), len(channels.predicted), self.in_len, self.out_len, len(fed_back), fed_back
         )
+
+    def require_shapes(self, initial: Tensor, controls: Tensor) -> None:
+        """Check the first rows of the predicted columns and the controls of a batch of cases.
+
+        Args:
+            initial: (B, G, P), G given rows.
+            controls: (B, T, C).
+
+        Raises:
+            ValueError: they do not fit this surrogate, or each other.
+        """
+        sizes = self.sizes
+        if controls.ndim != 3 or controls.shape[2] != sizes.controls or controls.shape[1] <= sizes.in_len:
+            raise ValueError(
+                f"controls: shape {tuple(controls.shape)}, expected "
+                f"(cases, more than {sizes.in_len} rows, {sizes.controls})"
+            )
+        expected = len(controls), self.given_rows, sizes.predicted
+        if initial.shape != expected:
+            raise ValueError(f"initial: shape {tuple(initial.shape)}, expected {expected}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values to be saved in a file."""

@@ -213,18 +213,10 @@ class Surrogate(nn.Module):
         """
         if isinstance(unit, str):
             self.require_unit(unit)
-        sizes, given = self.description.sizes, self.description.given_rows
-        if controls.ndim != 3 or controls.shape[2] != sizes.controls or controls.shape[1] <= sizes.in_len:
-            raise ValueError(
-                f"controls: shape {tuple(controls.shape)}, expected "
-                f"(cases, more than {sizes.in_len} rows, {sizes.controls})"
-            )
-        if initial.shape != (len(controls), given, sizes.predicted):
-            raise ValueError(
-                f"initial: shape {tuple(initial.shape)}, expected {(len(controls), given, sizes.predicted)}"
-            )
+        self.description.require_shapes(initial, controls)
+        sizes = self.description.sizes
         past, ahead = controls.tensor_split((sizes.in_len,), dim=1)
-        if given:
+        if self.description.given_rows:
             past = torch.cat((past, initial), dim=-1)
         ahead = self.scaling.standardise(ahead, slice(0, sizes.controls))
         past = start_window(past, self.scaling, self.first_row)

@@ -7,7 +7,7 @@ Shape letters: T rows of a case, H = T - in_len predicted rows, C control, P pre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -36,6 +36,10 @@ MULTIPLIED: tuple[tuple[float, ...], ...] = ((), (15.0, 150.0), (5.0, 50.0, 500.
 def persistence(cases: Sequence[Case], in_len: int) -> list[np.ndarray]:
     """Hold the last given row to the end: (H, P) per case in physical units."""
     return [np.repeat(case.outputs[in_len - 1 : in_len], len(case.time) - in_len, axis=0) for case in cases]
+
+
+# Baselines that learn nothing: cases and in_len -> (H, P) per case in physical units.
+UNFITTED: dict[str, Callable[[Sequence[Case], int], list[np.ndarray]]] = {"persistence": persistence}
 
 
 @dataclass(frozen=True)
