@@ -212,7 +212,7 @@ def _warn_of_constants(inputs: Adaptation) -> None:
     moved = [
         repr(name)
         for i, name in enumerate((*channels.controls, *channels.predicted))
-        if bool(scaling.divisor[i].isinf())
+        if bool(scaling.constant[i])
         and any(abs(case.column(i) - float(scaling.level[i])).max() > 1e-6 * abs(float(scaling.level[i]))
                 for case in inputs.new.given)
     ]  # fmt: skip

@@ -74,11 +74,6 @@ class Surrogate(nn.Module):
         return self.scaling.scale[self.description.sizes.controls :].cpu().numpy()
 
     @property
-    def constant_columns(self) -> Tensor:
-        """Predicted columns (K,) that are constant over the training cases."""
-        return self.scaling.divisor[self._predicted_columns].isinf().nonzero().flatten()
-
-    @property
     def output_scaling(self) -> Standardizer:
         """Scaling by which predicted rows are restored: that of the unit in a surrogate of one unit."""
         return self.scaling

@@ -61,6 +61,11 @@ class Standardizer(nn.Module):
         """Type that keeps physical values without loss: float32, or float64 where offsets are taken off."""
         return torch.float64 if any(self.offsets) else torch.float32
 
+    @property
+    def constant(self) -> Tensor:
+        """Whether the column never moved in training (F,)."""
+        return self.divisor.isinf()
+
     def fit(self, cases: Iterable[np.ndarray]) -> list[int]:
         """Fit mean, standard deviation and range on training rows, each case (T, F) less the offsets.
 
@@ -91,7 +96,7 @@ class Standardizer(nn.Module):
         """
         other = Standardizer(len(self.mean), self.offsets)
         other.fit(cases)
-        moves = other.divisor.isfinite()
+        moves = ~other.constant
         for own, new in ((self.mean, other.mean), (self.scale, other.scale), (self.divisor, other.divisor)):
             own[moves] = new[moves].to(own.device)
 

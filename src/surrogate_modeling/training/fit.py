@@ -72,7 +72,8 @@ def fit(
     if (fitted := read_fit_result(folder)) is not None:
         load_best(surrogate, folder, devices[0])
         return fitted
-    surrogate.network.silence(surrogate.constant_columns)
+    constant = surrogate.scaling.constant[surrogate.description.sizes.controls :]
+    surrogate.network.silence(constant.nonzero().flatten())
     job = TrainingJob(surrogate, data, validation, settings, folder, latest_checkpoint(folder))
     start = None
     if settings.monitor is Monitor.val_nADE and validation:

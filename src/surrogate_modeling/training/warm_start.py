@@ -98,7 +98,7 @@ class WarmStart:
             except UnitError:
                 own.append(f"{name!r} ({theirs.units[name]} there, {ours.units[name]} here)")
                 continue
-            if bool(parent.divisor[j].isinf()):
+            if bool(parent.constant[j]):
                 own.append(f"{name!r} (constant there)")
                 continue
             scaling.mean[i] = float(parent.level[j]) * factor + offset - float(scaling.offset[i])
