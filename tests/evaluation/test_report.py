@@ -58,7 +58,7 @@ def test_everything_is_there_and_opens(tmp_path: Path) -> None:
     }
     for path in tmp_path.rglob("*.png"):
         picture = imread(path)
-        assert picture.shape == ((305, 1040, 4) if path.stem == "targets" else (360, 800, 4))
+        assert picture.shape == ((310, 1040, 4) if path.stem == "targets" else (360, 800, 4))
         assert picture[..., :3].std() > 0.01
     table = (tmp_path / "figure" / "one.v1" / "loss.txt").read_text(encoding="utf-8").splitlines()
     assert [line.split() for line in table[1:]] == [
@@ -153,7 +153,7 @@ def test_a_diverged_free_run_still_leaves_everything(tmp_path: Path) -> None:
     write_report(tmp_path, ScoredCases(cases, rows, scores), ReportOptions(workers=1, progress_bar=False))
     assert len(list(tmp_path.rglob("*.png"))) == 4 * 3
     for path in tmp_path.rglob("*.png"):
-        assert imread(path).shape == ((305, 1040, 4) if path.stem == "targets" else (360, 800, 4))
+        assert imread(path).shape == ((310, 1040, 4) if path.stem == "targets" else (360, 800, 4))
     assert lines(tmp_path / "csv" / "nan.csv")[2][-2:] == ["nan", "nan"]
     assert lines(tmp_path / "csv" / "inf.csv")[7][-2] == "inf"
     assert [row[0] for row in lines(tmp_path / "loss" / "loss_T_ADE.csv")[1:]] == ["fine", "huge", "nan", "inf"]
