@@ -15,6 +15,7 @@ from matplotlib.image import imread
 from surrogate_modeling.evaluation import figures
 from surrogate_modeling.evaluation.curve_axes import MAX_TRUTH_RANGES, Curve, CurveAxes, _limits
 from surrogate_modeling.evaluation.figures import Sheet, draw_figures
+from surrogate_modeling.evaluation.report import target_sheets
 
 
 def curve(path: Path, truth: np.ndarray, predicted: np.ndarray, **text: str) -> Curve:
@@ -152,7 +153,7 @@ def test_a_sheet_has_all_curves_of_a_case(tmp_path: Path, count: int) -> None:
     # All that a legend can name.
     marks: dict[str, Any] = {"half_width": np.ones(40), "outside": np.arange(50) > 30}
     curves = tuple(replace(one, **marks) for one in curves)
-    list(draw_figures([Sheet(tmp_path / "targets.png", curves)], 1))
+    list(draw_figures([Sheet(tmp_path / "targets.png", curves, count)], 1))
     assert {path.name for path in tmp_path.iterdir()} == {"targets.png"}
     # Plots of 5.2 by 2.3 inches, three in a row, at 100 dots; one alone is wider, for the legend.
     columns, rows = min(3, count), -(-count // 3)
@@ -161,6 +162,14 @@ def test_a_sheet_has_all_curves_of_a_case(tmp_path: Path, count: int) -> None:
     # Nothing runs into the edge.
     assert (picture[:, -5:] == 1).all()
     assert (picture[:, :2] == 1).all()
+
+
+def test_a_sheet_of_very_many_targets_has_the_first_and_says_so(tmp_path: Path) -> None:
+    curves = [curve(tmp_path / "a.svg", WAVE, WAVE[10:], column=f"T{i}") for i in range(35)]
+    (sheet,) = target_sheets(curves, curves[:1], [f"T{i}" for i in range(2, 35)])
+    assert [part.column for part in sheet.curves] == [f"T{i}" for i in range(2, 32)]
+    list(draw_figures([sheet], 1))
+    assert "case: the first 30 of 33 targets" in (tmp_path / "targets.svg").read_text()
 
 
 @pytest.mark.parametrize(("ending", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])

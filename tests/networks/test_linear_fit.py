@@ -73,6 +73,19 @@ def test_noise_does_not_hide_a_resonance() -> None:
     assert np.angle(nearest) == pytest.approx(ANGLE, abs=0.01)
 
 
+def test_of_many_outputs_the_principal_ones_are_enough_to_find_the_poles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outputs that are all shares of one motion are told by one; rows that a window does not have say nothing."""
+    monkeypatch.setattr(subspace, "MAX_OUTPUTS", 2)
+    given = windows("oscillator", noise=1e-4)
+    shares = default_rng(1).normal(size=9)
+    output, weight = given.output * shares, given.weight.copy()
+    weight[-1, 100:], output[-1, 100:] = 0.0, 1e6
+    found = poles(given.control[..., :-1], output, weight)
+    nearest = found[np.abs(found - RADIUS * np.exp(ANGLE * 1j)).argmin()]
+    assert abs(nearest) == pytest.approx(RADIUS, abs=0.01)
+    assert np.angle(nearest) == pytest.approx(ANGLE, abs=0.01)
+
+
 def test_of_many_windows_some_are_enough_to_find_the_poles(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a limit of a quarter of the numbers the result is that of every fourth window, and near the whole one."""
     given = windows("lag", noise=0.01)

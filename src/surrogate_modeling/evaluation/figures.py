@@ -41,10 +41,17 @@ MAX_CHUNK_ROWS = 400_000
 
 @dataclass(frozen=True)
 class Sheet:
-    """Several curves of one case, and the path of their figure."""
+    """Several curves of one case.
+
+    Attributes:
+        path: of their figure.
+        curves: that it has.
+        targets: how many there are in all.
+    """
 
     path: Path
     curves: tuple[Curve, ...]
+    targets: int
 
 
 def picture_or_warning(name: str, draw: Callable[[], bytes]) -> bytes | None:
@@ -247,7 +254,10 @@ class _SheetCanvas:
         """File content of one sheet."""
         for plot, head, curve in zip(self.plots, self.heads, sheet.curves, strict=True):
             head.set_text(plot.draw(curve))
-        self.title.set_text(sheet.curves[0].case)
+        shown = (
+            "" if len(sheet.curves) == sheet.targets else f": the first {len(sheet.curves)} of {sheet.targets} targets"
+        )
+        self.title.set_text(sheet.curves[0].case + shown)
         if self.legend is not None:
             self.legend.remove()
         handles, names = self.plots[0].axes.get_legend_handles_labels()

@@ -30,6 +30,8 @@ from surrogate_modeling.surrogate.training_range import Position
 
 # Figure of a case with all its targets.
 SHEET_NAME = "targets"
+# More would be no picture to look at, and take seconds to draw.
+MAX_SHEET_CURVES = 30
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,14 @@ def write_figures(figures: Sequence[Curve | Sheet], options: ReportOptions) -> N
 
 
 def target_sheets(curves: Sequence[Curve], drawn: Sequence[Curve], targets: Sequence[str]) -> list[Sheet]:
-    """One sheet with all targets for each case of which a curve is drawn."""
+    """One sheet with the targets, at most ``MAX_SHEET_CURVES``, for each case of which a curve is drawn."""
     wanted = dict.fromkeys(curve.path.parent for curve in drawn)
     of_case: dict[Path, list[Curve]] = {folder: [] for folder in wanted}
     for curve in curves:
         if curve.column in set(targets) and curve.path.parent in of_case:
             of_case[curve.path.parent].append(curve)
     return [
-        Sheet(folder / f"{SHEET_NAME}{found[0].path.suffix}", tuple(found))
+        Sheet(folder / f"{SHEET_NAME}{found[0].path.suffix}", tuple(found[:MAX_SHEET_CURVES]), len(found))
         for folder, found in of_case.items() if found
     ]  # fmt: skip
 

@@ -19,6 +19,8 @@ PENALTY = 1e-6
 MIN_SINGULAR_VALUE = 1e-3
 # Rows times columns of the regression: of more, every second, third, ... window is used.
 MAX_REGRESSOR_VALUES = 20_000_000
+# Of more outputs, so many principal components: poles are the plant's, and time grows with the cube of the outputs.
+MAX_OUTPUTS = 64
 # Two poles whose logarithms differ by less than this share of them are one.
 MIN_POLE_DISTANCE = 0.1
 MIN_POLE_RADIUS = 0.05
@@ -39,6 +41,7 @@ def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.nda
         whole = weight.sum(axis=1) >= weight.sum(axis=1).max()
         last = int(weight[whole].sum(axis=1).min())
         control, output = control[:, :last], output[:, :last]
+    output = _principal(output, weight[:, : output.shape[1]])
     found: list[complex] = []
     for step in STEPS:
         blocks = control.shape[1] // step
@@ -53,6 +56,15 @@ def poles(control: np.ndarray, output: np.ndarray, weight: np.ndarray) -> np.nda
             if all(abs(np.log(pole) - np.log(other)) > MIN_POLE_DISTANCE * abs(np.log(other)) for other in found):
                 found.append(pole)
     return np.array(found, complex)
+
+
+def _principal(output: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The outputs (W, T, P), or of many their principal components (W, T, MAX_OUTPUTS)."""
+    if output.shape[2] <= MAX_OUTPUTS:
+        return output
+    rows = output[weight > 0]
+    _, axes = np.linalg.eigh(rows.T @ rows)
+    return output @ axes[:, -MAX_OUTPUTS:]
 
 
 def _poles(control: np.ndarray, output: np.ndarray) -> list[complex]:

@@ -122,6 +122,7 @@ def initialise(surrogate: Surrogate, windows: WindowDataset, warm: WarmStart | N
     """
     # Where rows lie in a file, windows spread over all cases take seconds.
     if surrogate.network.has_closed_form:
+        log.info("fitting what %s starts from", surrogate.description.model.name)
         surrogate.network.initialise(*_windows(windows))
     if warm is not None:
         warm.take_weights(surrogate, member)
