@@ -12,32 +12,12 @@ from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.config.settings import Monitor
 from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.training import callbacks
-from surrogate_modeling.training.callbacks import TimeBudget, free_run_nade
+from surrogate_modeling.training.callbacks import free_run_nade
 from surrogate_modeling.training.fit import fit
 from surrogate_modeling.training.job import OutOfMemory
 from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.module import SurrogateTraining
 from surrogate_modeling.training.windows import WindowDataset
-
-
-def test_training_ends_with_a_free_run_after_the_epoch_in_which_the_time_is_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A clock that moves by a minute per epoch."""
-    recipe = settings(epochs=50, max_minutes=2.5, free_run_every=10, monitor=Monitor.val_nADE)
-    surrogate, data, validation = make(recipe)
-    done: list[int] = []
-    monkeypatch.setattr(TimeBudget, "time_elapsed", lambda self, stage="train": 60.0 * (len(done) + 1))
-    seen: list[dict[str, float]] = []
-
-    def keep(values: dict[str, float], epoch: int) -> None:
-        done.append(epoch)
-        seen.append(values)
-
-    fitted = fit(surrogate, data, validation, recipe, tmp_path, keep)
-    assert fitted.epochs == 3
-    assert ["val_nADE" in values for values in seen] == [False, False, True]
-    assert fitted.least["val_nADE"] == seen[-1]["val_nADE"]
 
 
 def test_training_that_is_asked_to_end_does_after_its_epoch_and_a_free_run(tmp_path: Path) -> None:
@@ -59,15 +39,6 @@ def test_training_that_is_asked_to_end_does_after_its_epoch_and_a_free_run(tmp_p
     assert fit(again, data, validation, recipe, tmp_path / "checkpoints", keep) == fitted
     assert len(seen) == 3
     assert torch.equal(again.state_dict()["scaling.mean"], surrogate.state_dict()["scaling.mean"])
-
-
-def test_time_of_a_stopped_run_counts() -> None:
-    before = TimeBudget(10.0)
-    before.load_state_dict({"time_elapsed": {"train": 360.0}})
-    after = TimeBudget(10.0)
-    after.load_state_dict(before.state_dict())
-    assert after.share == pytest.approx(0.6)
-    assert TimeBudget(None).share == 0.0
 
 
 def test_two_runs_of_one_seed_are_equal_bit_for_bit(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Lightning callbacks of a fit: averaged weights, free-run validation, time budget, divergence, progress, metrics."""
+"""Lightning callbacks of a fit: averaged weights, free-run validation, divergence, progress, metrics."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -15,7 +13,6 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from surrogate_modeling.cases.case import Case
-from surrogate_modeling.common import early_end
 from surrogate_modeling.common.errors import TrainingDiverged
 from surrogate_modeling.common.progress import OnEpoch
 from surrogate_modeling.evaluation.scores import score
@@ -24,11 +21,11 @@ from surrogate_modeling.training.lightning import (
     Callback,
     EarlyStopping,
     LightningModule,
-    Timer,
     Trainer,
     WeightAveraging,
 )
 from surrogate_modeling.training.system_metrics import SystemMetrics
+from surrogate_modeling.training.time_budget import TimeBudget
 
 log = logging.getLogger(__name__)
 METRICS = ("train_loss", "val_loss", "val_nADE")
@@ -68,58 +65,6 @@ class AveragedWeights(WeightAveraging):
         torch._foreach_mul_(steps, share)
         torch._foreach_add_(means, steps)
         count += 1
-
-
-class TimeBudget(Timer):
-    """Count the seconds of training, earlier interrupted runs included, and stop after the epoch that exceeds them.
-
-    So it does after the epoch in which the training is asked to end, see :mod:`surrogate_modeling.common.early_end`.
-
-    Must come before whatever asks :attr:`over`: it is decided once per epoch, when validation begins, so that the
-    last epoch is validated in full.
-
-    Args:
-        minutes: None for no limit.
-        folder: of the checkpoints, whose run may be asked to end; None: nothing asks.
-    """
-
-    def __init__(self, minutes: float | None, folder: Path | None = None) -> None:
-        super().__init__(None if minutes is None else timedelta(minutes=minutes), verbose=False)
-        self.minutes, self.folder, self.over = minutes, folder, False
-        self._agreed: list[float] = []
-
-    @property
-    def share(self) -> float:
-        """Used share of the budget; 0 where there is none."""
-        return 0.0 if self.minutes is None else self.time_elapsed() / (60 * self.minutes)
-
-    def share_at(self, part: float) -> float:
-        """Used share of the budget at a part of the epoch; several processes go by one clock, read once an epoch."""
-        if not self._agreed:
-            return self.share
-        before, now = self._agreed
-        return now + part * (now - before)
-
-    def on_train_epoch_start(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        """Agree with the other processes on the time."""
-        if trainer.world_size > 1:
-            now = float(trainer.strategy.broadcast(self.share))
-            self._agreed = [(self._agreed or [now, now])[1], now]
-
-    def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
-        """Decide whether this epoch is the last."""
-        super().on_validation_start(trainer, module)
-        asked = self.folder is not None and early_end.is_asked(self.folder)
-        if asked and not self.over:
-            log.info("training was asked to end: epoch %d is its last", trainer.current_epoch + 1)
-        self.over = trainer.strategy.broadcast(asked or self.share >= 1.0)
-
-    def on_train_batch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        """Keep Lightning from stopping within an epoch, whose weights would not be validated."""
-
-    def on_train_epoch_end(self, trainer: Trainer, *args: Any, **kwargs: Any) -> None:
-        """End training when the budget is used up, or it was asked to end."""
-        trainer.should_stop = trainer.should_stop or self.over
 
 
 def free_run_nade(surrogate: Surrogate, cases: Sequence[Case]) -> float:
@@ -227,6 +172,7 @@ class EpochProgress(Callback):
     """Show epoch, losses and time left: a progress bar on a terminal, a log line now and then elsewhere."""
 
     SECONDS_BETWEEN_LINES = 5.0
+    SECONDS_BETWEEN_LINES_WITHIN = 15.0
 
     def __init__(self, bar: bool, budget: TimeBudget) -> None:
         self.budget = budget
@@ -273,6 +219,12 @@ class EpochProgress(Callback):
         """Advance the progress bar of batches."""
         if self.progress:
             self.progress.advance(self.batches)
+        elif (now := time.monotonic()) - max(self.started, self.last_line_at) > self.SECONDS_BETWEEN_LINES_WITHIN:
+            self.last_line_at = now
+            log.info(
+                "epoch %d of %d: %d of %d batches", trainer.current_epoch + 1, trainer.max_epochs or 0, batch_idx + 1,
+                trainer.num_training_batches,
+            )  # fmt: skip
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Show the losses of the epoch."""

@@ -19,9 +19,10 @@ from torch.optim import Optimizer
 
 from surrogate_modeling.config.settings import Precision, SettingsConfig
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.callbacks import AveragedWeights, TimeBudget
+from surrogate_modeling.training.callbacks import AveragedWeights
 from surrogate_modeling.training.loaders import BlockLoader
 from surrogate_modeling.training.module import SurrogateTraining
+from surrogate_modeling.training.time_budget import TimeBudget
 
 # Batches of a block: between two blocks progress is shown and the time is looked at.
 BATCHES_PER_BLOCK = 32

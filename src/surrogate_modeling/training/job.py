@@ -24,7 +24,6 @@ from surrogate_modeling.training.callbacks import (
     FreeRunValidation,
     MetricForwarding,
     Patience,
-    TimeBudget,
 )
 from surrogate_modeling.training.checkpoints import AtomicCheckpointIO, FitResult, checkpoints
 from surrogate_modeling.training.compilation import Acceleration, accelerated, compile_network, use_precision
@@ -39,6 +38,7 @@ from surrogate_modeling.training.lightning import (
 from surrogate_modeling.training.loaders import WindowData
 from surrogate_modeling.training.module import SurrogateTraining
 from surrogate_modeling.training.system_metrics import SystemMetrics
+from surrogate_modeling.training.time_budget import TimeBudget
 
 log = logging.getLogger(__name__)
 LIGHTNING_PRECISION: dict[Precision, Literal["32-true", "bf16-mixed"]] = {

@@ -18,9 +18,9 @@ from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.config.settings import Criterion, LrSchedule, SettingsConfig
 from surrogate_modeling.networks.sizes import Batch
 from surrogate_modeling.surrogate.model import Surrogate
-from surrogate_modeling.training.callbacks import TimeBudget
 from surrogate_modeling.training.lightning import LightningModule, Metric
 from surrogate_modeling.training.loaders import epoch_seed
+from surrogate_modeling.training.time_budget import TimeBudget
 
 # What is left of the learning rate at the end of the cosine.
 FINAL_RATE_SHARE = 0.02
