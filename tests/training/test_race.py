@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from training.test_portfolio import RECIPE, SMALL, portfolio
 
+from surrogate_modeling.config.models import PersistenceConfig
 from surrogate_modeling.training import race
 from surrogate_modeling.training.attempts import Attempt, ClosedForms
 from surrogate_modeling.training.fold_pool import FoldJob, FoldOutcome
@@ -76,3 +77,25 @@ def test_what_a_network_still_takes_is_shared_by_all_cores(tmp_path: Path, monke
     alone._whole = {"don": 600.0}
     alone._choose([])
     assert seen == {"don": pytest.approx(0.5, abs=0.01)}
+
+
+@pytest.mark.parametrize(("seconds_left", "is_looked_at"), [(15.0, False), (600.0, True)])
+def test_a_closed_form_that_takes_longer_than_there_is_time_is_not_fitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds_left: float, is_looked_at: bool
+) -> None:
+    """Five seconds for one of three folds are 20 s for all of them and the fit on all cases."""
+    look = Attempt("trees", PersistenceConfig())
+    look.seconds = 5.0
+    seen: list[str] = []
+
+    def choose(training: FoldTraining, others: object, candidates: Sequence[Candidate]) -> list[str]:
+        seen.extend(candidate.attempt.name for candidate in candidates)
+        return []
+
+    monkeypatch.setattr(race, "choose", choose)
+    training, _ = portfolio(tmp_path)
+    forms = ClosedForms(training, {}, [])
+    monkeypatch.setattr(forms, "first_look", lambda name: look)
+    alone = Race(training, [], forms, [Attempt("persistence", PersistenceConfig())], time.monotonic() + seconds_left)
+    alone.run(["trees"])
+    assert (seen, alone.untried) == ((["trees"], []) if is_looked_at else ([], ["trees"]))

@@ -115,6 +115,7 @@ class Race:
             self._train(range(1), FIRST_SHARE if count > 1 else 1.0, ahead=True)
             self._drop_unbegun()
         looks = [] if self._is_over() else [self.forms.first_look(name) for name in closed_forms]
+        looks = [look for look in looks if self._has_time_to_fit(look)]
         self.untried += [name for name in closed_forms if name not in {look.name for look in looks}]
         self._choose(looks)
         folds = 1 + self._further_folds(count - 1)
@@ -174,6 +175,11 @@ class Race:
             return False
         rounds = math.ceil(trainings / processes_for(self.training, trainings))
         return time.monotonic() + rounds * self.longest < self.end
+
+    def _has_time_to_fit(self, look: Attempt) -> bool:
+        """Whether a closed form may be fitted without every fold and on all cases, each as long as the first."""
+        fits = len(self.training.folds.parts) + 1
+        return self.end is None or time.monotonic() + fits * look.seconds < self.end
 
     @property
     def _is_asked_to_end(self) -> bool:
