@@ -147,3 +147,17 @@ def test_one_record_is_to_be_cut_in_time(tmp_path: Path, capsys: pytest.CaptureF
     assert "1 case(s): dataset.split=time trains on the first part of each" in text
     assert {"dataset.split=time", "settings.decimate_range=2"} <= set(suggested(text))
     assert "a step of 2 s loses more than 1% of the variance of valve" in text
+
+
+def test_a_case_that_diverged_comes_first_and_decides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its two columns, 4e9 times a ramp each, would be copies of each other."""
+    folder = write_plant(tmp_path / "cases", 9)
+    table = np.tile(np.linspace(0, 1, 400)[:, None], 4) * (1, 1, 4e9, 8e9)
+    write_table(folder / "case9.csv", np.arange(400.0), table)
+    lines = [line for line in looked(folder, capsys).splitlines() if line.startswith("- ")]
+    assert lines[0].startswith("- case9: reaches 8e+09 bar in column 'p' (and so in 1 more column), the other cases at")
+    assert lines[0].endswith("did it diverge? It is left out of everything here; move its file out of the folder "
+                             "before training")  # fmt: skip
+    assert not any(line.startswith(("- T:", "- p:")) for line in lines)

@@ -32,7 +32,7 @@ def advice(look: Look, typed: Sequence[str]) -> str:
         look: at the cases.
         typed: arguments of the look, which the command repeats.
     """
-    lines = [*_of_columns(look), *_of_step(look), *_of_cases(look)]
+    lines = [*_of_excesses(look), *_of_columns(look), *_of_step(look), *_of_cases(look)]
     text = "\n".join(f"- {line}" for line in lines)
     if not look.controls:
         return (
@@ -44,6 +44,14 @@ def advice(look: Look, typed: Sequence[str]) -> str:
             f"{text}\n\nevery column looks like a control: name the controls with dataset.controls=... and look again"
         )
     return f"{text}\n\nto train:\n  {train_command(look, typed)}"
+
+
+def _of_excesses(look: Look) -> list[str]:
+    lines = [
+        f"{excess}: did it diverge? It is left out of everything here; move its file out of the folder before training"
+        for excess in look.excesses
+    ]
+    return lines_and_rest(lines, MOST_NAMED, "more cases like it")
 
 
 def _of_columns(look: Look) -> list[str]:

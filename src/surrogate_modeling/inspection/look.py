@@ -6,11 +6,12 @@ Shape letters: F columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.excess import Excess
 from surrogate_modeling.cases.shape import shaped_like_input, wraps
 from surrogate_modeling.inspection.next_row import Told, past_rows, told_by_others
 from surrogate_modeling.inspection.relations import Relation, find_relations
@@ -29,7 +30,8 @@ class Look:
     """What was found out about a set of cases.
 
     Attributes:
-        case_set: all columns, on the chosen step.
+        case_set: all columns, on the chosen step, without cases that reach far beyond the others.
+        excesses: those cases.
         sampling: of the files.
         series: what was computed with.
         told: what the others tell of each column.
@@ -45,6 +47,7 @@ class Look:
     """
 
     case_set: CaseSet
+    excesses: tuple[Excess, ...]
     sampling: Sampling
     series: Series
     told: Told
@@ -107,6 +110,10 @@ def look_at(case_set: CaseSet, sampling: Sampling, given: bool) -> Look:
         sampling: of their files, columns in the order of ``case_set``.
         given: whether the controls of ``case_set`` are the user's.
     """
+    # One case that diverged would make copies of each other of the columns that it decides.
+    excesses, far = case_set.excesses, {excess.case for excess in case_set.excesses}
+    if far:
+        case_set = replace(case_set, cases=[case for case in case_set.cases if case.name not in far], table=None)
     series = Series.of(case_set)
     # Causes show in rows that are not much finer than what happens.
     coarse = averaged(case_set, CAUSE_ROWS)
@@ -119,7 +126,7 @@ def look_at(case_set: CaseSet, sampling: Sampling, given: bool) -> Look:
     ignored = _ignored(series, relations, controls)
     predicted = [i for i in range(len(series.names)) if i not in controls and i not in ignored]
     return Look(
-        case_set, sampling, series, told, relations, controls, given, ignored,
+        case_set, excesses, sampling, series, told, relations, controls, given, ignored,
         _responses(case_set, series, controls, predicted), past_rows(series, predicted),
         alike_cases(case_set), suspicious_cases(case_set), map_of(case_set),
     )  # fmt: skip
