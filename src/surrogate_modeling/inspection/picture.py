@@ -66,16 +66,21 @@ def axis_numbers(low: float, high: float) -> np.ndarray:
 
 
 def _draw_steps(axes: Any, look: Look) -> None:
-    """The step with which each column loses 1 % of its variance, and the chosen one as a line."""
+    """The step with which each column loses 1 % of its variance, and the chosen one as a line.
+
+    Open triangles: the column loses less with the coarsest step that was measured.
+    """
     sampling = look.sampling
+    slow = np.flatnonzero(np.isinf(sampling.longest) & ~look.series.constant)
+    axes.plot(np.full(len(slow), sampling.coarsest), slow, ">", color="C2", markersize=4, markerfacecolor="none")
     for i in np.flatnonzero(np.isfinite(sampling.longest)):
         axes.plot([sampling.step, sampling.longest[i]], [i, i], "-", color="0.7", linewidth=0.8)
         axes.plot(
             [sampling.longest[i]], [i], "o", color="C3" if sampling.longest[i] < sampling.step else "C2", markersize=4
         )
     axes.axvline(sampling.step, color="0.3", linestyle="--", linewidth=1.0)
-    _scale(axes, np.append(sampling.longest, sampling.step))
-    axes.set_title(f"step that loses {LOST_SHARE:.0%} [s] (line: chosen)", fontsize=9)
+    _scale(axes, np.append(sampling.longest, [sampling.step, sampling.coarsest][: 1 + bool(len(slow))]))
+    axes.set_title(f"step that loses {LOST_SHARE:.0%} [s]\n(line: chosen; open: more)", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
     _label(axes, look, True)
 
