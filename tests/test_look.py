@@ -161,3 +161,11 @@ def test_a_case_that_diverged_comes_first_and_decides_nothing(
     assert lines[0].endswith("did it diverge? It is left out of everything here; move its file out of the folder "
                              "before training")  # fmt: skip
     assert not any(line.startswith(("- T:", "- p:")) for line in lines)
+
+
+def test_groups_of_an_import_are_trained_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_plant(tmp_path / "cases", 6)
+    (folder / "import.yaml").write_text("")
+    (folder / "cases.csv").write_text("case,group\n" + "".join(f"case{i},{'ab'[i % 2]}\n" for i in range(6)))
+    assert f"dataset.groups={folder / 'cases.csv'}" in suggested(looked(folder, capsys))
+    assert "dataset.groups=mine.csv" in suggested(looked(folder, capsys, groups="mine.csv"))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 import numpy as np
 
 from surrogate_modeling.cases.sampling import LOST_SHARE
 from surrogate_modeling.common.wording import lines_and_rest, names_and_rest
+from surrogate_modeling.config import quoting
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.inspection.look import Look, usual_rows
 from surrogate_modeling.inspection.tables import LASTING
@@ -105,8 +105,8 @@ def train_command(look: Look, typed: Sequence[str]) -> str:
     """The command to train with, as it is pasted into a shell."""
     names = look.names
     kept = [word for word in typed if word.partition("=")[0].lstrip("+") not in OWN_KEYS]
-    group = next((word for word in typed if word.startswith("dataset=")), "dataset=csv")
-    words = [group, *kept]
+    simulated = next((word for word in typed if word.startswith("dataset=")), "dataset=csv")
+    words = [simulated, *kept]
     left = [i for i in range(len(names)) if i not in look.ignored]
     # Controls given stand first in the cases, but not in the files.
     leading = not look.given and look.controls == left[: len(look.controls)]
@@ -114,7 +114,7 @@ def train_command(look: Look, typed: Sequence[str]) -> str:
         words.append(f"dataset.controls={len(look.controls)}")
     elif typed_controls := next((word for word in typed if word.startswith("dataset.controls=")), None):
         words.append(typed_controls)
-    elif not look.given or not group.startswith("dataset=refrigerant"):
+    elif not look.given or not simulated.startswith("dataset=refrigerant"):
         words.append(f"dataset.controls={listed([names[i] for i in look.controls])}")
     parameters = [names[i] for i in look.controls if look.series.parameter[i]]
     if parameters and not any(word.startswith("dataset.parameters=") for word in typed):
@@ -124,8 +124,9 @@ def train_command(look: Look, typed: Sequence[str]) -> str:
         words.append(f"dataset.ignore={listed(ignored)}")
     if len(look.case_set.cases) < FEW_CASES and not any(word.startswith("dataset.split=") for word in typed):
         words.append("dataset.split=time")
-    words += [f"settings.decimate_range={look.case_set.step:g}", f"settings.in_len={look.in_len}", "model=auto"]
-    return " ".join(["pdm run train", *map(shlex.quote, words)])
+    if look.groups is not None and not any(word.startswith("dataset.groups=") for word in typed):
+        words.append(f"dataset.groups={look.groups}")
+    return quoting.train_command(words, look.case_set.step, f"settings.in_len={look.in_len}")
 
 
 def _typed_ignored(typed: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -44,6 +45,7 @@ class Look:
         alike: groups of cases that hardly differ.
         suspects: cases that stand out.
         map: of the cases.
+        groups: table beside the files that tells the group of each case; None where there is none.
     """
 
     case_set: CaseSet
@@ -60,6 +62,7 @@ class Look:
     alike: list[list[str]]
     suspects: list[Suspect]
     map: Map
+    groups: Path | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
