@@ -1,6 +1,6 @@
 """Numbers of things, and the first of a long list."""
 
-from surrogate_modeling.common.wording import column_title, counted, lines_and_rest, names_and_rest, with_unit
+from surrogate_modeling.common.wording import column_title, counted, lines_and_rest, names_and_rest, unit_per, with_unit
 
 LETTERS = ["a", "b", "c", "d", "e"]
 
@@ -27,4 +27,7 @@ def test_a_list_that_is_not_longer_is_whole() -> None:
 
 def test_units_may_be_missing() -> None:
     assert (with_unit("3.2", "bar"), with_unit("3.2", "")) == ("3.2 bar", "3.2")
+    assert [unit_per(*units) for units in (("bar", "K"), ("bar", ""), ("", "K"), ("", ""))] == [
+        "bar per K", "bar", "1 per K", "",
+    ]  # fmt: skip
     assert (column_title("p", "bar"), column_title("p", "")) == ("p [bar]", "p")

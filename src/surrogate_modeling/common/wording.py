@@ -38,3 +38,8 @@ def with_unit(value: str, unit: str) -> str:
 def column_title(name: str, unit: str) -> str:
     """A column with its unit, which may be missing: ``p [bar]``, ``p``."""
     return f"{name} [{unit}]" if unit else name
+
+
+def unit_per(unit: str, per: str) -> str:
+    """The unit of a change of one column by that of another: ``bar per K``, ``bar``, ``1 per K``, or none."""
+    return f"{unit or 1} per {per}" if per else unit

@@ -79,7 +79,12 @@ def _hints(plan: ImportPlan, rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def result_report(
-    records: Sequence[FileRecord], problems: Sequence[str], config: ImportConfig, *, rows: int = 0, then: NextCommands | None = None
+    records: Sequence[FileRecord],
+    problems: Sequence[str],
+    config: ImportConfig,
+    *,
+    rows: int = 0,
+    then: NextCommands | None = None,
 ) -> str:
     """The table of the cases, what was done to the files, the files that failed, and the commands that come next.
 

@@ -57,8 +57,8 @@ class Sampling:
         raw: usual step of the files [s].
         step: chosen, or suggested [s].
         lost: (F,) share of each column's variance that the chosen step loses.
-        longest: (F,) step [s] with which that would be ``LOST_SHARE`` in the usual case; infinite where it loses less with
-            the ``coarsest``.
+        longest: (F,) step [s] with which that would be ``LOST_SHARE`` in the usual case; infinite where it loses
+            less with the ``coarsest``.
         event: (F,) whether rows between two grid points lie far outside of them.
         files: how many were read for this.
         coarsest: step [s] up to which the loss was measured.
