@@ -169,3 +169,18 @@ def test_groups_of_an_import_are_trained_with(tmp_path: Path, capsys: pytest.Cap
     (folder / "cases.csv").write_text("case,group\n" + "".join(f"case{i},{'ab'[i % 2]}\n" for i in range(6)))
     assert f"dataset.groups={folder / 'cases.csv'}" in suggested(looked(folder, capsys))
     assert "dataset.groups=mine.csv" in suggested(looked(folder, capsys, groups="mine.csv"))
+
+
+def test_a_sensor_that_is_stuck_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "cases"
+    for i in range(8):
+        rng = np.random.default_rng(i)
+        valve = np.repeat(rng.uniform(0, 1, 20), 20)
+        table = np.column_stack((valve, rng.uniform(size=400), 20 + lag(valve, 5) + 0.01 * rng.normal(size=400)))
+        if i == 3:
+            table[100:200, 2] = 20.5
+        write_table(folder / f"case{i}.csv", np.arange(400.0), table, ["valve", "load", "T"], ["-", "-", "degC"])
+    assert (
+        "- T stands still from 100 to 199 s in case3, elsewhere for 0 s at most: a sensor that is stuck?"
+        in looked(folder, capsys, given=True, controls=["valve", "load"]).splitlines()
+    )

@@ -23,8 +23,8 @@ def require_known(composed: DictConfig, group: str = "") -> None:
     """
     schema = OmegaConf.get_type(composed)
     known = [field.name for field in fields(schema)] if is_dataclass(schema) else None
-    for name in composed:
-        key = f"{group}.{name}" if group else str(name)
+    for name in map(str, composed):
+        key = f"{group}.{name}" if group else name
         if known is not None and name not in known:
             raise UserError(no_such_key(key, known))
         if OmegaConf.is_missing(composed, name) or OmegaConf.is_interpolation(composed, name):

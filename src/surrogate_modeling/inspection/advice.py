@@ -96,9 +96,22 @@ def _of_cases(look: Look) -> list[str]:
         lines.append(f"cases that hardly differ: {_some(groups)}; in training and test, they would flatter the scores")
     suspects = [f"{suspect.case} stands out: {suspect.reason}" for suspect in look.suspects]
     lines += lines_and_rest(suspects, MOST_NAMED, "more cases stand out less")
+    lines += _of_stuck_columns(look)
     if len(look.case_set.cases) < FEW_CASES:
         lines.append(f"{len(look.case_set.cases)} case(s): dataset.split=time trains on the first part of each")
     return lines
+
+
+def _of_stuck_columns(look: Look) -> list[str]:
+    lines = []
+    for column in dict.fromkeys(one.column for one in look.stuck):
+        longest, *others = [one for one in look.stuck if one.column == column]
+        more = f" (and in {_some([one.case for one in others])})" if others else ""
+        lines.append(
+            f"{look.names[column]} stands still from {longest.start:g} to {longest.end:g} s in {longest.case}{more}, "
+            f"elsewhere for {longest.elsewhere:g} s at most: a sensor that is stuck?"
+        )
+    return lines_and_rest(lines, MOST_NAMED, "more columns stand still")
 
 
 def train_command(look: Look, typed: Sequence[str]) -> str:

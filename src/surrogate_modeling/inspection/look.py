@@ -21,6 +21,7 @@ from surrogate_modeling.inspection.roles import MIN_UNTOLD, suggest_controls
 from surrogate_modeling.inspection.sampling import Sampling
 from surrogate_modeling.inspection.series import Series, averaged
 from surrogate_modeling.inspection.similarity import Map, Suspect, alike_cases, map_of, suspicious_cases
+from surrogate_modeling.inspection.stuck import Stuck, stuck_columns
 
 # Rows of the usual case in which causes are looked for.
 CAUSE_ROWS = 1000
@@ -44,6 +45,7 @@ class Look:
         in_len: suggested past rows.
         alike: groups of cases that hardly differ.
         suspects: cases that stand out.
+        stuck: columns that stand still for part of a case.
         map: of the cases.
         groups: table beside the files that tells the group of each case; None where there is none.
     """
@@ -61,6 +63,7 @@ class Look:
     in_len: int
     alike: list[list[str]]
     suspects: list[Suspect]
+    stuck: list[Stuck]
     map: Map
     groups: Path | None = None
 
@@ -131,7 +134,8 @@ def look_at(case_set: CaseSet, sampling: Sampling, given: bool) -> Look:
     return Look(
         case_set, excesses, sampling, series, told, relations, controls, given, ignored,
         _responses(case_set, series, controls, predicted), past_rows(series, predicted),
-        alike_cases(case_set), suspicious_cases(case_set), map_of(case_set),
+        alike_cases(case_set), suspicious_cases(case_set),
+        stuck_columns(case_set.cases, case_set.step), map_of(case_set),
     )  # fmt: skip
 
 
