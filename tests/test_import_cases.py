@@ -33,7 +33,11 @@ def test_an_import_and_its_repeat(tmp_path: Path) -> None:
     write(tmp_path / "in", "a.csv")
     done = run(tmp_path, "source=in", "output=out", "controls=[mode]")
     assert done.returncode == 0, done.stderr
-    assert "train on them: pdm run train dataset=csv dataset.path=out" in done.stdout
+    controls = """'dataset.controls=["mode=heat","mode=cool","mode=off"]'"""
+    assert done.stdout.splitlines()[-2:] == [
+        f"look at them: pdm run look dataset.path=out {controls}",
+        f"train on them: pdm run train dataset=csv dataset.path=out {controls} settings.decimate_range=0.5 model=auto",
+    ]
     first = (tmp_path / "out" / "a.csv").read_text()
     assert first.splitlines()[2] == "0,1,0,0,300"
     # The file alone would have two modes, and kelvin.
@@ -154,13 +158,14 @@ def test_the_way_from_exports_with_parameters_to_an_fmu(tmp_path: Path) -> None:
     done = run(tmp_path, "source=in", "output=cases", "controls=[Pumpe]", "parameters=gains.csv")
     assert done.returncode == 0, done.stderr
     train = shlex.split(done.stdout.splitlines()[-1].removeprefix("train on them: "))[3:]
-    assert train[-2:] == ["dataset.controls=[Pumpe,gain]", "dataset.parameters=[gain]"]
+    controls = "dataset.controls=[Pumpe,gain]"
+    assert train[-4:] == [controls, "dataset.parameters=[gain]", "settings.decimate_range=0.1", "model=auto"]
 
     def command(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return run_command(tmp_path, [str(PROJECT_ROOT / "src" / "surrogate_modeling" / f"{name}.py")], *arguments)
 
-    quick = ["settings.is_debug=True", "model=ssm", "settings=quick", "settings.decimate_range=0.1"]
-    done = command("train", *train, *quick, "settings.is_save_model=True", "settings.device=cpu")
+    quick = ["settings.is_debug=True", "settings=quick"]
+    done = command("train", *train[:-1], "model=ssm", *quick, "settings.is_save_model=True", "settings.device=cpu")
     assert done.returncode == 0, done.stderr
     surrogate = next(tmp_path.rglob("lit_model.pth"))
     assert (

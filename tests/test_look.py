@@ -147,3 +147,40 @@ def test_one_record_is_to_be_cut_in_time(tmp_path: Path, capsys: pytest.CaptureF
     assert "1 case(s): dataset.split=time trains on the first part of each" in text
     assert {"dataset.split=time", "settings.decimate_range=2"} <= set(suggested(text))
     assert "a step of 2 s loses more than 1% of the variance of valve" in text
+
+
+def test_a_case_that_diverged_comes_first_and_decides_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its two columns, 4e9 times a ramp each, would be copies of each other."""
+    folder = write_plant(tmp_path / "cases", 9)
+    table = np.tile(np.linspace(0, 1, 400)[:, None], 4) * (1, 1, 4e9, 8e9)
+    write_table(folder / "case9.csv", np.arange(400.0), table)
+    lines = [line for line in looked(folder, capsys).splitlines() if line.startswith("- ")]
+    assert lines[0].startswith("- case9: reaches 8e+09 bar in column 'p' (and so in 1 more column), the other cases at")
+    assert lines[0].endswith("did it diverge? It is left out of everything here; move its file out of the folder "
+                             "before training")  # fmt: skip
+    assert not any(line.startswith(("- T:", "- p:")) for line in lines)
+
+
+def test_groups_of_an_import_are_trained_with(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_plant(tmp_path / "cases", 6)
+    (folder / "import.yaml").write_text("")
+    (folder / "cases.csv").write_text("case,group\n" + "".join(f"case{i},{'ab'[i % 2]}\n" for i in range(6)))
+    assert f"dataset.groups={folder / 'cases.csv'}" in suggested(looked(folder, capsys))
+    assert "dataset.groups=mine.csv" in suggested(looked(folder, capsys, groups="mine.csv"))
+
+
+def test_a_sensor_that_is_stuck_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "cases"
+    for i in range(8):
+        rng = np.random.default_rng(i)
+        valve = np.repeat(rng.uniform(0, 1, 20), 20)
+        table = np.column_stack((valve, rng.uniform(size=400), 20 + lag(valve, 5) + 0.01 * rng.normal(size=400)))
+        if i == 3:
+            table[100:200, 2] = 20.5
+        write_table(folder / f"case{i}.csv", np.arange(400.0), table, ["valve", "load", "T"], ["-", "-", "degC"])
+    assert (
+        "- T stands still from 100 to 199 s in case3, elsewhere for 0 s at most: a sensor that is stuck?"
+        in looked(folder, capsys, given=True, controls=["valve", "load"]).splitlines()
+    )

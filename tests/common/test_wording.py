@@ -1,6 +1,6 @@
 """Numbers of things, and the first of a long list."""
 
-from surrogate_modeling.common.wording import counted, lines_and_rest, names_and_rest
+from surrogate_modeling.common.wording import column_title, counted, lines_and_rest, names_and_rest, unit_per, with_unit
 
 LETTERS = ["a", "b", "c", "d", "e"]
 
@@ -23,3 +23,11 @@ def test_a_list_that_is_not_longer_is_whole() -> None:
     assert lines_and_rest(LETTERS, 5) == lines_and_rest(LETTERS, None) == LETTERS
     assert names_and_rest(LETTERS, 5) == "a, b, c, d, e"
     assert (lines_and_rest([], 5), names_and_rest([], 5)) == ([], "")
+
+
+def test_units_may_be_missing() -> None:
+    assert (with_unit("3.2", "bar"), with_unit("3.2", "")) == ("3.2 bar", "3.2")
+    assert [unit_per(*units) for units in (("bar", "K"), ("bar", ""), ("", "K"), ("", ""))] == [
+        "bar per K", "bar", "1 per K", "",
+    ]  # fmt: skip
+    assert (column_title("p", "bar"), column_title("p", "")) == ("p [bar]", "p")

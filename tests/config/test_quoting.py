@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from surrogate_modeling.config.quoting import listed, quoted
+from surrogate_modeling.config.quoting import listed, quoted, train_command
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,12 @@ def test_a_list_of_names_is_read_as_it_is(names: list[str]) -> None:
     read = OverridesParser.create().parse_override(f"dataset.controls={listed(names)}").value()
     assert read == names
     assert all(isinstance(name, str) for name in read)
+
+
+def test_the_command_that_trains() -> None:
+    assert train_command(["dataset.controls=[u]"], 0.25, "settings.in_len=5") == (
+        "pdm run train dataset=csv 'dataset.controls=[u]' settings.decimate_range=0.25 settings.in_len=5 model=auto"
+    )
+    assert train_command(["dataset=refrigerant"], 20.0) == (
+        "pdm run train dataset=refrigerant settings.decimate_range=20 model=auto"
+    )

@@ -1,6 +1,7 @@
 """Where inputs leave the training range, by hand."""
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,14 @@ def test_which_column_when_and_by_how_much() -> None:
     )
     assert str(found[4]) == (
         "a: predicted 'fixed' above 3 -, its value throughout the training cases, in 1 row at 9 s, by up to 0.5 -"
+    )
+
+
+def test_a_unit_may_be_missing() -> None:
+    case = Case("a", np.arange(2.0), np.array([[25, 0, 3], [0, 0, 3]], np.float32), CHANNELS)
+    (found,) = find_excursions(case, np.array([[0, 3]], np.float32), training_range(), 1)
+    assert str(replace(found, unit="")).endswith(
+        "its training range 0 to 10 in 1 row at 0 s, by up to 15 (1.5 times the width of the range)"
     )
 
 

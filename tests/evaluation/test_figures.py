@@ -43,6 +43,13 @@ def test_text_is_drawn_as_text(tmp_path: Path, text: str) -> None:
     assert imread(tmp_path / "a.png").shape == (360, 800, 4)
 
 
+def test_a_unit_may_be_missing() -> None:
+    axes = CurveAxes(Figure().subplots(), "band")
+    shown = replace(curve(Path("x.png"), WAVE, WAVE[10:], column="p", unit="bar"), ade=0.5, fde=2.0)
+    assert (axes.draw(shown), axes.label.get_text()) == ("p, ADE 0.5 bar, FDE 2 bar", "p [bar]")
+    assert (axes.draw(replace(shown, unit="")), axes.label.get_text()) == ("p, ADE 0.5, FDE 2", "p")
+
+
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize(
     ("truth", "predicted"),

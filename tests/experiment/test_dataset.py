@@ -1,9 +1,11 @@
 """From the configuration to cases: what the dataset group asks for is what is read."""
 
+import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
-from builders import composed, write_cases
+from builders import composed, smooth_values, write_cases, write_table
 
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.common.errors import UserError
@@ -24,6 +26,20 @@ def test_decimation_and_pattern(tmp_path: Path) -> None:
     assert [len(case.time) for case in load(tmp_path, "settings.decimate_range=2").cases] == [11, 12, 13]
     assert load(tmp_path, "settings.use_decimate=False").step == 0.5
     assert [case.name for case in load(tmp_path, "dataset.pattern='*[02].csv'").cases] == ["case0", "case2"]
+
+
+def test_a_case_that_diverged_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write_cases(tmp_path, 5)
+    values = smooth_values(40)
+    values[30:, 3] = 4e9
+    write_table(tmp_path / "bad.csv", np.arange(40.0), values)
+    with caplog.at_level(logging.WARNING):
+        case_set = load(tmp_path)
+    highest = max(case.column(3).max() for case in case_set.cases if case.name != "bad")
+    assert caplog.messages == [
+        f"bad: reaches 4e+09 bar in column 'p', the other cases at most {highest:.4g} bar: did it diverge? Move its "
+        "file out of dataset.path to leave it out"
+    ]
 
 
 def test_debug_reads_few_and_short_cases_but_never_less_than_a_window(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What a run fits on which cases."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 from builders import case_set_of, composed, empty_store, lag, make_channels
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.excess import Excess
 from surrogate_modeling.config.composition import to_config
+from surrogate_modeling.experiment import run as run_module
 from surrogate_modeling.experiment.run import run_experiment
 
 NAMED = ["dataset.split=named", "dataset.validation_cases=[c5,c6]", "dataset.test_cases=[c7]"]
@@ -51,3 +55,20 @@ def test_what_moves_only_in_cases_to_validate_is_learnt_where_these_are_learnt_f
     before = surrogate.free_run(given, controls)
     controls[10:, 1] += 1.0
     assert (surrogate.free_run(given, controls) - before)[-1, 1] == pytest.approx(0.5, abs=0.02)
+
+
+def test_columns_that_a_diverged_case_decides_are_not_taken_for_controls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", empty_store(tmp_path))
+    monkeypatch.setattr(run_module, "forgotten_controls", lambda *_: ["T", "p"])
+    quick = ["model=lstm", "model.dim=4", "settings.epochs=1", "settings.num_figures=0"]
+    config = to_config(composed("dataset=csv", "dataset.path=x", "dataset.controls=2", *NAMED, *quick))
+    excesses = (Excess("c0", ("T",), 4e9, 3.0, "degC"),)
+    (tmp_path / "run").mkdir()
+    with caplog.at_level(logging.WARNING):
+        run_experiment(
+            config, replace(case_set_of([case(i, 3.0, 4.0) for i in range(8)]), excesses=excesses), tmp_path / "run"
+        )
+    (said,) = [message for message in caplog.messages if "Is it a control?" in message]
+    assert said.startswith("'p': no regression")

@@ -8,15 +8,25 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
 from surrogate_modeling.importing.import_plan import ImportPlan, PlannedColumn
-from surrogate_modeling.importing.report import train_command
+from surrogate_modeling.importing.records import CaseRecord, FileRecord
+from surrogate_modeling.importing.report import NextCommands, next_commands
 from surrogate_modeling.importing.text_columns import TextMap
+
+
+def commands(config: ImportConfig, plan: ImportPlan, folder: str, groups: str = "-") -> NextCommands:
+    """What comes after an import of a file of each group, with rows every 10, 11, 12, ... s."""
+    records = [
+        FileRecord(f"{i}.txt", f"{i}", "", (CaseRecord(f"{i}", 5, 10.0 + i),), group.strip("-"))
+        for i, group in enumerate(groups)
+    ]
+    return next_commands(config, plan, Path(folder), records)
 
 
 def command(names: list[str], folder: str = "out", **keys: object) -> dict[str, object]:
     """Keys and values of the command for controls of these names."""
     columns = (*(PlannedColumn(name, "K", "control") for name in names), PlannedColumn("y", "K", "predicted"))
     plan = ImportPlan(("t",), "s", columns, {}, (), None)
-    words = shlex.split(train_command(ImportConfig(**keys), plan, Path(folder)))  # type: ignore[arg-type]
+    words = shlex.split(commands(ImportConfig(**keys), plan, folder).train)  # type: ignore[arg-type]
     assert words[:4] == ["pdm", "run", "train", "dataset=csv"]
     parsed = OverridesParser.create().parse_overrides(words[4:])
     return {override.key_or_group: override.value() for override in parsed}
@@ -41,7 +51,26 @@ def test_modes_and_parameters_are_controls() -> None:
         PlannedColumn("y", "K", "predicted"),
     )
     plan = ImportPlan(("t",), "s", columns, {"d": "mm"}, (), None)
-    assert train_command(ImportConfig(), plan, Path("out")) == (
-        'pdm run train dataset=csv dataset.path=out \'dataset.controls=["m=a","m=b","m=c",d]\' '
-        "'dataset.parameters=[d]'"
+    controls = """'dataset.controls=["m=a","m=b","m=c",d]'"""
+    assert commands(ImportConfig(), plan, "out") == NextCommands(
+        f"pdm run look dataset.path=out {controls}",
+        f"pdm run train dataset=csv dataset.path=out {controls} 'dataset.parameters=[d]' "
+        "settings.decimate_range=10 model=auto",
     )
+
+
+OPEN = ImportPlan(("t",), "s", (PlannedColumn("y", "K"),), {}, (), None)
+
+
+def test_open_roles_are_found_out_by_the_look() -> None:
+    then = commands(ImportConfig(), OPEN, "out", "---")
+    assert then.look == "pdm run look dataset.path=out"
+    # Rows every 10, 11 and 12 s.
+    assert then.train == (
+        "pdm run train dataset=csv dataset.path=out 'dataset.controls=<columns>' settings.decimate_range=11 model=auto"
+    )
+
+
+@pytest.mark.parametrize(("groups", "said"), [("aab", True), ("aaa", False), ("a-b", False)])
+def test_groups_are_trained_with(groups: str, said: bool) -> None:
+    assert (" dataset.groups=out/cases.csv " in commands(ImportConfig(), OPEN, "out", groups).train) == said

@@ -13,6 +13,7 @@ from typing import IO, Any, Self
 import numpy as np
 
 from surrogate_modeling.cases.channels import Channels
+from surrogate_modeling.cases.excess import Excess
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class CaseSet:
         step: between rows [s].
         fingerprint: digest of the files' content.
         table: the array that the cases are views of; None if every case has its own.
+        excesses: cases that reach far beyond all others.
     """
 
     cases: list[Case]
@@ -129,6 +131,7 @@ class CaseSet:
     step: float
     fingerprint: str
     table: RowTable | None = None
+    excesses: tuple[Excess, ...] = ()
 
 
 def extremes(cases: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:

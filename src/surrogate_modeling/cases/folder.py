@@ -24,6 +24,7 @@ from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, RawCase
 from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, require_ignored
 from surrogate_modeling.cases.companions import without_tables
+from surrogate_modeling.cases.excess import find_excesses
 from surrogate_modeling.cases.fingerprint import fingerprint
 from surrogate_modeling.cases.grid import Grid, GridCase, common_step, grid_problems
 from surrogate_modeling.cases.offsets import common_offsets
@@ -120,7 +121,9 @@ def _case_set(read: Sequence[tuple[Path, GridCase]], rows: Rows, channels: Chann
         Case(name, case.time, table.rows_of(name, len(case.time)), channels)
         for name, (_, case) in zip(names, read, strict=True)
     ]
-    return CaseSet(cases, channels, step, fingerprint((file.stem, case.digest) for file, case in read), table)
+    sizes = np.stack([np.maximum(np.abs(case.low), np.abs(case.high)) for _, case in read])
+    excesses = find_excesses(names, read[0][1].names, read[0][1].units, sizes)
+    return CaseSet(cases, channels, step, fingerprint((file.stem, case.digest) for file, case in read), table, excesses)
 
 
 def _extremes(read: Sequence[tuple[Path, GridCase]]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.companions import CASES_FILE, IMPORT_FILE
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.tables import without_mark
 
@@ -39,3 +40,25 @@ def read_groups(file: str, cases: Sequence[str], key: str) -> dict[str, str]:
     if missing:
         raise UserError(f"{key}={path}: no line for {', '.join(missing)}")
     return {case: groups[case] for case in cases}
+
+
+def imported_groups(folder: Path, cases: Sequence[str]) -> Path | None:
+    """The table that an import has left beside cases, if it puts them into groups; None otherwise.
+
+    Args:
+        folder: of the cases.
+        cases: their names.
+    """
+    table = folder / CASES_FILE
+    if not (folder.expanduser() / IMPORT_FILE).exists():
+        return None
+    try:
+        return table if is_grouping(read_groups(str(table), cases, "dataset.groups").values()) else None
+    except UserError:
+        return None
+
+
+def is_grouping(groups: Iterable[str]) -> bool:
+    """Whether every case has a group, and not all the same."""
+    found = set(groups)
+    return len(found) > 1 and "" not in found

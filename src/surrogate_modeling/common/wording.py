@@ -28,3 +28,18 @@ def names_and_rest(names: Iterable[str], most: int, rest: str = "more") -> str:
     every = list(names)
     more = len(every) - most
     return ", ".join(every[:most]) + (f" and {more} {rest}" if more > 0 else "")
+
+
+def with_unit(value: str, unit: str) -> str:
+    """A number and its unit, which may be missing: ``3.2 bar``, ``3.2``."""
+    return f"{value} {unit}" if unit else value
+
+
+def column_title(name: str, unit: str) -> str:
+    """A column with its unit, which may be missing: ``p [bar]``, ``p``."""
+    return f"{name} [{unit}]" if unit else name
+
+
+def unit_per(unit: str, per: str) -> str:
+    """The unit of a change of one column by that of another: ``bar per K``, ``bar``, ``1 per K``, or none."""
+    return f"{unit or 1} per {per}" if per else unit

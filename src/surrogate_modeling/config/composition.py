@@ -36,6 +36,7 @@ from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.config.plan_keys import PlanConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.config.settings import SettingsConfig
+from surrogate_modeling.config.unknown_keys import require_known
 
 Kind = TypeVar("Kind")
 GROUPS = ("dataset", "model", "settings")
@@ -264,8 +265,9 @@ def to_command(composed: DictConfig, kind: type[Kind]) -> Kind:
     """Turn the composed tree of a command into its dataclass, checked.
 
     Raises:
-        UserError: a value is missing or out of range.
+        UserError: a key is unknown, or a value is missing or out of range.
     """
+    require_known(composed)
     require_values(composed)
     config = OmegaConf.to_object(composed)
     assert isinstance(config, kind)

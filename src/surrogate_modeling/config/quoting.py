@@ -7,6 +7,7 @@ A value that Hydra can read is left as it is, so nothing changes its meaning.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 
 # Sweeps and casts are Hydra's own syntax: an error in one must be reported, not quoted as a text.
@@ -27,6 +28,23 @@ def listed(names: Sequence[str]) -> str:
         plain = re.fullmatch(r"[A-Za-z_][\w.-]*", name, re.ASCII) and name.lower() not in WORDS
         parts.append(name if plain else quote(name, '"'))
     return f"[{','.join(parts)}]"
+
+
+def train_command(dataset: Sequence[str], step: float, *settings: str) -> str:
+    """The command that trains on cases, as it is pasted into a shell.
+
+    Args:
+        dataset: arguments that say which cases, and the roles of their columns.
+        step: between their rows [s].
+        settings: more arguments.
+    """
+    words = ["dataset=csv"] * (not any(word.startswith("dataset=") for word in dataset))
+    return pasted("train", [*words, *dataset, f"settings.decimate_range={step:g}", *settings, "model=auto"])
+
+
+def pasted(command: str, words: Sequence[str]) -> str:
+    """A command with arguments in the quotes that a shell needs."""
+    return " ".join([f"pdm run {command}", *map(shlex.quote, words)])
 
 
 def quote(text: str, mark: str = "'") -> str:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import logging
 import os
@@ -29,6 +28,7 @@ from surrogate_modeling.common.passwords import without_passwords
 from surrogate_modeling.common.run_log import make_logs_safe
 from surrogate_modeling.common.tables import printable_lines
 from surrogate_modeling.config.quoting import quoted
+from surrogate_modeling.config.unknown_keys import no_such_key
 
 PERMISSION_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS)
 # A file of hydra/launch/ -> the launcher that it chooses.
@@ -170,7 +170,5 @@ def configuration_message(error: BaseException) -> str:
         reason = "give a list, also of one: [a]"
     fields = list(getattr(cause.object_type, "__dataclass_fields__", {}))
     if "not in" in reason and fields:
-        close = difflib.get_close_matches(key.rsplit(".", 1)[-1], fields, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return f"{key}: no such key; {hint}known: {', '.join(fields)}"
+        return no_such_key(key, fields)
     return f"{key}: {reason}" if key and key not in reason else reason

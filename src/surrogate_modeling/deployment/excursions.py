@@ -18,7 +18,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import csv_text
-from surrogate_modeling.common.wording import counted
+from surrogate_modeling.common.wording import counted, with_unit
 from surrogate_modeling.surrogate.training_range import Range
 
 
@@ -58,13 +58,14 @@ class Excursion:
 
     def __str__(self) -> str:
         span = f"at {self.first_time:g} s" if self.rows == 1 else f"from {self.first_time:g} to {self.last_time:g} s"
-        rows = f"in {counted(self.rows, 'row')} {span}, by up to {self.excess:g} {self.unit}"
+        rows = f"in {counted(self.rows, 'row')} {span}, by up to {with_unit(f'{self.excess:g}', self.unit)}"
         place = f"{self.case}: {self.what} {self.column!r} {self.side}"
         if math.isnan(self.excess_share):
-            return f"{place} {self.low:g} {self.unit}, its value throughout the training cases, {rows}"
+            return f"{place} {with_unit(f'{self.low:g}', self.unit)}, its value throughout the training cases, {rows}"
         share = self.excess_share
         relative = f"{100 * share:.0f} %" if share < 1 else f"{share:.3g} times the width"
-        return f"{place} its training range {self.low:g} to {self.high:g} {self.unit} {rows} ({relative} of the range)"
+        known = f"{self.low:g} to {with_unit(f'{self.high:g}', self.unit)}"
+        return f"{place} its training range {known} {rows} ({relative} of the range)"
 
 
 def find_excursions(case: Case, predicted: np.ndarray, training: Range, given: int) -> list[Excursion]:

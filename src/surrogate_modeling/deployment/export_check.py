@@ -13,6 +13,7 @@ import numpy as np
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, file_refusal
 from surrogate_modeling.cases.schedules import Schedule, read_schedule, schedule_files
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import with_unit
 from surrogate_modeling.config.commands import BandScope, ExportConfig
 from surrogate_modeling.deployment.band_stepping import edge_names
 from surrogate_modeling.deployment.loading import demands_of
@@ -50,9 +51,8 @@ class Difference:
     unit: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.standardised:.2g} training standard deviations ({self.physical:.2g} {self.unit} of {self.column!r})"
-        )
+        physical = with_unit(f"{self.physical:.2g}", self.unit)
+        return f"{self.standardised:.2g} training standard deviations ({physical} of {self.column!r})"
 
 
 def random_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> FreeRunInputs:

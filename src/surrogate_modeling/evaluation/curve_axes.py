@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from surrogate_modeling.common.wording import column_title, with_unit
 from surrogate_modeling.evaluation.thinning import thin_band, thin_curve
 
 # The axis extends at most so many ranges of the truth beyond it; a diverged prediction would flatten the truth.
@@ -70,10 +71,10 @@ class CurveAxes:
         low, high, whole = _limits(curve)
         axes.set_ylim(low, high)
         self._mark_outside(curve)
-        self.label.set_text(f"{curve.column} [{curve.unit}]")
+        self.label.set_text(column_title(curve.column, curve.unit))
         note = "" if whole else " (the prediction leaves the picture)"
-        scored = f", ADE {curve.ade:.4g} {curve.unit}, FDE {curve.fde:.4g} {curve.unit}"
-        return f"{curve.column}{'' if np.isnan(curve.ade) else scored}{note}"
+        ade, fde = (with_unit(f"{error:.4g}", curve.unit) for error in (curve.ade, curve.fde))
+        return f"{curve.column}{'' if np.isnan(curve.ade) else f', ADE {ade}, FDE {fde}'}{note}"
 
     def moving(self) -> list[Any]:
         """What differs between curves with the same times and given rows, and what lies over it."""

@@ -20,6 +20,7 @@ from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.file_names import file_names
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text, printable
+from surrogate_modeling.common.wording import column_title
 from surrogate_modeling.evaluation.curve_axes import Curve
 from surrogate_modeling.evaluation.error_analysis import ErrorAnalysis, errors_csv
 from surrogate_modeling.evaluation.error_figure import draw_errors
@@ -182,7 +183,7 @@ def write_losses(folder: Path, scores: Scores) -> None:
     for name, safe in file_names(scores.channels.predicted).items():
         for metric, errors in zip(("ADE", "FDE"), scores.column(name), strict=True):
             order = np.argsort(errors, kind="stable")
-            head = ("case", f"{metric} [{scores.channels.units[name]}]")
+            head = ("case", column_title(metric, scores.channels.units[name]))
             text = csv_text([head, *((scores.cases[i], f"{errors[i]:.6g}") for i in order)])
             write_atomic(folder / f"loss_{safe}_{metric}.csv", text.encode(), durable=False)
 

@@ -18,12 +18,15 @@ from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
+from surrogate_modeling.common.wording import lines_and_rest
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import GeneratedConfig
 from surrogate_modeling.config.debug import case_limit, row_limit
 from surrogate_modeling.generation.dataset import make_missing
 
 log = logging.getLogger(__name__)
+# Cases far beyond the others that are named.
+MOST_EXCESSES = 5
 # Holds one set only: cases may take a large part of the memory.
 _CACHED: dict[str, CaseSet] = {}
 
@@ -56,6 +59,8 @@ def load_cases(config: Config) -> CaseSet:
         Reading(dataset.pattern, limit, settings.workers, settings.progress_bar, settings.memory_map),
     )
     require_constant(case_set)
+    for line in lines_and_rest(list(map(str, case_set.excesses)), MOST_EXCESSES, "more cases like it"):
+        log.warning("%s: did it diverge? Move its file out of dataset.path to leave it out", line)
     # The memory that reading hundreds of raw files took is not needed for training.
     give_back_freed_memory()
     if dataset.groups is not None:

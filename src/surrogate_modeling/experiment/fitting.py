@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from surrogate_modeling.cases.excess import Excess
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.progress import OnEpoch
@@ -41,6 +43,7 @@ class Experiment:
         tags: of its record.
         files: number of files that the cases were read from.
         warm: surrogate that the training begins with; None for fresh weights.
+        excesses: cases that reach far beyond all others.
     """
 
     config: Config
@@ -52,6 +55,7 @@ class Experiment:
     tags: dict[str, str]
     files: int
     warm: WarmStart | None = None
+    excesses: Sequence[Excess] = ()
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         **assignment.tags,
     }
     name = assignment.name or run_name(config, folder)
-    experiment = Experiment(config, split, as_given, surrogate, assignment, name, tags, len(case_set.cases), warm)
+    files, excesses = len(case_set.cases), case_set.excesses
+    experiment = Experiment(config, split, as_given, surrogate, assignment, name, tags, files, warm, excesses)
     with recorded(open_run(config, folder, name, tags)) as run:
         return _train_and_test(experiment, run)
 
@@ -155,7 +156,9 @@ def _warn_of_forgotten_controls(experiment: Experiment, result: RunResult) -> No
     surrogate, test = experiment.surrogate, experiment.split.test
     mean = surrogate.scaling.level[surrogate.description.sizes.controls :].cpu().numpy()
     regressions = [result.baselines[name].scores for name in ("linear", "quadratic")]
-    if names := forgotten_controls(test, mean, regressions):
+    # A diverged case decides the scale of its columns: no regression is better than the mean there.
+    led_astray = {column for excess in experiment.excesses for column in excess.columns}
+    if names := [name for name in forgotten_controls(test, mean, regressions) if name not in led_astray]:
         log.warning(
             "%s: no regression predicts it better than its mean, and it moves in steps or ramps as inputs do. Is it a "
             "control? Then name it in dataset.controls: what depends on it cannot be predicted without it",

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from surrogate_modeling.cases.companions import CASES_FILE
+from surrogate_modeling.cases.groups import is_grouping
 from surrogate_modeling.common.tables import aligned
 from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.import_keys import CaseFormat, ImportConfig
-from surrogate_modeling.config.quoting import listed
+from surrogate_modeling.config.quoting import listed, pasted, train_command
 from surrogate_modeling.importing.import_plan import ImportPlan, columns_of, find_column
 from surrogate_modeling.importing.raw_table import RawTable
 from surrogate_modeling.importing.records import FileRecord
@@ -19,6 +23,14 @@ MOST_CASES = 12
 MOST_COLUMNS = 100
 FIRST_ROWS = 3
 MOST_REMARKS = 20
+
+
+@dataclass(frozen=True)
+class NextCommands:
+    """What comes after an import: a look at the cases, and a training."""
+
+    look: str
+    train: str
 
 
 def plan_report(plan: ImportPlan, table: RawTable, config: ImportConfig) -> str:
@@ -67,16 +79,21 @@ def _hints(plan: ImportPlan, rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def result_report(
-    records: Sequence[FileRecord], problems: Sequence[str], config: ImportConfig, *, rows: int = 0, train: str = ""
+    records: Sequence[FileRecord],
+    problems: Sequence[str],
+    config: ImportConfig,
+    *,
+    rows: int = 0,
+    then: NextCommands | None = None,
 ) -> str:
-    """The table of the cases, what was done to the files, the files that failed, and the command that comes next.
+    """The table of the cases, what was done to the files, the files that failed, and the commands that come next.
 
     Args:
         records: of the imported files.
         problems: lines about the others.
         config: keys.
         rows: of each file that a dry run looked at; 0: all were read.
-        train: command that trains on the cases.
+        then: commands on the cases, of a whole import.
     """
     cases = [(case, record) for record in records for case in record.cases]
     head = ["case", "rows", "step [s]", "start", "one time", "filled", "dropped", "source"]
@@ -95,10 +112,10 @@ def result_report(
     what = f"{counted(len(cases), 'case')} of {total:,} rows from {counted(len(records), 'file')}" + (
         f", {mended} rows of one time" * bool(mended)
     )
-    if rows:
+    if then is None:
         lines.append(f"dry run: {what}, from the first {rows} rows of each file; nothing is written")
     else:
-        lines += [f"{what}: {config.output}", f"train on them: {train}"]
+        lines += [f"{what}: {config.output}", f"look at them: {then.look}", f"train on them: {then.train}"]
     return "\n".join(lines)
 
 
@@ -115,23 +132,22 @@ def _remarks(records: Sequence[FileRecord]) -> list[str]:
     return lines_and_rest(lines, MOST_REMARKS, "more remarks, in import.yaml")
 
 
-def train_command(config: ImportConfig, plan: ImportPlan, folder: Path) -> str:
-    """The command that trains on the cases."""
-    parts = ["pdm run train dataset=csv", _quoted(f"dataset.path={folder}")]
+def next_commands(config: ImportConfig, plan: ImportPlan, folder: Path, records: Sequence[FileRecord]) -> NextCommands:
+    """The commands that look at the cases and train on them, with the step of their rows."""
+    words = [f"dataset.path={folder}"]
     if config.format is CaseFormat.parquet:
-        parts.append("'dataset.pattern=*.parquet'")
+        words.append("dataset.pattern=*.parquet")
     controls = [name for column in plan.columns if column.role == "control" for name in column.names]
-    controls += plan.parameters
-    open_roles = not any(column.role for column in plan.columns)
-    parts.append("dataset.controls=<columns>" if open_roles else _quoted(f"dataset.controls={listed(controls)}"))
+    roles = [f"dataset.controls={listed([*controls, *plan.parameters])}"]
+    if not any(column.role for column in plan.columns):
+        roles = []
+    elif config.targets:
+        roles.append(f"dataset.targets={listed(config.targets)}")
+    look = pasted("look", [*words, *roles])
+    words += roles or ["dataset.controls=<columns>"]
     if plan.parameters:
-        parts.append(_quoted(f"dataset.parameters={listed([*plan.parameters])}"))
-    if config.targets:
-        parts.append(_quoted(f"dataset.targets={listed(config.targets)}"))
-    return " ".join(parts)
-
-
-def _quoted(argument: str) -> str:
-    """An argument in the quotes of the shell where it needs them."""
-    plain = all(letter.isalnum() or letter in "._/=-" for letter in argument)
-    return argument if plain else "'" + argument.replace("'", "'\\''") + "'"
+        words.append(f"dataset.parameters={listed([*plan.parameters])}")
+    if is_grouping(record.group for record in records):
+        words.append(f"dataset.groups={folder / CASES_FILE}")
+    step = statistics.median(case.step for record in records for case in record.cases)
+    return NextCommands(look, train_command(words, step))

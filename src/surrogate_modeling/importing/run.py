@@ -24,7 +24,7 @@ from surrogate_modeling.importing.memory import require_room
 from surrogate_modeling.importing.parameters import Parameters, chosen, read_parameters
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.records import FORMAT, FileRecord, Record
-from surrogate_modeling.importing.report import plan_report, result_report, train_command
+from surrogate_modeling.importing.report import next_commands, plan_report, result_report
 from surrogate_modeling.importing.segmentation import Cutting, cutting_of
 from surrogate_modeling.importing.sources import SourceFile, case_names, list_sources
 from surrogate_modeling.importing.survey import DRY_ROWS, Survey, reading, survey
@@ -77,9 +77,10 @@ def _import(config: ImportConfig) -> list[Problem]:
                 "\n".join((f"{len(problems)} of {len(files)} files cannot be imported:", *_lines(problems)))
             )
         output.remove_others(part, made, record)
-        record = replace(record, files=tuple(made), train=train_command(config, plan, folder))
+        then = next_commands(config, plan, folder, made)
+        record = replace(record, files=tuple(made), train=then.train)
         record.write(part)
-    log.info("%s", result_report(made, _lines(problems), config, train=record.train))
+    log.info("%s", result_report(made, _lines(problems), config, then=then))
     return problems
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 import numpy as np
 
 from surrogate_modeling.cases.sampling import LOST_SHARE
 from surrogate_modeling.common.wording import lines_and_rest, names_and_rest
+from surrogate_modeling.config import quoting
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.inspection.look import Look, usual_rows
 from surrogate_modeling.inspection.tables import LASTING
@@ -32,7 +32,7 @@ def advice(look: Look, typed: Sequence[str]) -> str:
         look: at the cases.
         typed: arguments of the look, which the command repeats.
     """
-    lines = [*_of_columns(look), *_of_step(look), *_of_cases(look)]
+    lines = [*_of_excesses(look), *_of_columns(look), *_of_step(look), *_of_cases(look)]
     text = "\n".join(f"- {line}" for line in lines)
     if not look.controls:
         return (
@@ -44,6 +44,14 @@ def advice(look: Look, typed: Sequence[str]) -> str:
             f"{text}\n\nevery column looks like a control: name the controls with dataset.controls=... and look again"
         )
     return f"{text}\n\nto train:\n  {train_command(look, typed)}"
+
+
+def _of_excesses(look: Look) -> list[str]:
+    lines = [
+        f"{excess}: did it diverge? It is left out of everything here; move its file out of the folder before training"
+        for excess in look.excesses
+    ]
+    return lines_and_rest(lines, MOST_NAMED, "more cases like it")
 
 
 def _of_columns(look: Look) -> list[str]:
@@ -88,17 +96,30 @@ def _of_cases(look: Look) -> list[str]:
         lines.append(f"cases that hardly differ: {_some(groups)}; in training and test, they would flatter the scores")
     suspects = [f"{suspect.case} stands out: {suspect.reason}" for suspect in look.suspects]
     lines += lines_and_rest(suspects, MOST_NAMED, "more cases stand out less")
+    lines += _of_stuck_columns(look)
     if len(look.case_set.cases) < FEW_CASES:
         lines.append(f"{len(look.case_set.cases)} case(s): dataset.split=time trains on the first part of each")
     return lines
+
+
+def _of_stuck_columns(look: Look) -> list[str]:
+    lines = []
+    for column in dict.fromkeys(one.column for one in look.stuck):
+        longest, *others = [one for one in look.stuck if one.column == column]
+        more = f" (and in {_some([one.case for one in others])})" if others else ""
+        lines.append(
+            f"{look.names[column]} stands still from {longest.start:g} to {longest.end:g} s in {longest.case}{more}, "
+            f"elsewhere for {longest.elsewhere:g} s at most: a sensor that is stuck?"
+        )
+    return lines_and_rest(lines, MOST_NAMED, "more columns stand still")
 
 
 def train_command(look: Look, typed: Sequence[str]) -> str:
     """The command to train with, as it is pasted into a shell."""
     names = look.names
     kept = [word for word in typed if word.partition("=")[0].lstrip("+") not in OWN_KEYS]
-    group = next((word for word in typed if word.startswith("dataset=")), "dataset=csv")
-    words = [group, *kept]
+    simulated = next((word for word in typed if word.startswith("dataset=")), "dataset=csv")
+    words = [simulated, *kept]
     left = [i for i in range(len(names)) if i not in look.ignored]
     # Controls given stand first in the cases, but not in the files.
     leading = not look.given and look.controls == left[: len(look.controls)]
@@ -106,7 +127,7 @@ def train_command(look: Look, typed: Sequence[str]) -> str:
         words.append(f"dataset.controls={len(look.controls)}")
     elif typed_controls := next((word for word in typed if word.startswith("dataset.controls=")), None):
         words.append(typed_controls)
-    elif not look.given or not group.startswith("dataset=refrigerant"):
+    elif not look.given or not simulated.startswith("dataset=refrigerant"):
         words.append(f"dataset.controls={listed([names[i] for i in look.controls])}")
     parameters = [names[i] for i in look.controls if look.series.parameter[i]]
     if parameters and not any(word.startswith("dataset.parameters=") for word in typed):
@@ -116,8 +137,9 @@ def train_command(look: Look, typed: Sequence[str]) -> str:
         words.append(f"dataset.ignore={listed(ignored)}")
     if len(look.case_set.cases) < FEW_CASES and not any(word.startswith("dataset.split=") for word in typed):
         words.append("dataset.split=time")
-    words += [f"settings.decimate_range={look.case_set.step:g}", f"settings.in_len={look.in_len}", "model=auto"]
-    return " ".join(["pdm run train", *map(shlex.quote, words)])
+    if look.groups is not None and not any(word.startswith("dataset.groups=") for word in typed):
+        words.append(f"dataset.groups={look.groups}")
+    return quoting.train_command(words, look.case_set.step, f"settings.in_len={look.in_len}")
 
 
 def _typed_ignored(typed: Sequence[str]) -> list[str]:

@@ -6,11 +6,13 @@ Shape letters: F columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from surrogate_modeling.cases.case import CaseSet
+from surrogate_modeling.cases.excess import Excess
 from surrogate_modeling.cases.shape import shaped_like_input, wraps
 from surrogate_modeling.inspection.next_row import Told, past_rows, told_by_others
 from surrogate_modeling.inspection.relations import Relation, find_relations
@@ -19,6 +21,7 @@ from surrogate_modeling.inspection.roles import MIN_UNTOLD, suggest_controls
 from surrogate_modeling.inspection.sampling import Sampling
 from surrogate_modeling.inspection.series import Series, averaged
 from surrogate_modeling.inspection.similarity import Map, Suspect, alike_cases, map_of, suspicious_cases
+from surrogate_modeling.inspection.stuck import Stuck, stuck_columns
 
 # Rows of the usual case in which causes are looked for.
 CAUSE_ROWS = 1000
@@ -29,7 +32,8 @@ class Look:
     """What was found out about a set of cases.
 
     Attributes:
-        case_set: all columns, on the chosen step.
+        case_set: all columns, on the chosen step, without cases that reach far beyond the others.
+        excesses: those cases.
         sampling: of the files.
         series: what was computed with.
         told: what the others tell of each column.
@@ -41,10 +45,13 @@ class Look:
         in_len: suggested past rows.
         alike: groups of cases that hardly differ.
         suspects: cases that stand out.
+        stuck: columns that stand still for part of a case.
         map: of the cases.
+        groups: table beside the files that tells the group of each case; None where there is none.
     """
 
     case_set: CaseSet
+    excesses: tuple[Excess, ...]
     sampling: Sampling
     series: Series
     told: Told
@@ -56,7 +63,9 @@ class Look:
     in_len: int
     alike: list[list[str]]
     suspects: list[Suspect]
+    stuck: list[Stuck]
     map: Map
+    groups: Path | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,6 +116,10 @@ def look_at(case_set: CaseSet, sampling: Sampling, given: bool) -> Look:
         sampling: of their files, columns in the order of ``case_set``.
         given: whether the controls of ``case_set`` are the user's.
     """
+    # One case that diverged would make copies of each other of the columns that it decides.
+    excesses, far = case_set.excesses, {excess.case for excess in case_set.excesses}
+    if far:
+        case_set = replace(case_set, cases=[case for case in case_set.cases if case.name not in far], table=None)
     series = Series.of(case_set)
     # Causes show in rows that are not much finer than what happens.
     coarse = averaged(case_set, CAUSE_ROWS)
@@ -119,9 +132,10 @@ def look_at(case_set: CaseSet, sampling: Sampling, given: bool) -> Look:
     ignored = _ignored(series, relations, controls)
     predicted = [i for i in range(len(series.names)) if i not in controls and i not in ignored]
     return Look(
-        case_set, sampling, series, told, relations, controls, given, ignored,
+        case_set, excesses, sampling, series, told, relations, controls, given, ignored,
         _responses(case_set, series, controls, predicted), past_rows(series, predicted),
-        alike_cases(case_set), suspicious_cases(case_set), map_of(case_set),
+        alike_cases(case_set), suspicious_cases(case_set),
+        stuck_columns(case_set.cases, case_set.step), map_of(case_set),
     )  # fmt: skip
 
 

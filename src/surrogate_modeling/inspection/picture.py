@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from surrogate_modeling.cases.sampling import LOST_SHARE
 from surrogate_modeling.evaluation.figures import new_figure, png_of
 from surrogate_modeling.inspection.look import Look
 
-# More columns are not named along the axes.
-MOST_LABELS = 70
+# Columns whose names can be read along the axes; of more, so many are drawn, at most half of them controls.
+MOST_LABELS, CHOSEN = 70, 40
 # Cases named in their plane.
 MOST_CASES_NAMED = 12
 # Numbers below a panel that do not touch each other.
@@ -22,22 +23,40 @@ MARGIN = 1.1
 
 def draw(look: Look) -> bytes:
     """PNG of four panels."""
-    count = len(look.names)
-    height = 3.0 + 0.17 * min(count, MOST_LABELS)
+    columns = columns_to_draw(look)
+    height = 3.0 + 0.17 * len(columns)
     figure = new_figure([*look.names, *look.map.names], figsize=(18, max(6.0, height)), dpi=100)
+    if len(columns) < len(look.names):
+        drawn = f"{len(columns)} of {len(look.names)} columns"
+        figure.suptitle(f"{drawn}: controls, targets, and of the others the fastest; all are in look.csv", fontsize=10)
     steps, speed, together, cases = figure.subplots(1, 4, width_ratios=(1, 1, 2, 2))
-    _draw_steps(steps, look)
-    _draw_speed(speed, look)
-    _draw_together(together, look)
+    _draw_steps(steps, look, columns)
+    _draw_speed(speed, look, columns)
+    _draw_together(together, look, columns)
     _draw_cases(cases, look)
     return png_of(figure)
 
 
-def _label(axes: Any, look: Look, named: bool) -> None:
+def columns_to_draw(look: Look) -> list[int]:
+    """Positions of all columns, or of those of many that matter most, in their order."""
     count = len(look.names)
-    show = named and count <= MOST_LABELS
-    axes.set_yticks(range(count) if show else [], look.names if show else [], fontsize=7, parse_math=False)
-    axes.set_ylim(count - 0.5, -0.5)
+    if count <= MOST_LABELS:
+        return list(range(count))
+    fastest = np.argsort(look.sampling.longest, kind="stable").tolist()
+    controls = [i for i in fastest if i in set(look.controls)]
+    predicted = sorted((i for i in fastest if i in set(look.predicted)), key=lambda i: not _is_target(look, i))
+    first = [*controls[: CHOSEN // 2], *predicted, *controls[CHOSEN // 2 :]]
+    return sorted([*first, *(i for i in fastest if i not in set(first))][:CHOSEN])
+
+
+def _is_target(look: Look, column: int) -> bool:
+    return look.names[column] in look.case_set.channels.targets
+
+
+def _label(axes: Any, look: Look, columns: Sequence[int], named: bool) -> None:
+    names = [look.names[i] for i in columns] if named else []
+    axes.set_yticks(range(len(names)), names, fontsize=7, parse_math=False)
+    axes.set_ylim(len(columns) - 0.5, -0.5)
 
 
 def _scale(axes: Any, seconds: np.ndarray) -> None:
@@ -65,41 +84,47 @@ def axis_numbers(low: float, high: float) -> np.ndarray:
     return 10.0 ** np.arange(powers[0], powers[-1] + apart, apart)
 
 
-def _draw_steps(axes: Any, look: Look) -> None:
-    """The step with which each column loses 1 % of its variance, and the chosen one as a line."""
+def _draw_steps(axes: Any, look: Look, columns: Sequence[int]) -> None:
+    """The step with which each column loses 1 % of its variance, and the chosen one as a line.
+
+    Open triangles: the column loses less with the coarsest step that was measured.
+    """
     sampling = look.sampling
-    for i in np.flatnonzero(np.isfinite(sampling.longest)):
-        axes.plot([sampling.step, sampling.longest[i]], [i, i], "-", color="0.7", linewidth=0.8)
-        axes.plot(
-            [sampling.longest[i]], [i], "o", color="C3" if sampling.longest[i] < sampling.step else "C2", markersize=4
-        )
+    longest = sampling.longest[columns]
+    slow = np.flatnonzero(np.isinf(longest) & ~look.series.constant[columns])
+    axes.plot(np.full(len(slow), sampling.coarsest), slow, ">", color="C2", markersize=4, markerfacecolor="none")
+    for y in np.flatnonzero(np.isfinite(longest)):
+        axes.plot([sampling.step, longest[y]], [y, y], "-", color="0.7", linewidth=0.8)
+        axes.plot([longest[y]], [y], "o", color="C3" if longest[y] < sampling.step else "C2", markersize=4)
     axes.axvline(sampling.step, color="0.3", linestyle="--", linewidth=1.0)
-    _scale(axes, np.append(sampling.longest, sampling.step))
-    axes.set_title(f"step that loses {LOST_SHARE:.0%} [s] (line: chosen)", fontsize=9)
+    _scale(axes, np.append(longest, [sampling.step, sampling.coarsest][: 1 + bool(len(slow))]))
+    axes.set_title(f"step that loses {LOST_SHARE:.0%} [s]\n(line: chosen; open: more)", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
-    _label(axes, look, True)
+    _label(axes, look, columns, True)
 
 
-def _draw_speed(axes: Any, look: Look) -> None:
+def _draw_speed(axes: Any, look: Look, columns: Sequence[int]) -> None:
     """A line from 63 % to 95 % of the answer to a step."""
-    answers = [(response.seconds, response.settled) for response in look.responses.values()]
+    places = [y for y, column in enumerate(columns) if column in look.responses]
+    shown = [look.responses[columns[y]] for y in places]
+    answers = [(response.seconds, response.settled) for response in shown]
     seconds = np.maximum(np.reshape(answers, (-1, 2)), look.case_set.step / 2)
-    for i, ends in zip(look.responses, seconds, strict=True):
-        axes.plot(ends, [i, i], "-", color="C0", linewidth=1.2)
-        axes.plot(ends[:1], [i], "o", color="C0", markersize=4)
+    for y, ends in zip(places, seconds, strict=True):
+        axes.plot(ends, [y, y], "-", color="C0", linewidth=1.2)
+        axes.plot(ends[:1], [y], "o", color="C0", markersize=4)
     _scale(axes, seconds)
     axes.set_title("63 % to 95 % of an answer [s]", fontsize=9)
     axes.grid(axis="x", alpha=0.3)
-    _label(axes, look, False)
+    _label(axes, look, columns, False)
 
 
-def _draw_together(axes: Any, look: Look) -> None:
-    rows = np.concatenate(look.series.cases)
+def _draw_together(axes: Any, look: Look, columns: Sequence[int]) -> None:
+    rows = np.concatenate([case[:, columns] for case in look.series.cases])
     correlation = rows.T @ rows / len(rows)
     image = axes.imshow(correlation, vmin=-1, vmax=1, cmap="RdBu_r", aspect="auto")
     axes.set_title("correlation in the same row", fontsize=9)
     axes.set_xticks([])
-    _label(axes, look, False)
+    _label(axes, look, columns, False)
     axes.figure.colorbar(image, ax=axes, shrink=0.5)
 
 

@@ -17,6 +17,7 @@ from surrogate_modeling.cases.case_file import CaseFileError, RawCase
 from surrogate_modeling.cases.channels import Roles
 from surrogate_modeling.cases.folder import Reading, read_cases
 from surrogate_modeling.cases.grid import Grid
+from surrogate_modeling.cases.groups import imported_groups
 from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import file_refusal, import_hint
 from surrogate_modeling.cases.sampling import usual_step
@@ -74,6 +75,7 @@ def run(config: LookConfig, given: bool, files: Sequence[Path], output: Path, ty
     from surrogate_modeling.inspection.tables import csv_of, text_of
 
     look = look_at(case_set, _ordered(sampling, parse(files[0]).names, case_set), given)
+    look = replace(look, groups=imported_groups(Path(dataset.path), [case.name for case in case_set.cases]))
     write_atomic(output / "look.csv", csv_of(look).encode(), durable=False)
     write_atomic(output / "look.png", draw(look), durable=False)
     print(f"\n{text_of(look)}\n\n{advice(look, typed)}\n\n{output / 'look.csv'}, look.png")

@@ -57,9 +57,11 @@ class Sampling:
         raw: usual step of the files [s].
         step: chosen, or suggested [s].
         lost: (F,) share of each column's variance that the chosen step loses.
-        longest: (F,) step [s] with which that would be ``LOST_SHARE`` in the usual case; infinite where all lose less.
+        longest: (F,) step [s] with which that would be ``LOST_SHARE`` in the usual case; infinite where it loses
+            less with the ``coarsest``.
         event: (F,) whether rows between two grid points lie far outside of them.
         files: how many were read for this.
+        coarsest: step [s] up to which the loss was measured.
     """
 
     raw: float
@@ -68,6 +70,7 @@ class Sampling:
     longest: np.ndarray
     event: np.ndarray
     files: int
+    coarsest: float
 
 
 def find_step(
@@ -83,11 +86,12 @@ def find_step(
         bar: show a bar on a terminal.
 
     Raises:
-        CaseFileError: a file cannot be put on a time grid, or has other columns than the first.
+        CaseFileError: a file cannot be put on a time grid, or has other columns than others.
     """
-    first = parse(files[0])
+    # Whichever name comes first, what is measured is up to the file of the usual length.
+    first = parse(sorted(files, key=lambda file: file.stat().st_size)[(len(files) - 1) // 2])
     raw = usual_step(first.time)
-    coarse = max(2 * raw, float(first.time[-1] - first.time[0]) / MIN_ROWS)
+    coarsest = MARGIN * max(raw, float(first.time[-1] - first.time[0]) / MIN_ROWS)
 
     def at(grid_step: float, limit: float, name: str) -> list[FileSpeed]:
         """Look at all files on one time grid."""
@@ -99,30 +103,30 @@ def find_step(
         with ThreadPoolExecutor(workers or cores()) as pool:
             return list(track(pool.map(speed, files), len(files), name, bar))
 
-    speeds = at(coarse, LOST_SHARE, "speed of the columns")
+    speeds = at(coarsest, LOST_SHARE, "speed of the columns")
     raw = float(np.median([speed.step for speed in speeds]))
     longest = _longest(speeds)
     if step is None:
         usual = float(np.median([speed.duration for speed in speeds]))
         fast = float(np.sort(longest)[int(FAST_COLUMNS * len(longest))])
-        step = round_down(max(raw, min(fast / MARGIN, usual / MIN_ROWS)), raw)
+        step = round_down(max(raw, min(min(fast, coarsest) / MARGIN, usual / MIN_ROWS)), raw)
     if step > raw:
         speeds = at(step, LEAST_SHOWN, "loss at the chosen step")
         lost, event = _lost(speeds)
     else:
         lost, event = np.zeros(len(longest)), np.zeros(len(longest), dtype=bool)
-    return Sampling(raw, step, lost, longest, event, len(files))
+    return Sampling(raw, step, lost, longest, event, len(files), coarsest)
 
 
 def _usable(file: Path, case: RawCase, first: RawCase, step: float) -> RawCase:
-    """A file, where it can be put on the grid and compared with the first.
+    """A file, where it can be put on the grid and compared with another.
 
     Raises:
         CaseFileError: it cannot.
     """
     problems = grid_problems(file, case, Grid(step, None))
     if case.names != first.names:
-        problems.append(Problem(file, "line 1: other columns than the first file"))
+        problems.append(Problem(file, "line 1: other columns than other files"))
     if problems:
         raise CaseFileError(problems, case)
     return case

@@ -14,6 +14,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text
+from surrogate_modeling.common.wording import unit_per, with_unit
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
 from surrogate_modeling.deployment.loading import read_case, say_mean_unit
@@ -141,7 +142,7 @@ def gain_lines(found: Influence, units: dict[str, str]) -> list[tuple[str, ...]]
             real, times = gains[np.isfinite(gains)], seconds[np.isfinite(seconds)]
             cells = [f"{f(real):.5g}" if real.size else "" for f in (np.median, np.min, np.max)]
             time = f"{np.median(times):.4g}" if times.size else ""
-            unit = f"{units[target]} per {units[control]}"
+            unit = unit_per(units[target], units[control])
             settled = f"{real.size} of {gains.size}"
             lines.append((target, control, unit, *cells, settled, time, f"{found.share[n, i]:.3f}"))
     return lines
@@ -167,7 +168,7 @@ def _table(found: Influence, units: dict[str, str]) -> str:
         before = np.cumsum(found.share[n][order]) - found.share[n][order]
         for i in order[before < 0.9].tolist():
             target, control, unit, gain, *_, settled, time, share = every[1 + n * len(found.controls) + i]
-            lines.append((target, control, share, f"{gain} {unit}" if gain else "not settled", time, settled))
+            lines.append((target, control, share, with_unit(gain, unit) if gain else "not settled", time, settled))
     return aligned([("target", "control", "share", "gain", "time constant [s]", "settled"), *lines], 2)
 
 

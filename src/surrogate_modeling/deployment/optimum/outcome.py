@@ -16,6 +16,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
+from surrogate_modeling.common.wording import column_title
 from surrogate_modeling.deployment.optimum.problem import Problem
 from surrogate_modeling.deployment.optimum.search import Found
 from surrogate_modeling.evaluation.figures import new_figure, picture_or_warning, png_of
@@ -164,7 +165,7 @@ class Outcome:
         self._finish(axes, name)
 
     def _finish(self, axes: Any, name: str) -> None:
-        axes.set_title(f"{name} [{self.case.channels.units[name]}]", fontsize=9, parse_math=False)
+        axes.set_title(column_title(name, self.case.channels.units[name]), fontsize=9, parse_math=False)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import with_unit
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.deployment.loading import read_case, say_mean_unit
 from surrogate_modeling.deployment.optimum.outcome import Outcome
@@ -102,7 +103,7 @@ def _why_not(surrogate: Surrogate, case: Case, found: Found, problem: Problem, o
             if worst > 0:
                 scale = float(surrogate.predicted_scale[bound.place])
                 unit = surrogate.description.channels.units[bound.column]
-                reasons.append(f"{bound} {unit}: missed by {worst * scale:.4g} {unit}")
+                reasons.append(f"{with_unit(str(bound), unit)}: missed by {with_unit(f'{worst * scale:.4g}', unit)}")
     if float(best.distance.max()) > 1.0:
         reasons.append(f"it lies {float(best.distance.max()):.2f} times as far from the training cases as allowed")
     return (

@@ -46,7 +46,7 @@ async function show(i) {
   zoom.range = null;
   ADAPTED.targets.forEach((name, j) => {
     const live = make("span", { className: "live" }), holder = make("div", { className: "chart" });
-    figures.append(make("div", { className: "figure" }, make("header", {}, make("b", { className: "name" }, `${shown(name)} [${shown(ADAPTED.units[j])}]`), live), holder));
+    figures.append(make("div", { className: "figure" }, make("header", {}, make("b", { className: "name" }, titled(name, ADAPTED.units[j])), live), holder));
     const [truth, before, after] = [0, 1, 2].map(k => curves[k * count + j]);
     whenSeen(holder, () => chart(holder, {
       x, group: zoom, xLabel: t("time"),

@@ -28,6 +28,9 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A column with its unit, which may be missing. */
+function titled(name, unit) { return unit ? `${shown(name)} [${shown(unit)}]` : shown(name); }
+
 /** An element that shows a name of the data. */
 function nameOf(name, tag = "span") { return make(tag, { className: "name" }, shown(name)); }
 

@@ -22,7 +22,7 @@ function marksOf(meta) {
 function addFigure(parent, name, unit, note, id, draw) {
   const live = make("span", { className: "live" }, note);
   const holder = make("div", { className: "chart" });
-  parent.append(make("div", { className: "figure", id }, make("header", {}, make("b", { className: "name" }, `${shown(name)} [${shown(unit)}]`), live), holder));
+  parent.append(make("div", { className: "figure", id }, make("header", {}, make("b", { className: "name" }, titled(name, unit)), live), holder));
   const watched = { note, set textContent(text) { live.textContent = text || note; } };
   whenSeen(holder, () => draw(holder, watched));
 }

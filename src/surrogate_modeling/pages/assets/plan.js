@@ -90,7 +90,7 @@ async function show(i) {
     x: near, series: [{ values: item.near, color: "--predicted" }, { values: near.map(() => 1), color: "--c7", dash: [4, 4], width: 1 }],
     marks, group: zoom, xLabel: t("time"), zero: true, live: said(live, "", item.near, near),
   }));
-  PLAN.controls.forEach((control, j) => figure(`${shown(control.name)} [${shown(control.unit)}]${control.name === item.farthest ? ` · ${t("farthest")}` : ""}`, (holder, live) => chart(holder, {
+  PLAN.controls.forEach((control, j) => figure(`${titled(control.name, control.unit)}${control.name === item.farthest ? ` · ${t("farthest")}` : ""}`, (holder, live) => chart(holder, {
     x, marks, group: zoom, xLabel: t("time"), live: said(live, control.unit, curves[j], x), bands: [{ upper: 1, lower: 2, color: "--given" }],
     series: [{ values: curves[j], color: "--c0" }, { values: x.map(() => PLAN.high[j]), color: "--line", width: 0.5 }, { values: x.map(() => PLAN.low[j]), color: "--line", width: 0.5 }],
   })));

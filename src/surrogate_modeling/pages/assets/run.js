@@ -210,7 +210,7 @@ function drawOverDistance(holder, figure) {
 }
 
 function drawScatterTools(parent) {
-  const choose = make("select", { "aria-label": t("column") }, ...inOrder.map(j => make("option", { value: String(j) }, `${shown(predicted[j])} [${shown(unitOf(j))}]`)));
+  const choose = make("select", { "aria-label": t("column") }, ...inOrder.map(j => make("option", { value: String(j) }, titled(predicted[j], unitOf(j)))));
   const figure = addTall(parent, t("scatter"), t("scatter_how"), async holder => {
     const data = RUN.errors.scatter, curves = await unpack16(data.packed, [...data.low, ...data.low], [...data.high, ...data.high]);
     const draw = () => {
@@ -219,7 +219,7 @@ function drawScatterTools(parent) {
       const low = Math.min(...truth), high = Math.max(...truth);
       joined(holder, [{ x: Array.from(truth), columns: [{ values: Array.from(rows), color: "--predicted", dots: 3 }] },
         { x: [low, high], columns: [{ values: [low, high], color: "--soft", dash: [5, 4] }] }],
-      { height: 300, xLabel: `${t("truth")} [${shown(unitOf(j))}]`, yLabel: t("prediction") });
+      { height: 300, xLabel: titled(t("truth"), unitOf(j)), yLabel: t("prediction") });
     };
     draw();
     choose.addEventListener("change", draw);
