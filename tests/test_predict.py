@@ -15,12 +15,13 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import held_folder
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import BandScope, PredictConfig
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.deployment import prediction
 from surrogate_modeling.deployment.prediction import predict_files
-from surrogate_modeling.predict import files_of, prepare_output, require_output
+from surrogate_modeling.predict import files_of, prepare_output, refuse_earlier, require_output
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -230,3 +231,25 @@ def test_a_part_has_every_other_schedule(tmp_path: Path) -> None:
         files_of(replace(config, part="6/6"))
     with pytest.raises(UserError, match="part=7/6: give k/N"):
         replace(config, part="7/6")
+
+
+def test_a_folder_is_looked_at_again_when_the_command_before_is_done(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    refuse_earlier(out, overwrite=False)
+    (out / "csv" / "case1.csv").touch()
+    with pytest.raises(UserError, match=r"out: holds an earlier prediction; give output=<another folder>"):
+        refuse_earlier(out, overwrite=False)
+    refuse_earlier(out, overwrite=True)
+
+
+def test_of_two_predictions_at_once_into_one_folder_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("time,u\n")
+    out = tmp_path / "out"
+    (out / "csv").mkdir(parents=True)
+    with held_folder(out, "out"):
+        done = predict(tmp_path, "surrogate=models:/a/1", "cases=s.csv", "output=out")
+        # What the first command has made is left to it.
+        assert (out / "csv").is_dir()
+    assert done.returncode == 2
+    assert "output=out: another command is writing there; wait for it, or give another one" in done.stderr

@@ -51,6 +51,7 @@ def import_files(config: ImportConfig) -> list[Problem]:
 
 def _import(config: ImportConfig) -> list[Problem]:
     folder = expanded(config.output or "", "output")
+    before = output.state(folder)
     earlier = None if config.dry_run else output.earlier_import(folder, overwrite=config.overwrite)
     files = list_sources(config.source)
     if earlier and not config.overwrite:
@@ -68,7 +69,7 @@ def _import(config: ImportConfig) -> list[Problem]:
         return problems
     digests = _digest(config, plan, parameters), reading(config, plan)
     record = Record(_keys(config, plan, parameters), *digests, *_described(plan), (), "")
-    with output.whole(folder) as part:
+    with output.whole(folder, before) as part:
         importer = FileImport(config, plan, cutting, parameters, folder_sink(part, plan, config))
         made, bad = each(files, _job(importer, names, seen, _Before.of(earlier, record, folder, part)), config)
         problems = _merged(problems, bad)
