@@ -16,6 +16,8 @@ from surrogate_modeling.importing.cells import is_date, is_missing, is_number, t
         (["1,234.5", "1,234,567", "12"], (".", ","), [1234.5, 1234567, 12]),
         (["1'234.5", "999"], (".", "'"), [1234.5, 999]),
         ([None, "", "NaN", "1.#IND", "-", "#N/A", "inf"], (".", ""), [np.nan] * 7),
+        (["１２３", "－１．５", "1.5e3", "−２", "－"], (".", ""), [123, -1.5, 1500, -2, np.nan]),
+        (["１，２３４．５", "７"], (".", ","), [1234.5, 7]),
     ],
 )
 def test_numbers(cells: list[str], marks: tuple[str, str], expected: list[float]) -> None:
@@ -41,5 +43,9 @@ def test_kinds_of_single_cells() -> None:
     ]  # fmt: skip
     assert all(map(is_date, ("2024-01-01", "2024/1/2 10:00", "01.02.2024 10:00:01,5", "12:00:01", "3-Jan-2024")))
     assert not any(map(is_date, ("1.5", "12", "x", "1:2")))
+    assert is_number("－１２．５")
+    assert not is_number("²")
+    assert is_date("２０２５／０３／０１　９：００：００")
     assert is_missing(" N/A ")
+    assert is_missing("－")
     assert not is_missing("0")

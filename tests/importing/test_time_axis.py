@@ -101,3 +101,18 @@ def test_the_unit_of_time_may_stand_in_its_name() -> None:
         ("min", True),
     ]
     assert time_unit_of("time_ms", "h") == ("h", False)
+    assert time_unit_of("ｔｉｍｅ＿ｍｓ", None) == ("ms", True)
+
+
+def test_days_of_excel_are_known_by_their_size_and_by_a_name_of_dates() -> None:
+    days = np.array([45717.375, 45717.37501157])
+    assert time_unit_of("日時", None, days) == time_unit_of("Date", None, days) == ("d", True)
+    assert time_unit_of("日時", "s", days) == ("s", False)
+    # Seconds of a day, or of a run.
+    assert time_unit_of("time", None, days) == time_unit_of("日時", None, days / 1e4) == ("s", True)
+    found, start = seconds(*days.tolist(), unit="d")
+    # 1157e-8 of 86400 s.
+    np.testing.assert_allclose(found, [0, 0.999648], atol=1e-9)
+    assert start == "2025-03-01T09:00:00"
+    # Days from 1970.
+    assert seconds(20148.375, 20149.375, unit="d") == ([0, 86400], "2025-03-01T09:00:00")

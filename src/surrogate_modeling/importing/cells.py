@@ -1,7 +1,7 @@
 """Cells of text: which are numbers, dates or missing, and their conversion to numbers.
 
 Numbers may have a decimal comma, thousands marks, Fortran's exponents (``1.5D+02``, ``1.5-102``), and what C libraries
-print for no number (``1.#IND``).
+print for no number (``1.#IND``), or be written in full width (``１．５``).
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from surrogate_modeling.common.full_width import narrow
 
 # Cells, in lower case, that say there is no number.
 MISSING = (
@@ -35,18 +37,18 @@ STRICT = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 def is_missing(cell: str) -> bool:
     """Whether a cell says that there is no number."""
-    return cell.strip().lower() in _MISSING_SET
+    return narrow(cell).strip().lower() in _MISSING_SET
 
 
 def is_number(cell: str) -> bool:
     """Whether a cell is a number in any notation."""
-    text = cell.strip()
+    text = narrow(cell).strip()
     return NUMBER.fullmatch(text) is not None and not text.endswith(",")
 
 
 def is_date(cell: str) -> bool:
     """Whether a cell is a date, a time of day, or both."""
-    text = cell.strip()
+    text = narrow(cell).strip()
     return CLOCK.fullmatch(text) is not None or (DATE.fullmatch(text) is not None and not is_number(text))
 
 
@@ -64,7 +66,10 @@ def to_numbers(
     Returns:
         float64 (T,), NaN where a cell is missing or text; and whether it is text (T,).
     """
-    text = pc.utf8_trim_whitespace(cells.cast(pa.string()))
+    cells = cells.cast(pa.string())
+    if pc.any(pc.invert(pc.string_is_ascii(cells))).as_py():
+        cells = pa.array([None if cell is None else narrow(cell) for cell in cells.to_pylist()], pa.string())
+    text = pc.utf8_trim_whitespace(cells)
     words = [*MISSING, *(word.lower() for word in no_number)]
     missing = pc.or_(pc.is_null(text), pc.is_in(pc.utf8_lower(text), pa.array(words)))
     number = pc.replace_substring_regex(text, r"^\+", "")

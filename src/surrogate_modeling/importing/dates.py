@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.common.full_width import narrow
 from surrogate_modeling.importing.cells import is_missing
 from surrogate_modeling.importing.raw_table import BadFile
 
@@ -166,5 +167,9 @@ def refuse_unread(
 
 
 def text_of(column: pd.Series) -> pd.Series:
-    """Cells as text, none where they are missing."""
-    return column.map(lambda cell: None if pd.isna(cell) or is_missing(str(cell)) else str(cell)).astype("string")
+    """Cells as text in plain letters and digits, none where they are missing."""
+    return column.map(lambda cell: _plain(str(cell)) if pd.notna(cell) else None).astype("string")
+
+
+def _plain(cell: str) -> str | None:
+    return None if is_missing(cell) else narrow(cell)

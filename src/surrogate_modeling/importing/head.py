@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.common.full_width import narrow
 from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_name
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
@@ -157,7 +158,8 @@ def _has_unit_of_time(cells: list[str], names: list[str]) -> bool:
     # The column of row numbers may have no name.
     units = [*[""] * (width - len(cells)), *map(bare_unit, cells)]
     names = [*[""] * (width - len(names)), *names]
-    if any(u in TIME_UNITS and split_name(n)[0].lower() in TIME_NAMES for u, n in zip(units, names, strict=True)):
+    timed = [narrow(split_name(name)[0]).lower() in TIME_NAMES for name in names]
+    if any(unit in TIME_UNITS and of_time for unit, of_time in zip(units, timed, strict=True)):
         return True
     # Among names, h and s may be enthalpy and entropy.
     if any(unit.lower() in TIME_NAMES for unit in units):

@@ -13,6 +13,7 @@ import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.full_width import narrow
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.import_keys import ImportConfig
 from surrogate_modeling.importing.cells import is_missing, is_number
@@ -102,7 +103,7 @@ def columns_of(table: RawTable, units: Mapping[str, str]) -> list[Column]:
         BadFile: two units of one column.
     """
     keys = [str(key) for key in table.frame.columns]
-    split = split_names(keys) | {key: (key, unit) for key in keys if (unit := table.units.get(key))}
+    split = split_names(keys) | {key: (key, narrow(unit)) for key in keys if (unit := table.units.get(key))}
     _require_one_unit({name: unit for name, unit in split.values() if name not in units}, table.source)
     names = [name for name, _ in split.values()]
     found = []
@@ -162,10 +163,12 @@ def make_import_plan(
     time = time_columns(columns, table, config)
     remarks = []
     cells = table.frame[_of(columns, time[0]).key]
-    first = float(cells.iloc[0]) if cells.dtype.kind in "iuf" and len(cells) else 0.0
-    unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit, first)
+    values = cells.to_numpy(dtype=float) if cells.dtype.kind in "iuf" else np.empty(0)
+    unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit, values)
     if guessed and cells.dtype.kind in "iuf":
-        remarks.append(f"time {time[0]!r} has no unit and is taken for {unit}; time_unit=... says otherwise")
+        why = " (it looks like Excel's days)" if unit == "d" else ""
+        remarks.append(f"time {time[0]!r} has no unit and is taken for {unit}{why}; time_unit=... says otherwise")
+    remarks += _plain_units(columns, table, config.units)
     cut_by = config.cases_by if config.cases_by and find_column(columns, config.cases_by) else None
     index = _index_column(columns, table, time)
     ignored = [*(_of(columns, name).name for name in config.ignore), *index]
@@ -187,6 +190,18 @@ def make_import_plan(
     order = {"control": 0, "": 1, "predicted": 1}
     planned.sort(key=lambda column: order[column.role])
     return ImportPlan(time, unit, tuple(planned), {}, tuple(ignored), cut_by, tuple(remarks))
+
+
+def _plain_units(columns: Sequence[Column], table: RawTable, given: Mapping[str, str]) -> list[str]:
+    """What is said of units that the file writes in full width."""
+    unlike = [
+        repr(column.name)
+        for column in columns
+        if column.unit and column.name not in given and column.unit not in (table.units.get(column.key) or column.key)
+    ]
+    if not unlike:
+        return []
+    return [f"units in full width are read in plain letters: {names_and_rest(unlike, MOST_LISTED)}"]
 
 
 def time_columns(columns: Sequence[Column], table: RawTable, config: ImportConfig) -> tuple[str, ...]:

@@ -1,0 +1,27 @@
+"""The plan of an import: names, units and time of the first file, and what is said about them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from imported import case, run, write
+
+
+def test_units_and_numbers_in_full_width_are_read_and_names_stay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, "a.csv", "時間（ｈ）,弁（Ａ車）,出力（ｋＷ）\n０,１２,１．５\n0.5,13,－２\n")
+    with caplog.at_level("INFO"):
+        units, numbers = case(run(tmp_path) / "a.csv")
+    assert units == {"時間": "s", "弁（Ａ車）": "", "出力": "kW"}
+    assert numbers.tolist() == [[0, 12, 1.5], [1800, 13, -2]]
+    assert "- units in full width are read in plain letters: '時間', '出力'" in caplog.text
+
+
+def test_dates_as_excel_stores_them_are_days(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, "a.csv", "日時,u\n45717.25,1\n45717.50,2\n45717.75,3\n")
+    with caplog.at_level("INFO"):
+        out = run(tmp_path)
+    np.testing.assert_array_equal(case(out / "a.csv")[1], [[0, 1], [21600, 2], [43200, 3]])
+    assert "time '日時' has no unit and is taken for d (it looks like Excel's days); time_unit=..." in caplog.text
+    assert "2025-03-01T06:00:00" in (out / "cases.csv").read_text()
