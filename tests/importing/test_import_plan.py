@@ -25,3 +25,13 @@ def test_dates_as_excel_stores_them_are_days(tmp_path: Path, caplog: pytest.LogC
     np.testing.assert_array_equal(case(out / "a.csv")[1], [[0, 1], [21600, 2], [43200, 3]])
     assert "time '日時' has no unit and is taken for d (it looks like Excel's days); time_unit=..." in caplog.text
     assert "2025-03-01T06:00:00" in (out / "cases.csv").read_text()
+
+
+def test_a_column_of_a_name_that_is_taken_keeps_its_unit(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    write(tmp_path, "a.csv", "t,T [K],T [K],T[1],T[1],Q / kW,Q / kW\n0,1,2,3,4,5,6\n1,1,2,3,4,5,6\n")
+    with caplog.at_level("INFO"):
+        out = run(tmp_path)
+    assert case(out / "a.csv")[0] == {
+        "t": "s", "T": "K", "T 2": "K", "T[1]": "", "T[1] 2": "", "Q": "kW", "Q 2": "kW",
+    }  # fmt: skip
+    assert "column 3 has the name 'T [K]' of another column and is called 'T 2 [K]'" in caplog.text

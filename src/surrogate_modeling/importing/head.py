@@ -216,9 +216,12 @@ def _distinct(names: list[str]) -> tuple[list[str], list[str]]:
     made, remarks = [], []
     for place, name in enumerate(names, start=1):
         plain = name or f"column {place}"
+        stem, unit = split_name(plain)
+        # Before a unit in brackets, which would be none behind them.
+        end = "" if unit is None else plain[len(stem) :]
         new, count = plain, 2
         while new in taken:
-            new, count = f"{plain} {count}", count + 1
+            new, count = f"{stem} {count}{end}", count + 1
         taken.add(new)
         made.append(new)
         if name and new != name:
