@@ -207,7 +207,7 @@ def _keys(config: ImportConfig, plan: ImportPlan, parameters: Parameters) -> dic
     keys["time"] = plan.time[0] if len(plan.time) == 1 else list(plan.time)
     keys["ignore"] = list(dict.fromkeys([*config.ignore, *plan.ignored]))
     keys["to_units"] = {column.name: column.unit for column in plan.columns if column.unit and not column.text}
-    keys["text"] = {column.name: column.text.codes or list(column.text.modes) for column in plan.columns if column.text}
+    keys["text"] = {column.name: column.text.key for column in plan.columns if column.text}
     return keys
 
 
@@ -217,9 +217,7 @@ def _described(plan: ImportPlan) -> tuple[dict[str, dict[str, str]], dict[str, A
         name: {"unit": unit, "role": "parameter" if name in plan.parameters else roles[name]}
         for name, unit in plan.written.items()
     }
-    return columns, {
-        column.name: column.text.codes or list(column.text.modes) for column in plan.columns if column.text
-    }
+    return columns, {column.name: column.text.key for column in plan.columns if column.text}
 
 
 def _digest(config: ImportConfig, plan: ImportPlan, parameters: Parameters) -> str:
