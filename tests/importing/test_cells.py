@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from surrogate_modeling.importing.cells import is_date, is_missing, is_number, to_numbers
+from surrogate_modeling.importing.cells import is_date, is_missing, is_number, to_numbers, western_clock
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,22 @@ def test_kinds_of_single_cells() -> None:
     assert is_missing(" N/A ")
     assert is_missing("－")
     assert not is_missing("0")
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("9時5分", "9:05"),
+        ("9時", "9:00"),
+        ("午後1:05:30", "13:05:30"),
+        ("午前12時05分", "0:05"),
+        ("午後12:00", "12:00"),
+        ("2025/3/1午前9:00:00", "2025/3/1 9:00:00"),
+        # No time of day by twelve hours.
+        ("午後13:00", "午後13:00"),
+        ("運転時間", "運転時間"),
+        ("10:00 PM", "10:00 PM"),
+    ],
+)
+def test_times_of_day_in_japanese(text: str, plain: str) -> None:
+    assert western_clock(text) == plain

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from imported import case, run, write
 
+from surrogate_modeling.common.errors import UserError
+
 
 def test_units_and_numbers_in_full_width_are_read_and_names_stay(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
@@ -35,3 +37,26 @@ def test_a_column_of_a_name_that_is_taken_keeps_its_unit(tmp_path: Path, caplog:
         "t": "s", "T": "K", "T 2": "K", "T[1]": "", "T[1] 2": "", "Q": "kW", "Q 2": "kW",
     }  # fmt: skip
     assert "column 3 has the name 'T [K]' of another column and is called 'T 2 [K]'" in caplog.text
+
+
+def test_the_column_that_date_format_reads_is_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rows = "".join(f"{n},run of 2025-03-01 at 9h{n:02d},{n % 5}\n" for n in range(30))
+    write(tmp_path, "a.csv", f"n [-],when,u [V]\n{rows}")
+    said = r"'when': 30 different texts .* are no modes; .*; if it is the time, say how it is written: date_format='%d"
+    with pytest.raises(UserError, match=said):
+        run(tmp_path)
+    with caplog.at_level("INFO"):
+        out = run(tmp_path, date_format="run of %Y-%m-%d at %Hh%M")
+    units, numbers = case(out / "a.csv")
+    assert units == {"when": "s", "n": "-", "u": "V"}
+    assert numbers[:2].tolist() == [[0, 0, 0], [60, 1, 1]]
+    assert "time is 'when', which date_format reads; time=... says otherwise" in caplog.text
+
+
+@pytest.mark.parametrize("form", [None, "%Y年%m月%d日 %H時%M分%S秒"])
+def test_dates_of_japan_are_time(tmp_path: Path, form: str | None) -> None:
+    rows = "".join(f"{n},2025年3月1日 9時00分{n:02d}秒\n" for n in range(30))
+    write(tmp_path, "a.csv", f"圧力,測定\n{rows}")
+    units, numbers = case(run(tmp_path, date_format=form) / "a.csv")
+    assert units == {"測定": "s", "圧力": ""}
+    assert numbers[:2].tolist() == [[0, 0], [1, 1]]

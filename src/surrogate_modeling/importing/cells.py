@@ -32,6 +32,11 @@ DATE = re.compile(
     r"\d{1,4}\s*[-/.年]\s*(?:\d{1,2}|[A-Za-z]{3})\s*[-/.月]\s*\d{1,4}日?"
     rf"(?:(?:T|\s+){_CLOCK}\s*(?:Z|[+-]\d{{2}}:?\d{{2}})?)?"
 )
+# 9時05分 or 午後1:05:30, behind a date or alone.
+JAPANESE_CLOCK = re.compile(
+    r"\s*(?P<half>午前|午後)?\s*(?P<hour>\d{1,2})\s*[時:]\s*(?:(?P<minute>\d{1,2})\s*(?:分|(?=:)|$)\s*)?"
+    r"(?::?(?P<second>\d{1,2})(?P<fraction>[.,]\d+)?\s*(?:秒|$))?"
+)
 STRICT = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 
 
@@ -48,8 +53,23 @@ def is_number(cell: str) -> bool:
 
 def is_date(cell: str) -> bool:
     """Whether a cell is a date, a time of day, or both."""
-    text = narrow(cell).strip()
+    text = western_clock(narrow(cell)).strip()
     return CLOCK.fullmatch(text) is not None or (DATE.fullmatch(text) is not None and not is_number(text))
+
+
+def western_clock(text: str) -> str:
+    """A date or time of day with its time of day in digits: ``9時05分`` is 9:05, and ``午後1:05:30`` is 13:05:30."""
+    return JAPANESE_CLOCK.sub(_western, text).strip() if "時" in text or "午" in text else text
+
+
+def _western(found: re.Match[str]) -> str:
+    hour = int(found["hour"])
+    if (not found["half"] and "時" not in found[0]) or (found["half"] and hour > 12):
+        return found[0]
+    if found["half"]:
+        hour = hour % 12 + 12 * (found["half"] == "午後")
+    second = f":{found['second']:0>2}{found['fraction'] or ''}" if found["second"] else ""
+    return f" {hour}:{found['minute'] or '0':0>2}{second}"
 
 
 def to_numbers(

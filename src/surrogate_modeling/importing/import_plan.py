@@ -9,22 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.full_width import narrow
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.import_keys import ImportConfig
-from surrogate_modeling.importing.cells import is_missing, is_number
+from surrogate_modeling.importing.column_kinds import is_text, wrong_cells
+from surrogate_modeling.importing.dates import reads
 from surrogate_modeling.importing.head import INDEX
 from surrogate_modeling.importing.header import split_name, split_names
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.text_columns import TextMap, text_map, texts_of
 from surrogate_modeling.importing.time_axis import find_time, time_unit_of
 
-# Share of numbers from which a column with some text is one of numbers with wrong cells.
-NUMBER_SHARE = 0.5
 MOST_LISTED = 10
 
 
@@ -163,6 +161,8 @@ def make_import_plan(
     time = time_columns(columns, table, config)
     remarks = []
     cells = table.frame[_of(columns, time[0]).key]
+    if config.date_format and config.time is None and cells.dtype.kind not in "iuf":
+        remarks.append(f"time is {time[0]!r}, which date_format reads; time=... says otherwise")
     values = cells.to_numpy(dtype=float) if cells.dtype.kind in "iuf" else np.empty(0)
     unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit, values)
     if guessed and cells.dtype.kind in "iuf":
@@ -219,6 +219,10 @@ def time_columns(columns: Sequence[Column], table: RawTable, config: ImportConfi
     if table.time is not None:
         return (_of(columns, table.time).name,)
     times = find_time(table.frame, [column.name for column in columns])
+    if config.date_format and (times is None or len(times) == 1):
+        read = [c.name for c in columns if reads(table.frame[c.key], config.date_format, table.source)]
+        if read and (times is None or times[0] not in read):
+            times = (read[0],)
     if times is None:
         raise BadFile(table.source, f"no column looks like time; give time=<column> of {_listed(columns)}")
     return times
@@ -279,27 +283,3 @@ def _roles(names: Sequence[str], config: ImportConfig) -> dict[str, str]:
     if targets := [name for name in config.targets or [] if roles.get(name) != "predicted"]:
         raise UserError(f"targets: {targets[0]!r} is no predicted column")
     return roles
-
-
-def is_text(cells: pd.Series) -> bool:
-    """Whether a column holds anything but numbers; true and false count as text."""
-    return cells.dtype.kind not in "iuf"
-
-
-def wrong_cells(cells: pd.Series, *, typed: bool = False) -> np.ndarray:
-    """Cells (T,) of text in a column of which most are numbers; none in a column of text.
-
-    Args:
-        cells: of the column.
-        typed: whether text is no number, however it is written.
-    """
-    if not is_text(cells) or cells.dtype.kind == "b":
-        return np.zeros(len(cells), bool)
-    unique = {cell: str(cell).strip() for cell in dict.fromkeys(cells.tolist()) if cell is not None and cell == cell}
-    texts = {cell for cell in unique if typed and isinstance(cell, str)}
-    kinds = {cell: is_missing(text) or (is_number(text) and cell not in texts) for cell, text in unique.items()}
-    valued = [cell for cell in cells.tolist() if cell in unique and not is_missing(unique[cell])]
-    numbers = sum(kinds[cell] for cell in valued)
-    if numbers <= NUMBER_SHARE * len(valued) or numbers == len(valued):
-        return np.zeros(len(cells), bool)
-    return np.array([not kinds.get(cell, True) for cell in cells.tolist()])

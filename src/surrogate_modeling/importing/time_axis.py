@@ -14,7 +14,7 @@ import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.full_width import narrow
-from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing, is_number
+from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing, is_number, western_clock
 from surrogate_modeling.importing.dates import Dates, refuse_unread, text_of
 from surrogate_modeling.importing.raw_table import BadFile
 
@@ -78,7 +78,7 @@ def _kind(column: pd.Series) -> str:
     least = len(cells) / 2 + 0.1
     if cells and all(hasattr(cell, "isoformat") for cell in cells):
         return "clock" if all(hasattr(cell, "hour") and not hasattr(cell, "year") for cell in cells) else "date"
-    if sum(CLOCK.fullmatch(str(cell).strip()) is not None for cell in cells) >= least:
+    if sum(CLOCK.fullmatch(western_clock(narrow(str(cell))).strip()) is not None for cell in cells) >= least:
         return "clock"
     if sum(is_date(str(cell)) for cell in cells) >= least:
         return "date"
