@@ -125,7 +125,7 @@ def test_errors_are_analysed_of_the_first_cases_that_there_is_room_for(
     assert {row["case"] for row in rows} == {"c0", "c2"}
     losses = list(csv.reader(next((tmp_path / "out" / "loss").glob("loss_T_out*_ADE.csv")).open()))[1:]
     assert {name for name, _ in losses} == {"c0", "c2", "c3", "c4"}
-    assert "of the first 2 of 4 schedules that hold the truth" in caplog.text
+    assert "of the first 2 of 4 schedules with the truth" in caplog.text
 
 
 def test_schedules_are_predicted_as_their_units(
@@ -253,3 +253,14 @@ def test_of_two_predictions_at_once_into_one_folder_one_is_refused(tmp_path: Pat
         assert (out / "csv").is_dir()
     assert done.returncode == 2
     assert "output=out: another command is writing there; wait for it, or give another one" in done.stderr
+
+
+def test_a_file_of_another_tool_is_refused_with_the_way_to_import_it(
+    surrogate: tuple[Surrogate, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "s.csv").write_text("time\tu\ns\t-\n0\t1\n")
+    done = predict(tmp_path, f"surrogate={surrogate[1]}", "cases=s.csv", "output=out")
+    assert done.returncode == 2
+    assert "s.csv: line 1: 1 column; the separator looks like '\\t', a comma is expected\n" in done.stderr
+    assert "'pdm run import repeat=<import.yaml> source=<files> output=<folder>' makes of the files of" in done.stderr
+    assert not (tmp_path / "out").exists()

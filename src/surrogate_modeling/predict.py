@@ -20,7 +20,7 @@ from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.output_folder import held_folder, made_folder
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
-from surrogate_modeling.common.wording import names_and_rest
+from surrogate_modeling.common.wording import counted, names_and_rest
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.part import ALL, Part
@@ -56,7 +56,7 @@ def files_of(config: PredictConfig) -> list[Path]:
     files = schedule_files(config.cases)
     own = list(Part.of(config.part).take(files))
     if not own:
-        raise UserError(f"part={config.part}: of {len(files)} files it has none; give fewer parts")
+        raise UserError(f"part={config.part}: of {counted(len(files), 'file')} it has none; give fewer parts")
     return own
 
 

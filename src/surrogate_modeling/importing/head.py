@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.common.full_width import narrow
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_name
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
@@ -207,7 +208,11 @@ def _fitted(names: list[str], rows: list[list[str]], trailing: bool, where: tupl
         return [INDEX, *names], False
     if len(names) == width - 2 and trailing and all(row[0].isdigit() for row in rows):
         return [INDEX, *names], True
-    raise BadFile(source, f"line {line}: {len(names)} names for {width} columns; mend the line or give header_row=...")
+    raise BadFile(
+        source,
+        f"line {line}: {counted(len(names), 'name')} for {counted(width, 'column')}; mend the line or give "
+        "header_row=...",
+    )
 
 
 def _distinct(names: list[str]) -> tuple[list[str], list[str]]:

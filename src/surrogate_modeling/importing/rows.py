@@ -201,7 +201,7 @@ def _refuse_gap(kept: Rows, columns: str, limit: float, source: str, beside: np.
 def _missing_message(rows: Rows, names: Sequence[str], missing: np.ndarray) -> str:
     columns = np.flatnonzero(missing.any(axis=0)).tolist()
     parts = [f"{rows.place(np.flatnonzero(missing[:, i]))}, column {names[i]!r}" for i in columns[:MOST_LISTED]]
-    more = f" and {len(columns) - MOST_LISTED} more columns" if len(columns) > MOST_LISTED else ""
+    more = f" and {counted(len(columns) - MOST_LISTED, 'more column')}" if len(columns) > MOST_LISTED else ""
     return (
         f"{'; '.join(parts)}{more}: no number in {counted(int(missing.sum()), 'cell')}; missing=interpolate or "
         "missing=drop_rows goes on, ignore=[...] leaves a column out"

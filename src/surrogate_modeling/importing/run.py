@@ -12,7 +12,7 @@ from typing import Any
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
-from surrogate_modeling.common.wording import lines_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.importing import output
@@ -75,7 +75,7 @@ def _import(config: ImportConfig) -> list[Problem]:
         problems = _merged(problems, bad)
         if problems and (not config.skip_bad or not made):
             raise UserError(
-                "\n".join((f"{len(problems)} of {len(files)} files cannot be imported:", *_lines(problems)))
+                "\n".join((f"{len(problems)} of {counted(len(files), 'file')} cannot be imported:", *_lines(problems)))
             )
         output.remove_others(part, made, record)
         record = replace(record, files=tuple(made), train=train_command(config, plan, folder))
@@ -98,7 +98,7 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
             if not config.skip_bad and not config.dry_run and len(problems) >= MAX_LISTED_PROBLEMS:
                 break
     lines = "\n".join(_lines(problems))
-    raise UserError(f"{len(problems)} of {len(files)} files cannot be imported:\n{lines}")
+    raise UserError(f"{len(problems)} of {counted(len(files), 'file')} cannot be imported:\n{lines}")
 
 
 def _plan(
