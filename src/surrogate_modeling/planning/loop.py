@@ -177,7 +177,7 @@ class Loop:
         for failure in failed:
             log.warning("%s could not be simulated: %s", case_name(failure.number), failure.reason)
         if len(failed) == len(numbers):
-            raise UserError(f"none of {counted(len(numbers), 'case')} of round {number} could be simulated")
+            raise UserError(f"none of the {counted(len(numbers), 'case')} of round {number} could be simulated")
         seconds = time.monotonic() - began
         reasons = {case_name(failure.number): failure.reason for failure in failed}
         write_atomic(path, json.dumps({"failed": reasons, "seconds": seconds}, ensure_ascii=False).encode())
