@@ -22,6 +22,7 @@ from plant_fmu import build_fmu  # noqa: E402
 
 from surrogate_modeling.common.errors import UserError  # noqa: E402
 from surrogate_modeling.common.paths import CONFIG_DIR, PROJECT_ROOT  # noqa: E402
+from surrogate_modeling.common.wording import counted  # noqa: E402
 from surrogate_modeling.config.composition import register_schemas, to_generation  # noqa: E402
 from surrogate_modeling.config.dataset import FmuConfig  # noqa: E402
 from surrogate_modeling.generation.dataset import make_missing  # noqa: E402
@@ -52,9 +53,9 @@ def test_nothing_is_run_without_trust_and_the_list_is_a_plan(tmp_path: Path) -> 
     bad = list(gains[gains > 1.5].index)
     assert 0 < len(bad) < 4
     assert made.returncode == 2
-    assert f"error: {len(bad)} cases failed, the others are there: {bad[0]}: the process died" in made.stderr
+    assert f"error: {counted(len(bad), 'case')} failed, the others are there: {bad[0]}: the process died" in made.stderr
     assert list(pd.read_csv(tmp_path / "cases" / "failed.csv")["case"]) == bad
-    assert f"{4 - len(bad)} cases made, 0 were there" in made.stdout
+    assert f"{counted(4 - len(bad), 'case')} made, 0 were there" in made.stdout
     # Nothing is missing of the first case: nothing is run, so nobody's leave is needed.
     config = FmuConfig(
         "fmu", fmu=str(tmp_path / "plant.fmu"), path=str(tmp_path / "cases"), controls=None, duration=5.0,

@@ -108,9 +108,32 @@ def test_keys_of_a_repeat_give_way_to_those_of_the_command(tmp_path: Path) -> No
     config = imported(f"repeat={tmp_path}/a.yaml", "output=z", "units={p: bar}")
     assert (config.source, config.output, config.controls) == (["x"], "z", ["u"])
     assert (config.text, config.units) == ({"m": {"a": 0, "b": 1}}, {"p": "bar"})
+    # A text is added to those of its column.
+    assert imported(f"repeat={tmp_path}/a.yaml", "text={m: {c: 2}}").text == {"m": {"a": 0, "b": 1, "c": 2}}
     (tmp_path / "a.yaml").write_text("keys: {sources: [x]}")
     with pytest.raises(UserError, match=r"keys.sources: no such key"):
         imported(f"repeat={tmp_path}/a.yaml")
+
+
+def test_a_text_that_is_new_to_a_repeat_is_taken_for_a_mode(tmp_path: Path) -> None:
+    write(tmp_path / "in", "run1.csv")
+    again = f"repeat={tmp_path}/out/import.yaml"
+    import_files(imported(f"source={tmp_path}/in", f"output={tmp_path}/out"))
+    write(tmp_path / "new", "run2.csv", mode="warm")
+    new = [again, f"source={tmp_path}/new", f"output={tmp_path}/second"]
+    with pytest.raises(
+        UserError, match=r"'warm' is none of the texts 'heat', 'cool', 'off'; 'text=\{mode: \{warm: <one"
+    ):
+        import_files(imported(*new))
+    with pytest.raises(UserError, match="text: mode has the modes heat, cool, off; 2 is none of them, so warm cannot"):
+        imported(*new, "text={mode: {warm: 2}}")
+    import_files(imported(*new, "text={mode: {warm: heat}}"))
+    names = "t,mode=heat,mode=cool,mode=off,T"
+    assert (tmp_path / "second" / "run2.csv").read_text().splitlines()[::2] == [names, "0,1,0,0,300", "1,0,0,1,302"]
+    # What was said then holds in a repeat of the repeat.
+    once_more = imported(f"repeat={tmp_path}/second/import.yaml", "text={mode: {hot: heat}}")
+    modes = {"heat": "heat", "cool": "cool", "off": "off", "warm": "heat", "hot": "heat"}
+    assert once_more.text == {"mode": modes}
 
 
 @pytest.mark.parametrize(

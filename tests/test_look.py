@@ -144,7 +144,7 @@ def test_controls_that_are_given_are_kept_and_doubted(
 def test_one_record_is_to_be_cut_in_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_plant(tmp_path / "cases", 1, 3000)
     text = looked(tmp_path / "cases", capsys, step=2.0)
-    assert "1 case(s): dataset.split=time trains on the first part of each" in text
+    assert "1 case: dataset.split=time trains on the first part of each" in text
     assert {"dataset.split=time", "settings.decimate_range=2"} <= set(suggested(text))
     assert "a step of 2 s loses more than 1% of the variance of valve" in text
 

@@ -15,12 +15,13 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import held_folder
 from surrogate_modeling.common.paths import PROJECT_ROOT
 from surrogate_modeling.config.commands import BandScope, PredictConfig
 from surrogate_modeling.config.models import DonConfig
 from surrogate_modeling.deployment import prediction
 from surrogate_modeling.deployment.prediction import predict_files
-from surrogate_modeling.predict import files_of, prepare_output, require_output
+from surrogate_modeling.predict import files_of, prepare_output, refuse_earlier, require_output
 from surrogate_modeling.surrogate.description import Description
 from surrogate_modeling.surrogate.model import Surrogate
 from surrogate_modeling.surrogate.units import UnitEffects
@@ -124,7 +125,7 @@ def test_errors_are_analysed_of_the_first_cases_that_there_is_room_for(
     assert {row["case"] for row in rows} == {"c0", "c2"}
     losses = list(csv.reader(next((tmp_path / "out" / "loss").glob("loss_T_out*_ADE.csv")).open()))[1:]
     assert {name for name, _ in losses} == {"c0", "c2", "c3", "c4"}
-    assert "of the first 2 of 4 schedules that hold the truth" in caplog.text
+    assert "of the first 2 of 4 schedules with the truth" in caplog.text
 
 
 def test_schedules_are_predicted_as_their_units(
@@ -230,3 +231,36 @@ def test_a_part_has_every_other_schedule(tmp_path: Path) -> None:
         files_of(replace(config, part="6/6"))
     with pytest.raises(UserError, match="part=7/6: give k/N"):
         replace(config, part="7/6")
+
+
+def test_a_folder_is_looked_at_again_when_the_command_before_is_done(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    refuse_earlier(out, overwrite=False)
+    (out / "csv" / "case1.csv").touch()
+    with pytest.raises(UserError, match=r"out: holds an earlier prediction; give output=<another folder>"):
+        refuse_earlier(out, overwrite=False)
+    refuse_earlier(out, overwrite=True)
+
+
+def test_of_two_predictions_at_once_into_one_folder_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("time,u\n")
+    out = tmp_path / "out"
+    (out / "csv").mkdir(parents=True)
+    with held_folder(out, "out"):
+        done = predict(tmp_path, "surrogate=models:/a/1", "cases=s.csv", "output=out")
+        # What the first command has made is left to it.
+        assert (out / "csv").is_dir()
+    assert done.returncode == 2
+    assert "output=out: another command is writing there; wait for it, or give another one" in done.stderr
+
+
+def test_a_file_of_another_tool_is_refused_with_the_way_to_import_it(
+    surrogate: tuple[Surrogate, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "s.csv").write_text("time\tu\ns\t-\n0\t1\n")
+    done = predict(tmp_path, f"surrogate={surrogate[1]}", "cases=s.csv", "output=out")
+    assert done.returncode == 2
+    assert "s.csv: line 1: 1 column; the separator looks like '\\t', a comma is expected\n" in done.stderr
+    assert "'pdm run import repeat=<import.yaml> source=<files> output=<folder>' makes of the files of" in done.stderr
+    assert not (tmp_path / "out").exists()

@@ -82,4 +82,4 @@ def test_a_portfolio_in_processes_keeps_what_is_there(tmp_path: Path) -> None:
     recorded, _ = recorded_run(tmp_path, "folds")
     assert recorded.info.status == "FINISHED"
     assert recorded.data.tags["ended_early"] == "the file stop"
-    assert 1 <= done.stdout.count("after 1 epochs") <= 2
+    assert 1 <= done.stdout.count("after 1 epoch") <= 2

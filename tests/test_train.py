@@ -139,6 +139,11 @@ def test_the_end_says_scores_and_where_things_are(finished: tuple[Path, subproce
             ["dataset=csv", "dataset.path=nowhere", "dataset.controls=1"],
             "dataset.path=nowhere: No such file or directory",
         ),
+        # Before the cases are read.
+        (
+            ["settings.device=cuda:99", "dataset=csv", "dataset.path=nowhere", "dataset.controls=1"],
+            "settings.device=cuda:99: torch sees",
+        ),
         (
             ["model=dot", "model.heads=3"],
             "model.heads=3: must divide model.trunk_dim=256",

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.cases.schedules import Schedule, schedule_files
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import held
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
 from surrogate_modeling.config.commands import ExportConfig, Format
 from surrogate_modeling.config.composition import register_schemas, to_command
@@ -43,17 +44,24 @@ def main(composed: DictConfig) -> None:
         output = check_output(config)
         if config.cases is not None:
             schedule_files(config.cases)
-        surrogate = load_surrogate(config.surrogate)
-        if config.unit is None and (units := surrogate.known_units):
-            say_mean_unit(surrogate, f"unit=<name> exports one of them, such as unit={units[0]}")
-        if config.unit is not None or surrogate.known_units:
-            from surrogate_modeling.surrogate.one_unit import UnitSurrogate
+        with held(output.with_name(f".{output.name}.lock"), config.output or output):
+            _export(config, output)
 
-            surrogate = UnitSurrogate(surrogate, config.unit)
-        from surrogate_modeling.deployment.export_check import given_schedules
 
-        found = WRITERS[config.format](surrogate, output, config, given_schedules(surrogate, config))
-        log.info("%s: largest difference from the surrogate %s", found.files, found.difference or "not measured")
+def _export(config: ExportConfig, output: Path) -> None:
+    """Export to a file that no other command writes meanwhile."""
+    check_output(config)
+    surrogate = load_surrogate(config.surrogate)
+    if config.unit is None and (units := surrogate.known_units):
+        say_mean_unit(surrogate, f"unit=<name> exports one of them, such as unit={units[0]}")
+    if config.unit is not None or surrogate.known_units:
+        from surrogate_modeling.surrogate.one_unit import UnitSurrogate
+
+        surrogate = UnitSurrogate(surrogate, config.unit)
+    from surrogate_modeling.deployment.export_check import given_schedules
+
+    found = WRITERS[config.format](surrogate, output, config, given_schedules(surrogate, config))
+    log.info("%s: largest difference from the surrogate %s", found.files, found.difference or "not measured")
 
 
 class _Written(NamedTuple):

@@ -16,7 +16,7 @@ from surrogate_modeling.cases.companions import FAILED_FILE
 from surrogate_modeling.common.console import print_text
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
-from surrogate_modeling.common.wording import lines_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.composition import register_schemas, to_generation
 from surrogate_modeling.config.dataset import FmuConfig, GeneratedConfig, Refrigerant, RefrigerantConfig
 from surrogate_modeling.config.part import ALL, Part
@@ -45,8 +45,8 @@ def main(composed: DictConfig) -> None:
         part = Part.of(config.part)
         result = make_missing(dataset, again=True, part=part)
         log.info(
-            "%d cases made, %d were there, in %.0f s: %s",
-            len(result.written), len(result.present), result.seconds, dataset.path,
+            "%s made, %d were there, in %.0f s: %s",
+            counted(len(result.written), "case"), len(result.present), result.seconds, dataset.path,
         )  # fmt: skip
         if result.failed:
             failed = [f"{case_name(failure.number)}: {failure.reason}" for failure in result.failed]
@@ -55,7 +55,7 @@ def main(composed: DictConfig) -> None:
             others = "others" if part == ALL else f"others of part {config.part}"
             there = f"the {others} are there" if some else f"there are no {others}"
             raise UserError(
-                f"{len(result.failed)} cases failed, {there}: {named}. {FAILED_FILE} lists them"
+                f"{counted(len(result.failed), 'case')} failed, {there}: {named}. {FAILED_FILE} lists them"
                 + ("; training goes on without them" if some else "")
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hydra
@@ -18,9 +18,9 @@ from omegaconf import DictConfig
 
 from surrogate_modeling.cases.schedules import schedule_files
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.output_folder import made_folder
+from surrogate_modeling.common.output_folder import held_folder, made_folder
 from surrogate_modeling.common.paths import CONFIG_DIR, expanded
-from surrogate_modeling.common.wording import names_and_rest
+from surrogate_modeling.common.wording import counted, names_and_rest
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.config.composition import register_schemas, to_command
 from surrogate_modeling.config.part import ALL, Part
@@ -39,13 +39,12 @@ def main(composed: DictConfig) -> None:
         require_output(config, HydraConfig.get().overrides.task)
         files = files_of(config)
         output = prepare_output(config)
-        try:
+        with held_folder(output, config.output), _emptied_if_refused(output):
+            refuse_earlier(output, overwrite=config.overwrite)
             surrogate = load_surrogate(config.surrogate, config.device)
             from surrogate_modeling.deployment.prediction import predict_files
 
             predict_files(surrogate, files, output, config)
-        finally:
-            _remove_if_empty(output)
 
 
 def files_of(config: PredictConfig) -> list[Path]:
@@ -57,7 +56,7 @@ def files_of(config: PredictConfig) -> list[Path]:
     files = schedule_files(config.cases)
     own = list(Part.of(config.part).take(files))
     if not own:
-        raise UserError(f"part={config.part}: of {len(files)} files it has none; give fewer parts")
+        raise UserError(f"part={config.part}: of {counted(len(files), 'file')} it has none; give fewer parts")
     return own
 
 
@@ -72,10 +71,10 @@ def require_output(config: PredictConfig, given: Sequence[str]) -> None:
 
 
 def prepare_output(config: PredictConfig) -> Path:
-    """Check and make the output folder; parts have one each within it.
+    """Make the output folder; parts have one each within it.
 
     Raises:
-        UserError: it cannot be made, or holds an earlier prediction.
+        UserError: it cannot be made, or holds a prediction of other parts.
     """
     part, whole = Part.of(config.part), expanded(config.output, "output")
     others = [
@@ -88,18 +87,30 @@ def prepare_output(config: PredictConfig) -> Path:
             f"output={config.output}: holds {names_and_rest(sorted(others), 3)} of another prediction; give another "
             "folder or overwrite=true"
         )
-    output = made_folder(str(whole if part == ALL else whole / part.folder), "csv")
-    if not config.overwrite and any((output / "csv").iterdir()):
+    return made_folder(str(whole if part == ALL else whole / part.folder), "csv")
+
+
+def refuse_earlier(output: Path, *, overwrite: bool) -> None:
+    """Check that a folder holds no prediction, unless it may be overwritten.
+
+    Raises:
+        UserError: it does.
+    """
+    # Another command may have made and emptied the folder since this one did.
+    (output / "csv").mkdir(exist_ok=True)
+    if not overwrite and any((output / "csv").iterdir()):
         raise UserError(f"{output}: holds an earlier prediction; give output=<another folder>, or overwrite=true")
-    return output
 
 
-def _remove_if_empty(output: Path) -> None:
-    """Remove the output folder if it holds no prediction."""
-    with contextlib.suppress(OSError):
-        (output / "csv").rmdir()
-        (output / "range.csv").unlink(missing_ok=True)
-        output.rmdir()
+@contextlib.contextmanager
+def _emptied_if_refused(output: Path) -> Iterator[None]:
+    """Remove what a prediction that wrote no schedule leaves in its folder."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (output / "csv").rmdir()
+            (output / "range.csv").unlink(missing_ok=True)
 
 
 def cli() -> None:

@@ -77,6 +77,11 @@ def _run(config: Config, folder: Path) -> float | tuple[float, ...]:
     assignment = replace(assignment, tags={**assignment.tags, **changes})
     if assignment.trial is not None:
         config = prepare_trial(config)
+    if config.settings.device.startswith("cuda"):
+        from surrogate_modeling.surrogate.device import choose_device
+
+        # Before the cases are read, which may take minutes; torch is needed for them all the same.
+        choose_device(config.settings)
     from surrogate_modeling.experiment.dataset import load_cases, load_cases_once
 
     case_set = load_cases(config) if assignment.trial is None else load_cases_once(config)

@@ -58,7 +58,7 @@ def test_the_cases_are_remembered_by_the_pattern_that_named_them(
 def test_too_few_or_incomplete_cases_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match="10 cases, of which kept_out=9 keeps 9 out; at least 2 must be left"):
         read_new(DESCRIPTION, config(folder, kept_out=9))
-    with pytest.raises(UserError, match="1 cases, of which kept_out=0.3 keeps 1 out"):
+    with pytest.raises(UserError, match="1 case, of which kept_out=0.3 keeps 1 out"):
         read_new(DESCRIPTION, config(folder / "c1.csv"))
     lines = (folder / "c2.csv").read_text().splitlines()
     lines[10] = lines[10].split(",", 2)[0] + ",," + lines[10].split(",", 2)[2]

@@ -135,7 +135,10 @@ def test_a_surrogate_that_starts_from_controls_asks_for_no_other_column(tmp_path
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
     path = write(tmp_path, "time,u,p", "s,K,bar", "0,1,5", "1,2,6")
-    assert "missing columns 'q'" in problems(path)
+    assert (
+        "missing columns 'q', which the surrogate needs; 'q' only in the first 2 rows on its step of 1 s"
+        in problems(path)
+    )
     assert "line 2, column 2 ('u'): unit 'K', the surrogate was trained on '-'" in problems(path)
 
 

@@ -42,6 +42,7 @@ from surrogate_modeling.cases.units import UnitError, conversion, known_unit
         ("degC", "°C", 1, 0),
         ("furlong", "m", 201.168, 0),
         ("unknown", "unknown", 1, 0),
+        ("ｋＰａ", "bar", 0.01, 0.0),
     ],
 )
 def test_conversions(given: str, wanted: str, factor: float, offset: float) -> None:
@@ -71,4 +72,6 @@ def test_names_are_no_units() -> None:
     assert [
         name for name in ("time", "valve", "pressure", "out", "x", "f(x)", "two words", "1.5") if known_unit(name)
     ] == []
-    assert all(known_unit(unit) for unit in ("s", "°C", "kg/h", "J/(kg.K)", "W/m²", "l/min", "%", "-", "mmHg"))
+    assert all(
+        known_unit(unit) for unit in ("s", "°C", "kg/h", "J/(kg.K)", "W/m²", "l/min", "%", "-", "mmHg", "ｋＷ", "％")
+    )

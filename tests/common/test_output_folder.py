@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.output_folder import made_folder, output_folder
+from surrogate_modeling.common.output_folder import LOCK, held, made_folder, output_folder
 
 
 def test_it_stays_with_a_result_and_goes_without(tmp_path: Path) -> None:
@@ -42,3 +42,25 @@ def test_a_folder_is_made_below_the_home_and_with_a_part(tmp_path: Path, monkeyp
 def test_a_home_folder_that_is_not_there_is_refused() -> None:
     with pytest.raises(UserError, match="output=~no_such_user/x: there is no such home folder"):
         made_folder("~no_such_user/x")
+
+
+def test_two_commands_do_not_write_into_one_folder(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with output_folder(str(out), "r.csv", overwrite=False):
+        with (
+            pytest.raises(UserError, match=r"output=.*/out: another command is writing there; wait for it, or give"),
+            output_folder(str(out), "r.csv", overwrite=True),
+        ):
+            pass
+        (out / "r.csv").touch()
+    assert [path.name for path in out.iterdir()] == ["r.csv"]
+    # What a killed command left locks nothing.
+    (out / LOCK).touch()
+    with output_folder(str(out), "r.csv", overwrite=True):
+        pass
+    assert [path.name for path in out.iterdir()] == ["r.csv"]
+
+
+def test_a_lock_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="output=x: Is a directory"), held(tmp_path, "x"):
+        pass

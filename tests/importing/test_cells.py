@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from surrogate_modeling.importing.cells import is_date, is_missing, is_number, to_numbers
+from surrogate_modeling.importing.cells import is_date, is_missing, is_number, to_numbers, western_clock
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ from surrogate_modeling.importing.cells import is_date, is_missing, is_number, t
         (["1,234.5", "1,234,567", "12"], (".", ","), [1234.5, 1234567, 12]),
         (["1'234.5", "999"], (".", "'"), [1234.5, 999]),
         ([None, "", "NaN", "1.#IND", "-", "#N/A", "inf"], (".", ""), [np.nan] * 7),
+        (["１２３", "－１．５", "1.5e3", "−２", "－"], (".", ""), [123, -1.5, 1500, -2, np.nan]),
+        (["１，２３４．５", "７"], (".", ","), [1234.5, 7]),
     ],
 )
 def test_numbers(cells: list[str], marks: tuple[str, str], expected: list[float]) -> None:
@@ -41,5 +43,28 @@ def test_kinds_of_single_cells() -> None:
     ]  # fmt: skip
     assert all(map(is_date, ("2024-01-01", "2024/1/2 10:00", "01.02.2024 10:00:01,5", "12:00:01", "3-Jan-2024")))
     assert not any(map(is_date, ("1.5", "12", "x", "1:2")))
+    assert is_number("－１２．５")
+    assert not is_number("²")
+    assert is_date("２０２５／０３／０１　９：００：００")
     assert is_missing(" N/A ")
+    assert is_missing("－")
     assert not is_missing("0")
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("9時5分", "9:05"),
+        ("9時", "9:00"),
+        ("午後1:05:30", "13:05:30"),
+        ("午前12時05分", "0:05"),
+        ("午後12:00", "12:00"),
+        ("2025/3/1午前9:00:00", "2025/3/1 9:00:00"),
+        # No time of day by twelve hours.
+        ("午後13:00", "午後13:00"),
+        ("運転時間", "運転時間"),
+        ("10:00 PM", "10:00 PM"),
+    ],
+)
+def test_times_of_day_in_japanese(text: str, plain: str) -> None:
+    assert western_clock(text) == plain

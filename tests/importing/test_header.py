@@ -14,6 +14,13 @@ from surrogate_modeling.importing.header import bare_unit, is_unit_row, one_line
         ("v in m/s", "v", "m/s"),
         ("温度[℃]", "温度", "℃"),
         ("圧力（kPa）", "圧力", "kPa"),
+        ("時間（ｈ）", "時間", "h"),
+        ("時間［ｈ］", "時間", "h"),
+        ("出力（ｋＷ）", "出力", "kW"),
+        ("圧力（ｋＰａ）", "圧力", "kPa"),
+        ("回転数（ｒｐｍ）", "回転数", "rpm"),
+        ("Ｑ / ｋＷ", "Ｑ", "kW"),
+        ("車両（Ａ車）", "車両（Ａ車）", None),
         ("alpha [J/(kg.K)]", "alpha", "J/(kg.K)"),
         ("x.y[3].T (K)", "x.y[3].T", "K"),
         ("level [furlong]", "level", "furlong"),
@@ -50,9 +57,11 @@ def test_a_name_in_one_line(name: str, line: str) -> None:
 
 def test_rows_of_units() -> None:
     assert is_unit_row(["s", "", "[qux]", "bar"])
+    assert is_unit_row(["ｓ", "（ｋＷ）", "％"])
+    assert not is_unit_row(["ｔｉｍｅ", "ｐｐ"])
     assert not is_unit_row(["time", "p"])
     assert not is_unit_row(["", ""])
-    assert [bare_unit(cell) for cell in ("[s]", "(bar)", "m/s", "[", "J/(kg.K)")] == [
+    assert [bare_unit(cell) for cell in ("［ｓ］", "(bar)", "ｍ／ｓ", "[", "J/(kg.K)")] == [
         "s",
         "bar",
         "m/s",

@@ -42,5 +42,18 @@ def test_a_gap_in_time_beside_which_nothing_is_filled_is_left_to_training() -> N
 
 
 def test_time_that_goes_back_is_named_by_row_where_there_are_no_lines() -> None:
+    clocks = rows([3540, 3570, 3600, 30, 60], [0] * 5)
+    said = (
+        r"line 5, column 't': time goes back \(first from 3600 to 30 s\); it looks like the end of summer time: write"
+    )
+    with pytest.raises(BadFile, match=said):
+        require_increasing(clocks, "t", "a.csv", dated=True)
+    for other, dated in (
+        (clocks, False),
+        (rows([0, 3600, 30, 3600, 30], [0] * 5), True),
+        (rows([0, 1, 0], [0] * 3), True),
+    ):
+        with pytest.raises(BadFile, match="several runs in one file are cut with cases_by=gaps"):
+            require_increasing(other, "t", "a.csv", dated=dated)
     with pytest.raises(BadFile, match=r"a.mat: row 4, column 't': time goes back \(first from 2 to 1 s\)"):
         require_increasing(rows([0, 2, 1, 3], [0] * 4, word="row"), "t", "a.mat")

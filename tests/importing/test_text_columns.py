@@ -30,8 +30,25 @@ def test_given_maps_hold() -> None:
     assert to_columns(np.array([1.0, "x", 1], dtype=object), given, np.arange(3), "a").tolist() == [[5], [6], [5]]
 
 
+def test_several_texts_may_be_one_mode() -> None:
+    plan = text_map("m", ["a"], {"P": "P", "D1": "drive", "D2": "drive"}, "a.csv")
+    assert plan.names == ("m=P", "m=drive")
+    # A mode is also known by its own name.
+    cells = np.array(["d2", "P", "D1", "drive", None], dtype=object)
+    np.testing.assert_array_equal(
+        to_columns(cells, plan, np.arange(5), "a"), [[0, 1], [1, 0], [0, 1], [0, 1], [np.nan] * 2]
+    )
+    assert plan.key == {"P": "P", "drive": "drive", "D1": "drive", "D2": "drive"}
+    assert TextMap("m", {}, ("a", "b")).key == ["a", "b"]
+    assert TextMap("m", {"a": 1.0}).key == {"a": 1.0}
+
+
 def test_an_unknown_text_is_named_with_its_line() -> None:
-    with pytest.raises(BadFile, match=r"a.csv: lines 8-9, column 'm': 'c' is none of the texts 'a', 'b'"):
+    said = r"none of the texts 'P', 'R'; 'text=\{g: \{D4: <one of these>\}\}' takes it for one of these modes"
+    with pytest.raises(BadFile, match=said):
+        to_columns(np.array(["D4"], dtype=object), TextMap("g", {}, ("P", "R")), np.array([7]), "a.csv")
+    said = r"a.csv: lines 8-9, column 'm': 'c' is none of the texts 'a', 'b'; 'text=\{m: \{c: <number>\}\}' gives its"
+    with pytest.raises(BadFile, match=said):
         to_columns(
             np.array(["a", "c", "c"], dtype=object), TextMap("m", {"a": 0, "b": 1}), np.array([7, 8, 9]), "a.csv"
         )

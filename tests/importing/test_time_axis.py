@@ -26,6 +26,12 @@ def seconds(*cells: object, unit: str = "s", form: str | None = None) -> tuple[l
         (["31/01/2024", "01/02/2024"], [0, 86400], "2024-01-31T00:00:00"),
         (["31-Jan-2024 10:00:00", "31-Jan-2024 10:00:02"], [0, 2], "2024-01-31T10:00:00"),
         (["2024年01月31日 10:00:00", "2024年01月31日 10:00:03"], [0, 3], "2024-01-31T10:00:00"),
+        (["2025年3月1日 9時00分00秒", "2025年3月1日 9時00分02秒"], [0, 2], "2025-03-01T09:00:00"),
+        (["2025年3月1日9時59分", "2025年3月1日10時5分"], [0, 360], "2025-03-01T09:59:00"),
+        (["2025/3/1 午前11:59:59", "2025/3/1 午後0:00:01"], [0, 2], "2025-03-01T11:59:59"),
+        (["2025年3月1日 午後1時02分03.25秒", "2025年3月1日 午後1時02分04秒"], [0, 0.75], "2025-03-01T13:02:03.250000"),
+        (["２０２５年３月１日　９：００：００", "２０２５年３月１日　９：００：０１"], [0, 1], "2025-03-01T09:00:00"),
+        (["9時00分30秒", "9時01分00秒"], [0, 30], "9:00:30"),
         (["10:00:00.5", "10:00:02"], [0, 1.5], "10:00:00.5"),
         (["23:59:59", "00:00:01", "12:00:00"], [0, 2, 43201], "23:59:59"),
         (["10:00", "10:01"], [0, 60], "10:00"),
@@ -101,3 +107,18 @@ def test_the_unit_of_time_may_stand_in_its_name() -> None:
         ("min", True),
     ]
     assert time_unit_of("time_ms", "h") == ("h", False)
+    assert time_unit_of("ｔｉｍｅ＿ｍｓ", None) == ("ms", True)
+
+
+def test_days_of_excel_are_known_by_their_size_and_by_a_name_of_dates() -> None:
+    days = np.array([45717.375, 45717.37501157])
+    assert time_unit_of("日時", None, days) == time_unit_of("Date", None, days) == ("d", True)
+    assert time_unit_of("日時", "s", days) == ("s", False)
+    # Seconds of a day, or of a run.
+    assert time_unit_of("time", None, days) == time_unit_of("日時", None, days / 1e4) == ("s", True)
+    found, start = seconds(*days.tolist(), unit="d")
+    # 1157e-8 of 86400 s.
+    np.testing.assert_allclose(found, [0, 0.999648], atol=1e-9)
+    assert start == "2025-03-01T09:00:00"
+    # Days from 1970.
+    assert seconds(20148.375, 20149.375, unit="d") == ([0, 86400], "2025-03-01T09:00:00")

@@ -43,6 +43,7 @@ def test_a_comparison_holds_row_by_row(text: str, rows: list[bool]) -> None:
         ("flow < 1", "no control 'flow'; there are valve, pump"),
         ("`flow` < 1", "no control `flow`"),
         ("T.x < 1", "'T.x' is not understood"),
+        ("gear=D1<1", "names with other signs than letters, digits and _ stand in backquotes: '`gear=D1` < 1'"),
         ("valve.__class__ == 1", "is not understood"),
         ("__import__('os').system('true') == 0", "is not understood"),
         ("(lambda: 1)() < valve", "is not understood"),

@@ -15,6 +15,7 @@ from surrogate_modeling.cases.problems import Problem, file_refusal
 from surrogate_modeling.cases.schedules import Demands, is_pattern, read_chunks, schedule_files
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.adapt_keys import AdaptConfig
 from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.surrogate.description import Description
@@ -105,9 +106,9 @@ def _kept_out(cases: Sequence[Case], config: AdaptConfig) -> tuple[list[Case], l
     count = int(size) if isinstance(size, int) else max(1, round(size * len(cases)))
     if len(cases) - count < LEAST_CASES:
         raise UserError(
-            f"cases={config.cases}: {len(cases)} cases, of which kept_out={size} keeps {count} out; at least "
-            f"{LEAST_CASES} must be left to adapt to (each is left out once, to see what helps). A long record can be "
-            "cut in several files"
+            f"cases={config.cases}: {counted(len(cases), 'case')}, of which kept_out={size} keeps {count} out; at "
+            f"least {LEAST_CASES} must be left to adapt to (each is left out once, to see what helps). A long record "
+            "can be cut in several files"
         )
     drawn = set(np.random.default_rng(config.seed).permutation(len(cases))[:count].tolist())
     given, kept_out = ([case for i, case in enumerate(cases) if (i in drawn) is wanted] for wanted in (False, True))

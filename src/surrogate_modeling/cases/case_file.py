@@ -20,6 +20,7 @@ import pyarrow.csv as pa_csv
 
 from surrogate_modeling.cases.file_text import BOM, LINE_END, encoding_problem, end_of_text, first_lines
 from surrogate_modeling.cases.problems import Problem, line_ranges
+from surrogate_modeling.common.wording import counted
 
 # The point is not optional between optional digits: the search time would grow with the square of a cell's length.
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
@@ -164,7 +165,7 @@ def header_problems(path: Path, names: list[str], units: list[str]) -> list[Prob
             if found
             else "time and at least one more column are expected"
         )
-        return [Problem(path, f"line 1: {len(names)} column; {hint}")]
+        return [Problem(path, f"line 1: {len(names)} column; {hint}", foreign=found is not None)]
     for position, name in enumerate(names, start=1):
         if not name:
             problems.append(Problem(path, f"line 1, column {position}: the name is empty"))
@@ -177,7 +178,7 @@ def header_problems(path: Path, names: list[str], units: list[str]) -> list[Prob
             Problem(path, "line 2: units are expected, numbers were found; add a line of units under the names"),
         ]
     if len(units) != len(names):
-        problems.append(Problem(path, f"line 2: {len(units)} units for {len(names)} columns"))
+        problems.append(Problem(path, f"line 2: {counted(len(units), 'unit')} for {counted(len(names), 'column')}"))
     elif units[0].strip("[]()").lower() not in SECONDS:
         problems.append(
             Problem(

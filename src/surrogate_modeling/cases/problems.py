@@ -12,14 +12,19 @@ from surrogate_modeling.common.wording import counted, lines_and_rest
 MAX_RANGES_LISTED = 12
 # Problems that a message about schedules lists, of which there may be thousands.
 MAX_LISTED_PROBLEMS = 30
+REPEAT_HINT = (
+    "'pdm run import repeat=<import.yaml> source=<files> output=<folder>' makes of the files of other tools what the "
+    "training had"
+)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem of one file, worded so that the user can correct it."""
+    """One problem of one file, worded so that the user can correct it; foreign: of a file as another tool writes it."""
 
     file: Path
     text: str
+    foreign: bool = False
 
     def __str__(self) -> str:
         # A name that is not UTF-8 could not be written to a log.
@@ -67,8 +72,10 @@ def file_refusal(
         problems: found in them.
         used: text about the other files.
         most: maximum number of problems listed; None for all.
-        hint: last line of the message; empty: none.
+        hint: last line of the message; empty: that of schedules, where files are those of another tool.
     """
+    if not hint and any(problem.foreign for problem in problems):
+        hint = REPEAT_HINT
     files = len({problem.file for problem in problems})
     lines = [f"  {line}" for line in lines_and_rest(list(map(str, problems)), most)]
     count = f"{counted(len(problems), 'problem')} in {counted(files, 'file')}"

@@ -29,6 +29,7 @@ from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.cores import cores
 from surrogate_modeling.common.paths import expanded
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.settings import Decimation
 
 log = logging.getLogger(__name__)
@@ -212,11 +213,13 @@ def _column_problems(file: Path, raw: RawCase, demands: Demands) -> list[Problem
         if name in parameters
     ]
     if missing:
+        named = ", ".join(map(repr, missing))
         constant = [name for name in missing if name in channels.parameters]
+        given = [name for name in missing if name in channels.predicted]
+        first = f"only in the first {counted(demands.given, 'row')} on its step of {demands.step:g} s"
+        rows = f"; {', '.join(map(repr, given))} {first}" if given else ""
         hint = f"; parameters=<CSV> may give {', '.join(map(repr, constant))}, a line for each case" if constant else ""
-        problems.append(
-            Problem(file, f"line 1: missing columns {', '.join(map(repr, missing))}, which the surrogate needs{hint}")
-        )
+        problems.append(Problem(file, f"line 1: missing columns {named}, which the surrogate needs{rows}{hint}"))
     for position, name, unit in zip(raw.numbers, raw.names, raw.units, strict=True):
         try:
             conversion(unit, channels.units[name])

@@ -10,6 +10,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case, CaseSet, RowTable
 from surrogate_modeling.cases.stretches import Cut, cut_records
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.dataset import DatasetConfig, Split
 
 
@@ -47,7 +48,7 @@ def split_cases(case_set: CaseSet, config: DatasetConfig, seed: int, *, given: i
     if count < 1:
         raise UserError(
             f"dataset.validation={config.validation}, dataset.test={config.test}: {sizes['validation']} and "
-            f"{sizes['test']} of {len(cases)} cases leave none to train on"
+            f"{sizes['test']} of {counted(len(cases), 'case')} leave none to train on"
         )
     order = list(range(len(cases)))
     if config.split is Split.random:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from surrogate_modeling.common.full_width import narrow
+
 if TYPE_CHECKING:
     import pint
 
@@ -17,7 +19,7 @@ ALIASES = {
     "celsius": "degC", "ºC": "degC", "°F": "degF", "℉": "degF", "deg F": "degF", "°K": "kelvin", "degK": "kelvin",
     "°": "degree", "deg": "degree", "1/min": "rpm", "min-1": "rpm", "min^-1": "rpm", "U/min": "rpm", "r/min": "rpm",
     "rev/min": "rpm", "RPM": "rpm", "rev/s": "rps", "r/s": "rps", "Nm": "N*m", "Ohm": "ohm", "Ω": "ohm", "Sec": "s",
-    "秒": "s", "分": "min", "時間": "hour", "％": "%", "sec": "s", "kW.h": "kWh", "hr": "hour", "Nm3/h": "",
+    "秒": "s", "分": "min", "時間": "hour", "sec": "s", "kW.h": "kWh", "hr": "hour", "Nm3/h": "",
     "lpm": "L/min", "VA": "V*A",
 }  # fmt: skip
 # Known without a look at Pint, whose import takes half a second.
@@ -53,6 +55,7 @@ _LOCK = threading.RLock()
 @lru_cache(maxsize=4096)
 def _parsed(unit: str) -> pint.Unit | None:
     """Pint's form of a unit; None if it is not known."""
+    unit = narrow(unit).strip()
     text = ALIASES.get(unit, unit).strip()
     if text in DIMENSIONLESS:
         text = "dimensionless"

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from surrogate_modeling.cases.case import CaseSet
 from surrogate_modeling.common.console import logged, quiet_console
 from surrogate_modeling.common.errors import TrainingDiverged, UserError
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.comparison.counts import check_counts, count_cases
 from surrogate_modeling.comparison.pairs import Pair, refuse_twins
 from surrogate_modeling.comparison.report import Report
@@ -97,8 +98,8 @@ class Comparison:
             self.digests[pair] = digest
         refuse_twins(self.digests)
         missing = [pair for pair in self.pairs if not self._is_known(pair)]
-        log.info("%d trainings, %d of them done; results in %s", len(self.pairs), len(self.pairs) - len(missing),
-                 self.output)  # fmt: skip
+        log.info("%s, %d of them done; results in %s", counted(len(self.pairs), "training"),
+                 len(self.pairs) - len(missing), self.output)  # fmt: skip
         if not missing:
             self._log_table(self.report.write(self._results()))
             return
@@ -248,7 +249,7 @@ def _log_result(result: Result) -> None:
         log.warning("%s: %s", result.status.value, result.reason)
         return
     numbers = result.numbers
-    log.info("nADE %.4f, nFDE %.4f after %d epochs, %.0f s", numbers.nade, numbers.nfde, result.epochs,
+    log.info("nADE %.4f, nFDE %.4f after %s, %.0f s", numbers.nade, numbers.nfde, counted(result.epochs, "epoch"),
              numbers.fit_seconds)  # fmt: skip
 
 

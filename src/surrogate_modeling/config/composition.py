@@ -30,7 +30,7 @@ from surrogate_modeling.config.commands import (
 )
 from surrogate_modeling.config.dataset import DATASET_SCHEMAS, DatasetConfig, require_simulated
 from surrogate_modeling.config.explain_keys import ExplainConfig
-from surrogate_modeling.config.import_keys import ImportConfig
+from surrogate_modeling.config.import_keys import ImportConfig, with_new_texts
 from surrogate_modeling.config.models import MODEL_SCHEMAS, AutoConfig, ModelConfig
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.config.plan_keys import PlanConfig
@@ -223,6 +223,10 @@ def to_import(composed: DictConfig, given: Sequence[str]) -> ImportConfig:
         if unknown := [key for key in saved if key not in composed]:
             raise UserError(f"repeat={path}: keys.{unknown[0]}: no such key")
         given_keys = {key: composed[key] for key in named if key in composed}
+        if composed.text is not None:
+            text = OmegaConf.to_container(composed.text) if OmegaConf.is_config(composed.text) else composed.text
+            saved["text"], composed.text = with_new_texts(saved.get("text"), text), None
+            del given_keys["text"]
         try:
             # Hydra closes the tree; columns are keys of some dictionaries in it.
             OmegaConf.set_struct(composed, False)

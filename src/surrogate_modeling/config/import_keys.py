@@ -7,7 +7,12 @@ from typing import Any
 
 import yaml
 
+from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.schema import Checked, Choice, ranged
+
+# Modes that a message lists.
+MOST_LISTED = 20
 
 
 class CaseFormat(Choice):
@@ -114,12 +119,48 @@ class ImportConfig(Checked):
         for column, codes in self.text.items():
             if isinstance(codes, list) and codes:
                 continue
-            if not isinstance(codes, dict) or not all(isinstance(code, int | float) for code in codes.values()):
+            values = codes.values() if isinstance(codes, dict) else []
+            kinds = [all(isinstance(value, kind) for value in values) for kind in (int | float, str)]
+            if not values or not any(kinds):
                 self.reject(
                     "text",
-                    f"{column} needs a number for each text, 'text={{{column}:{{cool:0,heat:1}}}}', or a list of modes "
-                    f"that get a column each, 'text={{{column}:[cool,heat,off]}}'",
+                    f"{column} needs a number for each text, 'text={{{column}:{{cool:0,heat:1}}}}', a list of modes "
+                    f"that get a column each, 'text={{{column}:[cool,heat,off]}}', or the mode of each text, "
+                    f"'text={{{column}:{{cool:cool,heat:heat,warm:heat}}}}'",
                 )
+
+
+def with_new_texts(saved: Any, given: Any) -> Any:
+    """The key ``text`` of an earlier import with what is given now: texts are added to those of a column.
+
+    Args:
+        saved: of the earlier import.
+        given: in the command.
+
+    Raises:
+        UserError: a text is added to modes, and its own mode is none of them.
+    """
+    new = _mapping(given)
+    if not isinstance(saved, dict) or not isinstance(new, dict):
+        return given
+    return saved | {str(column): _extended(str(column), saved.get(str(column)), entry) for column, entry in new.items()}
+
+
+def _extended(column: str, known: Any, new: Any) -> Any:
+    if not isinstance(new, dict) or not isinstance(known, dict | list):
+        return new
+    if isinstance(known, list):
+        known = {str(mode): str(mode) for mode in known}
+    modes = [mode for mode in known.values() if isinstance(mode, str)]
+    if not modes:
+        return known | new
+    if wrong := [text for text, mode in new.items() if str(mode) not in modes]:
+        listed = names_and_rest(dict.fromkeys(modes), MOST_LISTED)
+        raise UserError(
+            f"text: {column} has the modes {listed}; {new[wrong[0]]} is none of them, so {wrong[0]} cannot be taken "
+            f"for it: 'text={{{column}: {{{wrong[0]}: {modes[0]}}}}}' takes it for {modes[0]}"
+        )
+    return known | {str(text): str(mode) for text, mode in new.items()}
 
 
 def _mapping(value: Any) -> Any:

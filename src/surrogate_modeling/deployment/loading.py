@@ -20,6 +20,7 @@ from surrogate_modeling.cases.schedules import Demands, Schedule, read_schedule
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE, expanded
+from surrogate_modeling.common.wording import counted
 
 if TYPE_CHECKING:
     from surrogate_modeling.surrogate.description import Description
@@ -75,10 +76,10 @@ def say_mean_unit(surrogate: Surrogate, advice: str) -> None:
     if told:
         log.warning(
             "the mean unit is predicted, which networks that are told the unit know less well, and with the band of "
-            "known units, which is too narrow for it: this surrogate knows %d units; %s", known, advice,
+            "known units, which is too narrow for it: this surrogate knows %s; %s", counted(known, "unit"), advice,
         )  # fmt: skip
     elif known:
-        log.info("the mean unit is predicted: this surrogate knows %d units; %s", known, advice)
+        log.info("the mean unit is predicted: this surrogate knows %s; %s", counted(known, "unit"), advice)
 
 
 def demands_of(description: Description, max_gap: float | None, parameters: str | None = None) -> Demands:

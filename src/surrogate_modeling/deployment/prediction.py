@@ -22,7 +22,7 @@ from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS, Problem, file
 from surrogate_modeling.cases.schedules import Schedule, read_chunks
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
-from surrogate_modeling.common.wording import names_and_rest
+from surrogate_modeling.common.wording import counted, names_and_rest
 from surrogate_modeling.config.commands import PredictConfig
 from surrogate_modeling.deployment.excursions import ExcursionTable, find_excursions
 from surrogate_modeling.deployment.loading import demands_of, say_mean_unit
@@ -244,33 +244,35 @@ def _write_errors(surrogate: Surrogate, scores: Scores, tally: Tally, output: Pa
     log.info("worst cases:\n%s", worst_table(analysis))
     if count < len(scores.cases):
         log.warning(
-            "errors.png, errors.csv and the worst cases are of the first %d of %d schedules that hold the truth; "
-            "loss/ has all", count, len(scores.cases),
+            "errors.png, errors.csv and the worst cases are of the first %d of %s with the truth; loss/ has all",
+            count, counted(len(scores.cases), "schedule"),
         )  # fmt: skip
 
 
 def _log_summary(tally: Tally, scores: Scores | None, table: ExcursionTable, output: Path) -> None:
     if table.input_cases:
         log.warning(
-            "the inputs of %d of %d schedules leave the training range of their columns; every column, time and amount "
-            "is in %s", len(table.input_cases), tally.predicted, output / "range.csv",
+            "the inputs of %d of %s leave the training range of their columns; every column, time and amount "
+            "is in %s", len(table.input_cases), counted(tally.predicted, "schedule"), output / "range.csv",
         )  # fmt: skip
     elif tally.predicted:
         log.info("no input leaves the training range of its column")
     if table.cases["predicted"]:
         log.info(
-            "the prediction itself leaves such a range somewhere in %d schedules (%s)",
-            len(table.cases["predicted"]), output / "range.csv",
+            "the prediction itself leaves such a range somewhere in %s (%s)",
+            counted(len(table.cases["predicted"]), "schedule"), output / "range.csv",
         )  # fmt: skip
     if tally.diverged:
         log.warning(
-            "the free run diverged in %d schedules: %s", len(tally.diverged), names_and_rest(tally.diverged, 20)
+            "the free run diverged in %s: %s",
+            counted(len(tally.diverged), "schedule"),
+            names_and_rest(tally.diverged, 20),
         )
     if scores:
         log.info("against the truth, which %d of them hold:\n%s", len(scores.cases), summary_table(scores, {}))
     if tally.predicted:
         log.info(
-            "%d schedules of together %.4g s in %.3g s, %.4g times faster than real time: %s",
-            tally.predicted, tally.simulated_seconds, tally.seconds,
+            "%s of together %.4g s in %.3g s, %.4g times faster than real time: %s",
+            counted(tally.predicted, "schedule"), tally.simulated_seconds, tally.seconds,
             tally.simulated_seconds / tally.seconds, output,
         )  # fmt: skip

@@ -18,7 +18,7 @@ from surrogate_modeling.cases.grid import Grid
 from surrogate_modeling.cases.groups import read_groups
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.memory import give_back_freed_memory
-from surrogate_modeling.common.wording import lines_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import GeneratedConfig
 from surrogate_modeling.config.debug import case_limit, row_limit
@@ -50,7 +50,9 @@ def load_cases(config: Config) -> CaseSet:
             failures = Path(dataset.path) / FAILED_FILE
             raise UserError(f"dataset: no case was made: see {failures}; pdm run generate tries again")
         if made.failed:
-            log.warning("%d cases failed and are left out: see %s", len(made.failed), Path(dataset.path) / FAILED_FILE)
+            log.warning(
+                "failed and left out: %s; see %s", counted(len(made.failed), "case"), Path(dataset.path) / FAILED_FILE
+            )
     case_set = read_cases(
         Path(dataset.path),
         Roles(dataset.controls, dataset.targets, dataset.ignore or (), dataset.parameters or ()),
@@ -68,7 +70,7 @@ def load_cases(config: Config) -> CaseSet:
         case_set = replace(case_set, cases=[replace(case, unit=units[case.name]) for case in case_set.cases])
     if (rows := row_limit(settings)) is None:
         return case_set
-    log.warning("settings.is_debug: %d cases, at most their first %d rows", len(case_set.cases), rows)
+    log.warning("settings.is_debug: %s, at most the first %d rows of each", counted(len(case_set.cases), "case"), rows)
     cut = [replace(case, time=case.time[:rows], values=case.values[:rows]) for case in case_set.cases]
     return replace(case_set, cases=cut)
 

@@ -10,6 +10,7 @@ from surrogate_modeling.cases.excess import Excess
 from surrogate_modeling.cases.split import CaseSplit
 from surrogate_modeling.common import early_end
 from surrogate_modeling.common.progress import OnEpoch
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.evaluation.portfolio_report import write_portfolio
@@ -103,7 +104,7 @@ def _train(experiment: Experiment, run: Run) -> TrainingResult:
     folder = run.folder / early_end.CHECKPOINTS
     fitted = fit_members(surrogate, windows, given.validation, folder, log_epoch, experiment.warm)
     if fitted.epochs < settings.epochs and not early_end.is_asked(run.folder):
-        log.info("stopped after %d epochs: %s", fitted.epochs, why_stopped(settings, fitted))
+        log.info("stopped after %s: %s", counted(fitted.epochs, "epoch"), why_stopped(settings, fitted))
     regressions = fit_baselines(surrogate, given, settings.progress_bar)
     if not settings.stack:
         return TrainingResult(fitted, regressions, fitted.seconds)

@@ -15,6 +15,7 @@ from surrogate_modeling.common.cores import numpy_on_one_core
 from surrogate_modeling.common.memory import give_back_freed_memory
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.common.run_log import warnings_counted
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import RefrigerantConfig
 from surrogate_modeling.config.debug import shorten
@@ -76,8 +77,9 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
     config = replace(config, dataset=dataset_of(config, case_set))
     split = split_of(config, case_set)
     log.info(
-        "%d cases on a step of %g s: %d to train, %d to validate, %d to test",
-        len(case_set.cases), case_set.step, len(split.training), len(split.validation), len(split.test),
+        "%s on a step of %g s: %d to train, %d to validate, %d to test",
+        counted(len(case_set.cases), "case"), case_set.step,
+        len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
     warm = _warm_start(config)
     learnt, units = as_learnt(config, split), units_to_learn(config, split)

@@ -16,6 +16,7 @@ from filelock import SoftFileLock, Timeout
 from surrogate_modeling.cases.companions import FAILED_FILE, PLAN_FILE
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.progress import track
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.part import ALL, Part
 from surrogate_modeling.generation.pool import Running, run_workers
 from surrogate_modeling.generation.simulator import PROGRAM, Outcome, PlanError, Simulator, case_name, edited_files
@@ -94,7 +95,7 @@ def generate_cases(
     if not missing and again:
         _write_failures(folder, {})
     if missing:
-        log.info("%d of %d cases to simulate", len(missing), len(numbers))
+        log.info("%d of %s to simulate", len(missing), counted(len(numbers), "case"))
         outcomes = run_workers(folder, simulator, missing, running)
         try:
             ends = track(outcomes, len(numbers), "simulating cases", done=len(numbers) - len(missing))

@@ -11,9 +11,11 @@ import pandas as pd
 from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.cases.writer import round_significant
+from surrogate_modeling.common.full_width import narrow
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.cells import is_missing
-from surrogate_modeling.importing.import_plan import Column, ImportPlan, PlannedColumn, columns_of, find_column, is_text
+from surrogate_modeling.importing.column_kinds import is_text
+from surrogate_modeling.importing.import_plan import Column, ImportPlan, PlannedColumn, columns_of, find_column
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.rows import Rows
 from surrogate_modeling.importing.text_columns import to_columns
@@ -174,7 +176,7 @@ def _number(cell: object) -> float | None:
     if cell is None or cell != cell or is_missing(str(cell)):
         return np.nan
     try:
-        return float(str(cell))
+        return float(narrow(str(cell)))
     except ValueError:
         return None
 

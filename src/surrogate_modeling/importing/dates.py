@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from surrogate_modeling.cases.problems import line_ranges
-from surrogate_modeling.importing.cells import is_missing
+from surrogate_modeling.common.full_width import narrow
+from surrogate_modeling.importing.cells import is_missing, western_clock
 from surrogate_modeling.importing.raw_table import BadFile
 
 DATES = (
@@ -24,6 +25,8 @@ USUAL_SHARE = 0.5
 SAMPLE_ROWS = 2000
 # A letter or mark between two numbers in a format, which is replaced in the cells as well.
 BETWEEN = r"(?<=%[dmyYHMSfIj]){}(?=%[dmyYHMSfIj])"
+# As :func:`western_clock` changes it in the cells.
+JAPANESE_FORM = r"\s*%H時(%M分)?(%S(?:\.%f)?秒)?"
 
 
 @dataclass
@@ -56,31 +59,13 @@ class Dates:
         """
         if column.dtype.kind == "M":
             return column.dt.tz_convert("UTC").dt.tz_localize(None) if column.dt.tz is not None else column
-        text = text_of(column).str.strip().str.replace(r"(?<=\d),(?=\d)", ".", regex=True)
-        text = text.str.replace(r"(?<=\d)T(?=\d)", " ", regex=True)
-        text = text.str.replace(r"\s+", " ", regex=True)
-        # Tools leave out a fraction that is zero.
-        clocked = text.str.contains(r":\d{1,2}\.\d+", na=False)
-        if clocked.any():
-            text = text.where(
-                clocked | text.isna(), text.str.replace(r"(:\d{2}:\d{2})(?=$|[ +Z-])", r"\1.0", regex=True)
-            )
+        text = _uniform(text_of(column))
         if self.date_format is None:
             self.date_format = self._guessed_format(text.dropna().iloc[:SAMPLE_ROWS])
-        dates = self._parsed(text, self.date_format)
+        dates = _parsed(text, self.date_format, self.source)
         self._refuse_ambiguous(dates, text, place)
         refuse_unread(dates.isna() & text.notna(), column, place, (self.name, self.source))
         return dates
-
-    def _parsed(self, text: pd.Series, form: str) -> pd.Series:
-        zoned = form == "ISO8601" or "%z" in form.lower()
-        plain = re.sub(BETWEEN.format(","), ".", re.sub(BETWEEN.format("T"), " ", form))
-        try:
-            dates = pd.to_datetime(text, format=plain, errors="coerce", utc=zoned)
-        except (ValueError, re.error) as error:
-            reason = "a directive stands in it twice" if isinstance(error, re.error) else error
-            raise BadFile(self.source, f"date_format={form}: {reason}; e.g. '%d.%m.%Y %H:%M:%S'") from None
-        return dates.dt.tz_localize(None) if zoned else dates
 
     def _refuse_ambiguous(self, dates: pd.Series, text: pd.Series, place: tuple[np.ndarray, str]) -> None:
         """Refuse dates that another format, which gave the same steps before, reads with other steps.
@@ -92,7 +77,7 @@ class Dates:
         for form, first in [*self._tied.items()]:
             if form == self.date_format:
                 continue
-            other = self._parsed(text, form)
+            other = _parsed(text, form, self.source)
             if (dates.notna() & other.isna()).any():
                 # The other format is not that of this file.
                 del self._tied[form]
@@ -114,7 +99,7 @@ class Dates:
         """
         found: dict[str, pd.Series] = {}
         for form in ("ISO8601", *("".join(parts) for parts in itertools.product(DATES, CLOCKS))):
-            dates = self._parsed(sample, form)
+            dates = _parsed(sample, form, self.source)
             # A wrong cell is an error of its row.
             if len(dates) and dates.notna().mean() >= USUAL_SHARE:
                 found[form] = dates
@@ -166,5 +151,51 @@ def refuse_unread(
 
 
 def text_of(column: pd.Series) -> pd.Series:
-    """Cells as text, none where they are missing."""
-    return column.map(lambda cell: None if pd.isna(cell) or is_missing(str(cell)) else str(cell)).astype("string")
+    """Cells as text in plain letters and digits, none where they are missing."""
+    return column.map(lambda cell: _plain(str(cell)) if pd.notna(cell) else None).astype("string")
+
+
+def reads(column: pd.Series, date_format: str, source: str) -> bool:
+    """Whether a format reads most of the cells of a column of text.
+
+    Raises:
+        BadFile: the format is none.
+    """
+    if column.dtype.kind in "iufb" or is_missing(date_format):
+        return False
+    text = text_of(column).dropna().iloc[:SAMPLE_ROWS]
+    return bool(len(text)) and bool(_parsed(_uniform(text), date_format, source).notna().mean() >= USUAL_SHARE)
+
+
+def _parsed(text: pd.Series, form: str, source: str) -> pd.Series:
+    zoned = form == "ISO8601" or "%z" in form.lower()
+    plain = re.sub(BETWEEN.format(","), ".", re.sub(BETWEEN.format("T"), " ", form))
+    plain = re.sub(JAPANESE_FORM, _western_form, plain).strip()
+    try:
+        dates = pd.to_datetime(text, format=plain, errors="coerce", utc=zoned)
+    except (ValueError, re.error) as error:
+        reason = "a directive stands in it twice" if isinstance(error, re.error) else error
+        raise BadFile(source, f"date_format={form}: {reason}; e.g. '%d.%m.%Y %H:%M:%S'") from None
+    return dates.dt.tz_localize(None) if zoned else dates
+
+
+def _uniform(text: pd.Series) -> pd.Series:
+    """Dates as text (T,) in which marks and blanks are the same in all rows."""
+    text = text.str.strip().str.replace(r"(?<=\d),(?=\d)", ".", regex=True)
+    text = text.str.replace(r"(?<=\d)T(?=\d)", " ", regex=True)
+    text = text.str.replace(r"\s+", " ", regex=True)
+    # Tools leave out a fraction that is zero.
+    clocked = text.str.contains(r":\d{1,2}\.\d+", na=False)
+    if clocked.any():
+        whole = text.str.replace(r"(:\d{2}:\d{2})(?=$|[ +Z-])", r"\1.0", regex=True)
+        text = text.where(clocked | text.isna(), whole)
+    return text
+
+
+def _western_form(found: re.Match[str]) -> str:
+    second = f":{found[2][:-1]}" if found[2] else ""
+    return f" %H:{'%M' if found[1] else '00'}{second}"
+
+
+def _plain(cell: str) -> str | None:
+    return None if is_missing(cell) else western_clock(narrow(cell))

@@ -206,7 +206,7 @@ class _Part:
         """Clean and write one case; a piece of a cut file that is too short for a case is left out with a remark."""
         config, source = self.importer.config, self.first.source
         rows, duplicates = one_row_per_time(segment.rows, config.duplicates.value, source)
-        require_increasing(rows, self.importer.plan.time[0], source)
+        require_increasing(rows, self.importer.plan.time[0], source, dated="-" in self.conformer.start)
         if len(rows.time) >= 2:
             rows, filled, dropped = fill_missing(rows, self.columns, config.missing.value, config.max_missing, source)
         self.count += 1

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.common.full_width import narrow
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.importing.cells import is_missing, is_number
 from surrogate_modeling.importing.header import bare_unit, is_unit_row, split_name
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
@@ -157,7 +159,8 @@ def _has_unit_of_time(cells: list[str], names: list[str]) -> bool:
     # The column of row numbers may have no name.
     units = [*[""] * (width - len(cells)), *map(bare_unit, cells)]
     names = [*[""] * (width - len(names)), *names]
-    if any(u in TIME_UNITS and split_name(n)[0].lower() in TIME_NAMES for u, n in zip(units, names, strict=True)):
+    timed = [narrow(split_name(name)[0]).lower() in TIME_NAMES for name in names]
+    if any(unit in TIME_UNITS and of_time for unit, of_time in zip(units, timed, strict=True)):
         return True
     # Among names, h and s may be enthalpy and entropy.
     if any(unit.lower() in TIME_NAMES for unit in units):
@@ -205,7 +208,11 @@ def _fitted(names: list[str], rows: list[list[str]], trailing: bool, where: tupl
         return [INDEX, *names], False
     if len(names) == width - 2 and trailing and all(row[0].isdigit() for row in rows):
         return [INDEX, *names], True
-    raise BadFile(source, f"line {line}: {len(names)} names for {width} columns; mend the line or give header_row=...")
+    raise BadFile(
+        source,
+        f"line {line}: {counted(len(names), 'name')} for {counted(width, 'column')}; mend the line or give "
+        "header_row=...",
+    )
 
 
 def _distinct(names: list[str]) -> tuple[list[str], list[str]]:
@@ -214,9 +221,12 @@ def _distinct(names: list[str]) -> tuple[list[str], list[str]]:
     made, remarks = [], []
     for place, name in enumerate(names, start=1):
         plain = name or f"column {place}"
+        stem, unit = split_name(plain)
+        # Before a unit in brackets, which would be none behind them.
+        end = "" if unit is None else plain[len(stem) :]
         new, count = plain, 2
         while new in taken:
-            new, count = f"{plain} {count}", count + 1
+            new, count = f"{stem} {count}{end}", count + 1
         taken.add(new)
         made.append(new)
         if name and new != name:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 
 from surrogate_modeling.cases.units import known_unit
+from surrogate_modeling.common.full_width import narrow
 
 OPEN, CLOSE = "[({（［【", "])}）］】"
 BRACKETED = re.compile(
@@ -28,27 +29,29 @@ def one_line(text: str) -> str:
 
 
 def bare_unit(cell: str) -> str:
-    """The unit of a cell, without the brackets around it."""
+    """The unit of a cell, without the brackets around it, in plain letters: ``（ｋＷ）`` is kW."""
     text = cell.strip()
-    if len(text) >= 2 and text[0] in OPEN and OPEN.index(text[0]) == CLOSE.find(text[-1]):
-        return text[1:-1].strip()
-    return text
+    return narrow(text[1:-1] if _is_bracketed(text) else text).strip()
+
+
+def _is_bracketed(text: str) -> bool:
+    return len(text) >= 2 and text[0] in OPEN and OPEN.index(text[0]) == CLOSE.find(text[-1])
 
 
 def split_name(header: str) -> tuple[str, str | None]:
     """Split ``p [bar]``, ``T (degC)`` or ``Q / kW`` into name and unit; the unit is None where there is none.
 
     Square brackets hold a unit unless they are a subscript; what stands in other brackets or behind a slash counts
-    only if it is a known unit: ``f(x)`` is a name.
+    only if it is a known unit: ``f(x)`` is a name. Units are given in plain letters, names as they are written.
     """
     text = header.strip()
     if (found := SQUARE.fullmatch(text)) and not SUBSCRIPT.fullmatch(found["unit"]):
-        return found["name"], found["unit"].strip()
+        return found["name"], narrow(found["unit"]).strip()
     for pattern in (BRACKETED, SLASHED):
         found = pattern.fullmatch(text)
         if not found or SUBSCRIPT.fullmatch(found["unit"]):
             continue
-        unit = found["unit"].strip()
+        unit = narrow(found["unit"]).strip()
         # T (in) is the temperature at the inlet, as T (out) is that at the outlet.
         if known_unit(unit) and not (unit == "in" and pattern is BRACKETED):
             return found["name"], unit
@@ -62,7 +65,7 @@ def split_names(headers: Collection[str]) -> dict[str, tuple[str, str | None]]:
         headers: of its columns, no two of them equal.
     """
     found = {header: BRACKETED.fullmatch(header.strip()) for header in headers}
-    stems = {header: m["name"] for header, m in found.items() if m and m["unit"].strip().lower() in STATISTICS}
+    stems = {header: m["name"] for header, m in found.items() if m and narrow(m["unit"]).strip().lower() in STATISTICS}
     shared = {stem for stem, count in Counter(stems.values()).items() if count > 1}
     return {header: (header.strip(), None) if stems.get(header) in shared else split_name(header) for header in headers}
 
@@ -70,5 +73,5 @@ def split_names(headers: Collection[str]) -> dict[str, tuple[str, str | None]]:
 def is_unit_row(cells: Sequence[str]) -> bool:
     """Whether the cells of a line are units, some of them known, and none anything else."""
     units = [cell for cell in cells if cell.strip()]
-    known = [bare_unit(cell) != cell.strip() or known_unit(cell.strip()) for cell in units]
+    known = [_is_bracketed(cell.strip()) or known_unit(cell.strip()) for cell in units]
     return bool(units) and all(known)

@@ -9,21 +9,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.full_width import narrow
 from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.import_keys import ImportConfig
-from surrogate_modeling.importing.cells import is_missing, is_number
+from surrogate_modeling.importing.column_kinds import is_text, wrong_cells
+from surrogate_modeling.importing.dates import reads
 from surrogate_modeling.importing.head import INDEX
 from surrogate_modeling.importing.header import split_name, split_names
 from surrogate_modeling.importing.raw_table import BadFile, RawTable
 from surrogate_modeling.importing.text_columns import TextMap, text_map, texts_of
 from surrogate_modeling.importing.time_axis import find_time, time_unit_of
 
-# Share of numbers from which a column with some text is one of numbers with wrong cells.
-NUMBER_SHARE = 0.5
 MOST_LISTED = 10
 
 
@@ -102,7 +101,7 @@ def columns_of(table: RawTable, units: Mapping[str, str]) -> list[Column]:
         BadFile: two units of one column.
     """
     keys = [str(key) for key in table.frame.columns]
-    split = split_names(keys) | {key: (key, unit) for key in keys if (unit := table.units.get(key))}
+    split = split_names(keys) | {key: (key, narrow(unit)) for key in keys if (unit := table.units.get(key))}
     _require_one_unit({name: unit for name, unit in split.values() if name not in units}, table.source)
     names = [name for name, _ in split.values()]
     found = []
@@ -162,10 +161,14 @@ def make_import_plan(
     time = time_columns(columns, table, config)
     remarks = []
     cells = table.frame[_of(columns, time[0]).key]
-    first = float(cells.iloc[0]) if cells.dtype.kind in "iuf" and len(cells) else 0.0
-    unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit, first)
+    if config.date_format and config.time is None and cells.dtype.kind not in "iuf":
+        remarks.append(f"time is {time[0]!r}, which date_format reads; time=... says otherwise")
+    values = cells.to_numpy(dtype=float) if cells.dtype.kind in "iuf" else np.empty(0)
+    unit, guessed = time_unit_of(time[0], config.time_unit or _of(columns, time[0]).unit, values)
     if guessed and cells.dtype.kind in "iuf":
-        remarks.append(f"time {time[0]!r} has no unit and is taken for {unit}; time_unit=... says otherwise")
+        why = " (it looks like Excel's days)" if unit == "d" else ""
+        remarks.append(f"time {time[0]!r} has no unit and is taken for {unit}{why}; time_unit=... says otherwise")
+    remarks += _plain_units(columns, table, config.units)
     cut_by = config.cases_by if config.cases_by and find_column(columns, config.cases_by) else None
     index = _index_column(columns, table, time)
     ignored = [*(_of(columns, name).name for name in config.ignore), *index]
@@ -189,6 +192,18 @@ def make_import_plan(
     return ImportPlan(time, unit, tuple(planned), {}, tuple(ignored), cut_by, tuple(remarks))
 
 
+def _plain_units(columns: Sequence[Column], table: RawTable, given: Mapping[str, str]) -> list[str]:
+    """What is said of units that the file writes in full width."""
+    unlike = [
+        repr(column.name)
+        for column in columns
+        if column.unit and column.name not in given and column.unit not in (table.units.get(column.key) or column.key)
+    ]
+    if not unlike:
+        return []
+    return [f"units in full width are read in plain letters: {names_and_rest(unlike, MOST_LISTED)}"]
+
+
 def time_columns(columns: Sequence[Column], table: RawTable, config: ImportConfig) -> tuple[str, ...]:
     """Names of the time column, or of date and time of day: given by key, by the format, or found.
 
@@ -204,6 +219,10 @@ def time_columns(columns: Sequence[Column], table: RawTable, config: ImportConfi
     if table.time is not None:
         return (_of(columns, table.time).name,)
     times = find_time(table.frame, [column.name for column in columns])
+    if config.date_format and (times is None or len(times) == 1):
+        read = [c.name for c in columns if reads(table.frame[c.key], config.date_format, table.source)]
+        if read and (times is None or times[0] not in read):
+            times = (read[0],)
     if times is None:
         raise BadFile(table.source, f"no column looks like time; give time=<column> of {_listed(columns)}")
     return times
@@ -264,27 +283,3 @@ def _roles(names: Sequence[str], config: ImportConfig) -> dict[str, str]:
     if targets := [name for name in config.targets or [] if roles.get(name) != "predicted"]:
         raise UserError(f"targets: {targets[0]!r} is no predicted column")
     return roles
-
-
-def is_text(cells: pd.Series) -> bool:
-    """Whether a column holds anything but numbers; true and false count as text."""
-    return cells.dtype.kind not in "iuf"
-
-
-def wrong_cells(cells: pd.Series, *, typed: bool = False) -> np.ndarray:
-    """Cells (T,) of text in a column of which most are numbers; none in a column of text.
-
-    Args:
-        cells: of the column.
-        typed: whether text is no number, however it is written.
-    """
-    if not is_text(cells) or cells.dtype.kind == "b":
-        return np.zeros(len(cells), bool)
-    unique = {cell: str(cell).strip() for cell in dict.fromkeys(cells.tolist()) if cell is not None and cell == cell}
-    texts = {cell for cell in unique if typed and isinstance(cell, str)}
-    kinds = {cell: is_missing(text) or (is_number(text) and cell not in texts) for cell, text in unique.items()}
-    valued = [cell for cell in cells.tolist() if cell in unique and not is_missing(unique[cell])]
-    numbers = sum(kinds[cell] for cell in valued)
-    if numbers <= NUMBER_SHARE * len(valued) or numbers == len(valued):
-        return np.zeros(len(cells), bool)
-    return np.array([not kinds.get(cell, True) for cell in cells.tolist()])

@@ -14,6 +14,7 @@ from pathlib import Path
 from surrogate_modeling.cases.companions import CASES_FILE, IMPORT_FILE
 from surrogate_modeling.common.atomic_file import STALE_AFTER
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.output_folder import held
 from surrogate_modeling.importing.records import FileRecord, Record, read_record
 
 
@@ -42,6 +43,15 @@ def earlier_import(folder: Path, *, overwrite: bool) -> Record | None:
     if other := sorted(there - made - {IMPORT_FILE, CASES_FILE}):
         raise UserError(f"output={folder}: {other[0]} was not made by the import; move it away or give another folder")
     return record
+
+
+def state(folder: Path) -> tuple[int, int] | None:
+    """What tells an import from a later one to the same folder; None where there is none."""
+    try:
+        found = (folder / IMPORT_FILE).stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def case_files(file: FileRecord, record: Record) -> list[str]:
@@ -78,11 +88,15 @@ def _remove_stale(folder: Path) -> None:
 
 
 @contextmanager
-def whole(folder: Path) -> Iterator[Path]:
+def whole(folder: Path, before: tuple[int, int] | None) -> Iterator[Path]:
     """A temporary folder that replaces ``folder`` when all went well, and is removed otherwise.
 
+    Args:
+        folder: to be replaced.
+        before: its :func:`state` when it was checked.
+
     Raises:
-        UserError: the folder cannot be made.
+        UserError: the folder cannot be made, or another import writes it, or has written it since.
     """
     folder = folder.absolute()
     mark = f".{folder.name}.{secrets.token_hex(4)}"
@@ -93,15 +107,23 @@ def whole(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"output={folder}: {error.strerror}; give a folder that can be written") from None
     try:
-        yield part
-        if folder.exists():
-            folder.rename(old)
-        try:
-            part.rename(folder)
-        except OSError:
-            if old.exists():
-                old.rename(folder)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
+        with held(folder.with_name(f".{folder.name}.lock"), folder):
+            if state(folder) != before:
+                raise UserError(f"output={folder}: another import has just written it; give another folder")
+            yield part
+            _replace(folder, part, old)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _replace(folder: Path, part: Path, old: Path) -> None:
+    """Put one folder in the place of another, or leave all as it was."""
+    if folder.exists():
+        folder.rename(old)
+    try:
+        part.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

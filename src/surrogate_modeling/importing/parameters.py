@@ -13,7 +13,8 @@ from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
 from surrogate_modeling.common.tables import without_mark
 from surrogate_modeling.common.wording import names_and_rest
-from surrogate_modeling.importing.import_plan import columns_of, is_text
+from surrogate_modeling.importing.column_kinds import is_text
+from surrogate_modeling.importing.import_plan import columns_of
 from surrogate_modeling.importing.raw_table import BadFile, RawTable, ReadOptions
 from surrogate_modeling.importing.sniffing import split_line
 from surrogate_modeling.importing.text_file import dialect_of, read

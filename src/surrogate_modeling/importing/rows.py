@@ -16,6 +16,8 @@ from surrogate_modeling.importing.raw_table import BadFile
 
 # Columns with missing cells that a message lists.
 MOST_LISTED = 6
+# Seconds that a clock is put back by, and that a logger may need to notice.
+HOUR, SLACK = 3600.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,39 @@ def one_row_per_time(rows: Rows, how: str, source: str) -> tuple[Rows, int]:
     return Rows(kept.time, means, kept.lines, kept.word), count
 
 
-def require_increasing(rows: Rows, name: str, source: str) -> None:
+def require_increasing(rows: Rows, name: str, source: str, *, dated: bool = False) -> None:
     """Refuse time that goes back.
+
+    Args:
+        rows: of a case.
+        name: of the column of time.
+        source: of the file, for messages.
+        dated: whether time is a date, whose clock may be changed.
 
     Raises:
         BadFile: with the lines.
     """
-    back = np.flatnonzero(np.diff(rows.time) <= 0) + 1
+    steps = np.diff(rows.time)
+    back = np.flatnonzero(steps <= 0) + 1
     if len(back):
         first = back[0]
+        way_out = (
+            "several runs in one file are cut with cases_by=gaps, another column is time with time=<column>"
+            if not dated or len(back) > 1 or not _is_hour_back(steps)
+            else "it looks like the end of summer time: write the times in UTC or with their zone (02:59+02:00, then "
+            "02:00+01:00), or cut the file there with cases_by=gaps"
+        )
         raise BadFile(
             source,
             f"{rows.place(back)}, column {name!r}: time goes back (first from {rows.time[first - 1]:g} to "
-            f"{rows.time[first]:g} s); several runs in one file are cut with cases_by=gaps, another column is time "
-            "with time=<column>",
+            f"{rows.time[first]:g} s); {way_out}",
         )
+
+
+def _is_hour_back(steps: np.ndarray) -> bool:
+    """Whether the one step back is an hour less the time between two rows."""
+    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    return bool(HOUR - 2 * usual - SLACK <= -steps.min() <= HOUR)
 
 
 def without_missing_time(rows: Rows, how: str, name: str, source: str) -> tuple[Rows, int]:
@@ -181,7 +201,7 @@ def _refuse_gap(kept: Rows, columns: str, limit: float, source: str, beside: np.
 def _missing_message(rows: Rows, names: Sequence[str], missing: np.ndarray) -> str:
     columns = np.flatnonzero(missing.any(axis=0)).tolist()
     parts = [f"{rows.place(np.flatnonzero(missing[:, i]))}, column {names[i]!r}" for i in columns[:MOST_LISTED]]
-    more = f" and {len(columns) - MOST_LISTED} more columns" if len(columns) > MOST_LISTED else ""
+    more = f" and {counted(len(columns) - MOST_LISTED, 'more column')}" if len(columns) > MOST_LISTED else ""
     return (
         f"{'; '.join(parts)}{more}: no number in {counted(int(missing.sum()), 'cell')}; missing=interpolate or "
         "missing=drop_rows goes on, ignore=[...] leaves a column out"

@@ -12,7 +12,7 @@ from typing import Any
 from surrogate_modeling.cases.problems import MAX_LISTED_PROBLEMS
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import expanded
-from surrogate_modeling.common.wording import lines_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.import_keys import Group, ImportConfig
 from surrogate_modeling.config.schema import plain
 from surrogate_modeling.importing import output
@@ -51,6 +51,7 @@ def import_files(config: ImportConfig) -> list[Problem]:
 
 def _import(config: ImportConfig) -> list[Problem]:
     folder = expanded(config.output or "", "output")
+    before = output.state(folder)
     earlier = None if config.dry_run else output.earlier_import(folder, overwrite=config.overwrite)
     files = list_sources(config.source)
     if earlier and not config.overwrite:
@@ -68,13 +69,13 @@ def _import(config: ImportConfig) -> list[Problem]:
         return problems
     digests = _digest(config, plan, parameters), reading(config, plan)
     record = Record(_keys(config, plan, parameters), *digests, *_described(plan), (), "")
-    with output.whole(folder) as part:
+    with output.whole(folder, before) as part:
         importer = FileImport(config, plan, cutting, parameters, folder_sink(part, plan, config))
         made, bad = each(files, _job(importer, names, seen, _Before.of(earlier, record, folder, part)), config)
         problems = _merged(problems, bad)
         if problems and (not config.skip_bad or not made):
             raise UserError(
-                "\n".join((f"{len(problems)} of {len(files)} files cannot be imported:", *_lines(problems)))
+                "\n".join((f"{len(problems)} of {counted(len(files), 'file')} cannot be imported:", *_lines(problems)))
             )
         output.remove_others(part, made, record)
         then = next_commands(config, plan, folder, made)
@@ -98,7 +99,7 @@ def _first_table(files: Sequence[SourceFile], config: ImportConfig) -> tuple[Raw
             if not config.skip_bad and not config.dry_run and len(problems) >= MAX_LISTED_PROBLEMS:
                 break
     lines = "\n".join(_lines(problems))
-    raise UserError(f"{len(problems)} of {len(files)} files cannot be imported:\n{lines}")
+    raise UserError(f"{len(problems)} of {counted(len(files), 'file')} cannot be imported:\n{lines}")
 
 
 def _plan(
@@ -207,7 +208,7 @@ def _keys(config: ImportConfig, plan: ImportPlan, parameters: Parameters) -> dic
     keys["time"] = plan.time[0] if len(plan.time) == 1 else list(plan.time)
     keys["ignore"] = list(dict.fromkeys([*config.ignore, *plan.ignored]))
     keys["to_units"] = {column.name: column.unit for column in plan.columns if column.unit and not column.text}
-    keys["text"] = {column.name: column.text.codes or list(column.text.modes) for column in plan.columns if column.text}
+    keys["text"] = {column.name: column.text.key for column in plan.columns if column.text}
     return keys
 
 
@@ -217,9 +218,7 @@ def _described(plan: ImportPlan) -> tuple[dict[str, dict[str, str]], dict[str, A
         name: {"unit": unit, "role": "parameter" if name in plan.parameters else roles[name]}
         for name, unit in plan.written.items()
     }
-    return columns, {
-        column.name: column.text.codes or list(column.text.modes) for column in plan.columns if column.text
-    }
+    return columns, {column.name: column.text.key for column in plan.columns if column.text}
 
 
 def _digest(config: ImportConfig, plan: ImportPlan, parameters: Parameters) -> str:

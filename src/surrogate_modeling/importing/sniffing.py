@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from surrogate_modeling.cases.problems import line_ranges
+from surrogate_modeling.common.full_width import narrow
 from surrogate_modeling.importing.cells import GROUPS, SPACES, is_date, is_missing, is_number
 from surrogate_modeling.importing.head import find_head
 from surrogate_modeling.importing.raw_table import BadFile, ReadOptions
@@ -88,7 +89,7 @@ def sniff(lines: Sequence[str], encoding: str, options: ReadOptions, source: str
         BadFile: no separator gives a table.
     """
     separator = _separator(lines, options, source)
-    cells = [split_line(line, separator) if _is_row(line) else [] for line in lines]
+    cells = [[*map(narrow, split_line(line, separator))] if _is_row(line) else [] for line in lines]
     width = _width(_tail(cells))
     kinds = _kinds(_tail([row for row in cells if len(row) == width], share=4), width)
     first = _first_row(cells, width, kinds)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from surrogate_modeling.cases.problems import line_ranges
 from surrogate_modeling.cases.units import known_unit
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.importing.cells import NUMBER, is_missing
 from surrogate_modeling.importing.header import one_line
 from surrogate_modeling.importing.raw_table import BadFile
@@ -35,16 +36,32 @@ class TextMap:
         column: its name.
         codes: the number of each text, where the column stays one.
         modes: the texts that get a column each, 1 in the rows that hold them.
+        texts: the mode of other texts.
     """
 
     column: str
     codes: dict[str, float]
     modes: tuple[str, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns that it becomes."""
         return tuple(f"{self.column}={one_line(mode)}" for mode in self.modes) or (self.column,)
+
+    @property
+    def key(self) -> dict[str, float] | dict[str, str] | list[str]:
+        """What the key ``text`` gives for this map."""
+        if self.texts:
+            return {mode: mode for mode in self.modes} | self.texts
+        return self.codes or list(self.modes)
+
+    def places(self) -> dict[str, int]:
+        """Place of each text, in lower case, among the modes or the codes."""
+        if not self.modes:
+            return {text.lower(): place for place, text in enumerate(self.codes)}
+        modes = {mode.lower(): place for place, mode in enumerate(self.modes)}
+        return modes | {text.lower(): self.modes.index(mode) for text, mode in self.texts.items()}
 
 
 def texts_of(cells: Iterable[object]) -> list[str]:
@@ -55,21 +72,25 @@ def texts_of(cells: Iterable[object]) -> list[str]:
 
 
 def text_map(
-    column: str, texts: Sequence[str], given: Mapping[object, float] | Sequence[object] | None, source: str
+    column: str, texts: Sequence[str], given: Mapping[object, object] | Sequence[object] | None, source: str
 ) -> TextMap:
     """The map of a column's texts to numbers.
 
     Args:
         column: its name.
         texts: that occur in it, in all files.
-        given: numbers of the texts, or texts that get a column each, by the key ``text``; None: to be guessed.
+        given: numbers or modes of the texts, or texts that get a column each, by the key ``text``; None: to be guessed.
         source: of the file, for messages.
 
     Raises:
         BadFile: there are too many texts to be modes, or they are numbers with a unit.
     """
     if isinstance(given, Mapping):
-        return TextMap(column, {str(text): float(code) for text, code in given.items()})
+        if any(isinstance(mode, str) for mode in given.values()):
+            texts_to_modes = {str(text): str(mode) for text, mode in given.items()}
+            modes = tuple(dict.fromkeys(texts_to_modes.values()))
+            return TextMap(column, {}, modes, {text: m for text, m in texts_to_modes.items() if text != m})
+        return TextMap(column, {str(text): float(str(code)) for text, code in given.items()})
     if given is not None:
         return TextMap(column, {}, tuple(map(str, given)))
     if _are_quantities(texts):
@@ -88,7 +109,7 @@ def text_map(
         raise BadFile(
             source,
             f"column {column!r}: {len(texts)} different texts (such as {texts[0][:30]!r}, {texts[1][:30]!r}) are no "
-            f"modes; leave it out with 'ignore=[{column}]', or give text={{...}}",
+            f"modes; leave it out with 'ignore=[{column}]', or give text={{...}}{_date_hint(texts)}",
         )
     return TextMap(column, {}, tuple(texts))
 
@@ -99,16 +120,15 @@ def to_columns(cells: np.ndarray, plan: TextMap, lines: np.ndarray, source: str)
     Raises:
         BadFile: a text is not in the map; with its lines.
     """
-    known = plan.modes or tuple(plan.codes)
-    places = {text.lower(): place for place, text in enumerate(known)}
+    places = plan.places()
     unique = {cell: _code(cell, places) for cell in dict.fromkeys(cells.tolist())}
     codes = np.array([unique[cell] for cell in cells.tolist()], dtype=int)
     if (unknown := codes == -2).any():
-        text = str(cells[unknown][0])[:40]
+        text, known = str(cells[unknown][0])[:40], plan.modes or plan.codes
         raise BadFile(
             source,
             f"{line_ranges(lines[unknown].tolist())}, column {plan.column!r}: {text!r} is none of the texts "
-            f"{', '.join(map(repr, known))}; give its number with text={{...}}",
+            f"{names_and_rest(map(repr, known), MOST_MODES)}; {_way_out(plan, text)}",
         )
     missing = codes == -1
     if plan.modes:
@@ -117,6 +137,19 @@ def to_columns(cells: np.ndarray, plan: TextMap, lines: np.ndarray, source: str)
         values = np.array(list(plan.codes.values()))[codes][:, None].astype(float)
     values[missing] = np.nan
     return values
+
+
+def _date_hint(texts: Sequence[str]) -> str:
+    """What is said of texts that may be dates of an unknown form: each has three numbers."""
+    dates = all(len(re.findall(r"\d+", text)) >= 3 for text in texts)
+    return "; if it is the time, say how it is written: date_format='%d.%m.%Y %H:%M:%S'" if dates else ""
+
+
+def _way_out(plan: TextMap, text: str) -> str:
+    """How a text that a map does not have is given to it."""
+    if plan.modes:
+        return f"'text={{{plan.column}: {{{text}: <one of these>}}}}' takes it for one of these modes"
+    return f"'text={{{plan.column}: {{{text}: <number>}}}}' gives its number"
 
 
 def _are_quantities(texts: Sequence[str]) -> bool:

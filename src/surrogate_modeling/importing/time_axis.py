@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from surrogate_modeling.cases.units import UnitError, conversion
-from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing, is_number
+from surrogate_modeling.common.full_width import narrow
+from surrogate_modeling.importing.cells import CLOCK, is_date, is_missing, is_number, western_clock
 from surrogate_modeling.importing.dates import Dates, refuse_unread, text_of
 from surrogate_modeling.importing.raw_table import BadFile
 
@@ -28,6 +29,14 @@ CLOCK_NAMES = frozenset(("time", "zeit", "uhrzeit", "clock", "時刻", "時間",
 # Seconds that are not those of a run but counted from 1970.
 EPOCH_SECONDS = 1e8
 DAY, HOUR = 86400.0, 3600.0
+# Days as Excel stores dates, from 1968 to 2119; those from 1970 are fewer.
+EXCEL_DAYS = (25_000.0, 80_000.0)
+EXCEL_ORIGIN = pd.Timestamp("1899-12-30")
+# Numbers in columns of these names are dates rather than seconds.
+STAMP_NAMES = DATE_NAMES | frozenset(
+    ("timestamp", "time_stamp", "datetime", "date_time", "date/time", "timestamps", "zeitstempel", "日時", "時刻",
+     "タイムスタンプ")
+)  # fmt: skip
 
 
 def find_time(frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...] | None:
@@ -37,7 +46,7 @@ def find_time(frame: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...] | No
         frame: the table.
         names: of its columns without units.
     """
-    lowered = [name.strip().lower() for name in names]
+    lowered = [narrow(name).strip().lower() for name in names]
     kinds = [_kind(frame.iloc[:, place]) for place in range(len(names))]
     dates = [n for n, low, kind in zip(names, lowered, kinds, strict=True) if kind == "date" and low in DATE_NAMES]
     clocks = [n for n, low, kind in zip(names, lowered, kinds, strict=True) if kind == "clock" and low in CLOCK_NAMES]
@@ -69,7 +78,7 @@ def _kind(column: pd.Series) -> str:
     least = len(cells) / 2 + 0.1
     if cells and all(hasattr(cell, "isoformat") for cell in cells):
         return "clock" if all(hasattr(cell, "hour") and not hasattr(cell, "year") for cell in cells) else "date"
-    if sum(CLOCK.fullmatch(str(cell).strip()) is not None for cell in cells) >= least:
+    if sum(CLOCK.fullmatch(western_clock(narrow(str(cell))).strip()) is not None for cell in cells) >= least:
         return "clock"
     if sum(is_date(str(cell)) for cell in cells) >= least:
         return "date"
@@ -154,6 +163,9 @@ class Clock:
             raise BadFile(
                 self.source, f"column {self.names[0]!r}: {error}; give time_unit=s, ms, us, min, h or d"
             ) from None
+        finite = values[np.isfinite(values)]
+        if factor == DAY and len(finite) and EXCEL_DAYS[0] <= (self._origin or finite[0]) <= EXCEL_DAYS[1]:
+            return self._excel_days(values, finite[0])
         # A division by 1000 is exact to the last digit where a product with 0.001 is not.
         inverse = round(1 / factor) if factor < 1 else 0
         seconds = values / inverse if inverse and abs(inverse * factor - 1) < 1e-12 else values * factor
@@ -163,6 +175,13 @@ class Clock:
             self._origin = float(finite[0]) if epoch else 0.0
             self.start = pd.Timestamp(finite[0], unit="s").isoformat() if epoch else ""
         return seconds - self._origin if self._origin else seconds
+
+    def _excel_days(self, values: np.ndarray, first: float) -> np.ndarray:
+        """Seconds from the first row; a day of Excel resolves less than a microsecond."""
+        if self._origin is None:
+            self._origin = float(first)
+            self.start = (EXCEL_ORIGIN + pd.Timedelta(self._origin, "D")).round("ms").isoformat()
+        return np.round((values - self._origin) * DAY, 6)
 
     def _time_of_day(self, column: pd.Series, place: tuple[np.ndarray, str]) -> np.ndarray:
         """Seconds from the first row of times of day; each step back is a midnight."""
@@ -193,18 +212,22 @@ def _seconds_of_day(text: pd.Series) -> np.ndarray:
     return seconds
 
 
-def time_unit_of(name: str, unit: str | None, first: float = 0.0) -> tuple[str, bool]:
+def time_unit_of(name: str, unit: str | None, values: np.ndarray | None = None) -> tuple[str, bool]:
     """Unit of a numeric time column, and whether it is a guess.
 
     Args:
         name: of the column, which may end in its unit: ``time_ms``.
         unit: given by key or file.
-        first: time of the first row, which tells the unit of times counted from 1970.
+        values: times of the first rows, which tell the unit of times counted from 1970, and days of Excel.
     """
     if unit:
         return unit, False
+    first = float(values[0]) if values is not None and len(values) else 0.0
+    plain = narrow(name).strip().lower()
+    if plain in STAMP_NAMES and EXCEL_DAYS[0] <= first <= EXCEL_DAYS[1]:
+        return "d", True
     for epoch_unit, factor in (("ns", 1e9), ("us", 1e6), ("ms", 1e3)):
         if EPOCH_SECONDS * factor * 10 < first < EPOCH_SECONDS * factor * 100:
             return epoch_unit, True
-    found = re.fullmatch(r".*[_ ](s|ms|us|min|h)", name.strip().lower())
+    found = re.fullmatch(r".*[_ ](s|ms|us|min|h)", plain)
     return (found[1], True) if found else ("s", True)

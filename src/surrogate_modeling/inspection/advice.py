@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from surrogate_modeling.cases.sampling import LOST_SHARE
-from surrogate_modeling.common.wording import lines_and_rest, names_and_rest
+from surrogate_modeling.common.wording import counted, lines_and_rest, names_and_rest
 from surrogate_modeling.config import quoting
 from surrogate_modeling.config.quoting import listed
 from surrogate_modeling.inspection.look import Look, usual_rows
@@ -95,10 +95,12 @@ def _of_cases(look: Look) -> list[str]:
         groups = [" = ".join([*names[:4], *([f"{len(names) - 4} more"] if names[4:] else [])]) for names in look.alike]
         lines.append(f"cases that hardly differ: {_some(groups)}; in training and test, they would flatter the scores")
     suspects = [f"{suspect.case} stands out: {suspect.reason}" for suspect in look.suspects]
-    lines += lines_and_rest(suspects, MOST_NAMED, "more cases stand out less")
+    lines += lines_and_rest(suspects, MOST_NAMED, "more that stand out less")
     lines += _of_stuck_columns(look)
     if len(look.case_set.cases) < FEW_CASES:
-        lines.append(f"{len(look.case_set.cases)} case(s): dataset.split=time trains on the first part of each")
+        lines.append(
+            f"{counted(len(look.case_set.cases), 'case')}: dataset.split=time trains on the first part of each"
+        )
     return lines
 
 

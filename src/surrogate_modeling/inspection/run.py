@@ -22,6 +22,7 @@ from surrogate_modeling.cases.parsing import parse_file
 from surrogate_modeling.cases.problems import file_refusal, import_hint
 from surrogate_modeling.cases.sampling import usual_step
 from surrogate_modeling.common.atomic_file import write_atomic
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.commands import LookConfig
 from surrogate_modeling.inspection.sampling import Sampling, find_step
 from surrogate_modeling.inspection.series import GIVEN_ROWS
@@ -68,7 +69,7 @@ def run(config: LookConfig, given: bool, files: Sequence[Path], output: Path, ty
             read(config.step or usual_step(error.readable.time))
         raise file_refusal(dataset.path, error.problems, hint=import_hint(Path(dataset.path))) from None
     case_set = read(sampling.step)
-    log.info("%d cases on a step of %g s; computing", len(case_set.cases), sampling.step)
+    log.info("%s on a step of %g s; computing", counted(len(case_set.cases), "case"), sampling.step)
     from surrogate_modeling.inspection.advice import advice
     from surrogate_modeling.inspection.look import look_at
     from surrogate_modeling.inspection.picture import draw

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from surrogate_modeling.common.tables import aligned, csv_text
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.inspection.look import Look, usual_rows
 
 HEAD = ("column", "unit", "role", "min", "max", "lost", "63 % after", "95 % after", "of", "linear")
@@ -34,7 +35,7 @@ def text_of(look: Look) -> str:
         lost = f"{sampling.lost[i]:.1%}" if sampling.lost[i] > 0 else ""
         rows.append((name, units[name], look.role(i), f"{low[i]:.4g}", f"{high[i]:.4g}", lost, *answer))
     head = (
-        f"{len(look.case_set.cases)} cases, {usual_rows(look.case_set)} rows in the usual one on a step of "
+        f"{counted(len(look.case_set.cases), 'case')}, {usual_rows(look.case_set)} rows in the usual one on a step of "
         f"{look.case_set.step:g} s (files: a row every {sampling.raw:g} s; {sampling.files} read for what is lost)\n"
         "  lost: share of the variance that the step cannot show\n"
         "  63 %, 95 % after: answer to a step of the control that moves the column most, within the usual case\n"

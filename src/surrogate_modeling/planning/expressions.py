@@ -183,5 +183,6 @@ def _is_comparison(node: ast.expr) -> bool:
 def _how() -> str:
     return (
         "give a comparison of controls and numbers with + - * / **, and, or, not, "
-        f"{', '.join(FUNCTIONS)}, as in 'valve + 0.5 * pump <= 1.2'"
+        f"{', '.join(FUNCTIONS)}, as in 'valve + 0.5 * pump <= 1.2'; names with other signs than letters, digits and _ "
+        "stand in backquotes: '`gear=D1` < 1'"
     )

@@ -19,6 +19,7 @@ from surrogate_modeling.common.console import logged, quiet_console
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.paths import MODEL_FILE
 from surrogate_modeling.common.tables import aligned, csv_text
+from surrogate_modeling.common.wording import counted
 from surrogate_modeling.config.dataset import GeneratedConfig
 from surrogate_modeling.config.plan_keys import PlanConfig
 from surrogate_modeling.config.schema import plain
@@ -113,14 +114,14 @@ class Loop:
             now.save(self.output / MODEL_FILE)
         known = len(self.cases.files) - len(self.cases.test)
         results = [Result(0, known, 0, self.nade(now), 0.0, 0.0)]
-        log.info("%d cases: nADE %.4f over %d test cases", known, results[0].nade, len(self.test))
+        log.info("%s: nADE %.4f over %s", counted(known, "case"), results[0].nade, counted(len(self.test), "test case"))
         for number in range(1, config.rounds + 1):
             if self._is_reached(results[-1]):
                 break
             now, result = self.round(now, number, results[-1])
             results.append(result)
             write_atomic(self.output / ROUNDS_FILE, csv_text(_table(results)).encode())
-            log.info("round %d: nADE %.4f with %d cases", number, result.nade, result.cases)
+            log.info("round %d: nADE %.4f with %s", number, result.nade, counted(result.cases, "case"))
         log.info("rounds:\n%s\n%s", aligned(_table(results), left=0), self._end(results))
 
     def round(self, before: Surrogate, number: int, last: Result) -> tuple[Surrogate, Result]:
@@ -176,7 +177,7 @@ class Loop:
         for failure in failed:
             log.warning("%s could not be simulated: %s", case_name(failure.number), failure.reason)
         if len(failed) == len(numbers):
-            raise UserError(f"none of the {len(numbers)} cases of round {number} could be simulated")
+            raise UserError(f"none of the {counted(len(numbers), 'case')} of round {number} could be simulated")
         seconds = time.monotonic() - began
         reasons = {case_name(failure.number): failure.reason for failure in failed}
         write_atomic(path, json.dumps({"failed": reasons, "seconds": seconds}, ensure_ascii=False).encode())

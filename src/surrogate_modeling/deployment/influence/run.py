@@ -14,7 +14,7 @@ from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.progress import track
 from surrogate_modeling.common.tables import aligned, csv_text
-from surrogate_modeling.common.wording import unit_per, with_unit
+from surrogate_modeling.common.wording import counted, unit_per, with_unit
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
 from surrogate_modeling.deployment.loading import read_case, say_mean_unit
@@ -121,13 +121,13 @@ def _require_finite(cases: list[Case], used: list[Case]) -> None:
     lost = [case.name for case in cases if not any(case is each for each in used)]
     if not used:
         raise UserError(
-            f"cases: the gradients of all {len(lost)} cases are not finite: the free run diverges; give shorter cases, "
-            "or a surrogate whose free run stays finite"
+            f"cases: no gradient of {counted(len(lost), 'case')} is finite, as the free run diverges; give shorter "
+            "cases, or a surrogate whose free run stays finite"
         )
     if lost:
         log.warning(
-            "%d of %d cases are left out, their gradients are not finite (the free run diverges): %s",
-            len(lost), len(cases), ", ".join(lost),
+            "%d of %s left out, as gradients are not finite (the free run diverges): %s",
+            len(lost), counted(len(cases), "case"), ", ".join(lost),
         )  # fmt: skip
 
 
