@@ -115,7 +115,7 @@ def largest_difference(
         if not found[-1].relative <= tolerance:
             raise UserError(
                 f"{what} differs from the surrogate by {found[-1]}; it was not written. Rounding may grow in "
-                "its free run: try another format, or a surrogate of another model, such as model=lss"
+                "its free run: try another format, or a surrogate of another model, such as model=nss"
             )
     return max(found, key=lambda difference: difference.relative)
 
