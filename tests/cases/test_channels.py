@@ -22,7 +22,7 @@ def test_a_count_that_reaches_beyond_an_ignored_column_is_said() -> None:
     # In the files: time, valve, load, T, p.
     assert shifted_count(Roles(2, None, ["valve"]), ["load", "T", "p"], [3, 4, 5]) == (
         "dataset.controls=2 counts the columns that dataset.ignore leaves: the last control is 'T', column 4 of the "
-        "files; if it is not one, give a smaller count or names"
+        "files; if it is none, give a smaller count or names"
     )
     assert shifted_count(Roles(1, None, ["load"]), ["valve", "T", "p"], [2, 4, 5]) is None
     assert shifted_count(Roles(["load", "T"], None, ["valve"]), ["load", "T", "p"], [3, 4, 5]) is None

@@ -155,7 +155,7 @@ def shifted_count(roles: Roles, names: Sequence[str], numbers: Sequence[int]) ->
         return None
     return (
         f"dataset.controls={count} counts the columns that dataset.ignore leaves: the last control is "
-        f"{names[count - 1]!r}, column {numbers[count - 1]} of the files; if it is not one, give a smaller count or names"
+        f"{names[count - 1]!r}, column {numbers[count - 1]} of the files; if it is none, give a smaller count or names"
     )
 
 
