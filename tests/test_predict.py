@@ -3,6 +3,7 @@
 import csv
 import os
 import subprocess
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,6 +106,27 @@ def test_schedules_become_trajectories(surrogate: tuple[Surrogate, Path], tmp_pa
     assert [(row["case"], row["column"], row["first_time"], row["rows"]) for row in beyond] == [("c2", "u", "30", "1")]
     assert "c2: control 'u' above its training range" in done.stdout
     assert "times faster than real time" in done.stdout
+
+
+def test_a_value_between_off_and_on_is_said(
+    surrogate: tuple[Surrogate, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = deepcopy(surrogate[0])
+    known = [replace(case, values=np.column_stack((case.values[:, 0] > 0, case.values[:, 1:]))) for case in cases(3)]
+    made.scaling.fit([case.values for case in known])
+    made.training_range.fit(known, made.scaling, IN_LEN)
+    values = known[0].values.copy()
+    values[20:30, 0] = 0.5
+    for name, case in (("c0", replace(known[0], values=values)), ("c1", replace(known[1], name="c1"))):
+        write(tmp_path / "in", replace(case, name=name), True)
+    (tmp_path / "out").mkdir()
+    config = PredictConfig("s", str(tmp_path / "in"), str(tmp_path / "out"), num_figures=0, workers=1)
+    with caplog.at_level("INFO"):
+        predict_files(made, schedule_files(config.cases), tmp_path / "out", config)
+    assert "c0: 'u', which is 0 or 1 in training, lies between in 10 of 40 rows" in caplog.text
+    assert "c1: 'u'" not in caplog.text
+    assert "1 of 2 schedules have states that no training case has" in caplog.text
+    assert "no input leaves" not in caplog.text
 
 
 def test_errors_are_analysed_of_the_first_cases_that_there_is_room_for(

@@ -259,7 +259,7 @@ def test_thousands_of_columns(tmp_path: Path) -> None:
     np.testing.assert_array_equal(case_set.cases[0].values, values.astype(np.float32))
 
 
-def test_ignored_columns_are_not_read_and_may_hold_anything(tmp_path: Path) -> None:
+def test_ignored_columns_are_not_read_and_may_hold_anything(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Also a control between others, a column that only one file has, and cells that are no numbers."""
     write_cases(tmp_path, 3)
     plain = read(tmp_path, ["load"]).cases
@@ -277,7 +277,10 @@ def test_ignored_columns_are_not_read_and_may_hold_anything(tmp_path: Path) -> N
         assert case_set.channels.units == {"load": "kW", "T": "degC", "p": "bar"}
         for case, like in zip(case_set.cases, plain, strict=True):
             np.testing.assert_array_equal(case.values, like.values[:, [0, 2, 3]])
+    assert "the last control is 'load', column 4 of the files" in caplog.text
+    caplog.clear()
     assert read(tmp_path, ["load"], ignore=["note", "only here"]).channels.predicted == ("valve", "T", "p")
+    assert not caplog.text
 
 
 def test_an_ignored_name_that_is_no_column_names_the_nearest(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def message(*overrides: str) -> str:
 
 def test_unknown_keys_and_wrong_types_name_the_key_and_what_is_allowed() -> None:
     assert message("model.widht=3").startswith("model.widht: no such key; did you mean width? known: name, heads")
+    assert message("hydra.sweeper.n_trails=3").startswith("hydra.sweeper.n_trails: no such key; did you mean n_trials?")
     assert message("settings.zzz=3").startswith("settings.zzz: no such key; known: is_debug")
     assert message("settings.epochs=abc").startswith("settings.epochs: Value 'abc'")
     wrong = message("settings.criterion=mae")

@@ -32,8 +32,23 @@ def test_a_jump_that_rounding_decides_is_no_difference_and_any_other_is() -> Non
     farther = reference + 2 * (predicted - reference)
     nearest = reference_of(surrogate, initial, controls, farther)
     np.testing.assert_allclose(nearest[jumped], predicted[jumped], rtol=1e-6)
-    with pytest.raises(UserError, match="the file differs"):
+    with pytest.raises(UserError, match="the file differs from .*; it was not written. .*: try another format"):
         largest_difference(surrogate, lambda *given: free_run(*given) * 1.01, [], "the file")
+
+
+def test_one_feature_that_rounding_moves_alone_is_no_difference() -> None:
+    """Inputs that move all alike would not tell: the feature is above its threshold, another one is below."""
+    surrogate = make("trees")
+    initial, controls = random_cases(surrogate)
+    network, mean, scale = surrogate.network, surrogate.scaling.mean, surrogate.scaling.scale.numpy()
+    at = [float((controls[0, 20, i] - mean[i]) / scale[i]) for i in range(2)]
+    network.feature[0], network.threshold[0] = 0, at[0] + 2e-5
+    network.feature[1], network.threshold[1] = 1, at[1] - 2e-5
+    by = np.array([5e-5, -5e-5], np.float32) * scale[:2]
+    predicted = surrogate.free_run(initial, controls + by)
+    jumped = np.abs(predicted - surrogate.free_run(initial, controls)) / surrogate.predicted_scale > 1e-2
+    assert jumped.any()
+    np.testing.assert_array_equal(reference_of(surrogate, initial, controls, predicted)[jumped], predicted[jumped])
 
 
 def test_a_continuous_network_is_compared_as_it_is() -> None:

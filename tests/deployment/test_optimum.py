@@ -2,6 +2,7 @@
 
 import csv
 import math
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,7 @@ def test_terms_of_the_objective_by_hand() -> None:
         (dict(bounds={"p 1": ["a", 3]}), "bounds.p 1=['a', 3]: must be two numbers"),
         (dict(limits={"u": [-1e9, 0]}), "leaves the training range, "),
         (dict(fixed=["weather"]), "fixed=weather: not among the controls of this surrogate"),
-        (dict(fixed=["u", "v/2"]), "fixed: every control is fixed: nothing is left to search"),
+        (dict(fixed=["u", "v/2"]), "fixed: every control is fixed, on or off, or a mode: nothing is left to search"),
         (dict(parameters=["u"]), "parameters=u: not among the parameters of this surrogate"),
         (dict(rates={"u": 0}), "rates.u=0: must be more than 0 and finite"),
         (dict(rates={"u": True}), "rates.u=True: must be more than 0 and finite"),
@@ -193,6 +194,21 @@ def test_what_cannot_be_searched_is_refused(lag: tuple[Surrogate, Case], keys: d
     assert message in str(refused.value)
     if "limits" in keys:
         problem_of(OptimiseConfig("s", "c", "o", objective={"p 1": 3}, beyond=True, **keys), lag[0])
+
+
+def test_what_has_no_values_between_stays_as_in_the_case(
+    lag: tuple[Surrogate, Case], caplog: pytest.LogCaptureFixture
+) -> None:
+    surrogate = deepcopy(lag[0])
+    surrogate.training_range.switches.on_off[1] = True
+    with caplog.at_level("INFO"):
+        found, problem = search((surrogate, lag[1]), configured({"p 1": "minimise last"}), replace(METHOD, starts=2))
+    assert problem.free.tolist() == [True, False]
+    assert "as in the case, since they are on or off or modes: v/2" in caplog.text
+    torch.testing.assert_close(found.best.controls[0, :, 1].numpy(), lag[1].controls[:, 1])
+    for key, value in (("limits", {"v/2": [0, 1]}), ("rates", {"v/2": 1})):
+        with pytest.raises(UserError, match=f"{key}: 'v/2' is on or off, or a mode, .*leave it out of {key}"):
+            problem_of(configured({"p 1": "minimise last"}, beyond=True, **{key: value}), surrogate)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from surrogate_modeling.config.models import TreesConfig
 from surrogate_modeling.networks import Sizes, build_network
 from surrogate_modeling.networks import trees as trees_module
 from surrogate_modeling.networks.ensemble import EnsembleNetwork
-from surrogate_modeling.networks.trees import Tree, TreeRegression
+from surrogate_modeling.networks.trees import Tree, TreeRegression, leaning
 from surrogate_modeling.surrogate.model import Surrogate
 
 SIZES = Sizes(2, 3, IN_LEN, 1, 3)
@@ -105,6 +105,30 @@ def test_there_is_a_gradient_by_the_level_only_and_jumps_are_told() -> None:
     assert network.has_jumps
     assert EnsembleNetwork([network, make("don").network]).has_jumps
     assert not make("ssm-stacked").network.has_jumps
+
+
+def test_ends_of_the_sums_take_any_leaf_that_rounding_can_reach() -> None:
+    network = TreeRegression(TreesConfig(trees=2, depth=2), SIZES)
+    # Root at 0.5 of feature 0, then at 1 of feature 1 (left) and at 2 of feature 1 (right).
+    tree = Tree(
+        np.array([0, 1, 1], np.int32), np.array([0.5, 1, 2], np.float32), np.array([1, 20, 300, 4000], np.float32)
+    )
+    network.set_tree(0, 0, tree)
+    network.set_tree(0, 1, Tree(tree.feature, tree.threshold, -tree.value))
+    network.offset.copy_(torch.tensor([0.25, 0.0, 0.0]))
+    features = torch.zeros(4, network.filters.linear)
+    # Far from all; near the root alone; near the left child alone; near the root and the right child.
+    features[:, :2] = torch.tensor([[0.0, 0.0], [0.501, 1.5], [0.0, 0.999], [0.499, 2.001]])
+    plain = network.sums(features)
+    assert plain[:, 0].tolist() == [0.25] * 4
+    with leaning(network, 0.01, upper=True):
+        highest = network.sums(features)
+    with leaning(network, 0.01, upper=False):
+        lowest = network.sums(features)
+    # Leaves: 1; 20 or 300; 1 or 20; 20, 300 or 4000. Each tree by itself, so that the two do not cancel.
+    assert highest[:, 0].tolist() == [0.25, 280.25, 19.25, 3980.25]
+    assert lowest[:, 0].tolist() == [0.25, -279.75, -18.75, -3979.75]
+    assert torch.equal(network.sums(features), plain)
 
 
 def test_a_saved_file_holds_the_trees(tmp_path: Path) -> None:

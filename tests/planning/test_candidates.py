@@ -93,6 +93,16 @@ def test_groups_name_each_control_once() -> None:
         assert said in str(caught.value)
 
 
+def test_modes_of_a_text_column_are_one_group_with_whatever_is_named_beside_one_of_them() -> None:
+    controls = ("gear=P", "fan", "gear=R", "pedal", "gear=D")
+    modes = [[0, 2, 4]]
+    assert groups_of(controls, [], [], modes) == [[0, 2, 4], [1], [3]]
+    assert groups_of(controls, [["fan", "gear=R"]], ["pedal"], modes) == [[1, 2, 0, 4]]
+    assert groups_of(controls, [["fan", "gear=R"], ["pedal", "gear=D"]], [], modes) == [[1, 2, 3, 4, 0]]
+    with pytest.raises(UserError, match="^inputs.gear=R: a mode, of which a row has exactly one; leave it out"):
+        groups_of(controls, [], ["gear=R"], modes)
+
+
 def test_the_circuit_plans_its_own_cases() -> None:
     circuit = Circuit(20.0, 0.5, "R134a", {"random_steps": 1.0}, 3)
     channels = plain_channels(2, 1)

@@ -54,6 +54,13 @@ def test_worse_on_average_is_bad() -> None:
     assert found["sentences"][0] == ("verdict_worse", {"baseline": "linear", "times": "3"})
 
 
+@pytest.mark.parametrize(("share", "said"), [(0.0, True), (0.1, False)])
+def test_a_network_without_any_share_is_said(share: float, said: bool) -> None:
+    errors = {"quadratic": BaselineError(0.3, np.array([0.3, 0.3]))}
+    found = verdict(scores(0.3, 0.3), NEAR, errors, 100.0, CHOICES, {"T": 0.0, "p": share})
+    assert ("verdict_unused" in keys(found)) == said
+
+
 def test_equal_to_a_baseline_is_neither_better_nor_worse() -> None:
     found = judged(scores(0.3, 0.3), {"quadratic": (0.3, 0.3)})
     assert found["light"] == "good"

@@ -185,6 +185,7 @@ def test_several_at_once_with_joblib(app: App) -> None:
         (["hydra.sweeper.storage='mysql://u:secret@h/d'"], "mysql://u:***@h/d: cannot be opened: ModuleNotFoundError"),
         (["hydra.sweeper.storage=somewhere"], "must be null (memory), sqlite:///<file>"),
         (["+hydra.sweeper.n_trial=3"], "hydra.sweeper.n_trial: no such key; did you mean n_trials?"),
+        (["hydra.sweeper.n_trails=3"], "hydra.sweeper.n_trails: no such key; did you mean n_trials?"),
         (["+hydra.sweeper.custom_search_space=a.b"], "hydra.sweeper.custom_search_space=a.b: code that extends"),
         pytest.param(
             ["hydra.sweeper.sampler.seed=-1"],

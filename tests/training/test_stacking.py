@@ -119,7 +119,21 @@ def test_stacking_helps_an_untrained_network_and_says_so(caplog: pytest.LogCaptu
     assert shares["b"] < 1.0
     assert f"share of the network: b {shares['b']:.1f}" in caplog.text
     assert isinstance(surrogate.network, MixtureNetwork)
-    assert surrogate.network.weight[0, 1].item() == pytest.approx(shares["b"])
+    assert surrogate.network.weight[-1, 1].item() == pytest.approx(1.0 - shares["b"])
+
+
+def test_a_network_without_any_share_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    surrogate, cases = fresh()
+    baseline = fitted(surrogate, cases)
+    with torch.no_grad():
+        # Far off in every column, and always to the same side: any share of it makes the error larger.
+        surrogate.network.head.bias.fill_(100.0)  # type: ignore[union-attr]
+    assert stack(surrogate, baseline, cases[3:4]) == {"b": 0.0}
+    assert [member.name for member in surrogate.description.mixture] == ["quadratic"]
+    assert "the network has no share in any column: it is left out" in caplog.text
+    surrogate.save(tmp_path / "a.pth")
+    for rows, wanted in zip(Surrogate.load(tmp_path / "a.pth").predict(cases), baseline.predict(cases), strict=True):
+        np.testing.assert_allclose(rows, wanted, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("broken", "said"), [(False, "no validation cases"), (True, "diverged")])

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import counted, names_and_rest
+
+# Columns of a role that a line of the log names.
+MAX_NAMES = 8
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,18 @@ class Channels:
         """Positions of the parameters among the controls."""
         return [self.controls.index(name) for name in self.parameters]
 
+    @property
+    def byproducts(self) -> tuple[str, ...]:
+        """Predicted columns that are no targets."""
+        return tuple(name for name in self.predicted if name not in self.targets)
+
+    def roles_text(self) -> str:
+        """Number and first names of the columns of each role, in one line."""
+        roles = {"control": self.controls, "target": self.targets, "byproduct": self.byproducts}
+        return "; ".join(
+            f"{counted(len(names), role)}: {names_and_rest(names, MAX_NAMES)}" for role, names in roles.items() if names
+        )
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -123,6 +139,23 @@ def assign_roles(names: Sequence[str], units: Sequence[str], roles: Roles) -> Ch
         tuple(targets or predicted),
         dict(zip(names, units, strict=True)),
         parameters=tuple(name for name in control_names if name in roles.parameters),
+    )
+
+
+def shifted_count(roles: Roles, names: Sequence[str], numbers: Sequence[int]) -> str | None:
+    """What to say where a count of controls reaches beyond ignored columns; None where it does not.
+
+    Args:
+        roles: as configured.
+        names: of the columns after time that are not ignored.
+        numbers: of the same in the file, time being 1.
+    """
+    count = roles.controls
+    if not isinstance(count, int) or not 1 <= count <= len(names) or numbers[count - 1] == count + 1:
+        return None
+    return (
+        f"dataset.controls={count} counts the columns that dataset.ignore leaves: the last control is "
+        f"{names[count - 1]!r}, column {numbers[count - 1]} of the files; if it is none, give a smaller count or names"
     )
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from surrogate_modeling.cases.cache import entry_path, load_entry, save_entry
 from surrogate_modeling.cases.case import Case, CaseSet
 from surrogate_modeling.cases.case_file import CaseFileError, RawCase
-from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, require_ignored
+from surrogate_modeling.cases.channels import Channels, Roles, assign_roles, require_ignored, shifted_count
 from surrogate_modeling.cases.companions import without_tables
 from surrogate_modeling.cases.excess import find_excesses
 from surrogate_modeling.cases.fingerprint import fingerprint
@@ -101,7 +101,10 @@ def read_cases(folder: Path, roles: Roles, grid: Grid, min_rows: int, reading: R
         place = {file: i for i, file in enumerate(files)}
         hint = import_hint(folder) if unread else ""
         raise file_refusal(folder, sorted(problems, key=lambda problem: place[problem.file]), hint=hint)
-    channels = assign_roles(read[0][1].names, read[0][1].units, roles)
+    first = read[0][1]
+    channels = assign_roles(first.names, first.units, roles)
+    if (shifted := shifted_count(roles, first.names, first.numbers)) is not None:
+        log.warning("%s", shifted)
     if grid.step is not None:
         _warn_of_sampling(read, grid.step)
     return _case_set(read, rows, channels, step)

@@ -169,6 +169,9 @@ def configuration_message(error: BaseException) -> str:
     if "is not a ListConfig" in reason:
         reason = "give a list, also of one: [a]"
     fields = list(getattr(cause.object_type, "__dataclass_fields__", {}))
+    if not fields and "is not in struct" in reason and cause.parent_node is not None:
+        # Hydra's own keys have no dataclass.
+        fields = [name for name in map(str, cause.parent_node) if not name.startswith("_")]
     if "not in" in reason and fields:
         return no_such_key(key, fields)
     return f"{key}: {reason}" if key and key not in reason else reason

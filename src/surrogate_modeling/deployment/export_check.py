@@ -17,20 +17,19 @@ from surrogate_modeling.common.wording import with_unit
 from surrogate_modeling.config.commands import BandScope, ExportConfig
 from surrogate_modeling.deployment.band_stepping import edge_names
 from surrogate_modeling.deployment.loading import demands_of
+from surrogate_modeling.networks.trees import leaning
 from surrogate_modeling.surrogate.model import Surrogate
 
 # Initial rows (B, G, P), G of them given, and controls (B, T, C), float32, physical units.
 FreeRunInputs = tuple[np.ndarray, np.ndarray]
 # Not the 2 that exports are traced with: a batch size that got fixed must show.
 CASES, ROWS = 3, 60
-# Of the size of a column (see Difference). Rounding of float32 is 1e-7; a free run carries it on from row to row.
+# Of the size of a column (see Difference), and of the features of trees [training standard deviations]. Rounding of
+# float32 is 1e-7; a free run carries it on from row to row.
 TOLERANCE = 1e-4
 # A pressure of 1e5 Pa that hardly moves is still rounded at 1e5.
 LEVEL_SHARE = 0.01
 HELD_ROWS = 10
-# Of all inputs, in training standard deviations: about what features differ by when an export sums them in another
-# order, and more, up to the tolerance.
-SHIFTS = (1e-6, 1e-5, TOLERANCE)
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,10 @@ def largest_difference(
         reference = reference_of(surrogate, initial, controls, predicted, scope)
         found.append(prediction_difference(surrogate, predicted, reference))
         if not found[-1].relative <= tolerance:
-            raise UserError(f"{what} differs from the surrogate by {found[-1]}; it was not written")
+            raise UserError(
+                f"{what} differs from the surrogate by {found[-1]}; it was not written. Rounding may grow in "
+                "its free run: try another format, or a surrogate of another model, such as model=nss"
+            )
     return max(found, key=lambda difference: difference.relative)
 
 
@@ -128,8 +130,8 @@ def reference_of(
     """The surrogate's prediction (B, H, P) that an exported one is compared with.
 
     A network of trees jumps where a feature passes a threshold: among thousands of comparisons a row, rounding decides
-    some. So of such a network it is the nearest to ``predicted`` of what the surrogate gives between these inputs and
-    the same ones shifted by ``SHIFTS``.
+    some. So of such a network it is the nearest to ``predicted`` of what lies between the ends that the surrogate gives
+    where each comparison closer than ``TOLERANCE`` goes either way.
 
     Args:
         surrogate: the reference.
@@ -141,12 +143,11 @@ def reference_of(
     reference = _free_run(surrogate, initial, controls, scope)
     if not surrogate.network.has_jumps:
         return reference
-    low, high, scale = reference, reference, surrogate.scaling.scale.cpu().numpy()
-    for shift in (sign * share for share in SHIFTS for sign in (-1, 1)):
-        by = (shift * scale).astype(controls.dtype)
-        shifted = initial + by[controls.shape[2] :], controls + by[: controls.shape[2]]
-        moved = _free_run(surrogate, *shifted, scope)
-        low, high = np.minimum(low, moved), np.maximum(high, moved)
+    low = high = reference
+    for upper in (False, True):
+        with leaning(surrogate.network, TOLERANCE, upper=upper):
+            end = _free_run(surrogate, initial, controls, scope)
+        low, high = np.minimum(low, end), np.maximum(high, end)
     return np.clip(predicted, low, high)
 
 

@@ -68,6 +68,7 @@ class Tally:
     predicted: int = 0
     figures: int = 0
     shown: int = 0
+    impossible: int = 0
     simulated_seconds: float = 0.0
     seconds: float = 0.0
 
@@ -149,6 +150,7 @@ def _predict_chunks(
             tally.predicted += len(cases)
             tally.diverged += [c.name for c, rows in zip(cases, predicted, strict=True) if not np.isfinite(rows).all()]
             tally.shown = _log_excursions(surrogate, cases, predicted, table, tally.shown)
+            _log_impossible(surrogate, cases, tally)
             _write_chunk(surrogate, schedules, (predicted, half_widths), output, config, tally)
         yield from [None] * (len(schedules) + len({problem.file for problem in problems}))
 
@@ -188,6 +190,15 @@ def _log_excursions(
                 log.warning("%s", excursion)
                 shown += 1
     return shown
+
+
+def _log_impossible(surrogate: Surrogate, cases: Sequence[Case], tally: Tally) -> None:
+    """Say which schedules, of which the first few by name, have states of switches that no training case has."""
+    for case in cases:
+        if found := surrogate.training_range.switches.impossible(case):
+            tally.impossible += 1
+            if tally.impossible <= MAX_LOGGED_EXCURSIONS:
+                log.warning("%s: %s", case.name, "; ".join(found))
 
 
 def _write_chunk(
@@ -255,7 +266,12 @@ def _log_summary(tally: Tally, scores: Scores | None, table: ExcursionTable, out
             "the inputs of %d of %s leave the training range of their columns; every column, time and amount "
             "is in %s", len(table.input_cases), counted(tally.predicted, "schedule"), output / "range.csv",
         )  # fmt: skip
-    elif tally.predicted:
+    if tally.impossible:
+        log.warning(
+            "%d of %d schedules have states that no training case has, between off and on, or with no mode or several "
+            "at once; correct them: their prediction means nothing", tally.impossible, tally.predicted,
+        )  # fmt: skip
+    if tally.predicted and not table.input_cases and not tally.impossible:
         log.info("no input leaves the training range of its column")
     if table.cases["predicted"]:
         log.info(

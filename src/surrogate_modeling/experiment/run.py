@@ -81,6 +81,7 @@ def _run(config: Config, case_set: CaseSet, folder: Path, assignment: Assignment
         counted(len(case_set.cases), "case"), case_set.step,
         len(split.training), len(split.validation), len(split.test),
     )  # fmt: skip
+    log.info("%s", case_set.channels.roles_text())
     warm = _warm_start(config)
     learnt, units = as_learnt(config, split), units_to_learn(config, split)
     surrogate = make_surrogate(config, case_set, learnt, warm, units, measure=split.training)

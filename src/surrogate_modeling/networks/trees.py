@@ -9,11 +9,13 @@ Shape letters: B batch, T time, R rows, P predicted, N features of the filters, 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from surrogate_modeling.config.models import TreesConfig
 from surrogate_modeling.networks.base import State
@@ -60,6 +62,8 @@ class TreeRegression(FilterNetwork):
     """
 
     jumps = True
+    # See leaning.
+    slack, upper = 0.0, False
     feature: Tensor
     threshold: Tensor
     value: Tensor
@@ -119,6 +123,9 @@ class TreeRegression(FilterNetwork):
         if torch.compiler.is_compiling():
             return self._sums(features)
         at_once = GPU_NODES_AT_ONCE if features.is_cuda else NODES_AT_ONCE
+        if self.slack:
+            rows = max(1, at_once // len(self.value))
+            return torch.cat([self._ends(part) for part in features.split(rows)])
         return torch.cat([self._sums(part) for part in features.split(max(1, at_once // self.total))])
 
     def _sums(self, features: Tensor) -> Tensor:
@@ -136,6 +143,42 @@ class TreeRegression(FilterNetwork):
             node = 2 * node + above.int()
         values = self.value.index_select(0, node).view(rows, self.sizes.predicted, self.trees)
         return values.sum(dim=-1) + self.offset
+
+    def _ends(self, features: Tensor) -> Tensor:
+        """Sums (R, P) of the largest, or smallest, leaf of each tree that is reached within ``slack``."""
+        sign = 1.0 if self.upper else -1.0
+        best = (sign * self.value).expand(len(features), -1)
+        for first in reversed([2**d - 1 for d in range(self.depth)]):
+            level = slice(self.total * first, self.total * (2 * first + 1))
+            asked, threshold = features.index_select(1, self.feature[level]), self.threshold[level]
+            left, right = best.unflatten(1, (-1, 2)).unbind(dim=-1)
+            best = torch.maximum(
+                left.masked_fill(asked > threshold + self.slack, -torch.inf),
+                right.masked_fill(asked <= threshold - self.slack, -torch.inf),
+            )
+        return sign * best.unflatten(1, (self.sizes.predicted, self.trees)).sum(dim=-1) + self.offset
+
+
+@contextmanager
+def leaning(network: nn.Module, slack: float, *, upper: bool) -> Iterator[None]:
+    """Within it, a comparison of the trees of a network goes either way where it is closer than ``slack``.
+
+    Each tree gives the largest, or the smallest, of the leaves that are then reached: the sums are an end of what they
+    can be if features are rounded by so much.
+
+    Args:
+        network: that holds trees.
+        slack: in training standard deviations, as the features.
+        upper: the largest, not the smallest.
+    """
+    trees = [part for part in network.modules() if isinstance(part, TreeRegression)]
+    for part in trees:
+        part.slack, part.upper = slack, upper
+    try:
+        yield
+    finally:
+        for part in trees:
+            part.slack = 0.0
 
 
 def _check_features(network: TreeRegression, _: object) -> None:

@@ -173,11 +173,22 @@ def _stretch(rng: np.random.Generator, rows: np.ndarray, count: int) -> np.ndarr
     return rows[np.minimum(places, 2 * len(rows) - 1 - places)]
 
 
-def groups_of(controls: Sequence[str], together: Sequence[Sequence[str]], planned: Sequence[str]) -> list[list[int]]:
+def groups_of(
+    controls: Sequence[str],
+    together: Sequence[Sequence[str]],
+    planned: Sequence[str],
+    modes: Sequence[Sequence[int]] = (),
+) -> list[list[int]]:
     """Places of the controls that are taken from one training case each; those within the user's ranges are left out.
 
+    Args:
+        controls: their names.
+        together: names that the user wants from one case.
+        planned: names for which the user gives ranges.
+        modes: places of the modes of each text column: they are taken from one case too.
+
     Raises:
-        UserError: a name that is no control, or is named twice.
+        UserError: a name that is no control, or is named twice, or a range for a mode.
     """
     named = [name for group in together for name in group]
     try:
@@ -187,8 +198,19 @@ def groups_of(controls: Sequence[str], together: Sequence[Sequence[str]], planne
         raise UserError(str(error)) from None
     if twice := [name for name, times in Counter([*named, *planned]).items() if times > 1]:
         raise UserError(f"together: {twice[0]!r} is named twice, here or in inputs")
-    alone = [[name] for name in controls if name not in {*named, *planned}]
-    return [[controls.index(name) for name in group] for group in (*together, *alone) if group]
+    for column in modes:
+        if ranged := [controls[i] for i in column if controls[i] in planned]:
+            raise UserError(
+                f"inputs.{ranged[0]}: a mode, of which a row has exactly one; leave it out: the modes of the training "
+                "cases are taken"
+            )
+    groups = [[controls.index(name) for name in group] for group in together if group]
+    for column in modes:
+        touched = [group for group in groups if not {*column}.isdisjoint(group)]
+        joined = list(dict.fromkeys(place for group in (*touched, column) for place in group))
+        groups = [*(group for group in groups if group not in touched), joined]
+    used = {*(place for group in groups for place in group), *(controls.index(name) for name in planned)}
+    return [*groups, *([place] for place in range(len(controls)) if place not in used)]
 
 
 def on_step(time: np.ndarray, controls: np.ndarray, description: Description) -> np.ndarray:

@@ -105,9 +105,12 @@ def rules_of(surrogate: Surrogate, config: PlanConfig) -> Rules:
         require_known("rates", list(map(str, rates)), controls, "the controls of the surrogate")
     except PlanError as error:
         raise UserError(str(error)) from None
+    switches = [controls[i] for i in surrogate.training_range.switches.places]
     for name, rate in rates.items():
         if not is_positive(rate):
             raise UserError(f"rates.{name}={rate}: must be more than 0 and finite")
+        if name in switches:
+            raise UserError(f"rates.{name}: on or off, or a mode, in the training cases: it jumps; leave it out")
     constraints = [Constraint.of(text, controls) for text in config.constraints]
     return Rules(constraints, {str(name): float(rate) for name, rate in rates.items()})
 
@@ -130,7 +133,8 @@ def source_of(surrogate: Surrogate, config: PlanConfig, rates: Mapping[str, floa
 def _recombined(surrogate: Surrogate, config: PlanConfig, rates: Mapping[str, float]) -> Recombined:
     description = surrogate.description
     controls, planned = description.channels.controls, list(map(str, config.inputs or {}))
-    groups = groups_of(controls, config.together, planned)
+    switches = surrogate.training_range.switches
+    groups = groups_of(controls, config.together, planned, switches.modes)
     cases = read_old(surrogate, config.old).training if groups or config.duration is None else []
     if groups and not cases:
         names = ", ".join(controls[i] for group in groups for i in group)
@@ -146,6 +150,8 @@ def _recombined(surrogate: Surrogate, config: PlanConfig, rates: Mapping[str, fl
     try:
         inputs = parse_inputs(config.inputs or {}, duration)
         inputs = tuple(_constant(item) if item.name in description.channels.parameters else item for item in inputs)
+        on_off = [name for name, switch in zip(controls, switches.on_off.tolist(), strict=True) if switch]
+        inputs = tuple(_switched(item) if item.name in on_off else item for item in inputs)
         if any(item.file is not None for item in inputs):
             raise PlanError("inputs: recorded schedules are the user's own; candidates are made of ranges")
         plan = CasesPlan(config.candidates, duration, step, config.seed, inputs, {}) if inputs else None
@@ -159,3 +165,10 @@ def _constant(item: InputPlan) -> InputPlan:
     if item.family not in (("steps",), ("constant",)):
         raise PlanError(f"inputs.{item.name}: a parameter of the surrogate, constant in a schedule: leave family out")
     return replace(item, family=("constant",))
+
+
+def _switched(item: InputPlan) -> InputPlan:
+    """A control that is on or off: it jumps between the two, whatever the default family is."""
+    if item.range not in ((0.0, 1.0), None) or item.family not in (("steps",), ("prbs",)):
+        raise PlanError(f"inputs.{item.name}: 0 or 1 in the training cases: give [0, 1], or leave it out")
+    return replace(item, family=("prbs",))

@@ -68,8 +68,9 @@ def older_content(folder: Path, record: StoredRun, reference: str) -> Content:
     arguments = typed_arguments(folder) or []
     choices = _choices(folder, flat, arguments, reference)
     baselines = _baselines(record)
-    found = verdict(scores, tables.reach, baselines, record.metrics.get("real_time_factor"), choices)
     training = training_content(folder, record.history, None, {})
+    real_time = record.metrics.get("real_time_factor")
+    found = verdict(scores, tables.reach, baselines, real_time, choices, training["shares"])
     return {
         "kind": "run",
         "title": record.name,

@@ -79,6 +79,7 @@ def run_content(folder: Path, facts: RunFacts) -> Content:
     choices = RunChoices(
         arguments, config.model.name, config.settings.is_debug, saved, reference, config.settings.max_minutes
     )
+    training = training_content(folder, metric_history(folder), facts.cost, dict(facts.baseline_costs))
     errors = {name: BaselineError.of(other) for name, other in facts.baselines.items()}
     units = {case.name: case.unit for case in facts.split.test if case.unit is not None}
     return {
@@ -88,7 +89,7 @@ def run_content(folder: Path, facts: RunFacts) -> Content:
         "model": config.model.name,
         "cases": scores.cases,
         "channels": channels_content(scores.channels),
-        "verdict": verdict(scores, facts.analysis.reach, errors, facts.cost.real_time, choices),
+        "verdict": verdict(scores, facts.analysis.reach, errors, facts.cost.real_time, choices, training["shares"]),
         "scores": scores_content(scores, dict(facts.baselines)),
         "groups": {name: list(values) for name, values in scores.groups(units).items()},
         "level": facts.scored.level,
@@ -100,7 +101,7 @@ def run_content(folder: Path, facts: RunFacts) -> Content:
         "coverage": coverage_content(facts.coverage) if facts.coverage else [],
         "data": dataset_content(facts.split, scores.channels, facts.step, facts.tags.get("dataset_fingerprint", "")),
         "warnings": dict(facts.warnings),
-        "training": training_content(folder, metric_history(folder), facts.cost, dict(facts.baseline_costs)),
+        "training": training,
         "repeat": repeat_content(arguments, config.flat(), facts.tags, reference if saved else None),
         "missing": [],
     }

@@ -72,6 +72,7 @@ def verdict(
     baselines: Mapping[str, BaselineError],
     real_time: float | None,
     choices: RunChoices,
+    shares: Mapping[str, float] | None = None,
 ) -> Content:
     """The verdict on a run.
 
@@ -81,6 +82,7 @@ def verdict(
         baselines: on the same cases, by name.
         real_time: how many times faster than real time the prediction is; None if unknown.
         choices: of the run.
+        shares: of the network in each target, where it was mixed with the quadratic baseline.
     """
     worse = {name: names for name, other in baselines.items() if (names := worse_targets(scores, other))}
     best = min(baselines, key=lambda name: baselines[name].nade) if baselines else None
@@ -88,10 +90,11 @@ def verdict(
     light = "bad" if scores.diverged or not beaten else "fair" if worse else "good"
     if light == "good" and not _is_known(baselines):
         light = "unknown"
+    unused: list[Sentence] = [("verdict_unused", {})] if shares and not any(shares.values()) else []
     reason, command = what_next(light, scores, reach, choices)
     return {
         "light": light,
-        "sentences": _sentences(scores, baselines, worse, best, beaten),
+        "sentences": [*_sentences(scores, baselines, worse, best, beaten), *unused],
         "numbers": _numbers(scores, baselines, best, real_time),
         "worse": worse,
         "reason": reason,

@@ -97,15 +97,23 @@ class SampledConfigs:
         self.space = space
         self._config, self._loader = config, loader
         self.first = {key: _ends(distribution)[0] for key, distribution in space.searched.items()}
-        # A point that composes no more fails by itself; what fails everywhere is refused here.
+        # A point that composes no more fails by itself; what fails in every trial is refused here.
         self.composed: dict[str, DictConfig] = {"": self._compose(self.first)}
         self.groups = [key for key in space.searched if key.lstrip("+") in self._choices]
-        for key in (key for key in space.searched if key in self.groups or key.startswith(COMPOSED)):
-            for value in _ends(space.searched[key])[1:]:
-                try:
-                    self.composed[f" [{key}={value}]"] = self._compose({**self.first, key: value})
-                except (HydraException, OmegaConfBaseException):
+        for key, distribution in space.searched.items():
+            kept = key in self.groups or key.startswith(COMPOSED)
+            for value in _ends(distribution)[1:]:
+                if not kept and type(value) is type(self.first[key]) and not isinstance(value, str):
                     continue
+                try:
+                    composed = self._compose({**self.first, key: value})
+                except (HydraException, OmegaConfBaseException):
+                    # With other choices of the groups it may compose.
+                    if self.groups:
+                        continue
+                    raise
+                if kept:
+                    self.composed[f" [{key}={value}]"] = composed
 
     def _compose(self, point: Mapping[str, Any]) -> DictConfig:
         composed = self._loader.load_sweep_config(self._config, to_overrides(self.space, point))

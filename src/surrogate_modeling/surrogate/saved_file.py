@@ -23,7 +23,7 @@ from surrogate_modeling.surrogate.description import Description, make_network
 from surrogate_modeling.surrogate.lineage import LineageStep
 from surrogate_modeling.surrogate.units import UnitEffects
 
-FORMAT = "surrogate-11"
+FORMAT = "surrogate-12"
 NETWORK_PREFIX = "network."
 # Tensors that every prediction is computed with.
 COMPUTED_WITH = (NETWORK_PREFIX, "first_row.")

@@ -22,6 +22,7 @@ from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.cases.stretches import blocks
 from surrogate_modeling.networks.scan import leaky_scan
 from surrogate_modeling.surrogate.scaling import Standardizer
+from surrogate_modeling.surrogate.switches import Switches
 
 # Time constants of the averages, in rows.
 AVERAGES = (5.0, 50.0, 500.0)
@@ -73,6 +74,8 @@ class Position:
 class TrainingRange(nn.Module):
     """Training rows far apart from each other, and the distance between training cases, by which others are measured.
 
+    It also knows which controls are switches.
+
     The distance of two rows is the root mean square over their features, each in its standard deviation. Its unit is
     that within which nine of ten training cases stay from all the others.
 
@@ -94,6 +97,7 @@ class TrainingRange(nn.Module):
         self.register_buffer("output_rows", torch.zeros(KEPT_ROWS, predicted))
         # Of the controls and of the predicted columns; NaN until fitted.
         self.register_buffer("units", torch.full((2,), torch.nan))
+        self.switches = Switches(controls)
 
     def fit(self, cases: Sequence[Case], scaling: Standardizer, given: int) -> None:
         """Keep training rows and measure the distance between cases.
@@ -103,6 +107,7 @@ class TrainingRange(nn.Module):
             scaling: fitted on them.
             given: rows that a prediction starts from.
         """
+        self.switches.fit(cases)
         if len(cases) == 1 and len(cases[0].time) >= PIECES * given:
             cases = blocks(cases[0], PIECES, gap=0, least=given)
         each = max(2, CANDIDATE_ROWS // len(cases))
@@ -131,6 +136,7 @@ class TrainingRange(nn.Module):
             cases: that the surrogate is trained on further.
             scaling: fitted on the first training cases.
         """
+        self.switches.extend(cases)
         each = max(2, CANDIDATE_ROWS // len(cases))
         features, outputs = [self.control_rows.cpu()], [self.output_rows.cpu()]
         for case in cases:

@@ -48,12 +48,20 @@ def stack(surrogate: Surrogate, baseline: Baseline, validation: Sequence[Case]) 
     if (share < 1.0).any():
         network = Member("network", surrogate.description.model, surrogate.description.members)
         regression = Member("quadratic", RegressionConfig(products=baseline.network.products))
+        weight = np.stack((share, 1.0 - share))
         members = [(network, surrogate.network), (regression, baseline.network)]
-        surrogate.mix(members, np.stack((share, 1.0 - share)))
+        # What has no share anywhere would only cost time in each prediction.
+        used = [i for i in range(len(members)) if weight[i].any()]
+        surrogate.mix([members[i] for i in used], weight[used])
         log.info(
             "mixed with the quadratic baseline in %d of %d columns; share of the network: %s",
             (share < 1.0).sum(), len(share), ", ".join(f"{name} {value:.1f}" for name, value in shares.items()),
         )  # fmt: skip
+        if not share.any():
+            log.warning(
+                "settings.stack: the network has no share in any column: it is left out, and the surrogate is the "
+                "quadratic baseline; more training or another model may do better"
+            )
     return shares
 
 

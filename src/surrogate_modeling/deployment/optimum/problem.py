@@ -6,6 +6,7 @@ Shape letters: B schedules, T all rows, H predicted rows, C control, P predicted
 from __future__ import annotations
 
 import difflib
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,13 @@ from torch import Tensor
 
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.common.wording import names_and_rest
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.config.schema import is_positive
 from surrogate_modeling.networks.joint import root
 from surrogate_modeling.surrogate.model import Surrogate
 
+log = logging.getLogger(__name__)
 SIGNS = {"minimise": 1.0, "maximise": -1.0}
 HELD_ROWS = 20
 
@@ -129,7 +132,7 @@ def problem_of(config: OptimiseConfig, surrogate: Surrogate) -> Problem:
             raise UserError(f"rates.{name}={value}: must be more than 0 and finite")
         rate[_place(name, channels.controls, f"rates.{name}", "controls")] = value * step
     held = HELD_ROWS if config.hold is None else max(1, round(config.hold / step))
-    free, after = _free(config, channels), math.ceil(config.after / step)
+    free, after = _free(config, surrogate), math.ceil(config.after / step)
     return Problem(terms, bounds, low, high, rate, free, _constant(channels), held, after)
 
 
@@ -192,16 +195,27 @@ def _limits(config: OptimiseConfig, surrogate: Surrogate) -> tuple[Tensor, Tenso
     return low, high
 
 
-def _free(config: OptimiseConfig, channels: Channels) -> Tensor:
-    """Whether each control (C,) is searched."""
+def _free(config: OptimiseConfig, surrogate: Surrogate) -> Tensor:
+    """Whether each control (C,) is searched: no parameter that is not named, nor what has no values between."""
+    channels = surrogate.description.channels
+    switches = [channels.controls[i] for i in surrogate.training_range.switches.places]
+    for key, named in (("limits", config.limits), ("rates", config.rates), ("parameters", config.parameters)):
+        if asked := [name for name in named or () if name in switches]:
+            raise UserError(
+                f"{key}: {asked[0]!r} is on or off, or a mode, in the training cases, and stays as in the case: there "
+                f"is nothing between to search; leave it out of {key}, and change the case to try another state"
+            )
     free = torch.ones(len(channels.controls), dtype=torch.bool)
     free[list(channels.parameter_indices)] = False
     for name in config.parameters:
         free[_place(name, channels.parameters, f"parameters={name}", "parameters")] = True
     for name in config.fixed:
         free[_place(name, channels.controls, f"fixed={name}", "controls")] = False
+    if kept := [name for name in switches if free[channels.controls.index(name)]]:
+        log.info("as in the case, since they are on or off or modes: %s", names_and_rest(kept, 10))
+        free[[channels.controls.index(name) for name in kept]] = False
     if not free.any():
-        raise UserError("fixed: every control is fixed: nothing is left to search")
+        raise UserError("fixed: every control is fixed, on or off, or a mode: nothing is left to search")
     return free
 
 
