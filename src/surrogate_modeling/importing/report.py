@@ -103,7 +103,7 @@ def result_report(
         table.append([case.case, str(case.rows), f"{case.step:.6g}", case.start, *counts, record.source])
     lines = [aligned(table)] if cases else []
     if len(cases) > MOST_CASES:
-        lines.append(f"and {len(cases) - MOST_CASES} more cases")
+        lines.append(f"and {counted(len(cases) - MOST_CASES, 'more case')}")
     lines += [f"- {remark}" for remark in _remarks(records)]
     if problems:
         lines += [f"{'would be refused' if rows else 'left out'}:", *problems]
