@@ -41,6 +41,9 @@ TIME_CONSTANTS = 8
 # Of the past features, principal axes that the initial state of the large model is read from.
 INITIAL_STATE_AXES = 8
 INITIAL_STATE_PENALTIES = (None, 1e-2, 1.0)
+# Training standard deviations: a feature of the past that varies less from window to window is rounded, as where all
+# cases start in one equilibrium, and a state must not be read from it.
+MIN_PAST_SPREAD = 1e-4
 # Rows of the windows that order and penalties are chosen on, in all.
 MAX_SELECTION_ROWS = 50_000
 MAX_REGRESSION_ROWS = 40_000
@@ -187,8 +190,9 @@ class ModeBank:
 def _principal_axes(past: np.ndarray) -> np.ndarray:
     """Principal axes (S, Z) of the past features over the windows, and the constant."""
     varying = past[:, :-1] - past[:, :-1].mean(axis=0)
-    _, _, axes = np.linalg.svd(varying, full_matrices=False)
-    axes = axes[: max(1, min(INITIAL_STATE_AXES, len(past) // 4))]
+    _, singular, axes = np.linalg.svd(varying, full_matrices=False)
+    telling = int((singular > MIN_PAST_SPREAD * np.sqrt(len(past))).sum())
+    axes = axes[: min(telling, max(1, min(INITIAL_STATE_AXES, len(past) // 4)))]
     constant = np.eye(1, past.shape[1], past.shape[1] - 1)
     return np.concatenate((np.pad(axes, ((0, 0), (0, 1))), constant))
 
@@ -227,6 +231,7 @@ class InitialStates:
         linear: model of which all but E stays.
         metric: (N, N), by which an error of a state counts.
         moments: of the past features and the initial states in that metric.
+        telling: positions of the past features that vary.
     """
 
     def __init__(self, linear: LinearModel, windows: Trajectories) -> None:
@@ -245,9 +250,11 @@ class InitialStates:
         starts = np.linalg.solve(grams, cross[..., None])[..., 0]
         self.metric = _root(mean)
         self.moments = Moments.of(torch.from_numpy(windows.past), torch.from_numpy(starts @ self.metric))
+        self.telling = torch.from_numpy(np.flatnonzero(windows.past.std(axis=0) > MIN_PAST_SPREAD))
 
     def model(self, penalty: float) -> LinearModel:
         """The model with E fitted again, by a ridge regression with this penalty."""
-        weights, offset = (part.numpy() for part in ridge(self.moments, penalty))
-        weights[-1] += offset
+        found, offset = ridge(self.moments, penalty, self.telling)
+        weights = found.new_zeros(len(self.moments.features), found.shape[1])
+        weights[self.telling], weights[-1] = found, offset
         return replace(self.linear, e=np.linalg.lstsq(self.metric.T, weights.T, rcond=1e-9)[0])

@@ -18,6 +18,10 @@ MIN_ROWS = 32
 MIN_CASES = 4
 HELD_OUT_SHARE = 0.25
 MIN_SPREAD = 1e-6
+# Standard deviations: a state with a larger mean is counted from it. Single precision would not tell its values apart.
+MAX_LEVEL = 10.0
+# Units: farther out no state goes in training. A network takes 1,000 for a trajectory that has run away.
+MAX_SIZE = 100.0
 # Least increment per row that a state of spread 1 is taken to have.
 MIN_PACE = 1e-3
 # Largest pole radius where the model has to forget: a time constant of 10,000 rows.
@@ -80,7 +84,10 @@ def _scaled(model: LinearModel, windows: Trajectories, states: int, modal: bool)
     """Scale the states to unit variance, and fill up to N states with states at rest."""
     used = windows.weight > 0
     rows = model.states(windows)
-    spread = np.maximum(rows[used].std(axis=0), MIN_SPREAD)
+    level = rows[used].mean(axis=0)
+    level = np.where(np.abs(level) > MAX_LEVEL * rows[used].std(axis=0), level, 0.0)
+    model, rows = model.shifted(level), rows - level
+    spread = np.maximum(rows[used].std(axis=0), np.abs(rows[used]).max(axis=0, initial=0.0) / MAX_SIZE).clip(MIN_SPREAD)
     if modal:
         # A conjugate pair keeps one scale, or its block would no longer shrink what it turns.
         pairs = np.flatnonzero(np.diag(model.a, 1)[::2])

@@ -68,6 +68,14 @@ class LinearModel:
         """Outputs (W, T, P) of the free run."""
         return self.states(windows) @ self.c.T + windows.control @ self.d.T
 
+    def shifted(self, level: np.ndarray) -> LinearModel:
+        """The model in the coordinates x - level (N,); the last control and the last feature of the past are 1."""
+        b, d, e = self.b.copy(), self.d.copy(), self.e.copy()
+        b[:, -1] += self.a @ level - level
+        d[:, -1] += self.c @ level
+        e[:, -1] -= level
+        return replace(self, b=b, d=d, e=e)
+
     def transformed(self, forward: np.ndarray, backward: np.ndarray) -> LinearModel:
         """The model in the coordinates forward (N', N) x; backward (N, N') is the inverse map, or nearly."""
         return LinearModel(forward @ self.a @ backward, forward @ self.b, self.c @ backward, self.d, forward @ self.e)
