@@ -15,8 +15,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
-# Less spread than this is rounding of standardised features.
-MIN_STANDARD_DEVIATION = 1e-8
+# Less spread than this is rounding of standardised features, which single precision holds to some 1e-7.
+MIN_STANDARD_DEVIATION = 1e-5
 # Rows of a trajectory repeat each other: past this many, every second, third, ... row is used.
 MAX_FITTED_ROWS = 100_000
 PENALTIES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
