@@ -38,3 +38,17 @@ def test_a_parameter_is_constant_though_means_of_it_are_rounded(browser: Any) ->
     assert initial == [2, 2]
     # One row that differs, of 31.
     assert read(browser, [*lines[:12], "1.2,3,0.2,2", *lines[13:]]) == "csv_parameter L"
+
+
+def test_a_mean_that_lacks_rows_is_not_one_to_start_from(browser: Any) -> None:
+    """Rows every 0.25 s: the mean at 0 s is of those to 0.25 s, that at 1 s of those from 0.5 to 1.25 s."""
+
+    def given_to(last: float) -> Any:
+        times = [0.25 * row for row in range(17)]
+        return read(browser, [f"{time},1,10,{time if time <= last else ''}" for time in times])
+
+    controls = [1, 10] * 5
+    for last in (1.25, 2.0, 4.0):
+        assert given_to(last) == [controls, [0.125, 0.875]]
+    assert given_to(1.0) == "csv_given_mean y 2 1.5"
+    assert given_to(0.0) == "csv_given_mean y 2 1.5"

@@ -59,10 +59,13 @@ function onGrid(times, values, step) {
   return result;
 }
 
-/** A column on the grid up to its first missing value. */
+/** A column on the grid up to its first missing value; a mean without all of its rows would be another value. */
 function knownOnGrid(times, values) {
   const hole = values.findIndex(Number.isNaN), known = hole < 0 ? values.length : hole;
-  return known ? onGrid(times.slice(0, known), values.slice(0, known), DATA.step) : new Float64Array(0);
+  if (!known) return new Float64Array(0);
+  const result = onGrid(times.slice(0, known), values.slice(0, known), DATA.step);
+  if (hole < 0 || DATA.decimation !== "mean") return result;
+  return result.slice(0, Math.floor((times[hole] - times[0]) / DATA.step + 0.5 + 1e-6));
 }
 
 /** Widest gap in time that is interpolated over, in steps of the file: max_gap of predict. */
@@ -106,7 +109,9 @@ function readCase(name, text) {
   if (count > MAX_ROWS) throw new Refused(t("too_many_rows", { rows: count, most: MAX_ROWS }));
   const predicted = PREDICTED.map(column => read(column, DATA.given > 0));
   if (DATA.given) predicted.forEach((values, j) => {
-    if (values.length < DATA.given) throw new Refused(t("csv_given", { name: shown(PREDICTED[j].name), rows: DATA.given }));
+    if (values.length >= DATA.given) return;
+    const end = num(times[0] + (DATA.given - 0.5) * DATA.step), name = shown(PREDICTED[j].name);
+    throw new Refused(t(DATA.decimation === "mean" ? "csv_given_mean" : "csv_given", { name, rows: DATA.given, end }));
   });
   const table = (columns, height) => Float64Array.from({ length: height * columns.length }, (_, k) =>
     columns[k % columns.length][Math.floor(k / columns.length)]);
