@@ -1,11 +1,15 @@
 """What an exported model is compared with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from exported import make
+from exported import CHANNELS, STEP, make
 
+from surrogate_modeling.cases.case import Case
+from surrogate_modeling.cases.schedules import Schedule
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.deployment.export_check import largest_difference, random_cases, reference_of
+from surrogate_modeling.deployment.export_check import largest_difference, random_cases, real_cases, reference_of
 
 
 def test_a_jump_that_rounding_decides_is_no_difference_and_any_other_is() -> None:
@@ -57,3 +61,19 @@ def test_a_continuous_network_is_compared_as_it_is() -> None:
     np.testing.assert_array_equal(
         reference_of(surrogate, initial, controls, np.zeros((3, 60, 3))), surrogate.free_run(initial, controls)
     )
+
+
+@pytest.mark.parametrize("column", [1, 2])
+def test_cases_are_double_in_all_columns_where_any_stands_on_a_level(column: int) -> None:
+    """A level of a control alone, or of a predicted column alone: the graph takes both parts as double."""
+    channels = replace(CHANNELS, offsets=tuple(1e6 * (place == column) for place in range(5)))
+    rows = np.tile(np.array([0, 1, 2, 3, 4], np.float32), (6, 1))
+    surrogate = make("don")
+    for number, offsets in ((np.float32, None), (np.float64, channels.offsets)):
+        held = replace(channels, offsets=offsets)
+        surrogate.scaling.offsets = offsets or (0.0,) * 5
+        schedule = Schedule(Case("a", STEP * np.arange(6), rows, held), True)
+        ((initial, controls),) = real_cases(surrogate, [schedule])
+        assert initial.dtype == controls.dtype == np.dtype(number)
+    together = np.concatenate((controls[0, 0], initial[0, 0]))
+    assert together.tolist() == [place + 1e6 * (place == column) for place in range(5)]

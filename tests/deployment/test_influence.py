@@ -14,8 +14,8 @@ from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.explain_keys import ExplainConfig
 from surrogate_modeling.deployment.export_check import random_cases
-from surrogate_modeling.deployment.influence.run import explain, look
-from surrogate_modeling.deployment.influence.sensitivity import gradients, sobol, step_responses
+from surrogate_modeling.deployment.influence.run import explain, gain_lines, look
+from surrogate_modeling.deployment.influence.sensitivity import _read, gradients, sobol, step_responses
 from surrogate_modeling.networks import WindowNetwork
 from surrogate_modeling.surrogate.model import Surrogate
 
@@ -75,6 +75,19 @@ def test_what_does_not_settle_has_no_gain_and_what_does_nothing_no_time() -> Non
     found = step_responses(surrogate, case, 0.5)
     assert np.isnan(found.gain[0, 0])
     assert found.gain[0, 1] == 0.0
+    assert np.isnan(found.seconds).all()
+
+
+def test_an_answer_that_comes_back_to_nothing_is_a_gain_of_0() -> None:
+    """20 rows, so the last two decide, in ten thousandths of a standard deviation: from 3 to 0.5 an answer rests.
+
+    From 300 to 0.5 it moves, and only passes 0; from 3 to 1.5 it is not gone yet.
+    """
+    answers = np.zeros((1, 3, 20))
+    answers[0, :, 5] = 5000.0
+    answers[0, :, -2:] = [[3.0, 0.5], [300.0, 0.5], [3.0, 1.5]]
+    found = _read(1e-4 * answers, np.ones(3), np.ones(3), np.ones(1), STEP)
+    np.testing.assert_array_equal(found.gain, [[0.0, np.nan, np.nan]])
     assert np.isnan(found.seconds).all()
 
 
@@ -152,6 +165,17 @@ def test_the_files_hold_what_was_found(tmp_path: Path, caplog: pytest.LogCapture
     assert len((tmp_path / "influence.csv").read_text(encoding="utf-8").splitlines()) == 1 + 2 * ROWS
     assert len((tmp_path / "sobol.csv").read_text(encoding="utf-8").splitlines()) == 3
     assert "time constant" in caplog.text
+
+
+def test_a_control_that_is_constant_in_training_is_marked() -> None:
+    surrogate, case = made(Lag)
+    scaling = surrogate.scaling
+    scaling.low[1] = scaling.high[1] = scaling.mean[1]
+    scaling.divisor[1] = math.inf
+    found = look(surrogate, [case], ExplainConfig("s", "c", "o", settle=40.0))
+    lines = gain_lines(found, case.channels.units)
+    assert [line[6] for line in lines] == ["settled", "1 of 1", "constant in training"]
+    assert lines[2][3:6] == ("", "", "")
 
 
 def test_keys_out_of_range_are_refused() -> None:

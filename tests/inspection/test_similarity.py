@@ -1,5 +1,6 @@
 """Cases that are alike, and cases that stand out."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -33,6 +34,16 @@ def test_cases_that_hardly_differ() -> None:
         ["case3", "again"],
         ["case5", "third"],
     ]
+
+
+def test_many_alike_cases_are_grouped_at_once() -> None:
+    """A thousand copies among five hundred others: half a million pairs, each a pass over the cases, took 20 s."""
+    alike, others = make_case("a", 40, seed=0), [make_case(f"b{i}", 40, seed=i + 1) for i in range(500)]
+    copies = [replace(alike, name=f"a{i}") for i in range(1000)]
+    case_set = case_set_of([*others, *copies])
+    start = time.process_time()
+    assert alike_cases(case_set) == [[case.name for case in copies]]
+    assert time.process_time() - start < 8.0
 
 
 def test_a_jump_and_a_sensor_that_stands_still() -> None:

@@ -20,7 +20,7 @@ from surrogate_modeling.deployment.loading import demands_of
 from surrogate_modeling.networks.trees import leaning
 from surrogate_modeling.surrogate.model import Surrogate
 
-# Initial rows (B, G, P), G of them given, and controls (B, T, C), float32, physical units.
+# Initial rows (B, G, P), G of them given, and controls (B, T, C), both of the type of _number, physical units.
 FreeRunInputs = tuple[np.ndarray, np.ndarray]
 # Not the 2 that exports are traced with: a batch size that got fixed must show.
 CASES, ROWS = 3, 60
@@ -58,13 +58,13 @@ def random_cases(surrogate: Surrogate, cases: int = CASES, rows: int = ROWS) -> 
     """Random cases around the training mean, with controls that are held for some rows and then jump.
 
     Returns:
-        Initial (B, G, P) and controls (B, T, C), float32, physical units.
+        Initial (B, G, P) and controls (B, T, C), both of the type of :func:`_number`, physical units.
     """
     rng = np.random.default_rng(0)
     sizes = surrogate.description.sizes
     scaling = surrogate.scaling
     level, scale = scaling.level.cpu().numpy(), scaling.scale.cpu().numpy()
-    number = np.float64 if any(scaling.offsets) else np.float32
+    number = _number(surrogate)
     total = sizes.in_len + rows
     jumps = rng.normal(size=(cases, -(-total // HELD_ROWS), sizes.controls))
     controls = np.repeat(jumps, HELD_ROWS, axis=1)[:, :total]
@@ -189,6 +189,14 @@ def given_schedules(surrogate: Surrogate, config: ExportConfig) -> list[Schedule
 
 
 def real_cases(surrogate: Surrogate, schedules: Sequence[Schedule]) -> list[FreeRunInputs]:
-    """Initial rows (1, G, P) and controls (1, T, C) of each schedule."""
-    count = surrogate.description.given_rows
-    return [(schedule.case.outputs[None, :count], schedule.case.controls[None]) for schedule in schedules]
+    """Initial rows (1, G, P) and controls (1, T, C) of each schedule, both of the type of :func:`_number`."""
+    count, number = surrogate.description.given_rows, _number(surrogate)
+    return [
+        (schedule.case.outputs[None, :count].astype(number), schedule.case.controls[None].astype(number))
+        for schedule in schedules
+    ]
+
+
+def _number(surrogate: Surrogate) -> type[np.floating]:
+    """Type of what an exported model takes: double for all columns where any of them stands on a level."""
+    return np.float64 if any(surrogate.scaling.offsets) else np.float32

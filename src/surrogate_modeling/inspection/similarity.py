@@ -52,6 +52,9 @@ class Map:
 
 def alike_cases(case_set: CaseSet) -> list[list[str]]:
     """Groups of cases that hardly differ in any column."""
+    # Imported here: no other part of the package needs SciPy's graphs, and each command would wait for them.
+    from scipy.sparse.csgraph import connected_components
+
     cases = case_set.cases[:MAX_CASES]
     if len(cases) < 2:
         return []
@@ -60,12 +63,11 @@ def alike_cases(case_set: CaseSet) -> list[list[str]]:
     distance = np.sqrt(np.maximum(square[:, None] + square - 2 * points @ points.T, 0.0) / points.shape[1])
     above = distance[np.triu_indices(len(cases), 1)]
     limit = ALIKE_SHARE * float(np.median(above))
-    group = list(range(len(cases)))
-    for i, j in zip(*np.nonzero(np.triu(distance <= limit, 1)), strict=True):
-        old, new = group[j], group[i]
-        group = [new if g == old else g for g in group]
-    members = [[case.name for case, g in zip(cases, group, strict=True) if g == one] for one in sorted(set(group))]
-    return [names for names in members if len(names) > 1]
+    _, groups = connected_components(distance <= limit, directed=False)
+    members: dict[int, list[str]] = {}
+    for case, group in zip(cases, groups.tolist(), strict=True):
+        members.setdefault(group, []).append(case.name)
+    return [names for names in members.values() if len(names) > 1]
 
 
 def map_of(case_set: CaseSet) -> Map:

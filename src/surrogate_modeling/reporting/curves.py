@@ -18,6 +18,8 @@ from surrogate_modeling.surrogate.band import Band, BandScope
 
 # Numbers of all trajectories together, so that a page stays below some megabytes; but each curve has its points.
 MAX_VALUES, MIN_POINTS, MAX_POINTS = 1_800_000, 240, 4000
+# Of the span of a curve, by which its limits may be rounded; it is packed in 65534 steps.
+SHORTENED = 1e-6
 
 
 def curves_content(
@@ -79,7 +81,7 @@ def pack_curves(time: np.ndarray, curves: np.ndarray, points: int) -> tuple[Cont
     whole = len(time) <= points
     if not whole:
         curves = thin_table(curves, points // 2)
-    low, high = map(_short, _extremes(curves))
+    low, high = _limits(curves)
     content: Content = {
         "start": float(time[0]),
         "end": float(time[-1]),
@@ -111,9 +113,16 @@ def _extremes(curves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(known.any(axis=1), low, 0.0), np.where(known.any(axis=1), high, 0.0)
 
 
-def _short(values: np.ndarray) -> list[float]:
-    """Numbers of nine digits."""
-    return [float(f"{value:.9g}") for value in values]
+def _limits(curves: np.ndarray) -> tuple[list[float], list[float]]:
+    """Smallest and largest value of each curve, to nine digits where that moves them by far less than a packed step."""
+    low, high = _extremes(curves)
+    most = SHORTENED * (high - low)
+    return _shortened(low, most), _shortened(high, most)
+
+
+def _shortened(values: np.ndarray, most: np.ndarray) -> list[float]:
+    short = np.array([float(f"{value:.9g}") for value in values])
+    return np.where(np.abs(short - values) <= most, short, values).tolist()
 
 
 def _stretches(mask: np.ndarray) -> list[list[int]]:

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.deployment.export_check import Difference, FreeRunInputs, largest_difference, random_cases
+from surrogate_modeling.deployment.export_check import (
+    Difference,
+    FreeRunInputs,
+    largest_difference,
+    prediction_difference,
+    random_cases,
+    reference_of,
+)
 from surrogate_modeling.deployment.html.content import packed
 from surrogate_modeling.surrogate.band import BandScope
 from surrogate_modeling.surrogate.model import Surrogate
@@ -22,6 +29,8 @@ from surrogate_modeling.surrogate.model import Surrogate
 TOLERANCE = 1e-5
 # Of an edge of a band: a deviation of members is the root of a sum of squares.
 BAND_TOLERANCE = 1e-4
+# Or so many times what its own rounding makes of a surrogate, of which one comparison finds the order of magnitude.
+TIMES_ROUNDING = 4.0
 ANSWER = re.compile(r'<pre id="answer"[^>]*>([^<]*)</pre>')
 
 
@@ -90,13 +99,15 @@ class Check:
         aided = [answer for case, answer in zip(self.cases, answers, strict=True) if not case.plain]
         plain = answers[len(aided) :]
         with_bands = aided[: sum(case.bands for case in self.cases)]
+        rounding = TIMES_ROUNDING * own_rounding(self.surrogate, (random_cases(self.surrogate), *self.real))
+        tolerance, band_tolerance = max(TOLERANCE, rounding), max(BAND_TOLERANCE, rounding)
         differences = [
-            largest_difference(self.surrogate, _replayed(aided), self.real, "the page", TOLERANCE),
-            largest_difference(self.surrogate, _replayed(plain), (), "the page without WebAssembly", TOLERANCE),
+            largest_difference(self.surrogate, _replayed(aided), self.real, "the page", tolerance),
+            largest_difference(self.surrogate, _replayed(plain), (), "the page without WebAssembly", tolerance),
         ]
         for scope in self.scopes:
             run, what = _replayed(with_bands, scope), f"the page, with the band of scope {scope},"
-            largest_difference(self.surrogate, run, self.real[:1], what, BAND_TOLERANCE, scope)
+            largest_difference(self.surrogate, run, self.real[:1], what, band_tolerance, scope)
         return max(differences, key=lambda difference: difference.relative)
 
     def _answers(self, elements: str) -> list[Answer]:
@@ -117,6 +128,24 @@ class Check:
             parts, start = values[start:end].reshape(-1, rows, sizes.predicted), end
             answers.append(Answer(parts[0], dict(zip(scopes, parts[1:], strict=True))))
         return answers
+
+
+def own_rounding(surrogate: Surrogate, batches: Sequence[FreeRunInputs]) -> float:
+    """Largest difference of cases run alone and together, which are summed in another order, as a share of the size.
+
+    Args:
+        surrogate: whose free run may make much of rounding.
+        batches: initial (B, G, P) and controls (B, T, C) of each.
+    """
+    shares = []
+    for initial, controls in batches:
+        cases = zip(initial, controls, strict=True)
+        alone = np.concatenate([surrogate.free_run(given[None], driven[None]) for given, driven in cases])
+        # Twice, as a batch may be of one case.
+        given, driven, alone = (np.concatenate((part, part)) for part in (initial, controls, alone))
+        together = reference_of(surrogate, given, driven, alone)
+        shares.append(prediction_difference(surrogate, alone, together).relative)
+    return max(shares)
 
 
 def _replayed(

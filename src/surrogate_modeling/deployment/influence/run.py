@@ -24,6 +24,7 @@ from surrogate_modeling.surrogate.model import Surrogate
 log = logging.getLogger(__name__)
 # Parts of a trajectory over which the gradients are shown.
 PARTS = 60
+CONSTANT = "constant in training"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Influence:
         controls: names.
         over_time: (N, C, Q) root mean square of the gradients over the cases, along the trajectory.
         share: (N, C) of the root mean square gradient in the sum over the controls.
-        gains: (K, N, C), in units; NaN where a response does not settle.
+        constant: (C,), whether a control is constant in training, so that there is no step of it.
+        gains: (K, N, C), in units; NaN where a response does not settle, or the control is constant.
         seconds: (K, N, C) until 63 % of the change.
         change: (K, N, C), gains in standard deviations.
         sobol: first-order and total indices (N, C); none without samples.
@@ -45,6 +47,7 @@ class Influence:
     controls: tuple[str, ...]
     over_time: np.ndarray
     share: np.ndarray
+    constant: np.ndarray
     gains: np.ndarray
     seconds: np.ndarray
     change: np.ndarray
@@ -113,7 +116,8 @@ def look(surrogate: Surrogate, cases: list[Case], config: ExplainConfig) -> Infl
     share = whole / np.maximum(whole.sum(axis=1, keepdims=True), 1e-30)
     indices = sobol(surrogate, used[0], config.samples, config.seed, config.unit) if config.samples else ()
     gains, seconds, change = (np.stack([getattr(a, name) for a in answers]) for name in ("gain", "seconds", "change"))
-    return Influence(channels.targets, channels.controls, over_time, share, gains, seconds, change, indices)
+    constant = surrogate.scaling.constant[: len(channels.controls)].cpu().numpy()
+    return Influence(channels.targets, channels.controls, over_time, share, constant, gains, seconds, change, indices)
 
 
 def _require_finite(cases: list[Case], used: list[Case]) -> None:
@@ -143,7 +147,7 @@ def gain_lines(found: Influence, units: dict[str, str]) -> list[tuple[str, ...]]
             cells = [f"{f(real):.5g}" if real.size else "" for f in (np.median, np.min, np.max)]
             time = f"{np.median(times):.4g}" if times.size else ""
             unit = unit_per(units[target], units[control])
-            settled = f"{real.size} of {gains.size}"
+            settled = CONSTANT if found.constant[i] else f"{real.size} of {gains.size}"
             lines.append((target, control, unit, *cells, settled, time, f"{found.share[n, i]:.3f}"))
     return lines
 
@@ -168,7 +172,8 @@ def _table(found: Influence, units: dict[str, str]) -> str:
         before = np.cumsum(found.share[n][order]) - found.share[n][order]
         for i in order[before < 0.9].tolist():
             target, control, unit, gain, *_, settled, time, share = every[1 + n * len(found.controls) + i]
-            lines.append((target, control, share, with_unit(gain, unit) if gain else "not settled", time, settled))
+            none = "" if settled == CONSTANT else "not settled"
+            lines.append((target, control, share, with_unit(gain, unit) if gain else none, time, settled))
     return aligned([("target", "control", "share", "gain", "time constant [s]", "settled"), *lines], 2)
 
 
@@ -182,7 +187,7 @@ def draw(found: Influence) -> bytes:
     finite = np.where(np.isfinite(found.change), found.change, 0.0)
     counted = np.isfinite(found.change).sum(axis=0)
     mean = np.where(counted > 0, finite.sum(axis=0) / np.maximum(counted, 1), np.nan)
-    _draw_grid(gains, found, mean, "gain in standard deviations (empty: not settled)", "{:.2f}")
+    _draw_grid(gains, found, mean, "gain in standard deviations (empty: not settled, or constant)", "{:.2f}")
     place = (np.arange(found.over_time.shape[-1]) + 0.5) / found.over_time.shape[-1]
     for i in np.argsort(-found.share.mean(axis=0))[:8]:
         times.plot(place, found.over_time[:, i].mean(axis=0), label=found.controls[i])

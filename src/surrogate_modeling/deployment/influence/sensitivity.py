@@ -21,6 +21,8 @@ RISEN = 1.0 - math.exp(-1.0)
 SETTLED = 0.05
 # Less than this share of a standard deviation of the target is no response.
 NOTHING = 1e-4
+# An answer that ends at nothing has come to rest there if its last tenth is below this share, else it may swing past.
+NEARLY_NOTHING = 1e-3
 # Runs of one batch in Sobol's samples.
 SAMPLES_AT_ONCE = 128
 
@@ -50,7 +52,8 @@ class StepResponses:
     """Answers of the targets to a step of each control from a settled point; the mean of a step up and one down.
 
     Attributes:
-        gain: (N, C), change of the target by change of the control, in their units; NaN where it does not settle.
+        gain: (N, C), change of the target by change of the control, in their units, 0 where it is less than
+            ``NOTHING``; NaN where it does not settle, or the control is constant in training.
         seconds: (N, C) until 63 % of the change; NaN where there is none, or it does not settle.
         change: (N, C), the change of the target in its standard deviations for one of the control.
     """
@@ -108,10 +111,11 @@ def _read(
     """Gains and time constants of answers (N, C, rows), the first row before the step, to changes of controls (C,)."""
     last, deviation = changes[:, :, -1], target_scale[:, None]
     answered = np.abs(last) > NOTHING * deviation
-    late = np.abs(last - changes[:, :, -max(2, changes.shape[2] // 10)])
-    settled = late <= SETTLED * np.abs(last) + NOTHING * deviation
+    tail = changes[:, :, -max(2, changes.shape[2] // 10) :]
+    faded = ~answered & (np.abs(tail).max(axis=2) <= NEARLY_NOTHING * deviation)
+    settled = faded | (np.abs(last - tail[:, :, 0]) <= SETTLED * np.abs(last) + NOTHING * deviation)
     with np.errstate(divide="ignore", invalid="ignore"):
-        gain = np.where((moved > 0) & settled, last / moved, np.nan)
+        gain = np.where((moved > 0) & settled, np.where(faded, 0.0, last / moved), np.nan)
     seconds = np.full(gain.shape, np.nan)
     for n, i in np.argwhere(answered & settled):
         seconds[n, i] = _risen(changes[n, i] / last[n, i]) * step

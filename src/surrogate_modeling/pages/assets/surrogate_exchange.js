@@ -59,6 +59,15 @@ function onGrid(times, values, step) {
   return result;
 }
 
+/** A column on the grid up to its first missing value; a mean without all of its rows would be another value. */
+function knownOnGrid(times, values) {
+  const hole = values.findIndex(Number.isNaN), known = hole < 0 ? values.length : hole;
+  if (!known) return new Float64Array(0);
+  const result = onGrid(times.slice(0, known), values.slice(0, known), DATA.step);
+  if (hole < 0 || DATA.decimation !== "mean") return result;
+  return result.slice(0, Math.floor((times[hole] - times[0]) / DATA.step + 0.5 + 1e-6));
+}
+
 /** Widest gap in time that is interpolated over, in steps of the file: max_gap of predict. */
 const MAX_GAP = 5;
 
@@ -88,21 +97,21 @@ function readCase(name, text) {
     if ((units[at] ?? "").trim() !== column.unit.trim())
       throw new Refused(t("csv_unit", { name: shown(column.name), unit: shown(units[at] ?? ""), wanted: shown(column.unit) }));
     const values = rows.map(row => numberOf(row[at] ?? "")), hole = values.findIndex(Number.isNaN);
-    const known = hole < 0 ? values.length : hole;
-    if (known < values.length && CONTROLS.includes(column))
-      throw new Refused(t("csv_number", { line: known + 3, name: shown(column.name) }));
-    return known ? onGrid(times.slice(0, known), values.slice(0, known), DATA.step) : new Float64Array(0);
+    if (hole >= 0 && CONTROLS.includes(column))
+      throw new Refused(t("csv_number", { line: hole + 3, name: shown(column.name) }));
+    if (!column.parameter) return knownOnGrid(times, values);
+    if (values.some(value => value !== values[0])) throw new Refused(t("csv_parameter", { name: shown(column.name) }));
+    // The mean of equal values may be another one by rounding.
+    return onGrid(times, values, DATA.step).fill(values[0]);
   };
   const controls = CONTROLS.map(column => read(column, true)), count = controls[0].length;
   if (count <= IN_LEN) throw new Refused(t("csv_rows", { rows: count, needed: IN_LEN + 1 }));
   if (count > MAX_ROWS) throw new Refused(t("too_many_rows", { rows: count, most: MAX_ROWS }));
   const predicted = PREDICTED.map(column => read(column, DATA.given > 0));
   if (DATA.given) predicted.forEach((values, j) => {
-    if (values.length < DATA.given) throw new Refused(t("csv_given", { name: shown(PREDICTED[j].name), rows: DATA.given }));
-  });
-  CONTROLS.forEach((column, i) => {
-    if (column.parameter && controls[i].some(value => value !== controls[i][0]))
-      throw new Refused(t("csv_parameter", { name: shown(column.name) }));
+    if (values.length >= DATA.given) return;
+    const end = num(times[0] + (DATA.given - 0.5) * DATA.step), name = shown(PREDICTED[j].name);
+    throw new Refused(t(DATA.decimation === "mean" ? "csv_given_mean" : "csv_given", { name, rows: DATA.given, end }));
   });
   const table = (columns, height) => Float64Array.from({ length: height * columns.length }, (_, k) =>
     columns[k % columns.length][Math.floor(k / columns.length)]);
