@@ -257,3 +257,13 @@ def test_a_start_at_the_wanted_value_has_a_gradient() -> None:
     Term("x", 0, 1.0, "near", 2.0).of(rows).sum().backward()
     assert rows.grad is not None
     assert rows.grad.isfinite().all()
+
+
+def test_the_named_parameter_is_searched_wherever_it_stands_among_the_controls(lag: tuple[Surrogate, Case]) -> None:
+    surrogate = deepcopy(lag[0])
+    channels = replace(surrogate.description.channels, parameters=("v/2",))
+    surrogate.description = replace(surrogate.description, channels=channels)
+    for keys, free in (({}, [True, False]), ({"parameters": ["v/2"]}, [True, True])):
+        assert problem_of(configured({"p 1": 3}, **keys), surrogate).free.tolist() == free
+    problem = problem_of(configured({"p 1": 3}, parameters=["v/2"], fixed=["u"]), surrogate)
+    assert problem.free.tolist() == [False, True]

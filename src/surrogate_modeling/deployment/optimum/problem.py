@@ -208,7 +208,8 @@ def _free(config: OptimiseConfig, surrogate: Surrogate) -> Tensor:
     free = torch.ones(len(channels.controls), dtype=torch.bool)
     free[list(channels.parameter_indices)] = False
     for name in config.parameters:
-        free[_place(name, channels.parameters, f"parameters={name}", "parameters")] = True
+        _place(name, channels.parameters, f"parameters={name}", "parameters")
+        free[channels.controls.index(name)] = True
     for name in config.fixed:
         free[_place(name, channels.controls, f"fixed={name}", "controls")] = False
     if kept := [name for name in switches if free[channels.controls.index(name)]]:
