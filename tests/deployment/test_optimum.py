@@ -100,7 +100,7 @@ def test_a_bound_is_kept_with_the_band_as_margin_once_it_counts(lag: tuple[Surro
     largest = float(predicted[15:].max())
     assert mean + 0.5 * scale - 0.6 - 0.15 * scale < largest <= mean + 0.5 * scale - 0.6
     assert float(predicted[:5].max()) > mean + scale
-    outcome = Outcome(case, problem, found, None)
+    outcome = Outcome(case, problem, found, None, surrogate.scaling.scale.numpy())
     edge = f"{largest + 0.6:.5g}"
     assert outcome.table()[2][3:5] == (f"{largest:.5g}", edge)
 
@@ -235,12 +235,12 @@ def test_a_search_writes_its_schedule_and_says_where_no_schedule_keeps_the_bound
     (tmp_path / "c0.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     keys = dict(band=None, beyond=True, starts=1, steps=3)
     config = configured({"p 1": "minimise last"}, bounds={"p 1": [1e6, None]}, **keys)
-    with pytest.raises(UserError, match="no schedule found that keeps everything: p 1 at least 1e\\+06 bar: missed by"):
+    with pytest.raises(UserError, match="no schedule found that keeps everything: p 1 at least 1000000 bar: missed by"):
         optimise(surrogate, tmp_path / "c0.csv", tmp_path, config)
     assert (tmp_path / "optimum.png").stat().st_size > 10_000
     with (tmp_path / "promise.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["what"] for row in rows] == ["p 1: last", "p 1: least, bound 1e+06"]
+    assert [row["what"] for row in rows] == ["p 1: last", "p 1: least, bound 1000000"]
     schedule = np.loadtxt(tmp_path / "schedule.csv", delimiter=",", skiprows=2)
     assert schedule.shape == (ROWS + IN_LEN, 3)
     predicted = np.loadtxt(tmp_path / "predicted.csv", delimiter=",", skiprows=2)
@@ -250,6 +250,21 @@ def test_a_search_writes_its_schedule_and_says_where_no_schedule_keeps_the_bound
         optimise(surrogate, tmp_path / "c0.csv", tmp_path, configured({"p 1": 3}))
     with pytest.raises(UserError, match="after=100: the case ends before"):
         optimise(surrogate, tmp_path / "c0.csv", tmp_path, configured({"p 1": 3}, after=100.0, band=None))
+
+
+def test_what_is_promised_on_a_large_level_is_said_to_the_digit(lag: tuple[Surrogate, Case]) -> None:
+    """A bound as typed; a level of 1e7 to a thousandth of the standard deviation of 3 bar."""
+    surrogate, case = lag
+    config = configured({"p 1": "minimise last"}, bounds={"p 1": [None, 9999999.83]})
+    found, problem = search(lag, config, replace(METHOD, steps=1))
+    assert str(problem.bounds[0]) == "p 1 at most 9999999.83"
+    rows = found.best.rows.double()
+    rows[..., 2] = 9999999.125
+    best = replace(found.best, rows=rows, upper=found.best.upper.double() * 0 + 9999999.5)
+    scale = surrogate.scaling.scale.numpy()
+    table = Outcome(case, problem, replace(found, best=best), None, scale).table()
+    assert table[1][3] == "9999999.125"
+    assert (table[2][0], *table[2][3:5]) == ("p 1: largest, bound 9999999.83", "9999999.125", "9999999.5")
 
 
 def test_a_start_at_the_wanted_value_has_a_gradient() -> None:

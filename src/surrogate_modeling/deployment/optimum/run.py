@@ -52,7 +52,7 @@ def optimise(surrogate: Surrogate, file: Path, output: Path, config: OptimiseCon
     if isinstance(rows, str):
         log.warning("the plant cannot follow the schedule: %s", rows)
         rows = None
-    outcome = Outcome(case, problem, found, rows)
+    outcome = Outcome(case, problem, found, rows, surrogate.scaling.scale.cpu().numpy())
     outcome.write(output)
     _say(outcome, output, config)
     if not found.kept:
