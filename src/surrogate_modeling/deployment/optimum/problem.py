@@ -190,8 +190,7 @@ def _limits(config: OptimiseConfig, surrogate: Surrogate) -> tuple[Tensor, Tenso
         room = 1e-6 * max(abs(float(low[i])), abs(float(high[i])))
         if not config.beyond and not (low[i] - room <= lowest and highest <= high[i] + room):
             raise UserError(
-                f"{key}: leaves the training range, {edges}, where the surrogate knows nothing; "
-                "beyond=true allows it"
+                f"{key}: leaves the training range, {edges}, where the surrogate knows nothing; beyond=true allows it"
             )
         low[i], high[i] = lowest, highest
     return low, high
