@@ -49,6 +49,26 @@ def test_which_column_when_and_by_how_much() -> None:
     )
 
 
+def test_a_small_range_on_a_large_level_and_late_times_are_said_to_the_digit(tmp_path: Path) -> None:
+    values = np.array([[10000000.83, 1e7, 1e7], [9999999.0, 1e7, 1e7]])
+    case = Case("a", np.array([12345678.25, 12345679.0]), values, CHANNELS)
+    known = Range(CHANNELS, np.array([9999999.25, 1e7, 1e7]), np.array([10000000.75, 1e7, 1e7]))
+    below, above, constant = find_excursions(case, np.array([[1e7, 10000000.5]]), known, 1)
+    assert str(below) == (
+        "a: control 'u' below its training range 9999999.25 to 10000000.75 K in 1 row at 12345679 s, "
+        "by up to 0.25 K (17 % of the range)"
+    )
+    assert str(constant).startswith("a: predicted 'fixed' above 10000000 -, its value throughout")
+    with ExcursionTable(tmp_path / "range.csv") as table:
+        table.add(above)
+        table.add(constant)
+    first, second = csv.DictReader((tmp_path / "range.csv").open())
+    assert [first[key] for key in ("first_time", "worst", "low", "high")] == [
+        "12345678.25", "10000000.83", "9999999.25", "10000000.75",
+    ]  # fmt: skip
+    assert [second[key] for key in ("worst", "low", "excess", "excess_share")] == ["10000000.5", "10000000", "0.5", ""]
+
+
 def test_a_unit_may_be_missing() -> None:
     case = Case("a", np.arange(2.0), np.array([[25, 0, 3], [0, 0, 3]], np.float32), CHANNELS)
     (found,) = find_excursions(case, np.array([[0, 3]], np.float32), training_range(), 1)

@@ -20,7 +20,7 @@ from surrogate_modeling.deployment.export_check import random_cases
 from surrogate_modeling.deployment.optimum.levels import Levels
 from surrogate_modeling.deployment.optimum.outcome import Outcome
 from surrogate_modeling.deployment.optimum.problem import Problem, Term, problem_of
-from surrogate_modeling.deployment.optimum.run import optimise
+from surrogate_modeling.deployment.optimum.run import check_start, optimise
 from surrogate_modeling.deployment.optimum.search import Found, Method, Search
 from surrogate_modeling.networks import WindowNetwork
 from surrogate_modeling.surrogate.band import Band
@@ -100,7 +100,7 @@ def test_a_bound_is_kept_with_the_band_as_margin_once_it_counts(lag: tuple[Surro
     largest = float(predicted[15:].max())
     assert mean + 0.5 * scale - 0.6 - 0.15 * scale < largest <= mean + 0.5 * scale - 0.6
     assert float(predicted[:5].max()) > mean + scale
-    outcome = Outcome(case, problem, found, None)
+    outcome = Outcome(case, problem, found, None, surrogate.scaling.scale.numpy())
     edge = f"{largest + 0.6:.5g}"
     assert outcome.table()[2][3:5] == (f"{largest:.5g}", edge)
 
@@ -134,8 +134,28 @@ def test_what_lies_far_from_the_training_cases_is_left_out_unless_it_is_allowed(
         units[0] *= 2
     assert float(far.best.distance.max()) > 1.0
     assert near.kept
-    assert float(near.best.distance.max()) <= 1.0
+    # What is shown as 1.00 lies inside.
+    assert float(near.best.distance.max()) <= 1.005
     assert float(near.best.objective) > float(far.best.objective)
+
+
+@pytest.mark.parametrize(("given", "kept"), [(1.003, True), (1.02, False)])
+def test_the_first_rows_are_measured_alike_by_the_search_and_the_check(
+    lag: tuple[Surrogate, Case], given: float, kept: bool
+) -> None:
+    """No schedule changes them: what the check lets pass, which is shown as 1.00, must not break every schedule."""
+    surrogate, case = deepcopy(lag[0]), replace(lag[1], values=lag[1].values.copy())
+    case.values[:IN_LEN, 1] += 2 * float(surrogate.scaling.scale[1])
+    known, config = surrogate.training_range, configured({"p 1": "minimise last"})
+    known.units[0] *= float(surrogate.position(case).rows[:IN_LEN].max()) / given
+    found, _ = search((surrogate, case), config, replace(METHOD, beyond=False, steps=20))
+    assert float(found.best.distance[0, :IN_LEN].max()) == pytest.approx(given, abs=1e-4)
+    assert found.kept == kept
+    if kept:
+        check_start(surrogate, case, config)
+    else:
+        with pytest.raises(UserError, match="its first rows, .*, are 1.02 times as far from the training cases"):
+            check_start(surrogate, case, config)
 
 
 def plain(rate: list[float], constant: list[bool]) -> Problem:
@@ -235,12 +255,12 @@ def test_a_search_writes_its_schedule_and_says_where_no_schedule_keeps_the_bound
     (tmp_path / "c0.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     keys = dict(band=None, beyond=True, starts=1, steps=3)
     config = configured({"p 1": "minimise last"}, bounds={"p 1": [1e6, None]}, **keys)
-    with pytest.raises(UserError, match="no schedule found that keeps everything: p 1 at least 1e\\+06 bar: missed by"):
+    with pytest.raises(UserError, match="no schedule found that keeps everything: p 1 at least 1000000 bar: missed by"):
         optimise(surrogate, tmp_path / "c0.csv", tmp_path, config)
     assert (tmp_path / "optimum.png").stat().st_size > 10_000
     with (tmp_path / "promise.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["what"] for row in rows] == ["p 1: last", "p 1: least, bound 1e+06"]
+    assert [row["what"] for row in rows] == ["p 1: last", "p 1: least, bound 1000000"]
     schedule = np.loadtxt(tmp_path / "schedule.csv", delimiter=",", skiprows=2)
     assert schedule.shape == (ROWS + IN_LEN, 3)
     predicted = np.loadtxt(tmp_path / "predicted.csv", delimiter=",", skiprows=2)
@@ -252,8 +272,33 @@ def test_a_search_writes_its_schedule_and_says_where_no_schedule_keeps_the_bound
         optimise(surrogate, tmp_path / "c0.csv", tmp_path, configured({"p 1": 3}, after=100.0, band=None))
 
 
+def test_what_is_promised_on_a_large_level_is_said_to_the_digit(lag: tuple[Surrogate, Case]) -> None:
+    """A bound as typed; a level of 1e7 to a thousandth of the standard deviation of 3 bar."""
+    surrogate, case = lag
+    config = configured({"p 1": "minimise last"}, bounds={"p 1": [None, 9999999.83]})
+    found, problem = search(lag, config, replace(METHOD, steps=1))
+    assert str(problem.bounds[0]) == "p 1 at most 9999999.83"
+    rows = found.best.rows.double()
+    rows[..., 2] = 9999999.125
+    best = replace(found.best, rows=rows, upper=found.best.upper.double() * 0 + 9999999.5)
+    scale = surrogate.scaling.scale.numpy()
+    table = Outcome(case, problem, replace(found, best=best), None, scale).table()
+    assert table[1][3] == "9999999.125"
+    assert (table[2][0], *table[2][3:5]) == ("p 1: largest, bound 9999999.83", "9999999.125", "9999999.5")
+
+
 def test_a_start_at_the_wanted_value_has_a_gradient() -> None:
     rows = torch.full((1, 3, 2), 2.0, requires_grad=True)
     Term("x", 0, 1.0, "near", 2.0).of(rows).sum().backward()
     assert rows.grad is not None
     assert rows.grad.isfinite().all()
+
+
+def test_the_named_parameter_is_searched_wherever_it_stands_among_the_controls(lag: tuple[Surrogate, Case]) -> None:
+    surrogate = deepcopy(lag[0])
+    channels = replace(surrogate.description.channels, parameters=("v/2",))
+    surrogate.description = replace(surrogate.description, channels=channels)
+    for keys, free in (({}, [True, False]), ({"parameters": ["v/2"]}, [True, True])):
+        assert problem_of(configured({"p 1": 3}, **keys), surrogate).free.tolist() == free
+    problem = problem_of(configured({"p 1": 3}, parameters=["v/2"], fixed=["u"]), surrogate)
+    assert problem.free.tolist() == [False, True]

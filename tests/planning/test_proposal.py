@@ -56,7 +56,7 @@ def test_schedules_read_back_and_the_table_says_why(proposal: Proposal, folder: 
     for row, candidate, item in zip(rows, proposal.batch, proposal.chosen, strict=True):
         raw = parse_case(file := folder / "schedules" / row["schedule"], file.read_bytes())
         assert (raw.names, raw.units) == ((EVIL,), ("<kPa>",))
-        np.testing.assert_allclose(raw.values, candidate.controls, rtol=1e-6)
+        np.testing.assert_array_equal(raw.values.astype(np.float32), candidate.controls)
         np.testing.assert_allclose(raw.time, candidate.time)
         assert row["farthest control"] == EVIL
         assert float(row["value"]) == pytest.approx(float(row["spread"]) * item.distance, rel=1e-3)
@@ -81,6 +81,16 @@ def test_schedules_of_an_earlier_proposal_go(proposal: Proposal, tmp_path: Path)
     replace(proposal, chosen=proposal.chosen[:1]).write(tmp_path, "ja", "s")
     assert {path.name for path in (tmp_path / "schedules").iterdir()} == {"own.csv", f"{proposal.batch[0].name}.csv"}
     assert "学習ケース" in (tmp_path / "plan.html").read_text(encoding="utf-8")
+
+
+def test_a_small_variation_on_a_large_level_and_long_times_are_written(proposal: Proposal, tmp_path: Path) -> None:
+    time = 1e6 + 0.25 * np.arange(4)
+    controls = np.array([[1e7], [9999999.83], [10000000.17], [10000001.0]])
+    candidates = [replace(item, time=time, controls=controls) for item in proposal.candidates]
+    replace(proposal, candidates=candidates, chosen=proposal.chosen[:1]).write(tmp_path, "en", "s")
+    lines = next((tmp_path / "schedules").iterdir()).read_text().splitlines()[2:]
+    written = ["1000000,10000000", "1000000.25,9999999.83", "1000000.5,10000000.17", "1000000.75,10000001"]
+    assert lines == written
 
 
 def test_a_parameter_has_one_value_in_a_schedule(surrogate: Surrogate) -> None:

@@ -9,6 +9,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.config.plan_keys import By
 from surrogate_modeling.deployment.export_check import random_cases
+from surrogate_modeling.networks.mixture import MixtureNetwork
 from surrogate_modeling.planning.candidates import Candidate
 from surrogate_modeling.planning.scoring import COMPARED_ROWS, Unknown, choose, look_at
 from surrogate_modeling.surrogate.model import Surrogate
@@ -58,6 +59,17 @@ def test_members_that_differ_have_a_spread_and_a_single_network_has_none() -> No
         choose(single, By.spread, 1, 0)
     with pytest.raises(UserError, match="by=band: .* it has no band"):
         choose(single, By.band, 1, 0)
+
+
+@pytest.mark.parametrize("alone", [0, 1])
+def test_a_mixture_in_which_one_member_has_all_weight_has_no_spread(alone: int) -> None:
+    surrogate = fitted("ssm-stacked")
+    assert isinstance(surrogate.network, MixtureNetwork)
+    surrogate.network.weight.zero_()[alone] = 1.0
+    single = look_at(surrogate, [candidate(0, random_cases(surrogate, 1, 40)[1][0])])
+    assert single.spread.tolist() == [0.0]
+    with pytest.raises(UserError, match="by=spread: the surrogate cannot tell, .*; use by=distance"):
+        choose(single, By.spread, 1, 0)
 
 
 def test_the_spread_is_that_of_the_unit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 
@@ -33,6 +34,25 @@ def names_and_rest(names: Iterable[str], most: int, rest: str = "more") -> str:
 def with_unit(value: str, unit: str) -> str:
     """A number and its unit, which may be missing: ``3.2 bar``, ``3.2``."""
     return f"{value} {unit}" if unit else value
+
+
+def as_typed(value: float) -> str:
+    """A number of the user, with all its digits: ``9999999.83``."""
+    return f"{value:.15g}"
+
+
+def level_text(value: float, spread: float, digits: int = 5) -> str:
+    """A value of a column with so many digits, or as many more as tell a thousandth of the column's spread.
+
+    Args:
+        value: of the column.
+        spread: its standard deviation or the width of its range; 0 where it has none.
+        digits: least number of significant ones.
+    """
+    if value and spread > 0 and math.isfinite(value):
+        digits = max(digits, math.floor(math.log10(abs(value))) - math.floor(math.log10(spread)) + 4)
+    # More are not in a number of 64 bits.
+    return f"{value:.{min(digits, 15)}g}"
 
 
 def column_title(name: str, unit: str) -> str:

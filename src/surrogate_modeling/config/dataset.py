@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.mapping import mapping_of
 from surrogate_modeling.config.schema import MISSING, Checked, Choice, ranged
 
 
@@ -129,14 +130,21 @@ class RefrigerantConfig(GeneratedConfig):
 class PlannedConfig(GeneratedConfig):
     """Cases of a simulator of the user: inputs and parameters that vary, and how the program is run."""
 
+    # Dictionaries of any names, which OmegaConf 2.3 takes from the command line in an untyped field only.
     inputs: Any = None
     parameter_ranges: Any = None
     sampling: Sampling = Sampling.sobol
     plan: str | None = None
-    units: dict[str, str] = field(default_factory=dict)
+    units: Any = None
     case_timeout: float | None = ranged(600.0, low=0.01)
     attempts: int = ranged(2, low=1)
     trust: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.inputs, self.parameter_ranges = mapping_of(self.inputs), mapping_of(self.parameter_ranges)
+        self.read_dictionaries("units", of="name")
+        self.units = {str(name): str(unit) for name, unit in (self.units or {}).items()}
 
     def check_controls(self) -> None:
         """Check the key ``controls``; None: the inputs and parameters that vary."""
@@ -153,6 +161,10 @@ class FmuConfig(PlannedConfig):
     outputs: list[str] | None = None
     start: Any = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.start = mapping_of(self.start)
+
 
 @dataclass
 class CommandConfig(PlannedConfig):
@@ -161,7 +173,12 @@ class CommandConfig(PlannedConfig):
     command: Any = MISSING
     template: str | None = None
     output: str = "output.csv"
-    import_keys: dict[str, Any] = field(default_factory=dict)
+    import_keys: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.read_dictionaries("import_keys", of="key")
+        self.import_keys = self.import_keys or {}
 
 
 # Dataset name -> class that its YAML is checked against.

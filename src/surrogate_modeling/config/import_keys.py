@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
 from surrogate_modeling.common.errors import UserError
 from surrogate_modeling.common.wording import names_and_rest
+from surrogate_modeling.config.mapping import mapping_of
 from surrogate_modeling.config.schema import Checked, Choice, ranged
 
 # Modes that a message lists.
@@ -98,7 +97,7 @@ class ImportConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         for key in ("units", "to_units", "text"):
-            value = _mapping(getattr(self, key) or {})
+            value = mapping_of(getattr(self, key) or {})
             if not isinstance(value, dict):
                 self.reject(key, f"must be given by column: '{key}={{<column>: ...}}'")
             setattr(self, key, {str(column): entry for column, entry in value.items()})
@@ -140,7 +139,7 @@ def with_new_texts(saved: Any, given: Any) -> Any:
     Raises:
         UserError: a text is added to modes, and its own mode is none of them.
     """
-    new = _mapping(given)
+    new = mapping_of(given)
     if not isinstance(saved, dict) or not isinstance(new, dict):
         return given
     return saved | {str(column): _extended(str(column), saved.get(str(column)), entry) for column, entry in new.items()}
@@ -161,28 +160,3 @@ def _extended(column: str, known: Any, new: Any) -> Any:
             f"for it: 'text={{{column}: {{{wrong[0]}: {modes[0]}}}}}' takes it for {modes[0]}"
         )
     return known | {str(text): str(mode) for text, mode in new.items()}
-
-
-def _mapping(value: Any) -> Any:
-    """A dictionary given as text, which Hydra leaves as it is where a column's name has other than Latin letters."""
-    if not isinstance(value, str):
-        return value
-    try:
-        found = yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
-    if not isinstance(found, dict):
-        return value
-    return _with_blanks(found)
-
-
-def _with_blanks(mapping: dict[Any, Any]) -> dict[Any, Any]:
-    """Entries such as ``pressure:bar``, behind whose colon YAML wants a blank, as key and value."""
-    made: dict[Any, Any] = {}
-    for key, value in mapping.items():
-        if value is None and ":" in str(key):
-            name, _, text = str(key).rpartition(":")
-            made[name] = yaml.safe_load(text)
-        else:
-            made[key] = _with_blanks(value) if isinstance(value, dict) else value
-    return made

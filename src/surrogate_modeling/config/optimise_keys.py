@@ -45,9 +45,7 @@ class OptimiseConfig(UseConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("objective", "bounds", "limits", "rates"):
-            if not isinstance(getattr(self, key) or {}, dict):
-                self.reject(key, f"must be a dictionary of columns, as in '{key}={{<column>: <value>}}'")
+        self.read_dictionaries("objective", "bounds", "limits", "rates", of="column")
         if not self.objective:
             self.reject("objective", "name at least one column, as in 'objective={Comp_kW: minimise mean}'")
         self.require_positive("hold")

@@ -64,9 +64,7 @@ class PlanConfig(UseConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("inputs", "rates"):
-            if not isinstance(getattr(self, key) or {}, dict):
-                self.reject(key, f"must be a dictionary of controls, as in '{key}={{<control>: <value>}}'")
+        self.read_dictionaries("inputs", "rates", of="control")
         if self.candidates < self.cases:
             self.reject("candidates", f"must be at least cases={self.cases}, which are chosen among them")
         self.require_positive("duration")

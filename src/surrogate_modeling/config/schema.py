@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from surrogate_modeling.common.errors import UserError
+from surrogate_modeling.config.mapping import mapping_of
 
 # OmegaConf's marker of a mandatory value, written out so that these dataclasses need no OmegaConf.
 MISSING: Any = "???"
@@ -77,6 +78,19 @@ class Checked:
         value = getattr(self, key)
         if value is not None and not is_positive(value):
             self.reject(key, allowed)
+
+    def read_dictionaries(self, *keys: str, of: str) -> None:
+        """Read dictionaries that came as text, with names that Hydra cannot read; ``of`` says what the names are of.
+
+        Raises:
+            UserError: a value is no dictionary, nor none.
+        """
+        for key in keys:
+            value = mapping_of(getattr(self, key)) or None
+            if not isinstance(value, dict | None):
+                name = f"{self.group()}.{key}".removeprefix(".")
+                self.reject(key, f"must be a dictionary of {of}s, as in '{name}={{<{of}>: <value>}}'")
+            setattr(self, key, value)
 
     def reject(self, key: str, allowed: str) -> None:
         """Raise the one-line error about one key.

@@ -9,7 +9,7 @@ Shape letters: T rows of a case, H predicted rows, F columns (C controls, then P
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
@@ -18,7 +18,7 @@ import numpy as np
 from surrogate_modeling.cases.case import Case
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import csv_text
-from surrogate_modeling.common.wording import counted, with_unit
+from surrogate_modeling.common.wording import counted, level_text, with_unit
 from surrogate_modeling.surrogate.training_range import Range
 
 
@@ -57,15 +57,32 @@ class Excursion:
     excess_share: float
 
     def __str__(self) -> str:
-        span = f"at {self.first_time:g} s" if self.rows == 1 else f"from {self.first_time:g} to {self.last_time:g} s"
+        first, last, low, high = map(self._text, ("first_time", "last_time", "low", "high"))
+        span = f"at {first} s" if self.rows == 1 else f"from {first} to {last} s"
         rows = f"in {counted(self.rows, 'row')} {span}, by up to {with_unit(f'{self.excess:g}', self.unit)}"
         place = f"{self.case}: {self.what} {self.column!r} {self.side}"
         if math.isnan(self.excess_share):
-            return f"{place} {with_unit(f'{self.low:g}', self.unit)}, its value throughout the training cases, {rows}"
+            return f"{place} {with_unit(low, self.unit)}, its value throughout the training cases, {rows}"
         share = self.excess_share
         relative = f"{100 * share:.0f} %" if share < 1 else f"{share:.3g} times the width"
-        known = f"{self.low:g} to {with_unit(f'{self.high:g}', self.unit)}"
-        return f"{place} its training range {known} {rows} ({relative} of the range)"
+        return f"{place} its training range {low} to {with_unit(high, self.unit)} {rows} ({relative} of the range)"
+
+    def cells(self) -> list[str]:
+        """Its line of the table; a share of an empty range is left out."""
+        return [self._text(field.name) for field in fields(self)]
+
+    def _text(self, name: str) -> str:
+        """One of the attributes, with the digits that it needs beside the others."""
+        value = getattr(self, name)
+        if not isinstance(value, float):
+            return str(value)
+        if math.isnan(value):
+            return ""
+        if name.endswith("_time"):
+            return f"{value:.12g}"
+        # A column that was constant has no width: what counts is how far it is from there.
+        width = self.high - self.low or self.excess
+        return level_text(value, width, 7) if name in ("worst", "low", "high") else f"{value:.7g}"
 
 
 def find_excursions(case: Case, predicted: np.ndarray, training: Range, given: int) -> list[Excursion]:
@@ -111,7 +128,7 @@ class ExcursionTable:
         self.count = 0
         self.cases: dict[str, set[str]] = {"control": set(), "initial": set(), "predicted": set()}
         self._path = path
-        self._lines: list[list[object]] = [[field.name for field in fields(Excursion)]]
+        self._lines: list[list[str]] = [[field.name for field in fields(Excursion)]]
 
     def __enter__(self) -> Self:
         return self
@@ -128,10 +145,4 @@ class ExcursionTable:
         """Add one line."""
         self.count += 1
         self.cases[excursion.what].add(excursion.case)
-        cells = astuple(excursion)
-        self._lines.append([_number(cell) if isinstance(cell, float) else cell for cell in cells])
-
-
-def _number(value: float) -> str:
-    """Format a number for the table; a share of an empty range is left out."""
-    return "" if math.isnan(value) else f"{value:.7g}"
+        self._lines.append(excursion.cells())

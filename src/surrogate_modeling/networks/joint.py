@@ -45,8 +45,8 @@ def mean_and_squares(parts: Iterable[Part]) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def root(squares: Tensor) -> Tensor:
-    """Square root with a gradient wherever it is taken."""
-    return squares.clamp(min=MIN_SQUARE).sqrt()
+    """Square root with a gradient wherever it is taken; 0 of 0, as what does not spread is told by that."""
+    return torch.where(squares <= MIN_SQUARE, torch.zeros_like(squares), squares.clamp(min=MIN_SQUARE).sqrt())
 
 
 class JointNetwork(Network):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from surrogate_modeling.cases.writer import case_csv
+from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
 from surrogate_modeling.config.plan_keys import By
@@ -26,7 +26,6 @@ from surrogate_modeling.surrogate.model import Surrogate
 TABLE_FILE, PAGE_FILE, SCHEDULES = "plan.csv", "plan.html", "schedules"
 HEAD = ("rank", "schedule", "made of", "distance", "distance when chosen", "rows beyond [%]", "farthest control",
         "spread", "band", "value")  # fmt: skip
-DIGITS = 7
 # Points of a curve on the page.
 POINTS = 200
 
@@ -80,8 +79,8 @@ class Proposal:
         channels = self.surrogate.description.channels
         units = {control: channels.units[control] for control in channels.controls}
         for candidate in self.batch:
-            content = case_csv(units, candidate.time, candidate.controls, DIGITS)
-            write_atomic(folder / SCHEDULES / f"{candidate.name}.csv", content)
+            # All digits: of a small variation on a large level, rounding would leave steps or nothing.
+            write_case(folder / SCHEDULES / f"{candidate.name}.csv", units, candidate.time, candidate.controls)
         write_only_page(folder / PAGE_FILE, self.content(name), language)
         # Last: where it is, the others are.
         write_atomic(folder / TABLE_FILE, csv_text(self.table()).encode())

@@ -6,6 +6,7 @@ Shape letters: T all rows, H predicted rows, C control, P predicted column, F co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from surrogate_modeling.cases.case import Case
 from surrogate_modeling.cases.writer import write_case
 from surrogate_modeling.common.atomic_file import write_atomic
 from surrogate_modeling.common.tables import aligned, csv_text
-from surrogate_modeling.common.wording import column_title
+from surrogate_modeling.common.wording import as_typed, column_title, level_text
 from surrogate_modeling.deployment.optimum.problem import Problem
 from surrogate_modeling.deployment.optimum.search import Found
 from surrogate_modeling.evaluation.figures import new_figure, picture_or_warning, png_of
@@ -33,12 +34,14 @@ class Outcome:
         problem: what was searched.
         found: the result.
         plant: predicted columns (T, P) that the plant gives under the schedule; None where it was not run.
+        scale: training standard deviation of each column (F,).
     """
 
     case: Case
     problem: Problem
     found: Found
     plant: np.ndarray | None
+    scale: np.ndarray
 
     @property
     def controls(self) -> np.ndarray:
@@ -65,12 +68,14 @@ class Outcome:
             plant = torch.cat((best[..., :controls], torch.as_tensor(self._plant_rows()[None]).to(best)), dim=-1)
         lines: list[tuple[str, ...]] = [HEAD]
         for term in self.problem.terms:
-            parts = [_number(float(term.of(rows))) if rows is not None else "" for rows in (before, best, plant)]
+            number = partial(level_text, spread=float(self.scale[term.place]))
+            parts = [number(float(term.of(rows))) if rows is not None else "" for rows in (before, best, plant)]
             lines.append((str(term), units[term.column], parts[0], parts[1], "", parts[2]))
         lower, upper = self.edges
         after = self.problem.after
         for bound in self.problem.bounds:
             of = controls + bound.place
+            number = partial(level_text, spread=float(self.scale[of]))
             columns = [rows[0, after:, of].numpy() for rows in (before, best)]
             real = None if plant is None else plant[0, after:, of].numpy()
             for limit, most, edge, name in (
@@ -78,9 +83,9 @@ class Outcome:
                 (bound.high, np.max, upper, "largest"),
             ):
                 if np.isfinite(limit):
-                    cells = [*map(_number, map(most, columns)), _number(most(edge[after:, bound.place]))]
-                    cells.append("" if real is None else _number(most(real)))
-                    what = f"{bound.column}: {name}, bound {limit:g}"
+                    cells = [*map(number, map(most, columns)), number(most(edge[after:, bound.place]))]
+                    cells.append("" if real is None else number(most(real)))
+                    what = f"{bound.column}: {name}, bound {as_typed(limit)}"
                     lines.append((what, units[bound.column], *cells))
         return lines
 
@@ -168,7 +173,3 @@ class Outcome:
         axes.set_title(column_title(name, self.case.channels.units[name]), fontsize=9, parse_math=False)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
-
-
-def _number(value: float) -> str:
-    return f"{value:.5g}"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from surrogate_modeling.cases.channels import Channels
 from surrogate_modeling.common.errors import UserError
-from surrogate_modeling.common.wording import names_and_rest
+from surrogate_modeling.common.wording import as_typed, level_text, names_and_rest
 from surrogate_modeling.config.optimise_keys import OptimiseConfig
 from surrogate_modeling.config.schema import is_positive
 from surrogate_modeling.networks.joint import root
@@ -60,7 +60,7 @@ class Term:
 
     def __str__(self) -> str:
         if self.what == "near":
-            return f"{self.column}: distance from {self.value:g}"
+            return f"{self.column}: distance from {as_typed(self.value)}"
         return f"{self.column}: {self.what}"
 
 
@@ -78,8 +78,9 @@ class Bound:
 
     def __str__(self) -> str:
         if self.low == -math.inf:
-            return f"{self.column} at most {self.high:g}"
-        return f"{self.column} at least {self.low:g}" + ("" if self.high == math.inf else f", at most {self.high:g}")
+            return f"{self.column} at most {as_typed(self.high)}"
+        upper = "" if self.high == math.inf else f", at most {as_typed(self.high)}"
+        return f"{self.column} at least {as_typed(self.low)}{upper}"
 
 
 @dataclass(frozen=True)
@@ -182,14 +183,14 @@ def _limits(config: OptimiseConfig, surrogate: Surrogate) -> tuple[Tensor, Tenso
         lowest, highest = _pair(value, key)
         lowest = float(low[i]) if lowest == -math.inf else lowest
         highest = float(high[i]) if highest == math.inf else highest
+        edges = " to ".join(level_text(float(edge[i]), float(surrogate.scaling.scale[i]), 6) for edge in (low, high))
         if not lowest <= highest:
-            raise UserError(f"{key}: the training range is {low[i]:g} to {high[i]:g}")
+            raise UserError(f"{key}: the training range is {edges}")
         # What the file of the cases rounded is no excursion.
         room = 1e-6 * max(abs(float(low[i])), abs(float(high[i])))
         if not config.beyond and not (low[i] - room <= lowest and highest <= high[i] + room):
             raise UserError(
-                f"{key}: leaves the training range, {low[i]:g} to {high[i]:g}, where the surrogate knows nothing; "
-                "beyond=true allows it"
+                f"{key}: leaves the training range, {edges}, where the surrogate knows nothing; beyond=true allows it"
             )
         low[i], high[i] = lowest, highest
     return low, high
@@ -208,7 +209,8 @@ def _free(config: OptimiseConfig, surrogate: Surrogate) -> Tensor:
     free = torch.ones(len(channels.controls), dtype=torch.bool)
     free[list(channels.parameter_indices)] = False
     for name in config.parameters:
-        free[_place(name, channels.parameters, f"parameters={name}", "parameters")] = True
+        _place(name, channels.parameters, f"parameters={name}", "parameters")
+        free[channels.controls.index(name)] = True
     for name in config.fixed:
         free[_place(name, channels.controls, f"fixed={name}", "controls")] = False
     if kept := [name for name in switches if free[channels.controls.index(name)]]:

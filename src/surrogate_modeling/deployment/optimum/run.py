@@ -17,6 +17,7 @@ from surrogate_modeling.deployment.optimum.problem import Problem, problem_of
 from surrogate_modeling.deployment.optimum.search import Found, Method, Search
 from surrogate_modeling.surrogate.band import existing
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.training_range import BEYOND
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def optimise(surrogate: Surrogate, file: Path, output: Path, config: OptimiseCon
     case = read_case(file, surrogate.description, config.case, max_gap=config.max_gap, unit=config.unit)
     if problem.after >= len(case.time) - surrogate.description.in_len:
         raise UserError(f"after={config.after:g}: the case ends before")
-    _check_start(surrogate, case, config)
+    check_start(surrogate, case, config)
     plant = None if config.dataset is None else Plant(surrogate, case, config.dataset)
     method = Method(config.starts, config.steps, config.seed, config.band, config.beyond)
     found = Search(surrogate, case, problem, method, unit=config.unit).run()
@@ -52,14 +53,14 @@ def optimise(surrogate: Surrogate, file: Path, output: Path, config: OptimiseCon
     if isinstance(rows, str):
         log.warning("the plant cannot follow the schedule: %s", rows)
         rows = None
-    outcome = Outcome(case, problem, found, rows)
+    outcome = Outcome(case, problem, found, rows, surrogate.scaling.scale.cpu().numpy())
     outcome.write(output)
     _say(outcome, output, config)
     if not found.kept:
         raise UserError(_why_not(surrogate, case, found, problem, output))
 
 
-def _check_start(surrogate: Surrogate, case: Case, config: OptimiseConfig) -> None:
+def check_start(surrogate: Surrogate, case: Case, config: OptimiseConfig) -> None:
     """Refuse a case whose first rows no schedule can change and lie outside.
 
     Raises:
@@ -67,7 +68,7 @@ def _check_start(surrogate: Surrogate, case: Case, config: OptimiseConfig) -> No
     """
     position = surrogate.position(case)
     given = position.outside[: surrogate.description.in_len]
-    if config.beyond or not (given.any() or position.start > 1.0):
+    if config.beyond or not (given.any() or position.start >= BEYOND):
         return
     farthest = max(float(position.rows[: len(given)].max()), position.start)
     raise UserError(
@@ -104,7 +105,7 @@ def _why_not(surrogate: Surrogate, case: Case, found: Found, problem: Problem, o
                 scale = float(surrogate.predicted_scale[bound.place])
                 unit = surrogate.description.channels.units[bound.column]
                 reasons.append(f"{with_unit(str(bound), unit)}: missed by {with_unit(f'{worst * scale:.4g}', unit)}")
-    if float(best.distance.max()) > 1.0:
+    if float(best.distance.max()) > BEYOND:
         reasons.append(f"it lies {float(best.distance.max()):.2f} times as far from the training cases as allowed")
     return (
         f"no schedule found that keeps everything: {'; '.join(reasons)}. The one that breaks least is in {output}; "

@@ -23,6 +23,7 @@ from surrogate_modeling.deployment.optimum.levels import Levels
 from surrogate_modeling.deployment.optimum.problem import Bound, Problem
 from surrogate_modeling.surrogate.band import Banded
 from surrogate_modeling.surrogate.model import Surrogate
+from surrogate_modeling.surrogate.training_range import BEYOND
 
 log = logging.getLogger(__name__)
 RATE_OF_LEARNING = 0.1
@@ -181,7 +182,8 @@ class Search:
         """How far (B,) each schedule is from being allowed; 0 where it is."""
         broken = now.excess.detach().clone()
         if not self.method.beyond:
-            broken = broken + (now.distance.detach().amax(dim=1) - 1.0).clamp_min(0.0)
+            # As of the check of the given rows, which no schedule changes.
+            broken = broken + (now.distance.detach().amax(dim=1) - BEYOND).clamp_min(0.0)
         return broken
 
 
