@@ -48,21 +48,7 @@ def make_surrogate(
     Raises:
         UserError: a network of these sizes does not fit the memory.
     """
-    settings = config.settings
-    description = Description(
-        config.model,
-        case_set.channels,
-        settings.in_len,
-        settings.out_len,
-        case_set.step,
-        settings.output,
-        settings.feedback,
-        settings.ensemble,
-        decimation=settings.decimate,
-        start=settings.start,
-        units=tuple(units),
-        unit_latents=config.dataset.unit_latents if units else 0,
-    )
+    description = _description(config, case_set, units)
     try:
         surrogate = Surrogate(description)
     except (MemoryError, RuntimeError, TypeError, ValueError) as error:
@@ -76,9 +62,28 @@ def make_surrogate(
         log.warning("%s", message)
     if warm is not None:
         warm.take_scaling(surrogate)
-    surrogate.training_range.fit(split.training, surrogate.scaling, settings.in_len)
+    surrogate.training_range.fit(split.training, surrogate.scaling, description.in_len)
     _fit_start(surrogate, split)
     return surrogate
+
+
+def _description(config: Config, case_set: CaseSet, units: Sequence[str]) -> Description:
+    """What a run trains, as the saved surrogate says it."""
+    settings = config.settings
+    return Description(
+        config.model,
+        case_set.channels,
+        settings.in_len,
+        settings.out_len,
+        case_set.step,
+        settings.output,
+        settings.feedback,
+        settings.ensemble,
+        decimation=settings.decimate,
+        start=settings.start,
+        units=tuple(units),
+        unit_latents=config.dataset.unit_latents if units else 0,
+    )
 
 
 def _fit_start(surrogate: Surrogate, split: CaseSplit) -> None:
