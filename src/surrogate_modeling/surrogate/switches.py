@@ -38,25 +38,30 @@ class Switches(nn.Module):
 
     def fit(self, cases: Sequence[Case]) -> None:
         """Find the switches of training cases."""
-        both = [torch.zeros_like(self.on_off), torch.zeros_like(self.on_off)]
-        for case in cases:
-            for value, seen in enumerate(both):
-                seen |= torch.from_numpy((case.controls == value).any(axis=0)).to(seen)
-        self.on_off.copy_(both[0] & both[1])
         names = cases[0].channels.controls
         texts = [name.partition(MODE)[0] if MODE in name else "" for name in names]
         several = [text for text in dict.fromkeys(texts) if text and texts.count(text) > 1]
         self.text.copy_(torch.tensor([several.index(text) + 1 if text in several else 0 for text in texts]))
-        self.extend(cases)
+        self.on_off.fill_(True)
+        seen = np.zeros((2, len(names)), bool)
+        # Once over all rows, which may lie in a file.
+        for case in cases:
+            controls = case.controls
+            seen |= np.stack([(controls == value).any(axis=0) for value in (0, 1)])
+            self._leave_out(controls)
+        self.on_off &= torch.from_numpy(seen.all(axis=0)).to(self.on_off)
 
     def extend(self, cases: Sequence[Case]) -> None:
         """Leave out what is no switch in more training cases."""
         for case in cases:
-            controls = case.controls
-            self.on_off &= torch.from_numpy(np.isin(controls, (0, 1)).all(axis=0)).to(self.on_off)
-            for places in self.modes:
-                if not _is_one(controls[:, places]).all():
-                    self.text[places] = 0
+            self._leave_out(case.controls)
+
+    def _leave_out(self, controls: np.ndarray) -> None:
+        """Leave out what is no switch in the controls (T, C) of a case."""
+        self.on_off &= torch.from_numpy(np.isin(controls, (0, 1)).all(axis=0)).to(self.on_off)
+        for places in self.modes:
+            if not _is_one(controls[:, places]).all():
+                self.text[places] = 0
 
     @property
     def modes(self) -> list[list[int]]:
