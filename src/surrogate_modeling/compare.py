@@ -36,15 +36,11 @@ def main(composed: DictConfig) -> None:
         typed = [str(override) for override in HydraConfig.get().overrides.task]
         pairs = compose_pairs(config, passed_on(typed))
         document, output = find_document(config), choose_output(config)
-        for given in (pair.config.settings for pair in pairs):
-            if given.device.startswith("cuda"):
-                from surrogate_modeling.surrogate.device import choose_device
-
-                # Before the cases are read, which may take minutes.
-                choose_device(given)
         from surrogate_modeling.common.console import logged
-        from surrogate_modeling.experiment.dataset import load_cases_once
+        from surrogate_modeling.experiment.dataset import load_cases_once, require_gpu
 
+        for pair in pairs:
+            require_gpu(pair.config.settings)
         with logged(output / "compare.log"):
             load_cases_once(pairs[0].config)
         from surrogate_modeling.comparison.loop import compare

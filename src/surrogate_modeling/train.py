@@ -77,13 +77,9 @@ def _run(config: Config, folder: Path) -> float | tuple[float, ...]:
     assignment = replace(assignment, tags={**assignment.tags, **changes})
     if assignment.trial is not None:
         config = prepare_trial(config)
-    if config.settings.device.startswith("cuda"):
-        from surrogate_modeling.surrogate.device import choose_device
+    from surrogate_modeling.experiment.dataset import load_cases, load_cases_once, require_gpu
 
-        # Before the cases are read, which may take minutes; torch is needed for them all the same.
-        choose_device(config.settings)
-    from surrogate_modeling.experiment.dataset import load_cases, load_cases_once
-
+    require_gpu(config.settings)
     case_set = load_cases(config) if assignment.trial is None else load_cases_once(config)
     from surrogate_modeling.experiment.run import run_experiment, run_name
 

@@ -22,6 +22,7 @@ from surrogate_modeling.common.wording import counted, lines_and_rest
 from surrogate_modeling.config.commands import Config
 from surrogate_modeling.config.dataset import GeneratedConfig
 from surrogate_modeling.config.debug import case_limit, row_limit
+from surrogate_modeling.config.settings import SettingsConfig
 from surrogate_modeling.generation.dataset import make_missing
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,18 @@ log = logging.getLogger(__name__)
 MOST_EXCESSES = 5
 # Holds one set only: cases may take a large part of the memory.
 _CACHED: dict[str, CaseSet] = {}
+
+
+def require_gpu(settings: SettingsConfig) -> None:
+    """Check that a GPU that is asked for is there, before cases are read, which may take minutes.
+
+    Raises:
+        UserError: it is not.
+    """
+    if settings.device.startswith("cuda"):
+        from surrogate_modeling.surrogate.device import choose_device
+
+        choose_device(settings)
 
 
 def load_cases(config: Config) -> CaseSet:
