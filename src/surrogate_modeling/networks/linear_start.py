@@ -84,10 +84,11 @@ def _scaled(model: LinearModel, windows: Trajectories, states: int, modal: bool)
     """Scale the states to unit variance, and fill up to N states with states at rest."""
     used = windows.weight > 0
     rows = model.states(windows)
-    level = rows[used].mean(axis=0)
-    level = np.where(np.abs(level) > MAX_LEVEL * rows[used].std(axis=0), level, 0.0)
-    model, rows = model.shifted(level), rows - level
-    spread = np.maximum(rows[used].std(axis=0), np.abs(rows[used]).max(axis=0, initial=0.0) / MAX_SIZE).clip(MIN_SPREAD)
+    inside = rows[used]
+    deviation, level = inside.std(axis=0), inside.mean(axis=0)
+    level = np.where(np.abs(level) > MAX_LEVEL * deviation, level, 0.0)
+    model = model.shifted(level)
+    spread = np.maximum(deviation, np.abs(inside - level).max(axis=0, initial=0.0) / MAX_SIZE).clip(MIN_SPREAD)
     if modal:
         # A conjugate pair keeps one scale, or its block would no longer shrink what it turns.
         pairs = np.flatnonzero(np.diag(model.a, 1)[::2])
